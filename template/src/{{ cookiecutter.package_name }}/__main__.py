@@ -1,0 +1,5 @@
+"""Let ``python -m`` start the command line."""
+
+from .cli import main
+
+main()

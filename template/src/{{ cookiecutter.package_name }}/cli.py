@@ -1,0 +1,250 @@
+"""The command line: a command for each step, and those that a model needs afterwards."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+# Steps are imported where a command needs them: --help should not wait for scikit-learn.
+if TYPE_CHECKING:
+    from .problem.project import Project
+    from .steps import Outcome
+
+FAILED = 1  # the exit code when the gate failed or `monitor` raised an alarm; mistakes have 2
+NAME_WIDTH = 10
+
+force_option = click.option("--force", is_flag=True, help="Run even if nothing has changed.")
+
+
+class InOrder(click.Group):
+    """Lists the commands in the order of the steps."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of this file."""
+        return list(self.commands)
+
+
+@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Define a problem, learn from data, serve predictions and keep getting better.
+
+    Start with `run`; then open reports/index.html, or `serve`.
+    """
+
+
+@main.command()
+@force_option
+def run(force: bool) -> None:
+    """Run steps 1 to 6; promote the model if it passes the gate."""
+    from .pipeline import ORDER, run_one
+
+    project = _open()
+    for name in ORDER:
+        _tell(name, run_one(project, name, force=force))
+    passed = _gate_passed(project)
+    if passed:
+        _promote(project, None)
+    _finish(project, passed=passed)
+
+
+@main.command()
+@click.option("--data", metavar="FILE", help="Write the definition for this data.")
+@click.option("--target", metavar="COLUMN", help="The column of it to predict.")
+@force_option
+def define(data: str | None, target: str | None, force: bool) -> None:
+    """Check the definition against the data.
+
+    With --data and --target, look at new data and write its definition to project.toml.
+    """
+    if data or target:
+        _define_anew(data, target)
+    else:
+        _run_steps("collect", "define", force=force)
+
+
+@main.command()
+@force_option
+def collect(force: bool) -> None:
+    """Fetch the data, with its provenance."""
+    _run_steps("collect", force=force)
+
+
+@main.command()
+@force_option
+def prepare(force: bool) -> None:
+    """Clean and split the rows."""
+    _run_steps("prepare", force=force)
+
+
+@main.command()
+@force_option
+def explore(force: bool) -> None:
+    """Plot the training rows."""
+    _run_steps("explore", force=force)
+
+
+@main.command()
+@force_option
+def train(force: bool) -> None:
+    """Compare the candidates and fit the best."""
+    _run_steps("train", force=force)
+
+
+@main.command()
+@force_option
+def evaluate(force: bool) -> None:
+    """Judge the newest model on the test set; exit code 1 if it fails the gate."""
+    from .problem.project import open_project
+
+    _run_steps("evaluate", force=force, finish=False)
+    project = open_project()
+    _finish(project, passed=_gate_passed(project))
+
+
+@main.command()
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="OUT", type=click.Path(dir_okay=False, path_type=Path))
+def predict(source: str, target: Path) -> None:
+    """Score the rows of a file with the champion."""
+    from .deployment.score import score_file
+
+    click.echo(score_file(_open(), source, target))
+
+
+@main.command()
+@click.option("--host", help="Instead of the one in project.toml.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Instead of the one in project.toml.")
+def serve(host: str | None, port: int | None) -> None:
+    """Start the service."""
+    from .deployment import serve as start
+
+    project = _open()
+    settings = project.definition.serving
+    start(project, host or settings.host, settings.port if port is None else port)
+
+
+@main.command()
+def monitor() -> None:
+    """Look for drift and for errors in what was served; exit code 1 on an alarm."""
+    from .improvement.monitor import monitor as watch
+
+    project = _open()
+    found = watch(project)
+    _say("monitor", found.summary())
+    _finish(project, passed=not found.alarms)
+
+
+@main.command()
+@force_option
+def improve(force: bool) -> None:
+    """Collect, retrain, compare with the champion, and promote only what is better."""
+    from .improvement.improve import improve as go_round
+
+    project = _open()
+    decision = go_round(project, _tell, force=force)
+    verdict = "promoted" if decision.promoted else "the champion stays"
+    _say("improve", f"{decision.reason}: {verdict}")
+    _finish(project)
+
+
+@main.command()
+@click.argument("version")
+def promote(version: str) -> None:
+    """Let a version serve."""
+    project = _open()
+    _promote(project, version)
+    _finish(project)
+
+
+@main.command()
+def rollback() -> None:
+    """Let the champion's predecessor serve again."""
+    from .modeling import store
+
+    project = _open()
+    _say("rollback", f"{store.rollback(project.models)} is the champion again")
+
+
+@main.command()
+def status() -> None:
+    """Show the versions, the champion and what it has done."""
+    from .improvement.status import status as lines
+
+    for line in lines(_open()):
+        click.echo(line)
+
+
+def _open() -> "Project":
+    from .problem.project import open_project
+
+    return open_project()
+
+
+def _say(name: str, text: str) -> None:
+    first, *more = text.splitlines()
+    click.echo(f"{name:<{NAME_WIDTH}}{first}")
+    for line in more:
+        click.echo(" " * NAME_WIDTH + line)
+
+
+def _tell(name: str, outcome: "Outcome") -> None:
+    end = "unchanged, skipped" if outcome.skipped else f"{outcome.seconds:.1f} s"
+    _say(name, f"{outcome.summary} ({end})")
+
+
+def _run_steps(*names: str, force: bool, finish: bool = True) -> None:
+    from .pipeline import run_one
+
+    project = _open()
+    for name in names:
+        _tell(name, run_one(project, name, force=force))
+    if finish:
+        _finish(project)
+
+
+def _define_anew(data: str | None, target: str | None) -> None:
+    from .collection.tables import read_tables
+    from .errors import UserError
+    from .problem.definition import FILE_NAME
+    from .problem.rewrite import write_suggestion
+    from .problem.suggest import suggest
+
+    if not data or not target:
+        raise UserError("--data and --target go together: a file, and its column to predict.")
+    project = _open()
+    frame = read_tables(data, Path.cwd(), project.definition.data.missing).frame
+    suggestion = suggest(frame, target)
+    checked = write_suggestion(project.root / FILE_NAME, suggestion, data)
+    for sentence in (*suggestion.sentences(), *checked.sentences):
+        click.echo(sentence)
+    click.echo(f"{FILE_NAME} is written, with a reason beside each entry; read it, then `run`.")
+
+
+def _gate_passed(project: "Project") -> bool:
+    from .files import read_json
+    from .modeling import store
+
+    folder = project.models / store.newest_version(project.models)
+    return bool(read_json(folder / store.METRICS)["gate"]["passed"])
+
+
+def _promote(project: "Project", version: str | None) -> None:
+    """Promote a version, the newest if none is named."""
+    from .deployment.card import write_serve_card
+    from .modeling import store
+
+    version = version or store.newest_version(project.models)
+    store.promote(project.models, version)
+    write_serve_card(project)
+    _say("promote", f"{version} is the champion")
+
+
+def _finish(project: "Project", *, passed: bool = True) -> None:
+    """Make the report of what is there, and end with the exit code."""
+    from .report import build
+
+    page = build(project.reports, project.root.name)
+    _say("report", str(page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page))
+    if not passed:
+        sys.exit(FAILED)

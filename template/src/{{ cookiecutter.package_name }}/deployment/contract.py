@@ -1,0 +1,188 @@
+"""What a request may hold: rows are checked against the columns that the model was trained on."""
+
+import math
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic_core import from_json
+
+from ..preparation.schema import Schema
+from ..problem.columns import Column, labels
+from .wrong_input import shown, wrong, wrong_feedback, wrong_rows
+
+MOST_CATEGORIES = 100  # a schema that lists so many may have left others out
+
+
+class Contract:
+    """The rows that one version of the model takes.
+
+    Attributes
+    ----------
+    body
+        The pydantic model of the body of ``POST /predict``.
+    """
+
+    def __init__(self, schema: Schema, max_rows: int) -> None:
+        self.body = _body(schema.inputs, max_rows)
+        self._inputs = schema.inputs
+        self._max_rows = max_rows
+        self._ignored = frozenset(schema.ignored) - {column.name for column in schema.inputs}
+        self._seen = {
+            column.name: frozenset(column.categories)
+            for column in schema.inputs
+            if column.kind == "category" and len(column.categories) < MOST_CATEGORIES
+        }
+
+    def rows(self, body: bytes) -> list[dict[str, Any]]:
+        """Read the rows of a request; each has every input, None where it is missing.
+
+        Raises
+        ------
+        WrongInputError
+            If the body is not JSON or a row does not fit the model's columns.
+        """
+        content = read_body(body)
+        if self._ignored and isinstance(content, dict) and isinstance(content.get("rows"), list):
+            content = {**content, "rows": [self._without_ignored(row) for row in content["rows"]]}
+        try:
+            checked: Any = self.body.model_validate(content)
+        except ValidationError as error:
+            raise wrong_rows(error, self._inputs, self._max_rows) from None
+        return [row.model_dump(by_alias=True) for row in checked.rows]
+
+    def frame(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
+        """Return checked rows as the frame that the predictor takes."""
+        return pd.DataFrame(
+            {
+                column.name: np.array(
+                    [row[column.name] for row in rows],
+                    dtype=float if column.kind == "number" else object,
+                )
+                for column in self._inputs
+            }
+        )
+
+    def warnings(self, row: dict[str, Any]) -> list[str]:
+        """Say what about a checked row training never saw."""
+        found = []
+        for column in self._inputs:
+            value = row[column.name]
+            if value is None:
+                if column.required:
+                    found.append(f"{column.name} is missing, but training always had it")
+            elif column.name in self._seen and value not in self._seen[column.name]:
+                found.append(f"{column.name} is {shown(value)}, which training never saw")
+        return found
+
+    def _without_ignored(self, row: Any) -> Any:
+        if not isinstance(row, dict):
+            return row
+        return {name: value for name, value in row.items() if name not in self._ignored}
+
+
+class Feedback(BaseModel):
+    """The body of ``POST /feedback``: what a prediction turned out to be."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    id: str = Field(description="The id that came with the prediction.")
+    actual: str | bool | int | float = Field(description="What it really was.")
+
+
+def read_feedback(body: bytes, classes: list[str]) -> tuple[str, str | float]:
+    """Read a prediction's id and what it really was: one of `classes`, or a number if none.
+
+    Raises
+    ------
+    WrongInputError
+        If the body is not JSON or does not fit.
+    """
+    try:
+        feedback = Feedback.model_validate(read_body(body))
+    except ValidationError as error:
+        raise wrong_feedback(error) from None
+    actual = _label(feedback.actual) if classes else _number(feedback.actual)
+    if actual is None or (classes and actual not in classes):
+        expected = f"one of {', '.join(classes)}" if classes else "a number"
+        raise wrong(f"must be {expected}, got {shown(feedback.actual)}", "actual")
+    return feedback.id, actual
+
+
+def read_body(body: bytes) -> Any:
+    """Read JSON.
+
+    Raises
+    ------
+    WrongInputError
+        If it is not JSON, saying where; NaN and Infinity are not JSON.
+    """
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise wrong(f"the body is not JSON: {error}") from None
+
+
+def _body(columns: list[Column], max_rows: int) -> type[BaseModel]:
+    # Columns may be called anything, so they are aliases of fields with plain names.
+    fields: dict[str, Any] = {
+        f"field_{i}": (_annotation(column), ... if column.required else None)
+        for i, column in enumerate(columns)
+    }
+    row = create_model("Row", __config__=ConfigDict(extra="forbid"), **fields)
+    rows = Annotated[list[row], Field(min_length=1, max_length=max_rows)]  # type: ignore[valid-type]
+    example: Any = {"rows": [{column.name: column.example for column in columns}]}
+    config = ConfigDict(extra="forbid", json_schema_extra={"examples": [example]})
+    return create_model("Rows", __config__=config, rows=(rows, ...))
+
+
+def _annotation(column: Column) -> Any:
+    shows = Field(
+        alias=column.name,
+        title=column.name,
+        description=_description(column),
+        examples=[] if column.example is None else [column.example],
+    )
+    if column.kind == "number":
+        number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_no_bool)]
+        return Annotated[number | None, shows]
+    if column.kind == "category":
+        takes = str | float | bool | None
+        return Annotated[str | None, BeforeValidator(_label, json_schema_input_type=takes), shows]
+    return Annotated[str | None, shows]
+
+
+def _description(column: Column) -> str:
+    if column.minimum is not None and column.maximum is not None:
+        return f"A number; {column.minimum:g} to {column.maximum:g} in training."
+    if column.categories:
+        more = " and more" if len(column.categories) >= MOST_CATEGORIES else ""
+        return f"A category; in training {', '.join(column.categories)}{more}."
+    if column.kind == "date":
+        own = f"written {column.date_format} or " if column.date_format else ""
+        return f"A date, {own}as ISO 8601."
+    return f"A {column.kind}."
+
+
+def _no_bool(value: Any) -> Any:
+    if isinstance(value, bool):  # pydantic takes true for 1, and asks for a ValueError
+        raise ValueError("must be a number")  # noqa: TRY004
+    return value
+
+
+def _label(value: Any) -> Any:
+    """Write a label as training does, so that 1, 1.0 and "1" are one."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool | int | float):
+        return labels(pd.Series([value], dtype=object)).iloc[0]
+    return value
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(_no_bool(value))
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,5 @@
+"""Step 6: the best model meets the test set once, and the gate decides."""
+
+from .{{ cookiecutter.problem_type }} import figures, outcome
+
+__all__ = ["figures", "outcome"]

@@ -1,0 +1,178 @@
+"""Open the test set for the newest version, judge it, and write down what came out."""
+
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.base import clone
+
+from ..files import read_json, replacing, write_json, write_text
+from ..modeling import answer, plain_decision, store
+from ..modeling.predictor import Predictor, load_predictor
+from ..modeling.search import features_and_target, few_threads
+from ..plots import bars, new_figure
+from ..preparation.schema import Schema
+from ..preparation.split import GROUP
+from ..problem import BASELINES, METRICS, arrays
+from ..problem.definition import Definition
+from ..problem.project import Project
+from ..report import columns, facts, figure, heading, notice, number, paragraph, table, write_card
+from . import figures, outcome
+from .bootstrap import evaluate_metrics, measure
+from .gate import judge
+from .importance import measure_importance
+from .model_card import model_card
+from .slices import measure_slices
+
+SHOWN_FEATURES = 15
+KEPT_ANSWERS = 5000  # for step 8, to tell when the answers change
+
+
+def evaluate(project: Project) -> str:
+    """Write metrics.json and card.md of the newest version, and reports/metrics.json.
+
+    Raises
+    ------
+    UserError
+        If no version was trained, or its files are damaged.
+    """
+    definition = project.definition
+    folder = project.models / store.newest_version(project.models)
+    run = read_json(folder / store.RUN)
+    predictor = load_predictor(folder)
+    train = pd.read_parquet(project.prepared / "train.parquet")
+    test = pd.read_parquet(project.prepared / "test.parquet")
+    features, target = features_and_target(test, predictor.schema)
+
+    answers = predictor.answer(features)
+    measured = measure(target, answers, definition.search.seed, group=test.get(GROUP))
+    baseline = _measure_baseline(train, test, predictor.schema, definition)
+    with few_threads(len(test)):
+        importance = measure_importance(test, predictor, definition)
+    costs = {
+        "train_seconds": run["fit_seconds"],
+        "model_megabytes": run["model_megabytes"],
+        "predict_milliseconds": _milliseconds(predictor),
+    }
+    results = {
+        "problem": definition.problem.type,
+        "metric": definition.problem.metric,
+        "version": predictor.version,
+        "model": run["model"],
+        "test": measured,
+        "baseline": baseline,
+        "leaderboard": run["leaderboard"],
+        "gate": judge(measured, baseline, costs, definition),
+        "costs": costs,
+        "outcome": outcome(target, answers, predictor, definition),
+        "slices": measure_slices(test, answers, predictor.schema, definition),
+        "importance": importance.to_dict("records"),
+        "test_rows": len(test),
+        "test_opened": _times_opened(project.models, run["data"]["test"], predictor.version),
+    }
+    kept = answers.sample(min(len(answers), KEPT_ANSWERS), random_state=definition.search.seed)
+    with replacing(folder / store.ANSWERS) as path:
+        kept.to_parquet(path)
+    write_text(folder / store.CARD, model_card(results, run, predictor.schema, definition))
+    write_json(folder / store.METRICS, results)
+    write_json(project.reports / "metrics.json", results)
+    summary = _summary(results)
+    plots = figures(target, answers, predictor, definition)
+    _write_card(project.reports, summary, results, plots)
+    return summary
+
+
+def _measure_baseline(
+    train: pd.DataFrame, test: pd.DataFrame, schema: Schema, definition: Definition
+) -> dict[str, float]:
+    estimator = clone(BASELINES[definition.problem.baseline])
+    estimator.fit(*features_and_target(train, schema))
+    features, target = features_and_target(test, schema)
+    answers = answer(estimator, features, plain_decision(train[schema.target], definition))
+    return evaluate_metrics(METRICS, arrays(target, answers))
+
+
+def _milliseconds(predictor: Predictor) -> float:
+    """Return the median time of answering one typical row."""
+    row = pd.DataFrame([{column.name: column.example for column in predictor.schema.inputs}])
+    seconds = []
+    for _ in range(20):
+        started = time.perf_counter()
+        predictor.predict(row)
+        seconds.append(time.perf_counter() - started)
+    return 1000 * statistics.median(seconds)
+
+
+def _times_opened(models: Path, digest: str, version: str) -> int:
+    """Return how many versions have now met these very test rows."""
+    earlier = [
+        name
+        for name in store.versions(models)
+        if name != version
+        and (models / name / store.METRICS).exists()
+        and read_json(models / name / store.RUN)["data"]["test"] == digest
+    ]
+    return len(earlier) + 1
+
+
+def _summary(results: dict[str, Any]) -> str:
+    name = results["metric"]
+    mine = results["test"][name]
+    gate = "passed" if results["gate"]["passed"] else "FAILED"
+    return (
+        f"{results['model']}: {METRICS[name].title} {number(mine['value'])} "
+        f"({number(mine['low'])} to {number(mine['high'])}) on the test set, "
+        f"baseline {number(results['baseline'][name])}; gate {gate}"
+    )
+
+
+def _write_card(reports: Path, summary: str, results: dict[str, Any], plots: list[str]) -> None:
+    gate = results["gate"]
+    checks = [
+        notice(check["what"], "good" if check["passed"] else "bad") for check in gate["checks"]
+    ]
+    metrics = [
+        {
+            "metric": METRICS[name].title,
+            "test": numbers["value"],
+            "95 % from": numbers["low"],
+            "to": numbers["high"],
+            "baseline": results["baseline"].get(name),
+        }
+        for name, numbers in results["test"].items()
+    ]
+    opened = results["test_opened"]
+    often = [
+        notice(
+            f"{opened} versions have met this test set; the more choices it has settled, the less "
+            "its numbers say about new rows.",
+            "warn",
+        )
+    ]
+    write_card(
+        reports,
+        "evaluate",
+        summary,
+        heading("The gate"),
+        *checks,
+        heading(f"The test set: {results['test_rows']:,} rows that no model has seen"),
+        *(often if opened > 3 else []),
+        table(metrics),
+        facts(results["outcome"]),
+        columns(*plots, _importance(results)),
+        heading(f"{METRICS[results['metric']].title} by slice"),
+        table(results["slices"]) if results["slices"] else paragraph("No column has few values."),
+    )
+
+
+def _importance(results: dict[str, Any]) -> str:
+    shown = results["importance"][:SHOWN_FEATURES]
+    plot, axes = new_figure(height=1 + 0.17 * len(shown), grid="x")
+    losses = [line["loss"] for line in shown]
+    bars(axes, [line["feature"] for line in shown], losses, xerr=[x["deviation"] for x in shown])
+    left = len(results["importance"]) - len(shown)
+    more = f"; the {left} that matter less are not shown" if left else ""
+    title = METRICS[results["metric"]].title
+    return figure(plot, f"Importance: {title} lost when a feature is shuffled{more}.")

@@ -1,0 +1,48 @@
+"""How much each feature alone tells about the target.
+
+Features of every kind are made comparable by cutting them into groups of rows; the problem type
+says how much a grouping tells about its target.
+"""
+
+import numpy as np
+import pandas as pd
+
+from ..preparation.schema import Schema
+from ..problem.settings import Kind
+from . import association
+from .columns import as_numbers
+
+NUMBER_GROUPS = 10
+MOST_LABELS = 30
+
+
+def groups(values: pd.Series, kind: Kind) -> np.ndarray:
+    """Cut a column into groups of rows.
+
+    A number, date or text (by its length) is cut at its deciles; a category has a group for each
+    of its frequent labels and one for all others. Missing values are a group of their own.
+
+    Returns
+    -------
+    ndarray of int, shape (rows,)
+        The group of each row, counted from 0.
+    """
+    if kind == "category":
+        codes, labels = pd.factorize(values)
+        frequent = np.argsort(-np.bincount(codes[codes >= 0], minlength=len(labels)))[:MOST_LABELS]
+        kept = np.isin(codes, frequent) | (codes < 0)
+        return np.unique(np.where(kept, codes, len(labels)), return_inverse=True)[1]
+    numbers = as_numbers(values, kind).to_numpy()
+    present = numbers[~np.isnan(numbers)]
+    if present.size == 0:
+        return np.zeros(len(numbers), dtype=int)
+    cuts = np.unique(np.quantile(present, np.linspace(0, 1, NUMBER_GROUPS + 1)[1:-1]))
+    codes = np.where(np.isnan(numbers), len(cuts) + 1, np.searchsorted(cuts, numbers))
+    return np.unique(codes, return_inverse=True)[1]
+
+
+def rank_features(rows: pd.DataFrame, schema: Schema) -> pd.Series:
+    """Return the association of each feature with the target, 0 to 1, the strongest first."""
+    target = rows[schema.target]
+    strengths = {c.name: association(groups(rows[c.name], c.kind), target) for c in schema.features}
+    return pd.Series(strengths, dtype=float).sort_values(ascending=False, kind="stable")

@@ -1,0 +1,213 @@
+"""Look at the training rows and write the card of the exploration."""
+
+import pandas as pd
+
+from ..plots import bars, new_figure
+from ..preparation.schema import Schema, read_schema
+from ..problem.project import Project
+from ..report import columns, facts, figure, heading, legend, notice, paragraph, table, write_card
+from . import AGAINST, MEASURE, colours, plot_against, plot_target
+from .association import rank_features
+from .columns import as_numbers, describe_columns
+from .correlation import correlate, plot_correlations, plot_pair, strongest_pairs
+from .distributions import plot_distribution
+from .missing import MOST_COLUMNS, MOST_PATTERNS, missing_patterns, plot_missing, plot_patterns
+
+SAMPLE_ROWS = 20_000  # correlations of this many rows are exact to about 0.01
+SHOWN_FEATURES = 12
+SHOWN_STRENGTHS = 20
+SHOWN_CORRELATIONS = 20
+SHOWN_PAIRS = 6
+WEAK = 0.1  # below it, an association is not worth a word and a correlation not a plot
+
+
+def explore(project: Project) -> str:
+    """Draw what the training rows look like and what tells about the target.
+
+    Parameters
+    ----------
+    project
+        Reads its data/prepared, writes its card of the report.
+
+    Returns
+    -------
+    str
+        What was found, in a line.
+    """
+    schema = read_schema(project.prepared / "schema.json")
+    names = [column.name for column in schema.features]
+    rows = pd.read_parquet(project.prepared / "train.parquet", columns=[*names, schema.target])
+    described = describe_columns(rows, schema)
+    sample = rows.sample(SAMPLE_ROWS, random_state=0) if len(rows) > SAMPLE_ROWS else rows
+    strengths = rank_features(sample, schema)
+    summary = _summary(rows, schema, described, strengths)
+    write_card(
+        project.reports,
+        "explore",
+        summary,
+        _overview(described, len(rows)),
+        *_notices(described),
+        *_sampled(len(rows), len(sample)),
+        *_target(sample, schema, strengths),
+        *_features(sample, schema, strengths),
+        *_missing(rows, described),
+        *_correlations(sample, schema, strengths),
+        heading("Every feature"),
+        table(_every_feature(described, strengths)),
+    )
+    return summary
+
+
+def _summary(
+    rows: pd.DataFrame, schema: Schema, described: pd.DataFrame, strengths: pd.Series
+) -> str:
+    said = f"{len(rows):,} training rows, {len(schema.features):,} features"
+    best = strengths.index[0]
+    if strengths[best] >= WEAK:
+        said += f"; {best} tells most about {schema.target}"
+    else:
+        said += f"; no feature alone tells much about {schema.target}"
+    gaps = (described["missing"] > 0).sum()
+    return said + (f"; missing values in {gaps:,}" if gaps else "; nothing is missing")
+
+
+def _overview(described: pd.DataFrame, rows: int) -> str:
+    kinds = described["kind"].value_counts()
+    plural = {"number": "Numbers", "category": "Categories", "date": "Dates", "text": "Texts"}
+    outliers = described["outliers"].fillna(0).astype(int)
+    return facts(
+        {
+            "Training rows": rows,
+            **{plural[kind]: int(count) for kind, count in kinds.items()},
+            "Values missing": f"{described['missing'].mean():.1%}",
+            "Outliers (1.5 IQR)": int(outliers.sum()),
+        }
+    )
+
+
+def _notices(described: pd.DataFrame) -> list[str]:
+    found = {
+        "Missing in every training row": described["distinct"] == 0,
+        "The same in every training row": described["distinct"] == 1,
+        "Missing in more than half of the training rows": described["missing"].between(
+            0.5, 1, inclusive="neither"
+        ),
+    }
+    return [
+        notice(f"{what}: {_names(described.index[which])}.", "warn")
+        for what, which in found.items()
+        if which.any()
+    ]
+
+
+def _sampled(rows: int, sample: int) -> list[str]:
+    if rows == sample:
+        return []
+    return [
+        paragraph(
+            f"Plots, associations and correlations are made from a random sample of {sample:,} of "
+            f"the {rows:,} training rows; missing values, ranges and outliers are counted in all."
+        )
+    ]
+
+
+def _target(sample: pd.DataFrame, schema: Schema, strengths: pd.Series) -> list[str]:
+    plot, caption = plot_target(sample[schema.target])
+    shown = strengths.head(SHOWN_STRENGTHS)
+    ranking, axes = new_figure(height=0.5 + 0.2 * len(shown), grid="x")
+    bars(axes, shown.index, shown.to_list(), [f"{strength:.2f}" for strength in shown])
+    return [
+        heading(f"What tells about {schema.target}"),
+        columns(
+            figure(plot, caption, f"The target, {schema.target}"),
+            figure(
+                ranking,
+                f"{MEASURE}; 0 is nothing, 1 everything.{_left_out(len(shown), len(strengths))}",
+                "Association of each feature alone",
+            ),
+        ),
+    ]
+
+
+def _features(sample: pd.DataFrame, schema: Schema, strengths: pd.Series) -> list[str]:
+    kinds = {column.name: column.kind for column in schema.features}
+    target = sample[schema.target]
+    shown = [name for name in strengths.index if sample[name].notna().any()][:SHOWN_FEATURES]
+    against, alone = [], []
+    for name in shown:
+        plot = plot_against(sample[name], kinds[name], target)
+        against.append(figure(plot, f"association {strengths[name]:.2f}", name))
+        alone.append(figure(*plot_distribution(sample[name], kinds[name]), name))
+    order = (
+        f"What tells most about {schema.target} comes first.{_left_out(len(shown), len(strengths))}"
+    )
+    return [
+        heading(f"Features against {schema.target}"),
+        paragraph(f"{order} {AGAINST}"),
+        legend(colours(target)),
+        columns(*against),
+        heading("Features alone"),
+        paragraph(
+            f"{order} Outliers lie more than 1.5 interquartile ranges (IQR) from the box; the few "
+            "that lie 3 further are counted, not drawn."
+        ),
+        columns(*alone),
+    ]
+
+
+def _missing(rows: pd.DataFrame, described: pd.DataFrame) -> list[str]:
+    shares = described["missing"].sort_values(ascending=False, kind="stable")
+    shares = shares[shares > 0]
+    if shares.empty:
+        return []
+    shown = shares.head(MOST_COLUMNS)
+    caption = f"Share of the training rows.{_left_out(len(shown), len(shares))}"
+    plots = [figure(plot_missing(shown), caption, "By feature")]
+    if len(shown) > 1:
+        gaps, counts = missing_patterns(rows[shown.index])
+        caption = "A line is a pattern with its share of the rows, an orange dot a gap."
+        left_out = _left_out(min(MOST_PATTERNS, len(counts)), len(counts))
+        plot = plot_patterns(list(shown.index), gaps, counts)
+        plots.append(figure(plot, f"{caption}{left_out}", "Together"))
+    return [heading("Missing values"), columns(*plots)]
+
+
+def _correlations(sample: pd.DataFrame, schema: Schema, strengths: pd.Series) -> list[str]:
+    kinds = {c.name: c.kind for c in schema.features if c.kind in ("number", "date")}
+    numbers = pd.DataFrame({name: as_numbers(sample[name], kind) for name, kind in kinds.items()})
+    correlations = correlate(numbers)
+    if len(correlations) < 2:
+        return []
+    shown = [name for name in strengths.index if name in correlations.columns][:SHOWN_CORRELATIONS]
+    pairs = [p for p in strongest_pairs(correlations, SHOWN_PAIRS) if abs(p[2]) >= WEAK]
+    plots = [
+        figure(plot_pair(numbers, kinds, a, b), f"correlation {r:.2f}", f"{a} and {b}")
+        for a, b, r in pairs
+    ]
+    left_out = _left_out(len(shown), len(correlations))
+    return [
+        heading("Correlations"),
+        figure(
+            plot_correlations(correlations.loc[shown, shown]),
+            "Spearman's rank correlation of numbers and dates, over the rows that have both. Blue: "
+            f"both rise together; orange: one falls as the other rises.{left_out}",
+        ),
+        *([paragraph("The strongest pairs:"), columns(*plots)] if plots else []),
+    ]
+
+
+def _every_feature(described: pd.DataFrame, strengths: pd.Series) -> pd.DataFrame:
+    shown = described.loc[strengths.index].copy()
+    shown.insert(1, "association", strengths)
+    shown["missing"] = [f"{share:.1%}" if share else "" for share in shown["missing"]]
+    shown["most frequent"] = shown["most frequent"].fillna("")
+    return shown.rename_axis("feature")
+
+
+def _left_out(shown: int, of: int) -> str:
+    return f" Shown are {shown} of {of:,}." if shown < of else ""
+
+
+def _names(names: pd.Index) -> str:
+    more = f" and {len(names) - 10:,} more" if len(names) > 10 else ""
+    return ", ".join(names[:10]) + more

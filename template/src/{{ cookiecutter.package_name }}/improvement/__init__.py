@@ -1,0 +1,1 @@
+"""Step 8: what is served is watched, retrained, and replaced only by what is better."""

@@ -1,0 +1,127 @@
+"""Has a column changed? Tests for each kind of column, and the size of the change."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ..problem.settings import Kind
+
+BINS = 10  # of the population stability index, by the quantiles of the reference
+MOST_LABELS = 20  # that are counted by themselves; a chi-squared test needs some rows in each
+LEAST_EXPECTED = 5  # rows in a cell (Cochran, 1954)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far a column has moved.
+
+    Attributes
+    ----------
+    p_value
+        The chance of such a difference, or a larger one, if nothing had changed.
+    psi
+        The population stability index: below 0.1 little, above 0.25 much (a rule of thumb).
+    note
+        What changed most, in words.
+    """
+
+    column: str
+    p_value: float
+    psi: float
+    note: str
+
+
+def compare_column(name: str, kind: Kind, reference: pd.Series, current: pd.Series) -> Drift:
+    """Compare the values of a column now with those it was trained on.
+
+    Numbers, dates and the length of texts: the two-sample test of Kolmogorov and Smirnov; labels:
+    chi-squared. Missing values are compared by themselves, and the two tests share one p-value
+    by Bonferroni's rule.
+    """
+    missing = _counts_p_value(
+        np.array([[s.isna().sum(), s.notna().sum()] for s in (reference, current)])
+    )
+    before, now = reference.dropna(), current.dropna()
+    if before.empty or now.empty:
+        change = 1.0
+        shares = np.array([[1.0], [1.0]])
+    elif kind == "category":
+        counts = _label_counts(before, now)
+        change, shares = _counts_p_value(counts.to_numpy()), _shares(counts.to_numpy())
+    else:
+        before, now = _as_numbers(before, kind), _as_numbers(now, kind)
+        change = float(stats.ks_2samp(before, now).pvalue)
+        shares = _shares(_bin_counts(before, now))
+    psi = float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
+    return Drift(name, min(1.0, 2 * min(missing, change)), psi, _note(kind, reference, current))
+
+
+def adjust(p_values: list[float]) -> list[float]:
+    """Adjust for many tests, so that their family raises a false alarm no oftener than one would.
+
+    Holm (1979): no assumption about how the columns depend on each other.
+    """
+    order = np.argsort(p_values)
+    steps = np.array(p_values)[order] * np.arange(len(p_values), 0, -1)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return adjusted.tolist()
+
+
+def _as_numbers(values: pd.Series, kind: Kind) -> np.ndarray:
+    if kind == "number":
+        return values.to_numpy("float64")
+    if kind == "date":
+        return values.astype("int64").to_numpy("float64")
+    return values.str.len().to_numpy("float64")
+
+
+def _label_counts(before: pd.Series, now: pd.Series) -> pd.DataFrame:
+    """Return a row of counts for each sample; rare labels, and new ones, are pooled."""
+    kept = before.value_counts().index[:MOST_LABELS]
+    pooled = [values.where(values.isin(kept), "\0other").value_counts() for values in (before, now)]
+    counts = pd.DataFrame(pooled).fillna(0)
+    expected = counts.sum() * len(now) / (len(before) + len(now))
+    rare = counts.columns[expected < LEAST_EXPECTED]
+    common = counts.drop(columns=rare)
+    return common.assign(**{"\0rare": counts[rare].sum(axis=1)}) if len(rare) else common
+
+
+def _bin_counts(before: np.ndarray, now: np.ndarray) -> np.ndarray:
+    edges = np.unique(np.quantile(before, np.linspace(0, 1, BINS + 1)[1:-1]))
+    places = [np.searchsorted(edges, values, side="right") for values in (before, now)]
+    return np.array([np.bincount(place, minlength=len(edges) + 1) for place in places])
+
+
+def _shares(counts: np.ndarray) -> np.ndarray:
+    """Return the shares of each row; half a row is added to each cell, so that none is zero."""
+    return (counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True)
+
+
+def _counts_p_value(counts: np.ndarray) -> float:
+    counts = counts[:, counts.sum(axis=0) > 0]
+    if counts.shape[1] < 2:
+        return 1.0
+    if counts.shape == (2, 2):
+        return float(stats.fisher_exact(counts).pvalue)
+    return float(stats.chi2_contingency(counts).pvalue)
+
+
+def _note(kind: Kind, reference: pd.Series, current: pd.Series) -> str:
+    was, now = reference.isna().mean(), current.isna().mean()
+    notes = [f"missing {was:.1%}, now {now:.1%}"] if abs(was - now) >= 0.005 else []
+    if kind == "number":
+        notes.append(f"median {reference.median():.4g}, now {current.median():.4g}")
+    elif kind == "category":
+        unseen = current.dropna()[~current.dropna().isin(reference)]
+        if len(unseen):
+            notes.append(f"{len(unseen)} rows with labels not seen before, like {unseen.iloc[0]!r}")
+        shares = [s.value_counts(normalize=True) for s in (reference, current)]
+        moved = shares[1].sub(shares[0], fill_value=0)
+        if len(moved):
+            label = moved.abs().idxmax()
+            was, now = (share.get(label, 0) for share in shares)
+            notes.append(f"{label!r} {was:.1%}, now {now:.1%}")
+    return "; ".join(notes)

@@ -1,0 +1,44 @@
+"""Where the project stands, on one screen."""
+
+from ..deployment.prediction_log import open_log, read_predictions
+from ..files import read_json
+from ..modeling import store
+from ..problem import METRICS
+from ..problem.project import Project
+from ..report import number
+
+
+def status(project: Project) -> list[str]:
+    """Return the lines that `status` prints: versions, the champion, and its life so far."""
+    names = store.versions(project.models)
+    champion = store.champion(project.models)
+    if not names:
+        return ["no model yet; train one with `run`"]
+    lines = [_version(project, name, champion) for name in names]
+    if champion is None:
+        return [*lines, "no champion yet; `promote VERSION` makes one"]
+    logged = read_predictions(open_log(project), champion)
+    known = int(logged.facts["actual"].notna().sum())
+    made = len(logged.facts)
+    lines.append(f"the champion made {made:,} predictions; the truth of {known:,} is known")
+    watch = project.reports / "monitor.json"
+    if watch.is_file():
+        found = read_json(watch)
+        lines += [f"alarm: {alarm}" for alarm in found["alarms"]]
+    return lines
+
+
+def _version(project: Project, name: str, champion: str | None) -> str:
+    run = read_json(project.models / name / store.RUN)
+    path = project.models / name / store.METRICS
+    sign = "*" if name == champion else " "
+    if not path.is_file():
+        return f"{sign} {name}  {run['model']}, not evaluated"
+    results = read_json(path)
+    mine = results["test"][results["metric"]]
+    gate = "gate passed" if results["gate"]["passed"] else "gate failed"
+    title = METRICS[results["metric"]].title
+    return (
+        f"{sign} {name}  {run['model']}, {title} {number(mine['value'])} "
+        f"({number(mine['low'])} to {number(mine['high'])}), {gate}"
+    )

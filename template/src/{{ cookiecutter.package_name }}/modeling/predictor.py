@@ -1,0 +1,95 @@
+"""The one object that answers: for the command line, batch scoring, the service and the tests."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from ..errors import UserError
+from ..files import read_json
+from ..preparation.features import add_features
+from ..preparation.schema import Schema, read_schema
+from . import answer, store
+
+
+class Predictor:
+    """A fitted pipeline with its schema.
+
+    Attributes
+    ----------
+    folder
+        Where the version is stored.
+    version
+        The name of that folder.
+    schema
+        The columns it needs, and the decision that turns numbers into answers.
+    """
+
+    def __init__(self, folder: Path, pipeline: Pipeline, schema: Schema) -> None:
+        self.folder = folder
+        self.version = folder.name
+        self.pipeline = pipeline
+        self.schema = schema
+        self._features = [column.name for column in schema.features]
+
+    def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Answer every row.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            At least the required inputs of the schema, in any order.
+
+        Returns
+        -------
+        DataFrame
+            With the index of `rows`: ``prediction`` and what else the problem type answers.
+
+        Raises
+        ------
+        UserError
+            If a required column is absent.
+        ConversionError
+            If a value does not fit its column.
+        """
+        return self.answer(add_features(self.schema.conform(rows)))
+
+    def answer(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Answer rows that were prepared before."""
+        absent = [name for name in self._features if name not in features.columns]
+        if absent:
+            raise UserError(
+                f'Model {self.version} was trained with the feature "{absent[0]}", which '
+                "add_features in preparation/features.py no longer makes; train again with `run`."
+            )
+        return answer(self.pipeline, features[self._features], self.schema.decision)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the model is, how good it was on the test set, and which inputs it takes."""
+        run = read_json(self.folder / store.RUN)
+        metrics = self.folder / store.METRICS
+        return {
+            "version": self.version,
+            "problem": self.schema.problem,
+            "target": self.schema.target,
+            "model": run["model"],
+            "trained": run["trained"],
+            "metric": run["metric"],
+            "test": read_json(metrics)["test"] if metrics.exists() else {},
+            "classes": self.schema.decision.get("classes", []),
+            "inputs": [column.model_dump() for column in self.schema.inputs],
+            "example": {column.name: column.example for column in self.schema.inputs},
+        }
+
+
+def load_predictor(folder: Path) -> Predictor:
+    """Load the predictor of a version.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or damaged, or needs a type that is not trusted.
+    """
+    pipeline = store.load_pipeline(folder / store.MODEL)
+    return Predictor(folder, pipeline, read_schema(folder / store.SCHEMA))

@@ -1,0 +1,66 @@
+"""Steps 1 to 6 in order. Each is skipped while its inputs, settings and code are what they were."""
+
+import numpy as np
+
+from .problem.project import Project
+from .steps import Outcome, run_step
+
+# The definition is read before anything else; `define` holds it against the collected data.
+ORDER = ("collect", "define", "prepare", "explore", "train", "evaluate")
+
+
+def run_one(
+    project: Project, name: str, *, force: bool = False, known: np.ndarray | None = None
+) -> Outcome:
+    """Run a step, or skip it.
+
+    Parameters
+    ----------
+    name
+        One of `ORDER`.
+    force
+        Run it in any case.
+    known : ndarray of uint64, optional
+        For ``prepare``: keys of rows that must not be in the test set.
+    """
+    source: str | None = ""
+    if name == "collect":
+        from .collection import fingerprint
+
+        source = fingerprint(project.definition.data, project.root)
+    return run_step(
+        project.root,
+        project.definition.model_dump(mode="json"),
+        name,
+        lambda: _work(project, name, known),
+        force=force,
+        source=source,
+    )
+
+
+def _work(project: Project, name: str, known: np.ndarray | None) -> str:
+    """Do the step. Imports happen here, so that no command waits for libraries of another step."""
+    if name == "collect":
+        from .collection.collect import collect
+
+        return collect(project)
+    if name == "define":
+        from .collection.collect import read_raw
+        from .problem.check import define
+
+        return define(project, read_raw(project))
+    if name == "prepare":
+        from .preparation.prepare import prepare
+
+        return prepare(project, known)
+    if name == "explore":
+        from .exploration.explore import explore
+
+        return explore(project)
+    if name == "train":
+        from .modeling.train import train
+
+        return train(project)
+    from .evaluation.evaluate import evaluate
+
+    return evaluate(project)

@@ -1,0 +1,201 @@
+"""The look of all plots: sizes, colours, and the few shapes that more than one step draws.
+
+Figures are made without pyplot, so nothing is global and nothing needs a display. The colours
+of text, grid and paper are replaced by report.css where the reader prefers a dark page.
+"""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import Formatter, MaxNLocator
+
+INK = "#1c2733"
+MUTED = "#5c6b7a"
+GRID = "#e4e8ed"
+PAPER = "#fefefe"
+
+# Distinct for the colour-blind, and against white as well as against a dark page.
+BLUE, ORANGE, TEAL, PLUM, GOLD, GREY = PALETTE = (
+    "#3572c6",
+    "#e2762b",
+    "#1d9a8a",
+    "#a8479b",
+    "#b08c14",
+    "#7d8894",
+)
+# Zero is transparent, so a heat map has the colour of the page where there is nothing.
+SEQUENTIAL = LinearSegmentedColormap.from_list("sequential", [f"{BLUE}00", BLUE])
+DIVERGING = LinearSegmentedColormap.from_list(
+    "diverging", [(0, ORANGE), (0.5, f"{ORANGE}00"), (0.5, f"{BLUE}00"), (1, BLUE)]
+)
+
+mpl.rcParams.update(
+    {
+        "svg.fonttype": "none",  # text stays text; the page chooses the font
+        "svg.hashsalt": "report",  # the same plot gives the same bytes
+        "text.parse_math": False,  # a dollar sign in a name is a dollar sign
+        "font.size": 9,
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+        "axes.edgecolor": GRID,
+        "axes.labelcolor": MUTED,
+        "axes.titlecolor": INK,
+        "axes.titlelocation": "left",
+        "axes.titlesize": 10,
+        "axes.titleweight": "bold",
+        "axes.titlepad": 8,
+        "axes.linewidth": 0.8,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.prop_cycle": mpl.cycler(color=PALETTE),
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.spines.left": False,
+        "grid.color": GRID,
+        "grid.linewidth": 0.7,
+        "text.color": INK,
+        "xtick.color": GRID,
+        "ytick.color": GRID,
+        "xtick.labelcolor": MUTED,
+        "ytick.labelcolor": MUTED,
+        "xtick.major.size": 0,
+        "ytick.major.size": 0,
+        "xtick.minor.size": 0,
+        "ytick.minor.size": 0,
+        "lines.linewidth": 1.6,
+        "lines.solid_capstyle": "round",
+        "lines.markersize": 3.5,
+        "patch.linewidth": 0,
+        "legend.frameon": False,
+        "legend.fontsize": 9,
+        "legend.labelcolor": MUTED,
+    }
+)
+
+
+class _Compact(Formatter):
+    """Write ticks short, 25k for 25,000, with the same decimals for all of an axis."""
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        largest = max((abs(v) for v in values), default=0)
+        if largest >= 1e12 or 0 < largest < 1e-4:
+            return [f"{v:.3g}" for v in values]
+        units = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+        unit, sign = next(((u, s) for u, s in units if largest >= 10 * u), (1, ""))
+        scaled = [v / unit for v in values]
+        digits = 0
+        while digits < 9 and any(abs(round(v, digits) - v) > 1e-9 for v in scaled):
+            digits += 1
+        return [f"{v:.{digits}f}{sign if v else ''}".replace("-", "−") for v in scaled]
+
+    def __call__(self, value: float, position: int | None = None) -> str:
+        return self.format_ticks([value])[0]
+
+
+def new_figure(width: float = 3.2, height: float = 2.3, grid: str = "y") -> tuple[Figure, Axes]:
+    """Return an empty plot.
+
+    Parameters
+    ----------
+    width, height
+        In inches of 96 pixels of the page. 3.2 fits a phone, and three side by side.
+    grid
+        Which lines of the grid are drawn: "x", "y", "both" or "" for none.
+    """
+    plot = Figure(figsize=(width, height), layout="constrained")
+    axes = plot.add_subplot()
+    for axis, name, inches in ((axes.xaxis, "x", width), (axes.yaxis, "y", height)):
+        axis.grid(grid in (name, "both"))
+        axis.set_major_formatter(_Compact())
+        axis.set_major_locator(MaxNLocator(max(3, round(inches * 1.6)), steps=[1, 2, 2.5, 5, 10]))
+    return plot, axes
+
+
+def shorten(label: object, length: int = 20) -> str:
+    """Cut a label to what fits beside an axis."""
+    text = " ".join(str(label).split())
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def tilt_labels(axes: Axes) -> None:
+    """Turn the labels of the x axis so that long ones do not collide."""
+    axes.tick_params(axis="x", labelrotation=40)
+    for label in axes.get_xticklabels():
+        label.set(ha="right", rotation_mode="anchor")
+
+
+def bars(
+    axes: Axes,
+    labels: Sequence[object],
+    values: Sequence[float],
+    texts: Sequence[str] = (),
+    **style: object,
+) -> None:
+    """Draw horizontal bars, the first on top, each with its label beside it.
+
+    Parameters
+    ----------
+    texts
+        What is written at the end of each bar.
+    style
+        Passed to `barh`.
+    """
+    places = np.arange(len(values))
+    height = 0.72 * min(1, (len(values) + 1) / 5)  # few bars need not be fat
+    axes.barh(places, values, **{"height": height, "color": BLUE, **style})
+    axes.set_yticks(places, [shorten(label) for label in labels])
+    axes.set_ylim(len(values) - 0.4, -0.6)
+    for place, value, text in zip(places, values, texts, strict=False):
+        axes.annotate(
+            text, (value, place), (3, 0), textcoords="offset points", va="center", color=MUTED
+        )
+    if texts:
+        axes.set_xlim(0, 1.2 * max(*values, 1e-9))
+
+
+def heat_map(
+    axes: Axes,
+    values: np.ndarray,
+    rows: Sequence[object],
+    columns: Sequence[object],
+    texts: Sequence[Sequence[str]] | None = None,
+    diverging: bool = False,
+    limit: float | None = None,
+) -> None:
+    """Draw a matrix as coloured cells.
+
+    Parameters
+    ----------
+    values
+        (rows, columns); NaN leaves a cell empty.
+    texts
+        What is written into the cells.
+    diverging
+        Whether 0 is the middle of the scale rather than its end.
+    limit
+        The value with the strongest colour; the largest one if not given.
+    """
+    finite = np.abs(values[np.isfinite(values)])
+    top = limit or (finite.max() if finite.size else 0) or 1
+    axes.imshow(
+        values,
+        cmap=DIVERGING if diverging else SEQUENTIAL,
+        vmin=-top if diverging else 0,
+        vmax=top,
+        interpolation="none",
+        aspect="auto",
+    )
+    axes.set_xticks(range(len(columns)), [shorten(c, 16) for c in columns])
+    axes.set_yticks(range(len(rows)), [shorten(r, 16) for r in rows])
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.hlines(np.arange(len(rows) + 1) - 0.5, -0.5, len(columns) - 0.5, color=PAPER, linewidth=1)
+    axes.vlines(np.arange(len(columns) + 1) - 0.5, -0.5, len(rows) - 0.5, color=PAPER, linewidth=1)
+    for i, line in enumerate(texts or []):
+        for j, text in enumerate(line):
+            strong = abs(values[i, j]) > 0.85 * top
+            axes.text(j, i, text, ha="center", va="center", color="white" if strong else INK)

@@ -1,0 +1,54 @@
+"""The part of the model that turns features into numbers. It is fitted on training rows only."""
+
+from typing import get_args
+
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+
+from ..problem.columns import Column
+from ..problem.settings import Kind, Preparation
+from .transformers import Clipper, DateParts, TextTopics
+
+MOST_LABELS = 50  # of one category; the rarer ones share one column
+
+
+def build_encoder(features: list[Column], settings: Preparation, seed: int) -> ColumnTransformer:
+    """Return an unfitted transformer from a frame of features to a dense array of numbers.
+
+    Missing numbers become the median, with a column that says so; a missing label is a label of
+    its own; labels that are rare or were never seen share one column.
+    """
+    names = {kind: [c.name for c in features if c.kind == kind] for kind in get_args(Kind)}
+    labels = OneHotEncoder(
+        min_frequency=settings.rare_share or None,
+        max_categories=MOST_LABELS,
+        handle_unknown="infrequent_if_exist",
+        sparse_output=False,
+    )
+    parts = [
+        ("number", _numbers(settings), names["number"]),
+        ("category", labels, names["category"]),
+        ("date", make_pipeline(DateParts(), _impute(), *_scale(settings)), names["date"]),
+        *((f"text_{k}", TextTopics(seed=seed), [name]) for k, name in enumerate(names["text"])),
+    ]
+    return ColumnTransformer(
+        [part for part in parts if part[2]], sparse_threshold=0, verbose_feature_names_out=False
+    )
+
+
+def _numbers(settings: Preparation) -> Pipeline:
+    clip = [Clipper(settings.clip_share)] if settings.clip_share else []
+    return make_pipeline(*clip, _impute(), *_scale(settings))
+
+
+def _impute() -> SimpleImputer:
+    # A column that is empty in one fold is kept, so that all folds have the same columns.
+    return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+
+
+def _scale(settings: Preparation) -> list[StandardScaler | MinMaxScaler]:
+    scalers = {"standard": StandardScaler(), "min-max": MinMaxScaler(), "none": None}
+    scaler = scalers[settings.scaling]
+    return [scaler] if scaler else []

@@ -1,0 +1,82 @@
+"""The contract between the data and the model, written by `prepare` and read by all that follow."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel
+
+from ..errors import UserError
+from ..files import read_json
+from ..problem.columns import Column, ConversionError, convert
+
+
+class Schema(BaseModel):
+    """What the model is given and what it answers.
+
+    Attributes
+    ----------
+    target
+        The column that is predicted.
+    inputs
+        The columns that a caller gives, in files and in requests.
+    features
+        The columns that the model sees: the inputs and what `add_features` makes of them.
+    ignored
+        Columns of the data that may be given and are not used.
+    problem
+        The type of the problem.
+    decision
+        How the estimator's numbers become answers; learnt in `train`, empty before.
+    """
+
+    problem: str
+    target: str
+    inputs: list[Column]
+    features: list[Column]
+    ignored: list[str]
+    decision: dict[str, Any] = {}
+
+    def conform(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the inputs of `rows`, in order, each brought to its column's kind.
+
+        A column that was complete in training has to be there; another may be absent, which
+        means missing in every row. Columns that are not inputs are left out.
+
+        Raises
+        ------
+        UserError
+            If a required column is absent.
+        ConversionError
+            If a value does not fit its column's kind.
+        """
+        absent = [c.name for c in self.inputs if c.required and c.name not in rows.columns]
+        if absent:
+            raise UserError(
+                f"Column {_quoted(absent)} is missing; the model needs "
+                f"{_quoted([c.name for c in self.inputs])}."
+            )
+        missing = pd.Series(None, index=rows.index, dtype=object)
+        return pd.DataFrame(
+            {
+                column.name: convert(
+                    rows.get(column.name, missing).rename(column.name),
+                    column.kind,
+                    column.date_format,
+                )
+                for column in self.inputs
+            },
+            index=rows.index,
+        )
+
+
+def read_schema(path: Path) -> Schema:
+    """Read a schema.json."""
+    return Schema.model_validate(read_json(path))
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+__all__ = ["ConversionError", "Schema", "read_schema"]

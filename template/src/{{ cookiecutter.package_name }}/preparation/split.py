@@ -1,0 +1,131 @@
+"""Take the test set, and cut the training rows into folds by the same rule."""
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import (
+    GroupKFold,
+    GroupShuffleSplit,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+    train_test_split,
+)
+
+from ..errors import UserError
+from ..problem import TARGET_KIND
+from ..problem.definition import Definition
+
+# How a row's group and date travel beside its features in train.parquet and test.parquet.
+GROUP, DATE, KEY = "_group", "_date", "_key"
+
+Folds = list[tuple[np.ndarray, np.ndarray]]
+
+
+def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) -> np.ndarray:
+    """Return which rows are for the test.
+
+    Parameters
+    ----------
+    rows : DataFrame of n rows
+        With the target, and the columns `DATE` or `GROUP` where the split needs them.
+    may_test : ndarray of bool, (n,)
+        Which rows may be chosen. All of them, but when a champion is to be compared with a
+        challenger: then none that the champion was trained on.
+
+    Returns
+    -------
+    ndarray of bool, (n,)
+        By date, the newest rows (rows of one date are never parted); by group, whole groups;
+        else at random, and stratified where the target is a class.
+
+    Raises
+    ------
+    UserError
+        If a side would be empty, or a class too rare to be on both sides.
+    """
+    by, share, seed = definition.split_by(), definition.split.test_share, definition.search.seed
+    test = np.zeros(len(rows), dtype=bool)
+    if by == "date":
+        newest = rows[DATE].quantile(1 - share, interpolation="lower")
+        test = (rows[DATE] > newest).to_numpy() & may_test
+    else:
+        pool = np.flatnonzero(may_test)
+        wanted = min(round(share * len(rows)), len(pool) - 1)
+        # Where old and new rows may be tested, the newest (the last) say most about tomorrow.
+        pool = pool[-2 * wanted :] if len(pool) < len(rows) else pool
+        if wanted > 0:
+            test[pool[_choose(rows.iloc[pool], definition, by, wanted, seed)]] = True
+    if not test.any() or test.all():
+        raise UserError(
+            f"[split] test_share = {share} of {len(rows):,} rows, taken by {by}, leaves "
+            f"{test.sum():,} for the test; add rows, or change [split]."
+        )
+    return test
+
+
+def cut_folds(train: pd.DataFrame, definition: Definition) -> Folds:
+    """Cut training rows into folds for cross-validation, by the rule of the split.
+
+    Returns
+    -------
+    list of (train, test)
+        Positions of rows. By date, each fold is tested on what came after its training rows;
+        otherwise every row is tested once.
+
+    Raises
+    ------
+    UserError
+        If there are too few rows, groups or rows of a class for so many folds.
+    """
+    by, number, seed = definition.split_by(), definition.search.folds, definition.search.seed
+    target = train[definition.problem.target]
+    stratified = TARGET_KIND == "category"
+    if by == "date":
+        splitter, groups = TimeSeriesSplit(number), None
+    elif by == "group":
+        groups = train[GROUP]
+        splitter = (StratifiedGroupKFold if stratified else GroupKFold)(
+            number, shuffle=True, random_state=seed
+        )
+    else:
+        groups = None
+        splitter = (StratifiedKFold if stratified else KFold)(
+            number, shuffle=True, random_state=seed
+        )
+    try:
+        folds = list(splitter.split(train, target, groups))
+    except ValueError as error:
+        raise UserError(
+            f"{len(train):,} training rows cannot be cut into [search] folds = {number} by {by} "
+            f"({error}); lower folds or add rows."
+        ) from None
+    if not stratified:
+        return folds
+    classes = target.nunique()
+    whole = [f for f in folds if all(target.iloc[part].nunique() == classes for part in f)]
+    if not whole:
+        raise UserError(
+            f'No fold, cut by {by}, has every class of "{definition.problem.target}" on both '
+            'sides; lower [search] folds, or set [split] by to "random".'
+        )
+    return whole
+
+
+def _choose(
+    pool: pd.DataFrame, definition: Definition, by: str, wanted: int, seed: int
+) -> np.ndarray:
+    """Return the positions in `pool` of about `wanted` rows."""
+    if by == "group":
+        splitter = GroupShuffleSplit(1, test_size=wanted / len(pool), random_state=seed)
+        return next(splitter.split(pool, groups=pool[GROUP]))[1]
+    stratum = pool[definition.problem.target] if TARGET_KIND == "category" else None
+    if stratum is not None and stratum.value_counts().min() < 2:
+        rare = stratum.value_counts().idxmin()
+        raise UserError(
+            f'Class "{rare}" of "{definition.problem.target}" has one row; at least two are needed '
+            "to have it on both sides of the split."
+        )
+    return train_test_split(
+        np.arange(len(pool)), test_size=wanted, stratify=stratum, random_state=seed
+    )[1]

@@ -1,0 +1,120 @@
+"""The transformers that scikit-learn does not have. What they learn, they learn in `fit`."""
+
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+
+class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Pull the numbers beyond a share at each end in to it (winsorizing).
+
+    Parameters
+    ----------
+    share
+        The share of training rows beyond each limit, at least 0 and below 0.5.
+    """
+
+    def __init__(self, share: float = 0.01) -> None:
+        self.share = share
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> Self:
+        """Learn the limits of each column; missing values do not count."""
+        numbers = validate_data(self, X, dtype="numeric", ensure_all_finite="allow-nan")
+        quantiles = [self.share, 1 - self.share]
+        with np.errstate(all="ignore"):
+            self.low_, self.high_ = np.nanquantile(numbers, quantiles, axis=0)
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """Return `X` within the limits; missing values stay missing."""
+        check_is_fitted(self)
+        numbers = validate_data(
+            self, X, dtype="numeric", ensure_all_finite="allow-nan", reset=False
+        )
+        return np.clip(numbers, self.low_, self.high_)
+
+
+class DateParts(TransformerMixin, BaseEstimator):
+    """Turn each date into numbers: years, month, day, weekday, hour.
+
+    ``years`` counts years with their fraction, for trends; the other parts repeat, for seasons.
+    A part that was the same in all training rows is left out.
+    """
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> Self:
+        """Learn which parts vary."""
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        parts = self._parts(X)
+        self.names_ = [name for name in parts if parts[name].nunique() > 1]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the parts as float64, missing where the date is."""
+        check_is_fitted(self)
+        return self._parts(X)[self.names_].to_numpy(dtype="float64")
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Name the columns that `transform` returns."""
+        return np.asarray(self.names_, dtype=object)
+
+    @staticmethod
+    def _parts(X: pd.DataFrame) -> pd.DataFrame:
+        parts = {}
+        for name, dates in X.items():
+            when = dates.dt
+            parts[f"{name}_years"] = when.year + (when.dayofyear - 1) / 365.25
+            parts[f"{name}_month"] = when.month
+            parts[f"{name}_day"] = when.day
+            parts[f"{name}_weekday"] = when.dayofweek
+            parts[f"{name}_hour"] = when.hour
+        return pd.DataFrame(parts, index=X.index)
+
+
+class TextTopics(TransformerMixin, BaseEstimator):
+    """Turn a column of text into a few numbers by latent semantic analysis.
+
+    Deerwester et al. (1990): TF-IDF of the words, then a truncated singular value decomposition.
+
+    Parameters
+    ----------
+    topics
+        How many numbers, fewer if the texts have fewer different words.
+    words
+        How many different words are looked at, the most frequent first.
+    seed
+        For the randomized decomposition.
+    """
+
+    def __init__(self, topics: int = 20, words: int = 5000, seed: int = 0) -> None:
+        self.topics = topics
+        self.words = words
+        self.seed = seed
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> Self:
+        """Learn the words and the topics of the one column of `X`."""
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        texts = X.iloc[:, 0].fillna("")
+        self.vectorizer_ = TfidfVectorizer(max_features=self.words, sublinear_tf=True)
+        self.topics_ = 0  # no words at all: the column says nothing
+        if texts.str.contains(r"\w\w", regex=True).any():
+            words = self.vectorizer_.fit_transform(texts)
+            self.topics_ = min(self.topics, *words.shape)
+            self.svd_ = TruncatedSVD(self.topics_, random_state=self.seed).fit(words)
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """Return (n, topics) numbers; a missing text has none of any topic."""
+        check_is_fitted(self)
+        if not self.topics_:
+            return np.zeros((len(X), 0))
+        return self.svd_.transform(self.vectorizer_.transform(X.iloc[:, 0].fillna("")))
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Name the columns that `transform` returns."""
+        name = self.feature_names_in_[0]
+        return np.asarray([f"{name}_topic{k}" for k in range(self.topics_)], dtype=object)

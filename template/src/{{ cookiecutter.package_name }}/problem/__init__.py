@@ -1,0 +1,23 @@
+"""Step 1: what is predicted, how it is judged, and whether the data can answer it."""
+
+from .{{ cookiecutter.problem_type }} import (
+    BASELINES,
+    METRICS,
+    TARGET_KIND,
+    TYPE,
+    Evaluation,
+    Problem,
+    arrays,
+    check_target,
+)
+
+__all__ = [
+    "BASELINES",
+    "METRICS",
+    "TARGET_KIND",
+    "TYPE",
+    "Evaluation",
+    "Problem",
+    "arrays",
+    "check_target",
+]

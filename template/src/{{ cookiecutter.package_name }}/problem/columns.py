@@ -1,0 +1,201 @@
+"""What kinds of columns there are, how a kind is told, and how values are brought to it.
+
+Training files, files to score and rows sent over HTTP all pass through `convert`, so the same
+value means the same thing everywhere.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel
+
+from .settings import Kind
+
+# ISO 8601 is tried first. Day first is the habit in most of the world, so it wins a tie.
+DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d %b %Y", "%b %d, %Y")
+DATE_FORMATS = [f"{day}{time}" for day in DAYS for time in ("", " %H:%M", " %H:%M:%S")]
+AMBIGUOUS = {"%d/%m/%Y": "%m/%d/%Y", "%d-%m-%Y": "%m-%d-%Y"}
+TEXT_WORDS = 3  # a column whose values have more words than this, on average, is text
+SAMPLE_ROWS = 10_000  # enough to tell a kind; `convert` checks every row
+
+
+class Column(BaseModel):
+    """One column that the model is given: the contract of files and of requests alike.
+
+    Attributes
+    ----------
+    required
+        No training row lacked it, so a request without it is refused.
+    minimum, maximum
+        The training range of a number.
+    categories
+        The training values of a category, the most frequent first, 100 at most.
+    date_format
+        How dates are written, where they are not ISO 8601.
+    example
+        A typical value.
+    """
+
+    name: str
+    kind: Kind
+    required: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: list[str] = []
+    date_format: str = ""
+    example: str | float | None = None
+
+
+@dataclass(frozen=True)
+class Inference:
+    """The kind of a column and why."""
+
+    kind: Kind
+    reason: str
+    date_format: str = ""
+
+
+class ConversionError(ValueError):
+    """Values that do not fit their column's kind.
+
+    Attributes
+    ----------
+    rows
+        Positions of the rows at fault, counted from 0.
+    value
+        The first value at fault.
+    expected
+        What is allowed, in words.
+    """
+
+    def __init__(self, name: str, wrong: pd.Series, expected: str) -> None:
+        self.name = name
+        self.rows = np.flatnonzero(wrong.notna().to_numpy())
+        self.value = wrong.iloc[self.rows[0]]
+        self.expected = expected
+        others = f" and {len(self.rows) - 1:,} more rows" if len(self.rows) > 1 else ""
+        super().__init__(
+            f'column "{name}" has {self.value!r} in row {self.rows[0] + 1:,}{others}, '
+            f"but must be {expected}"
+        )
+
+
+def infer(values: pd.Series) -> Inference:
+    """Tell the kind of a column from its values."""
+    present = values.dropna()
+    if isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(values):
+        return Inference("category", "holds labels")
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return Inference("date", "holds dates")
+    if pd.api.types.is_numeric_dtype(values):
+        return Inference("number", "holds numbers")
+    if present.empty:
+        return Inference("category", "is empty")
+    texts = present.iloc[:SAMPLE_ROWS].astype(str).str.strip()
+    if pd.to_numeric(texts, errors="coerce").notna().all():
+        return Inference("number", "holds numbers written as text")
+    date_format = _date_format(texts)
+    if date_format is not None:
+        other = AMBIGUOUS.get(date_format)
+        doubt = other and _dates(texts, other).notna().all()
+        note = ", day before month (month first would fit as well)" if doubt else ""
+        return Inference("date", f"holds dates{note}", date_format)
+    words = texts.str.split().str.len().mean()
+    if words > TEXT_WORDS and texts.nunique() > len(texts) / 2:
+        return Inference("text", f"holds {words:.0f} words on average")
+    return Inference("category", f"holds {present.nunique():,} labels")
+
+
+def convert(values: pd.Series, kind: Kind, date_format: str = "") -> pd.Series:
+    """Bring `values` to the one representation of their kind; missing stays missing.
+
+    Returns
+    -------
+    Series
+        float64 for a number, datetime64 in UTC without a zone for a date, otherwise str.
+
+    Raises
+    ------
+    ConversionError
+        If a value does not fit the kind, or is infinite.
+    """
+    name = str(values.name)
+    if kind == "number":
+        numbers = _numbers(values)
+        _refuse(name, values, numbers.isna() & values.notna(), "a number")
+        _refuse(name, values, np.isinf(numbers), "a finite number")
+        return numbers
+    if kind == "date":
+        dates = _dates(values, date_format or "ISO8601")
+        if date_format:  # ISO 8601 is understood whatever the file's own way is
+            dates = dates.fillna(_dates(values, "ISO8601"))
+        pattern = f"{date_format} or ISO 8601" if date_format else "ISO 8601, like 2026-01-31"
+        _refuse(name, values, dates.isna() & values.notna(), f"a date ({pattern})")
+        return dates
+    return labels(values)
+
+
+def labels(values: pd.Series) -> pd.Series:
+    """Write values as text so that 1, 1.0 and "1" are one label; missing stays missing."""
+    if pd.api.types.is_float_dtype(values):
+        whole = values.dropna() % 1 == 0
+        if whole.all():
+            values = values.astype("Int64")
+    elif values.dtype == object:
+        values = values.map(_label, na_action="ignore")
+    return values.astype("str").where(values.notna())
+
+
+def describe(values: pd.Series, kind: Kind, date_format: str = "") -> Column:
+    """Write the contract of a column from its converted training values."""
+    present = values.dropna()
+    column = Column(
+        name=str(values.name), kind=kind, required=values.notna().all(), date_format=date_format
+    )
+    if present.empty:
+        return column
+    if kind == "number":
+        column.minimum, column.maximum = float(present.min()), float(present.max())
+        column.example = float(present.sort_values().iloc[len(present) // 2])
+    elif kind == "date":
+        column.example = present.sort_values().iloc[len(present) // 2].isoformat()
+    else:
+        frequent = present.value_counts().index
+        column.example = str(frequent[0])
+        if kind == "category":
+            column.categories = [str(label) for label in frequent[:100]]
+    return column
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    if values.dtype == object or pd.api.types.is_string_dtype(values):
+        values = values.map(lambda v: v.strip() if isinstance(v, str) else v, na_action="ignore")
+    return pd.to_numeric(values, errors="coerce").astype("float64")
+
+
+def _dates(values: pd.Series, date_format: str) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(values):  # pandas would read 7 as 7 ns after 1970
+        values = values.astype(object).map(str, na_action="ignore")
+    dates = pd.to_datetime(values, format=date_format, errors="coerce", utc=True)
+    return dates.dt.tz_localize(None).dt.as_unit("us")
+
+
+def _date_format(texts: pd.Series) -> str | None:
+    """Return the format in which all `texts` are dates ("" is ISO 8601), or None."""
+    if not texts.str.contains(r"\d[-/. ,]", regex=True).all():
+        return None
+    if _dates(texts, "ISO8601").notna().all():
+        return ""
+    return next((f for f in DATE_FORMATS if _dates(texts, f).notna().all()), None)
+
+
+def _label(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip()
+
+
+def _refuse(name: str, values: pd.Series, wrong: pd.Series, expected: str) -> None:
+    if wrong.any():
+        raise ConversionError(name, values.where(wrong), expected)

@@ -1,0 +1,120 @@
+"""Read project.toml and check everything about it that needs no data."""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from ..errors import UserError
+from . import BASELINES, METRICS, TYPE, Evaluation, Problem
+from .settings import (
+    Columns,
+    Constraints,
+    Data,
+    Improvement,
+    Models,
+    Preparation,
+    Search,
+    Serving,
+    Split,
+    Table,
+)
+
+FILE_NAME = "project.toml"
+
+
+class Definition(Table):
+    """All of project.toml. Each attribute is one table of it."""
+
+    problem: Problem
+    data: Data
+    columns: Columns
+    split: Split
+    preparation: Preparation
+    search: Search
+    models: Models
+    evaluation: Evaluation
+    constraints: Constraints
+    serving: Serving
+    improvement: Improvement
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        metrics = [name for name, metric in METRICS.items() if metric.selects]
+        _one_of("[problem] metric", self.problem.metric, metrics)
+        _one_of("[problem] baseline", self.problem.baseline, list(BASELINES))
+        for key in ("date", "group"):
+            if self.split.by == key and not getattr(self.columns, key):
+                raise ValueError(f'[split] by is "{key}", but [columns] {key} names no column')
+        if self.problem.target in [self.columns.date, *self.columns.not_features()]:
+            raise ValueError(
+                f'[problem] target "{self.problem.target}" also stands in [columns]; '
+                "a target is neither an input nor left out, so take it out of there"
+            )
+        return self
+
+    def split_by(self) -> str:
+        """Return how the test set is taken, with ``auto`` resolved."""
+        if self.split.by != "auto":
+            return self.split.by
+        return "date" if self.columns.date else "group" if self.columns.group else "random"
+
+
+def read_definition(path: Path) -> Definition:
+    """Read the definition of the problem.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is not TOML, or has a key or value that is not allowed.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; run this inside a project.") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path} is not valid TOML: {error}.") from None
+    return check_definition(table, path.name)
+
+
+def check_definition(table: dict[str, Any], name: str = FILE_NAME) -> Definition:
+    """Turn the content of project.toml into a `Definition`; `name` begins the messages."""
+    kind = table.get("problem", {}).get("type", TYPE)
+    if kind != TYPE:
+        raise UserError(
+            f'{name}: [problem] type is "{kind}", but this project holds the code for "{TYPE}"; '
+            f"`copier update --data problem_type={kind}` changes the code."
+        )
+    try:
+        return Definition.model_validate(table)
+    except ValidationError as error:
+        raise UserError(f"{name}: {_sentence(error.errors()[0])}.") from None
+
+
+def _one_of(key: str, value: str, allowed: list[str]) -> None:
+    if value not in allowed:
+        raise ValueError(f'{key} is "{value}"; allowed: {", ".join(allowed)}')
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """Say what pydantic found wrong, with the key as the user wrote it."""
+    table, *keys = [str(part) for part in error["loc"]] or [""]
+    key = f"[{table}] {'.'.join(keys)}".strip()
+    if error["type"] == "extra_forbidden":
+        fields = Definition.model_fields
+        known = list(fields[table].annotation.model_fields if keys else fields)  # type: ignore[union-attr]
+        name = keys[-1] if keys else table
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f'did you mean "{close[0]}"?' if close else f"known keys: {', '.join(known)}"
+        return f"{key} is not a known key; {hint}"
+    if error["type"] == "missing":
+        return f"{key} is missing"
+    reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if error["type"] == "value_error":
+        return reason
+    return f"{key} is {error['input']!r}, but {reason}"

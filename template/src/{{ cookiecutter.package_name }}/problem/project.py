@@ -1,0 +1,50 @@
+"""A project on disk: its definition and where its files are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UserError
+from .definition import FILE_NAME, Definition, read_definition
+
+
+@dataclass(frozen=True)
+class Project:
+    """The folder with project.toml; every step reads and writes below it."""
+
+    root: Path
+    definition: Definition
+
+    @property
+    def raw(self) -> Path:
+        """The rows as collected."""
+        return self.root / "data" / "raw"
+
+    @property
+    def prepared(self) -> Path:
+        """Training and test rows, and the schema."""
+        return self.root / "data" / "prepared"
+
+    @property
+    def models(self) -> Path:
+        """A folder for each version, and the name of the champion."""
+        return self.root / "models"
+
+    @property
+    def reports(self) -> Path:
+        """What is made to be looked at."""
+        return self.root / "reports"
+
+
+def open_project(folder: Path | None = None) -> Project:
+    """Open the project in `folder`, or in the nearest folder above with a project.toml.
+
+    Raises
+    ------
+    UserError
+        If there is none, or its definition is not valid.
+    """
+    start = (folder or Path.cwd()).resolve()
+    for root in (start, *start.parents):
+        if (root / FILE_NAME).is_file():
+            return Project(root, read_definition(root / FILE_NAME))
+    raise UserError(f"No {FILE_NAME} in {start} or above it; run this inside a project.")

@@ -1,0 +1,134 @@
+"""What is particular to predicting a quantity: its target, metrics and baselines."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from sklearn.dummy import DummyRegressor
+
+from ..errors import UserError
+from .columns import ConversionError, convert
+from .metric import Metric
+from .settings import Kind, Table
+
+TYPE = "regression"
+TARGET_KIND: Kind = "number"
+INTERVAL = 0.9  # the share of true values that should lie between `low` and `high`
+
+BASELINES = {
+    "mean": DummyRegressor(strategy="mean"),
+    "median": DummyRegressor(strategy="median"),
+}
+
+
+class Problem(Table):
+    """``[problem]``: what is predicted and what is good enough."""
+
+    type: Literal["regression"]
+    target: str = Field(min_length=1)
+    metric: str
+    baseline: str
+    minimum: float
+
+
+class Evaluation(Table):
+    """``[evaluation]``: which slices are looked at."""
+
+    slices: list[str] = []
+
+
+def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
+    """Return what the metrics take, each with one entry for a row.
+
+    Returns
+    -------
+    true, predicted, low, high : (n,)
+        The interval is NaN where it was not predicted.
+    """
+    columns = answers.reindex(columns=["prediction", "low", "high"])
+    return (target.to_numpy(dtype=float), *columns.to_numpy(dtype=float).T)
+
+
+def _rmse(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((true - predicted) ** 2)))
+
+
+def _mae(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    return float(np.mean(np.abs(true - predicted)))
+
+
+def _r2(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    total = np.sum((true - true.mean()) ** 2)
+    return float(1 - np.sum((true - predicted) ** 2) / total) if total else 0.0
+
+
+def _mape(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """Return the mean absolute error as a share of the true value, over rows where that is not 0."""
+    some = true != 0
+    return (
+        float(np.mean(np.abs((true[some] - predicted[some]) / true[some]))) if some.any() else 0.0
+    )
+
+
+def _pinball(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """Return the mean pinball loss of the two limits of the interval.
+
+    Koenker and Bassett (1978): a limit pays `1 - alpha` for each unit that the truth lies on its
+    rare side, and `alpha` for each unit on the other.
+    """
+    alpha = (1 - INTERVAL) / 2
+    below, above = true - low, true - high
+    losses = np.maximum(alpha * below, (alpha - 1) * below)
+    losses += np.maximum((1 - alpha) * above, -alpha * above)
+    return float(np.mean(losses) / 2)
+
+
+def _coverage(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    return float(np.mean((low <= true) & (true <= high)))
+
+
+METRICS = {
+    "rmse": Metric(_rmse, higher_is_better=False, title="RMSE"),
+    "mae": Metric(_mae, higher_is_better=False, title="MAE"),
+    "r2": Metric(_r2, higher_is_better=True, title="R²"),
+    "mape": Metric(_mape, higher_is_better=False, title="MAPE"),
+    "pinball": Metric(_pinball, higher_is_better=False, title="Pinball loss", selects=False),
+    "coverage": Metric(
+        _coverage,
+        higher_is_better=True,
+        title=f"Coverage of the {INTERVAL:.0%} interval",
+        selects=False,
+    ),
+}
+
+
+def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
+    """Check that the target can be learnt as a quantity, and describe it in a sentence.
+
+    Raises
+    ------
+    UserError
+        If it is empty, constant or not numbers, or has fewer rows than folds.
+    """
+    name = f'target "{problem.target}"'
+    try:
+        numbers = convert(target, "number").dropna()
+    except ConversionError as error:
+        raise UserError(
+            f"The {error}; if it is a class, `copier update --data problem_type=classification` "
+            "fits it."
+        ) from None
+    if numbers.empty:
+        raise UserError(f"The {name} is missing in every row; numbers are needed.")
+    if numbers.nunique() == 1:
+        raise UserError(f"The {name} is {numbers.iloc[0]:g} in every row; nothing can be learnt.")
+    if len(numbers) <= folds:
+        raise UserError(
+            f"The {name} has {len(numbers)} rows; more than [search] folds = {folds} are needed, "
+            "so add rows or lower folds."
+        )
+    return (
+        f"a number from {numbers.min():,.6g} to {numbers.max():,.6g}, "
+        f"typically {numbers.median():,.6g}"
+    )

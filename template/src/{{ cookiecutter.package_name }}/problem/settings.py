@@ -1,0 +1,97 @@
+"""The tables of project.toml that every problem type has."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Kind = Literal["number", "category", "date", "text"]
+
+
+class Table(BaseModel):
+    """A table of project.toml: unknown keys are errors, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Data(Table):
+    """``[data]``: where the rows come from."""
+
+    source: Literal["file"]
+    path: str = Field(min_length=1)
+    missing: list[str] = []
+
+
+class Columns(Table):
+    """``[columns]``: what the columns are."""
+
+    id: list[str] = []
+    date: str = ""
+    group: str = ""
+    series: Literal[""] = ""
+    unknown_at_prediction: list[str] = []
+    drop: list[str] = []
+    kinds: dict[str, Kind] = {}
+
+    def not_features(self) -> list[str]:
+        """Return the columns that the definition keeps away from the model."""
+        group = [self.group] if self.group else []
+        return [*self.id, *group, *self.unknown_at_prediction, *self.drop]
+
+
+class Split(Table):
+    """``[split]``: how the test set is taken."""
+
+    by: Literal["auto", "random", "group", "date"] = "auto"
+    test_share: float = Field(default=0.2, gt=0, lt=1)
+
+
+class Preparation(Table):
+    """``[preparation]``: how columns become numbers."""
+
+    scaling: Literal["standard", "min-max", "none"] = "standard"
+    clip_share: float = Field(default=0.0, ge=0, lt=0.5)
+    rare_share: float = Field(default=0.01, ge=0, lt=1)
+
+
+class Search(Table):
+    """``[search]``: how settings of the candidates are looked for."""
+
+    method: Literal["random", "grid", "none"] = "random"
+    iterations: int = Field(default=5, ge=1)
+    budget_seconds: float = Field(default=600, gt=0)
+    folds: int = Field(default=5, ge=2)
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+
+class Models(Table):
+    """``[models]``: which candidates are tried."""
+
+    candidates: list[str] = Field(min_length=1)
+
+
+class Constraints(Table):
+    """``[constraints]``: what a model may cost."""
+
+    train_seconds: float = Field(gt=0)
+    model_megabytes: float = Field(gt=0)
+    predict_milliseconds: float = Field(gt=0)
+
+
+class Serving(Table):
+    """``[serving]``: the service and its log of predictions."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    log: str = "sqlite:///predictions.db"
+    max_rows: int = Field(default=1000, ge=1)
+    max_megabytes: float = Field(default=5, gt=0)
+
+
+class Improvement(Table):
+    """``[improvement]``: when to raise an alarm and when to change the champion."""
+
+    window: int = Field(default=1000, ge=1)
+    minimum_rows: int = Field(default=100, ge=1)
+    false_alarm_rate: float = Field(default=0.01, gt=0, lt=1)
+    margin: float = Field(default=0.0, ge=0)
+    confidence: float = Field(default=0.8, ge=0.5, lt=1)

@@ -1,0 +1,182 @@
+"""When a step may be skipped: what it reads, and what it left behind last time."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from .errors import UserError
+from .files import file_digest, read_json, write_json
+
+# The directories of the steps, in order. A step imports from earlier ones only, so these and the
+# modules beside this file are all the code that it can depend on.
+DIRECTORIES = (
+    "problem",
+    "collection",
+    "preparation",
+    "exploration",
+    "modeling",
+    "evaluation",
+    "deployment",
+    "improvement",
+)
+LIBRARIES = ("numpy", "pandas", "scikit-learn")
+RECORD = "steps.json"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What decides whether a step has to run again.
+
+    Attributes
+    ----------
+    directory
+        Where its code is.
+    settings
+        Tables and keys of project.toml that it looks at.
+    reads, writes
+        Patterns of files below the project; ``{newest}`` is the version trained last.
+    """
+
+    directory: str
+    settings: tuple[str, ...]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
+_TARGET = ("problem.type", "problem.target", "problem.positive")
+_DECIDING = tuple(
+    f"evaluation.{key}" for key in ("calibrate", "false_positive_cost", "false_negative_cost")
+)
+_LEARNING = (*_TARGET, "problem.metric", "split", "preparation", "search", "models")
+
+STEPS = {
+    "define": Step(
+        "problem",
+        ("problem", "columns", "split", "search.folds", "constraints", "data"),
+        ("data/raw/data.parquet",),
+        (),
+    ),
+    "collect": Step("collection", ("data",), (), ("data/raw/data.parquet",)),
+    "prepare": Step(
+        "preparation",
+        (*_TARGET, "columns", "split", "search.seed"),
+        ("data/raw/*.parquet",),
+        ("data/prepared/train.parquet", "data/prepared/test.parquet", "data/prepared/schema.json"),
+    ),
+    "explore": Step(
+        "exploration", _TARGET, ("data/prepared/train.parquet", "data/prepared/schema.json"), ()
+    ),
+    "train": Step(
+        "modeling",
+        (*_LEARNING, *_DECIDING),
+        ("data/prepared/train.parquet", "data/prepared/schema.json"),
+        ("models/{newest}/run.json",),
+    ),
+    "evaluate": Step(
+        "evaluation",
+        ("problem", "evaluation", "constraints", "search.seed"),
+        ("models/{newest}/model.skops", "models/{newest}/schema.json", "data/prepared/*.parquet"),
+        ("models/{newest}/metrics.json", "models/{newest}/card.md", "reports/metrics.json"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a step."""
+
+    summary: str
+    seconds: float
+    skipped: bool
+
+
+def run_step(
+    root: Path,
+    settings: dict[str, Any],
+    name: str,
+    work: Callable[[], str],
+    *,
+    force: bool = False,
+    source: str | None = "",
+) -> Outcome:
+    """Do the work of a step unless its inputs, settings and code are what they were.
+
+    Parameters
+    ----------
+    root
+        The project.
+    settings
+        The content of project.toml.
+    name
+        A key of `STEPS`.
+    work
+        Does the step and returns its summary.
+    force
+        Do it in any case.
+    source
+        What tells that a source outside of the project changed; None if nothing can.
+    """
+    step = STEPS[name]
+    _require_inputs(root, step)
+    record = _read_record(root)
+    before = record.get(name, {})
+    digest = _digest(root, settings, step, source)
+    left = [root / path for path in before.get("wrote", [])]
+    known = source is not None and before.get("digest") == digest
+    if known and not force and all(path.is_file() for path in left):
+        return Outcome(before["summary"], 0.0, skipped=True)
+    started = time.monotonic()
+    summary = work()
+    seconds = time.monotonic() - started
+    wrote = [path.relative_to(root).as_posix() for path in _find(root, step.writes)]
+    record = _read_record(root) | {
+        name: {
+            "digest": digest,
+            "summary": summary,
+            "seconds": seconds,
+            "wrote": wrote,
+        }
+    }
+    write_json(root / "reports" / RECORD, record)
+    return Outcome(summary, seconds, skipped=False)
+
+
+def _require_inputs(root: Path, step: Step) -> None:
+    for pattern in step.reads:
+        if not _find(root, (pattern,)):
+            raise UserError(f"{pattern} does not exist yet; `run` makes it.")
+
+
+def _read_record(root: Path) -> dict[str, Any]:
+    path = root / "reports" / RECORD
+    return read_json(path) if path.is_file() else {}
+
+
+def _digest(root: Path, settings: dict[str, Any], step: Step, source: str | None) -> str:
+    """Return a digest of everything that the outcome depends on."""
+    package = Path(__file__).parent
+    before = DIRECTORIES[: DIRECTORIES.index(step.directory) + 1]
+    code = [*package.glob("*.py"), *(f for d in before for f in (package / d).rglob("*.py"))]
+    parts = {
+        "settings": {key: _setting(settings, key) for key in step.settings},
+        "code": {str(f.relative_to(package)): file_digest(f) for f in code if f.name != "cli.py"},
+        "reads": {str(f.relative_to(root)): file_digest(f) for f in _find(root, step.reads)},
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "source": source,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _setting(settings: dict[str, Any], key: str) -> Any:
+    table, _, name = key.partition(".")
+    return settings.get(table, {}).get(name) if name else settings.get(table)
+
+
+def _find(root: Path, patterns: tuple[str, ...]) -> list[Path]:
+    newest = max((p.parent.name for p in root.glob("models/[0-9]*/run.json")), default="none")
+    return sorted(f for pattern in patterns for f in root.glob(pattern.format(newest=newest)))
