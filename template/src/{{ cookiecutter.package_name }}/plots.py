@@ -5,12 +5,14 @@ of text, grid and paper are replaced by report.css where the reader prefers a da
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from matplotlib.ticker import Formatter, MaxNLocator
 
 INK = "#1c2733"
@@ -18,14 +20,14 @@ MUTED = "#5c6b7a"
 GRID = "#e4e8ed"
 PAPER = "#fefefe"
 
-# Distinct for the colour-blind, and against white as well as against a dark page.
+# Distinct for the colour-blind as well, by hue and by lightness, on a light page and on a dark one.
 BLUE, ORANGE, TEAL, PLUM, GOLD, GREY = PALETTE = (
-    "#3572c6",
-    "#e2762b",
-    "#1d9a8a",
-    "#a8479b",
-    "#b08c14",
-    "#7d8894",
+    "#3673d0",
+    "#d2601a",
+    "#146f5b",
+    "#b03fa8",
+    "#cfa21a",
+    "#8f98a3",
 )
 # Zero is transparent, so a heat map has the colour of the page where there is nothing.
 SEQUENTIAL = LinearSegmentedColormap.from_list("sequential", [f"{BLUE}00", BLUE])
@@ -51,7 +53,7 @@ mpl.rcParams.update(
         "axes.linewidth": 0.8,
         "axes.grid": True,
         "axes.axisbelow": True,
-        "axes.prop_cycle": mpl.cycler(color=PALETTE),
+        "axes.prop_cycle": cycler(color=PALETTE),
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.spines.left": False,
@@ -90,7 +92,12 @@ class _Compact(Formatter):
         digits = 0
         while digits < 9 and any(abs(round(v, digits) - v) > 1e-9 for v in scaled):
             digits += 1
-        return [f"{v:.{digits}f}{sign if v else ''}".replace("-", "−") for v in scaled]
+        texts = [f"{v:.{digits}f}{sign}".replace("-", "−") for v in scaled]
+        if sign:
+            texts = [text if value else "0" for text, value in zip(texts, values, strict=True)]
+        if len(texts) > 2 and max(map(len, texts)) > 7:  # they would collide
+            texts[1:-1] = [""] * (len(texts) - 2)
+        return texts
 
     def __call__(self, value: float, position: int | None = None) -> str:
         return self.format_ticks([value])[0]
@@ -133,7 +140,7 @@ def bars(
     labels: Sequence[object],
     values: Sequence[float],
     texts: Sequence[str] = (),
-    **style: object,
+    **style: Any,
 ) -> None:
     """Draw horizontal bars, the first on top, each with its label beside it.
 
@@ -146,7 +153,7 @@ def bars(
     """
     places = np.arange(len(values))
     height = 0.72 * min(1, (len(values) + 1) / 5)  # few bars need not be fat
-    axes.barh(places, values, **{"height": height, "color": BLUE, **style})
+    axes.barh(places, values, **{"height": height, "color": BLUE, "ecolor": INK, **style})
     axes.set_yticks(places, [shorten(label) for label in labels])
     axes.set_ylim(len(values) - 0.4, -0.6)
     for place, value, text in zip(places, values, texts, strict=False):

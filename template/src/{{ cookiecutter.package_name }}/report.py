@@ -35,7 +35,8 @@ CARDS = {
     "improve": "Continuous improvement",
 }
 LONG_TABLE = 12  # rows; a longer table scrolls
-NUMBER = re.compile(r"[-−+]?\d[\d,]*(\.\d+)?(e[-+]\d+)?%?")
+TAG = re.compile(r"<[^>]*>")
+NUMBER = re.compile(r"[-−+]?\d[\d,]*(\.\d+)?(e[-−+]\d+)?%?|\d{4}-\d\d-\d\d( [\d:]+)?")
 
 
 def write_card(reports: Path, step: str, summary: str, *parts: str) -> None:
@@ -94,6 +95,11 @@ def notice(text: str, kind: Literal["good", "warn", "bad"]) -> str:
     return f'<p class="notice {kind}"><b aria-hidden="true">{sign}</b>{html.escape(text)}</p>'
 
 
+def code(text: str) -> str:
+    """Return text to be copied as it stands, such as a command."""
+    return f"<pre>{html.escape(text)}</pre>"
+
+
 def facts(values: Mapping[str, Any]) -> str:
     """Return a few key figures, each under its label."""
     pairs = "".join(
@@ -131,7 +137,7 @@ def table(
             _tag("td" if k else "th", texts[k][n], right[k], "" if k else ' scope="row"')
             for k in range(len(texts))
         )
-        chosen = ' class="mark"' if mark is not None and frame.iat[n, 0] == mark else ""
+        chosen = ' class="mark"' if mark is not None and frame.iloc[n, 0] == mark else ""
         body.append(f"<tr{chosen}>{cells}</tr>")
     label = html.escape(caption or "Table", quote=True)
     title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
@@ -183,20 +189,20 @@ def details(title: str, *parts: str) -> str:
 
 
 def number(value: float) -> str:
-    """Write a number with the digits that matter: 0.87, 12.4, 1,234, 25,300,000."""
-    if value != value:
+    """Write a number with the digits that matter: 0.87, 12.4, 1,234, 25,300,000, 1.2e−05."""
+    if math.isnan(value):
         return "–"
-    if isinstance(value, int) or float(value).is_integer():
-        return f"{value:,.0f}"
-    if abs(value) < 0.001:
-        return f"{value:.2g}"
-    text = f"{value:,.{_decimals(value)}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    if abs(value) >= 1e15 or 0 < abs(value) < 0.001:
+        text = f"{value:.3g}"
+    else:
+        text = f"{value:,.{_decimals(value)}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace("-", "−")
 
 
 def _decimals(largest: float) -> int:
     """Return the decimals that show three significant digits of `largest`."""
-    return max(0, 2 - math.floor(math.log10(abs(largest)))) if largest else 0
+    return max(0, 2 - math.floor(math.log10(abs(largest)))) if 0 < abs(largest) < math.inf else 0
 
 
 def _column(values: pd.Series) -> list[str]:
@@ -239,16 +245,20 @@ def _slim(svg: str) -> str:
     """Leave out of matplotlib's SVG what a page does not need: three quarters of it."""
     svg = svg[svg.index("<svg ") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<[^>]*>", _slim_tag, svg)
+    svg = TAG.sub(_slim_tag, svg)
     svg = re.sub(r"\s*\n\s*", "", svg)
     # Points of a scatter repeat the style of their group.
     svg = re.sub(r'<g( clip-path="[^"]*")?>((?:<use [^>]*/>)+)</g>', _slim_points, svg)
     # Two plots on a page must not share an id.
     prefix = f"p{zlib.crc32(svg.encode()):x}-"
-    names = {name: f"{prefix}{n}" for n, name in enumerate(re.findall(r' id="(\w+)"', svg))}
-    return re.sub(
-        r'( id="|href="#|url\(#)(\w+)', lambda found: found[1] + names.get(found[2], found[2]), svg
-    )
+    ids = {name: f"{prefix}{n}" for n, name in enumerate(re.findall(r'<[^>]* id="(\w+)"', svg))}
+
+    def rename(tag: re.Match[str]) -> str:
+        return re.sub(
+            r'(id="|href="#|url\(#)(\w+)', lambda found: found[1] + ids[found[2]], tag[0]
+        )
+
+    return TAG.sub(rename, svg)
 
 
 def _slim_tag(tag: re.Match[str]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..files import file_digest
 from ..problem.settings import Data
 from .provenance import Collection
-from .tables import find_local, is_url, read_tables
+from .tables import find_local, is_url, read_tables, short_name
 
 
 def read(data: Data, root: Path) -> Collection:
@@ -39,5 +39,5 @@ def fingerprint(data: Data, root: Path) -> str | None:
         return None
     files = find_local(data.path, root)
     return hashlib.sha256(
-        "".join(f"{file}\n{file_digest(file)}\n" for file in files).encode()
+        "".join(f"{short_name(file, root)}\n{file_digest(file)}\n" for file in files).encode()
     ).hexdigest()

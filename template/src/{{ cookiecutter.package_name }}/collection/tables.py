@@ -77,12 +77,17 @@ def find_local(path: str, root: Path) -> list[Path]:
     return files
 
 
+def short_name(file: Path, root: Path) -> str:
+    """Name a file from the project's folder on, so that a moved project is the same project."""
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
+
+
 @contextmanager
 def _local_copies(path: str, root: Path) -> Iterator[Iterator[tuple[str, Path]]]:
     """Yield a name without secrets and a local path for each file; URLs are downloaded."""
     if not is_url(path):
         files = find_local(path, root)
-        yield ((_short(file, root), file) for file in files)
+        yield ((short_name(file, root), file) for file in files)
         return
     with TemporaryDirectory() as folder:
         yield _download(path, Path(folder))
@@ -135,10 +140,6 @@ def _resolved(path: str) -> str:
     if not os.environ.get(name):
         raise UserError(f'[data] path is "{path}", but the environment has no {name}.')
     return os.environ[name]
-
-
-def _short(file: Path, root: Path) -> str:
-    return file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
 
 
 def _check_same(first: list[str], other: list[str], first_name: str, other_name: str) -> None:

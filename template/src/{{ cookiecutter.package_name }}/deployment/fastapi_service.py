@@ -164,9 +164,12 @@ def _response(answer: Answer) -> Response:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise UserError(
             f"The service cannot listen on {host} port {port} ({error.strerror}); "
             "choose another [serving] host or port, or stop what uses it."
         ) from None
+    # Connections inherit this: without it, an answer in two packets waits 40 ms for the second.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

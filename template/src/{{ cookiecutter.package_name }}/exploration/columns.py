@@ -55,16 +55,13 @@ def _describe(values: pd.Series, column: Column) -> dict[str, object]:
         "most frequent": None,
         "outliers": None,
     }
-    if present.empty:
+    if present.empty or column.kind == "text":
         return said
-    if column.kind in ("category", "text"):
+    if column.kind == "category":
         counts = present.value_counts()
         return said | {"most frequent": f"{counts.index[0]} ({counts.iloc[0] / len(present):.0%})"}
-    numbers = as_numbers(present, column.kind)
-    low, high = fences(numbers)
-    said |= {"minimum": present.min(), "median": present.median(), "maximum": present.max()}
+    middle = {"minimum": present.min(), "median": present.median(), "maximum": present.max()}
     if column.kind == "date":
-        said |= {name: said[name].date() for name in ("minimum", "median", "maximum")}
-    else:
-        said["outliers"] = int(((numbers < low) | (numbers > high)).sum())
-    return said
+        return said | {name: moment.date() for name, moment in middle.items()}
+    low, high = fences(present)
+    return said | middle | {"outliers": int(((present < low) | (present > high)).sum())}

@@ -1,5 +1,7 @@
 """How the numbers among the features go together."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -53,7 +55,7 @@ def plot_correlations(correlations: pd.DataFrame) -> Figure:
     return plot
 
 
-def plot_pair(numbers: pd.DataFrame, kinds: dict[str, Kind], first: str, second: str) -> Figure:
+def plot_pair(numbers: pd.DataFrame, kinds: Mapping[str, Kind], first: str, second: str) -> Figure:
     """Draw two columns against each other."""
     plot, axes = new_figure(grid="both")
     both = numbers[[first, second]].dropna()

@@ -31,7 +31,8 @@ def plot_numbers(values: pd.Series, kind: Kind) -> tuple[Figure, str]:
     top = max(heights.max(), 1)
     box(axes, numbers[numbers.between(edges[0], edges[-1])], 1.18 * top, 0.14 * top)
     axes.set_ylim(0, 1.32 * top)
-    axes.set_yticks([t for t in MaxNLocator(3, integer=True).tick_values(0, top) if 0 <= t <= top])
+    ticks = MaxNLocator(3, integer=True, steps=[1, 2, 5, 10]).tick_values(0, top)
+    axes.set_yticks(ticks[ticks <= top])
     label_values(axes.xaxis, kind)
     return plot, _caption(values, numbers, kind, edges)
 
@@ -51,7 +52,9 @@ def _caption(values: pd.Series, numbers: pd.Series, kind: Kind, edges: np.ndarra
     if numbers.empty:
         return "all missing"
     middle = values.median() if kind == "date" else numbers.median()
-    said = f"median {middle.date()}" if kind == "date" else f"median {number(middle)}"
+    said = f"median {middle.date() if kind == 'date' else number(middle)}"
+    if kind == "text":
+        said += " words"
     low, high = fences(numbers)
     if kind == "number" and np.isfinite(low):
         outliers = int(((numbers < low) | (numbers > high)).sum())

@@ -7,11 +7,11 @@ from ..preparation.schema import Schema, read_schema
 from ..problem.project import Project
 from ..report import columns, facts, figure, heading, legend, notice, paragraph, table, write_card
 from . import AGAINST, MEASURE, colours, plot_against, plot_target
-from .association import rank_features
 from .columns import as_numbers, describe_columns
 from .correlation import correlate, plot_correlations, plot_pair, strongest_pairs
 from .distributions import plot_distribution
 from .missing import MOST_COLUMNS, MOST_PATTERNS, missing_patterns, plot_missing, plot_patterns
+from .ranking import rank_features
 
 SAMPLE_ROWS = 20_000  # correlations of this many rows are exact to about 0.01
 SHOWN_FEATURES = 12
@@ -74,13 +74,13 @@ def _summary(
 def _overview(described: pd.DataFrame, rows: int) -> str:
     kinds = described["kind"].value_counts()
     plural = {"number": "Numbers", "category": "Categories", "date": "Dates", "text": "Texts"}
-    outliers = described["outliers"].fillna(0).astype(int)
+    gaps = described["missing"].mean()
     return facts(
         {
             "Training rows": rows,
             **{plural[kind]: int(count) for kind, count in kinds.items()},
-            "Values missing": f"{described['missing'].mean():.1%}",
-            "Outliers (1.5 IQR)": int(outliers.sum()),
+            "Values missing": f"{gaps:.1%}" if gaps else "none",
+            "Outliers (1.5 IQR)": int(described["outliers"].sum()),
         }
     )
 

@@ -37,7 +37,7 @@ def plot_patterns(names: list[str], gaps: np.ndarray, counts: np.ndarray) -> Fig
     """Draw which columns are missing together: a line for a pattern, a coloured dot for a gap."""
     shown = min(len(counts), MOST_PATTERNS)
     plot, axes = new_figure(height=0.9 + 0.24 * shown, grid="")
-    lines, places = np.indices(gaps[:shown].shape)
+    lines, places = np.indices((shown, len(names)))
     for colour, chosen in ((GRID, ~gaps[:shown]), (ORANGE, gaps[:shown])):
         axes.plot(places[chosen], lines[chosen], "o", color=colour, markersize=8, markeredgewidth=0)
     shares = counts / counts.sum()

@@ -17,6 +17,7 @@ AGAINST = (
     "Numbers: the target upwards, for some of the rows. "
     "Categories: the target to the right, as a box for each label, with its number of rows."
 )
+ROWS_FOR_MEDIAN = 10
 
 
 def association(groups: np.ndarray, target: pd.Series) -> float:
@@ -36,7 +37,10 @@ def association(groups: np.ndarray, target: pd.Series) -> float:
 
 def colours(target: pd.Series) -> dict[str, str]:
     """Return what the colours of `plot_against` mean."""
-    return {"a training row": BLUE, f"median {target.name} in each tenth of the rows": ORANGE}
+    return {
+        "a training row": BLUE,
+        f"median {target.name} in up to ten equal parts of the rows": ORANGE,
+    }
 
 
 def plot_target(target: pd.Series) -> tuple[Figure, str]:
@@ -48,16 +52,17 @@ def plot_against(values: pd.Series, kind: Kind, target: pd.Series) -> Figure:
     """Draw a feature against the target.
 
     A category: a box of the target for each label. All else: the rows as points, and the median of
-    the target in each tenth of the rows, ordered by the feature.
+    the target in equal parts of the rows, ordered by the feature.
     """
     if kind == "category":
         return _plot_boxes(values.fillna(MISSING), target)
     plot, axes = new_figure(grid="both")
     pairs = pd.DataFrame({"x": as_numbers(values, kind), "y": target}).dropna()
     points(axes, pairs["x"], pairs["y"])
-    if pairs["x"].nunique() > 1:
-        tenth = pd.qcut(pairs["x"], 10, duplicates="drop")
-        trend = pairs.groupby(tenth, observed=True).median()
+    parts = min(len(pairs) // ROWS_FOR_MEDIAN, 10)
+    if parts > 1 and pairs["x"].nunique() > 1:
+        part = pd.qcut(pairs["x"], parts, duplicates="drop")
+        trend = pairs.groupby(part, observed=True).median()
         axes.plot(trend["x"], trend["y"], "o-", color=ORANGE, markersize=4)
     label_values(axes.xaxis, kind)
     axes.set_xlim(*padded_range(pairs["x"]))

@@ -79,7 +79,7 @@ def monitor(project: Project) -> Watch:
             f"{settings.minimum_rows} are needed"
         )
     else:
-        drifts = _drifts(logged, predictor)
+        drifts = _drifts(logged, predictor, project.definition.columns.date)
         alarms += [
             f'"{d.column}" has drifted (p = {d.p_value:.1g}, PSI {d.psi:.2f}; {d.note})'
             for d in drifts
@@ -101,14 +101,18 @@ def monitor(project: Project) -> Watch:
     return found
 
 
-def _drifts(logged: Logged, predictor: Predictor) -> list[Drift]:
-    """Compare every feature, and the predictions, and adjust for their number."""
+def _drifts(logged: Logged, predictor: Predictor, date: str) -> list[Drift]:
+    """Compare every feature, and the predictions, and adjust for their number.
+
+    The date of the rows is left out: time always goes on.
+    """
     reference = pd.read_parquet(predictor.folder / store.REFERENCE)
     answered = pd.read_parquet(predictor.folder / store.ANSWERS)
     features = add_features(predictor.schema.conform(logged.inputs))
     drifts = [
         compare_column(c.name, c.kind, reference[c.name], features[c.name])
         for c in predictor.schema.features
+        if c.name != date
     ]
     answers = [convert(frame[PREDICTION], TARGET_KIND) for frame in (answered, logged.answers)]
     drifts.append(compare_column(PREDICTION, TARGET_KIND, *answers))

@@ -44,18 +44,21 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
     UserError
         If a side would be empty, or a class too rare to be on both sides.
     """
-    by, share, seed = definition.split_by(), definition.split.test_share, definition.search.seed
+    by, share = definition.split_by(), definition.split.test_share
     test = np.zeros(len(rows), dtype=bool)
     if by == "date":
         newest = rows[DATE].quantile(1 - share, interpolation="lower")
         test = (rows[DATE] > newest).to_numpy() & may_test
     else:
         pool = np.flatnonzero(may_test)
-        wanted = min(round(share * len(rows)), len(pool) - 1)
-        # Where old and new rows may be tested, the newest (the last) say most about tomorrow.
-        pool = pool[-2 * wanted :] if len(pool) < len(rows) else pool
-        if wanted > 0:
-            test[pool[_choose(rows.iloc[pool], definition, by, wanted, seed)]] = True
+        wanted = round(share * len(rows))
+        if not may_test.all():
+            # Half of the newest rows are tested, as they say most about tomorrow, and half are
+            # learnt from; where they are few, all are tested.
+            pool = pool[-2 * wanted :]
+        if may_test.all() or len(pool) == 2 * wanted:
+            pool = pool[_choose(rows.iloc[pool], definition, by, wanted)]
+        test[pool] = True
     if not test.any() or test.all():
         raise UserError(
             f"[split] test_share = {share} of {len(rows):,} rows, taken by {by}, leaves "
@@ -112,20 +115,19 @@ def cut_folds(train: pd.DataFrame, definition: Definition) -> Folds:
     return whole
 
 
-def _choose(
-    pool: pd.DataFrame, definition: Definition, by: str, wanted: int, seed: int
-) -> np.ndarray:
+def _choose(pool: pd.DataFrame, definition: Definition, by: str, wanted: int) -> np.ndarray:
     """Return the positions in `pool` of about `wanted` rows."""
-    if by == "group":
-        splitter = GroupShuffleSplit(1, test_size=wanted / len(pool), random_state=seed)
-        return next(splitter.split(pool, groups=pool[GROUP]))[1]
-    stratum = pool[definition.problem.target] if TARGET_KIND == "category" else None
-    if stratum is not None and stratum.value_counts().min() < 2:
-        rare = stratum.value_counts().idxmin()
+    seed, target = definition.search.seed, definition.problem.target
+    try:
+        if by == "group":
+            splitter = GroupShuffleSplit(1, test_size=wanted / len(pool), random_state=seed)
+            return next(splitter.split(pool, groups=pool[GROUP]))[1]
+        stratum = pool[target] if TARGET_KIND == "category" else None
+        return train_test_split(
+            np.arange(len(pool)), test_size=wanted, stratify=stratum, random_state=seed
+        )[1]
+    except ValueError as error:
         raise UserError(
-            f'Class "{rare}" of "{definition.problem.target}" has one row; at least two are needed '
-            "to have it on both sides of the split."
-        )
-    return train_test_split(
-        np.arange(len(pool)), test_size=wanted, stratify=stratum, random_state=seed
-    )[1]
+            f"{len(pool):,} rows cannot be split by {by}, {wanted:,} of them for the test "
+            f"({error}); add rows, or change [split]."
+        ) from None

@@ -67,10 +67,10 @@ class DateParts(TransformerMixin, BaseEstimator):
         parts = {}
         for name, dates in X.items():
             when = dates.dt
-            parts[f"{name}_years"] = when.year + (when.dayofyear - 1) / 365.25
+            parts[f"{name}_years"] = when.year + (when.day_of_year - 1) / 365.25
             parts[f"{name}_month"] = when.month
             parts[f"{name}_day"] = when.day
-            parts[f"{name}_weekday"] = when.dayofweek
+            parts[f"{name}_weekday"] = when.day_of_week
             parts[f"{name}_hour"] = when.hour
         return pd.DataFrame(parts, index=X.index)
 

@@ -79,13 +79,12 @@ def check(definition: Definition, frame: pd.DataFrame) -> Checked:
     split = _split(definition, frame)
     kinds = _kinds(definition, frame)
     notes = _notes(definition, frame, list(kinds))
-    sentences = [
-        f'Predict "{problem.target}", {target}, from {len(kinds):,} '
-        f"column{'s' * (len(kinds) > 1)} of {len(frame):,} rows.",
-        split,
-        *_bar(definition),
-        *notes,
-    ]
+    plural = "s" if len(kinds) > 1 else ""
+    task = (
+        f'Predict "{problem.target}", {target}, from {len(kinds):,} column{plural} of '
+        f"{len(frame):,} rows."
+    )
+    sentences = [task, split, *_bar(definition), *notes]
     return Checked(sentences, _columns(definition, frame, kinds))
 
 
@@ -122,9 +121,10 @@ def _check_rows(definition: Definition, frame: pd.DataFrame) -> None:
     folds, share = definition.search.folds, definition.split.test_share
     labelled = int(frame[definition.problem.target].notna().sum())
     test = int(labelled * share)
-    if 0 < labelled and (labelled - test <= folds or test < 2):
+    if labelled and (labelled - test <= folds or test < 2):
+        plural = "s" if len(frame) > 1 else ""
         raise UserError(
-            f"The data has {len(frame):,} row{'s' * (len(frame) > 1)}, {labelled:,} with a target; "
+            f"The data has {len(frame):,} row{plural}, {labelled:,} with a target; "
             f"that is not enough for [search] folds = {folds} and [split] test_share = {share:g}, "
             "so add rows or lower folds."
         )
@@ -195,12 +195,15 @@ def _bar(definition: Definition) -> list[str]:
     problem, limits = definition.problem, definition.constraints
     metric = METRICS[problem.metric]
     direction = "at least" if metric.higher_is_better else "at most"
-    return [
+    bar = (
         f"Good enough is {metric.title} of {direction} {problem.minimum:,.6g}, clearly better than "
-        f'the baseline "{problem.baseline}".',
+        f'the baseline "{problem.baseline}".'
+    )
+    cost = (
         f"The model may take {limits.train_seconds:g} s to fit, {limits.model_megabytes:g} MB on "
-        f"disk and {limits.predict_milliseconds:g} ms to predict one row.",
-    ]
+        f"disk and {limits.predict_milliseconds:g} ms to predict one row."
+    )
+    return [bar, cost]
 
 
 def _notes(definition: Definition, frame: pd.DataFrame, inputs: list[str]) -> list[str]:

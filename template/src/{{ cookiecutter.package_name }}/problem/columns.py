@@ -72,7 +72,8 @@ class ConversionError(ValueError):
     def __init__(self, name: str, wrong: pd.Series, expected: str) -> None:
         self.name = name
         self.rows = np.flatnonzero(wrong.notna().to_numpy())
-        self.value = wrong.iloc[self.rows[0]]
+        value = wrong.iloc[self.rows[0]]
+        self.value = value.item() if hasattr(value, "item") else value  # 58, not np.int64(58)
         self.expected = expected
         others = f" and {len(self.rows) - 1:,} more rows" if len(self.rows) > 1 else ""
         super().__init__(
@@ -104,7 +105,8 @@ def infer(values: pd.Series) -> Inference:
     words = texts.str.split().str.len().mean()
     if words > TEXT_WORDS and texts.nunique() > len(texts) / 2:
         return Inference("text", f"holds {words:.0f} words on average")
-    return Inference("category", f"holds {present.nunique():,} labels")
+    number = present.nunique()
+    return Inference("category", f"holds {number:,} labels" if number > 1 else "holds one label")
 
 
 def convert(values: pd.Series, kind: Kind, date_format: str = "") -> pd.Series:

@@ -63,7 +63,8 @@ def _fill(document: TOMLDocument, suggestion: Suggestion, path: str) -> None:
             _set(problem, key, value, reason)
     was_sample = str(data["path"]).startswith(SAMPLES)
     _set(data, "path", path)
-    _set(data, "missing", _listed(suggestion.missing))
+    if suggestion.missing:  # what the user listed before was heeded in reading, so it stays
+        _set(data, "missing", _listed(dict.fromkeys(data["missing"], "") | suggestion.missing))
     for key in ("id", "unknown_at_prediction", "drop"):
         _set(columns, key, _listed(getattr(suggestion, key)))
     _set(columns, "date", *suggestion.date)
@@ -99,7 +100,7 @@ def _listed(reasons: Mapping[str, str]) -> Array:
     """Return an array with an entry on each line, and its reason after it."""
     array = tomlkit.array()
     for name, reason in reasons.items():
-        array.add_line(name, comment=_line(reason))
+        array.add_line(name, comment=_line(reason) or None)
     if reasons:
         array.add_line(indent="")
     return array

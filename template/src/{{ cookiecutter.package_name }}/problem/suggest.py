@@ -111,7 +111,8 @@ def _without_strays(frame: pd.DataFrame) -> tuple[dict[str, str], pd.DataFrame, 
     """
     strays = suspicious.mixed(frame)
     others = [n for n in frame if pd.api.types.is_string_dtype(frame[n]) and n not in strays]
-    missing, numbers, reasons = {}, {}, {}
+    missing: dict[str, str] = {}
+    numbers, reasons = {}, {}
     for name, texts in strays.items():
         rows = f"{frame[name].isin(texts).sum():,} rows"
         listed = ", ".join(f'"{text}"' for text in texts)
@@ -132,9 +133,13 @@ def _without_strays(frame: pd.DataFrame) -> tuple[dict[str, str], pd.DataFrame, 
 def _type(values: pd.Series, target: str) -> str:
     """Return why this project's problem type fits the target; few whole numbers fit both types."""
     told = infer(values)
-    present = values.dropna()
+    if told.kind in {"date", "text"}:
+        raise UserError(
+            f'"{target}" {told.reason}, but a target is a label or a number; choose another '
+            "column, or make one from it."
+        )
     if told.kind == "number":
-        numbers = pd.to_numeric(present)
+        numbers = pd.to_numeric(values.dropna())
         different = numbers.nunique()
         reason = f'"{target}" is a number with {different:,} different values'
         fitting = ["regression"]
@@ -181,10 +186,10 @@ def _date(frame: pd.DataFrame, kinds: dict[str, Inference]) -> tuple[str, str]:
     ]
     if not found:
         return "", ""
+    if len(found) == 1:
+        return found[0], "the only date that every row has"
     others = ", ".join(f'"{name}"' for name in found[1:])
-    return found[0], f"chosen before {others}, which are dates as well" if others else (
-        "the only date that every row has"
-    )
+    return found[0], f"the first date that every row has; there is {others} as well"
 
 
 def _bar(target: pd.Series) -> dict[str, tuple[Any, str]]:

@@ -42,7 +42,7 @@ def constant(frame: pd.DataFrame) -> dict[str, str]:
             continue
         if values.nunique(dropna=False) == 1:
             first = values.iloc[0]
-            found[name] = "is empty" if pd.isna(first) else f'is "{first}" in every row'
+            found[name] = "is empty" if pd.isna(first) else f'is "{first!s:.40}" in every row'
     return found
 
 
@@ -106,7 +106,7 @@ def _pattern(values: pd.Series) -> str:
         content = values.to_numpy(dtype=float, na_value=np.nan)
     else:
         content = pd.util.hash_pandas_object(values, index=False).to_numpy()
-    return hashlib.sha256(np.ascontiguousarray(content)).hexdigest()
+    return hashlib.sha256(content.tobytes()).hexdigest()
 
 
 def mixed(frame: pd.DataFrame) -> dict[str, list[str]]:
@@ -159,7 +159,7 @@ def too_good(
         if score >= TOO_GOOD:
             title = "ROC AUC" if classes else "R² of ranks"
             found[name] = (
-                f"predicts the target alone ({title} {score:.3f}), as if it were known only after it"
+                f"predicts the target alone ({title} {score:.3f}), as if known only after it"
             )
     return found
 
@@ -203,7 +203,7 @@ def _model(told: Inference, *, classes: bool) -> tuple[Any, Any]:
 
 
 def _seen_score(model: Any, inputs: np.ndarray, truth: np.ndarray, *, classes: bool) -> float:
-    """Return the score on the rows that the model is fitted to: more than it deserves, but quick."""
+    """Return the score on the rows that `model` is fitted to: too high, but quick."""
     model.fit(inputs, truth)
     answers = model.predict_proba(inputs) if classes else model.predict(inputs)
     return _score(answers, truth, classes=classes)

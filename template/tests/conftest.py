@@ -1,0 +1,111 @@
+"""What the tests share: a small project that was run once, on a sample of this project's data.
+
+The tests follow project.toml. After it is pointed at other data, they test on those.
+"""
+
+import contextlib
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import tomlkit
+from click.testing import CliRunner
+
+from {{ cookiecutter.package_name }}.cli import main
+from {{ cookiecutter.package_name }}.collection import read
+from {{ cookiecutter.package_name }}.collection.collect import read_raw
+from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.problem import METRICS, TYPE
+from {{ cookiecutter.package_name }}.problem.definition import check_definition
+from {{ cookiecutter.package_name }}.problem.project import open_project
+
+ROOT = Path(__file__).parent.parent
+ROWS = 600
+TARGETS = {"classification": {"positive": "yes", "metric": "roc_auc", "baseline": "prior"}}
+TARGETS["regression"] = {"metric": "rmse", "baseline": "mean"}
+
+
+def run_in(folder, *arguments):
+    """Run a command of the project in `folder`, as its user would."""
+    with contextlib.chdir(folder):
+        return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def edit(project, **tables):
+    """Change keys of a project's project.toml, and return the project as it is then."""
+    path = project.root / "project.toml"
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    for table, keys in tables.items():
+        document[table].update(keys)
+    path.write_text(document.as_string(), encoding="utf-8")
+    return open_project(project.root)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A project in which `run` was done, and what it printed."""
+    real = open_project(ROOT)
+    try:
+        rows = read(real.definition.data, ROOT).frame
+    except UserError as error:
+        pytest.skip(f"the data is not here: {error.message}")
+    root = tmp_path_factory.mktemp("project")
+    shutil.copy(ROOT / "project.toml", root)
+    rows.sample(min(len(rows), ROWS), random_state=0).to_csv(root / "rows.csv", index=False)
+    metric = METRICS[real.definition.problem.metric]
+    small = edit(
+        SimpleNamespace(root=root),
+        # A few hundred rows need not reach the real bar.
+        problem={"minimum": -1e12 if metric.higher_is_better else 1e12},
+        data={"path": "rows.csv"},
+        models={"candidates": real.definition.models.candidates[:2]},
+        search={"method": "none", "folds": 3},
+        constraints={"predict_milliseconds": 10_000},
+        improvement={"minimum_rows": 50},
+    )
+    return SimpleNamespace(project=small, result=run_in(root, "run"))
+
+
+@pytest.fixture(scope="session")
+def project(trained):
+    """A project with a champion. Only look at it; `own` is for changing."""
+    assert trained.result.exit_code == 0, trained.result.output
+    return trained.project
+
+
+@pytest.fixture
+def own(project, tmp_path):
+    """A copy of the project that a test may change."""
+    shutil.copytree(project.root, tmp_path / "own", ignore=shutil.ignore_patterns("*.db*"))
+    return open_project(tmp_path / "own")
+
+
+@pytest.fixture
+def rows(project):
+    """The rows of the project, as collected."""
+    return read_raw(project)
+
+
+@pytest.fixture
+def define():
+    """Make a definition for data of a test's own, with some tables changed."""
+
+    def make(**changes):
+        candidates = ["tree", "boosting"]
+        problem = {"type": TYPE, "target": "y", "minimum": 0, **TARGETS[TYPE]}
+        tables = {
+            "problem": problem,
+            "data": {"source": "file", "path": "rows.csv"},
+            "models": {"candidates": candidates},
+            "constraints": {
+                "train_seconds": 60,
+                "model_megabytes": 60,
+                "predict_milliseconds": 1000,
+            },
+        }
+        others = ("columns", "split", "preparation", "search", "evaluation", "serving")
+        tables |= {name: {} for name in (*others, "improvement")}
+        return check_definition({k: {**v, **changes.get(k, {})} for k, v in tables.items()})
+
+    return make

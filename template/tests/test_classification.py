@@ -1,0 +1,107 @@
+"""What is particular to predicting a class: metrics, calibration and the threshold."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from sklearn import metrics as sklearn_metrics
+
+from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.evaluation.bootstrap import measure
+from {{ cookiecutter.package_name }}.modeling import learn_decision, plain_decision
+from {{ cookiecutter.package_name }}.problem import check_target
+
+ROWS = 4000
+
+
+@pytest.fixture
+def scored():
+    """Classes and the honest probability of "yes" that each was drawn with."""
+    generator = np.random.default_rng(0)
+    probability = expit(generator.normal(-1, 1.5, ROWS)).round(3)
+    target = np.where(generator.random(ROWS) < probability, "yes", "no")
+    return pd.Series(target), probability
+
+
+def answers(probability, threshold=0.5):
+    return pd.DataFrame(
+        {
+            "prediction": np.where(probability >= threshold, "yes", "no"),
+            "probability_no": 1 - probability,
+            "probability_yes": probability,
+        }
+    )
+
+
+def test_metrics_agree_with_scikit_learn(scored):
+    target, probability = scored
+    true, predicted = target == "yes", probability >= 0.5
+    found = {name: x["value"] for name, x in measure(target, answers(probability), seed=0).items()}
+    assert found == pytest.approx(
+        {
+            "roc_auc": sklearn_metrics.roc_auc_score(true, probability),
+            "pr_auc": sklearn_metrics.average_precision_score(true, probability),
+            "accuracy": sklearn_metrics.accuracy_score(true, predicted),
+            "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(true, predicted),
+            "f1": sklearn_metrics.f1_score(true, predicted),
+            "log_loss": sklearn_metrics.log_loss(true, probability),
+            "brier": sklearn_metrics.brier_score_loss(true, probability),
+        }
+    )
+
+
+def test_metrics_of_three_classes_agree_with_scikit_learn():
+    generator = np.random.default_rng(1)
+    target = pd.Series(generator.choice(["a", "b", "c"], 500))
+    probabilities = generator.dirichlet([1, 1, 1], 500)
+    names = np.array(["a", "b", "c"])
+    frame = pd.DataFrame(probabilities, columns=[f"probability_{name}" for name in names])
+    predicted = names[probabilities.argmax(axis=1)]
+    frame.insert(0, "prediction", predicted)
+    found = measure(target, frame, seed=0)
+    auc = sklearn_metrics.roc_auc_score(target, probabilities, multi_class="ovr")
+    assert found["roc_auc"]["value"] == pytest.approx(auc)
+    f1 = sklearn_metrics.f1_score(target, predicted, average="macro")
+    assert found["f1"]["value"] == pytest.approx(f1)
+
+
+def test_calibration_mends_probabilities_that_are_too_sure(scored, define):
+    target, probability = scored
+    definition = define(problem={"positive": "yes"})
+    sure = probability**3 / (probability**3 + (1 - probability) ** 3)  # three times the log odds
+    decision = learn_decision(target, answers(sure), definition)
+    assert decision["slope"] == pytest.approx(1 / 3, abs=0.05)
+    assert plain_decision(target, definition)["classes"] == ["no", "yes"]
+
+
+def test_calibration_can_be_switched_off(scored, define):
+    target, probability = scored
+    definition = define(evaluation={"calibrate": False})
+    assert learn_decision(target, answers(probability), definition)["slope"] == 1
+
+
+def test_the_threshold_follows_the_costs(scored, define):
+    """Elkan (2001): with honest probabilities it is the share of the false positive's cost."""
+    target, probability = scored
+    for missed, expected in ((1.0, 0.5), (4.0, 0.2), (0.25, 0.8)):
+        definition = define(
+            evaluation={"false_negative_cost": missed, "false_positive_cost": 1.0}
+        )
+        decision = learn_decision(target, answers(probability), definition)
+        assert decision["threshold"] == pytest.approx(expected, abs=0.08)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([None, None], "missing in every row"),
+        (["yes"] * 20, 'has one class, "yes"'),
+        ([str(k) for k in range(101)], "101 classes, at most 100 are allowed"),
+        (["good", "bad"] * 9, 'positive is "yes", but'),
+        (["yes"] * 5 + ["no"] * 20, "more than \\[search\\] folds = 5 are needed"),
+    ],
+)
+def test_a_target_that_cannot_be_learnt_is_refused(define, values, message):
+    target = pd.Series(values, dtype="str")
+    with pytest.raises(UserError, match=message):
+        check_target(target, define().problem, folds=5)

@@ -1,0 +1,229 @@
+"""Files of every kind become the same rows, and bad ones one sentence."""
+
+import bz2
+import gzip
+import hashlib
+import json
+import lzma
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pandas as pd
+import pytest
+
+from {{ cookiecutter.package_name }}.collection.collect import LABELLED, collect, read_raw
+from {{ cookiecutter.package_name }}.collection.provenance import without_secrets
+from {{ cookiecutter.package_name }}.collection.tables import read_tables
+from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.problem.project import Project
+
+ROWS = pd.DataFrame(
+    {"city": ["Köln", "Zürich", None], "people": [1_087_000, 443_000, 5], "share": [2.5, 10.25, 0]}
+)
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Write the content of a file, unless it is there, and read it."""
+
+    def write_and_read(name, content=None, **options):
+        if content is not None:
+            data = content if isinstance(content, bytes) else content.encode()
+            (tmp_path / name).write_bytes(data)
+        return read_tables(name, tmp_path, **options).frame
+
+    return write_and_read
+
+
+@pytest.fixture
+def server(tmp_path):
+    """The URL of an HTTP server for the files in tmp_path."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    serving = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path))
+    threading.Thread(target=serving.serve_forever, args=[0.01]).start()
+    yield f"127.0.0.1:{serving.server_port}"
+    serving.shutdown()
+    serving.server_close()
+
+
+def as_csv(**options):
+    return ROWS.to_csv(index=False, lineterminator="\n", **options)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        as_csv(),
+        as_csv(sep="\t"),
+        as_csv(sep="|", quoting=1),
+        as_csv(sep=";", decimal=","),
+        as_csv().replace("\n", "\r\n"),
+        "\ufeff" + as_csv(),
+        as_csv().encode("utf-16"),
+        as_csv(sep=";").encode("cp1252"),
+        'city , people, share\n Köln,"1,087,000", 2.5\nZürich,"443,000",10.25\nNA,5,0\n',
+        "city;people;share\nKöln;1.087.000;2,5\nZürich;443.000;10,25\n?;5;0\n",
+        "city;people;share\nKöln;1\u202f087\u202f000;2,5\nZürich;443\u202f000;10,25\n;5;0,0\n",
+    ],
+)
+def test_csv_is_read_however_it_is_written(read, content):
+    pd.testing.assert_frame_equal(read("a.csv", content), ROWS, check_dtype=False)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "xlsx", "json", "jsonl"])
+def test_other_formats_hold_the_same_rows(read, tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "parquet":
+        ROWS.to_parquet(path)
+    elif suffix == "xlsx":
+        ROWS.to_excel(path, index=False)
+    else:
+        ROWS.to_json(path, orient="records", lines=suffix == "jsonl")
+    pd.testing.assert_frame_equal(read(path.name), ROWS, check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "compress"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)]
+)
+def test_files_may_be_compressed(read, suffix, compress):
+    frame = read(f"a.csv.{suffix}", compress(as_csv().encode()))
+    pd.testing.assert_frame_equal(frame, ROWS, check_dtype=False)
+
+
+def test_codes_labels_and_dates_stay_as_they_are_written(read):
+    frame = read("a.csv", "zip,on,yes,pair\n01067,2026-01-31,true,None\n10115,2026-02-01,false,-\n")
+    assert frame.to_numpy().tolist() == [
+        ["01067", "2026-01-31", "true", "None"],
+        ["10115", "2026-02-01", "false", "-"],
+    ]
+
+
+def test_the_user_says_what_else_is_missing(read):
+    frame = read("a.csv", "a,b\n-999,x\n1.5,none\n-999.0,y\n", missing=["none", "-999"])
+    assert frame["a"].isna().tolist() == [True, False, True]
+    assert frame["b"].isna().tolist() == [False, True, False]
+
+
+def test_a_pattern_reads_files_in_the_order_of_their_names(read):
+    read("b.csv", "x,y\n3,c\n")
+    read("a.csv", "y,x\na,1\nb,2\n")
+    assert read("?.csv").to_dict("list") == {"y": ["a", "b", "c"], "x": [1, 2, 3]}
+
+
+def test_a_column_of_mixed_types_becomes_text(read):
+    frame = read("a.jsonl", '{"a": 1}\n{"a": "x"}\n{"a": 2.0}\n{"a": null}\n')
+    assert frame["a"].tolist()[:3] == ["1", "x", "2"]
+    assert frame["a"].isna().tolist() == [False, False, False, True]
+
+
+CUT = gzip.compress("".join(f"{n},{n * 7 % 13}\n" for n in range(10_000)).encode())[:-100]
+BAD = {
+    "empty.csv": ("", "is empty"),
+    "header.csv": ("a,b\n", "has a header but no rows"),
+    "ragged.csv": ('a,b\n"1\n2",3\n4\n', "has 1 value in line 4, but 2 columns"),
+    "long.csv": ("a,b\n1,2\n3,4,5\n", "has 3 values in line 3, but 2 columns"),
+    "quote.csv": ('a,b\n1,2\n3,"4\n5,6\n', "has a quote in line 3 that does not end"),
+    "twice.csv": ("a,b,a\n1,2,3\n", 'has 2 columns named "a"'),
+    "unnamed.csv": (",b\n0,2\n", "has no name for column 1"),
+    "mixed.csv": ("a,b\né,1\nü,2\n".encode() + b"\xe9,3\n", "is UTF-8 text, but damaged in line 4"),
+    "binary.csv": (b"PK\x03\x04\0\0,\n", "is not text"),
+    "cut.csv.gz": (CUT, "is damaged or cut off"),
+    "plain.csv.gz": ("a,b\n1,2\n", "is damaged or cut off"),
+    "cut.parquet": (ROWS.to_parquet()[:-20], "cannot be read as Parquet"),
+    "no.xlsx": ("a,b\n1,2\n", "cannot be read as Excel"),
+    "cut.jsonl": ('{"a": 1}\n{"a": ', "is damaged or cut off in line 2"),
+    "nested.json": ('[{"a": {"b": 1}}]', 'has lists or objects in column "a"'),
+    "repeated.json": ('[{"a": 1, "a": 2}]', 'has 2 columns named "a"'),
+    "data.sav": ("a", 'has the suffix ".sav", which no reader knows; allowed: .csv'),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_gets_one_sentence(read, name):
+    content, expected = BAD[name]
+    with pytest.raises(UserError) as caught:
+        read(name, content)
+    assert caught.value.message.startswith(f"{name} {expected}")
+
+
+def test_names_of_files_are_checked(read, tmp_path):
+    with pytest.raises(UserError, match=r"There is no file no\.csv"):
+        read("no.csv")
+    with pytest.raises(UserError, match=r"No file matches no\*\.csv"):
+        read("no*.csv")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match=r"folder is a folder; .*folder/\*\.csv"):
+        read("folder")
+
+
+def test_files_of_a_pattern_must_have_the_same_columns(read):
+    read("a.csv", "x,y\n1,2\n")
+    read("b.csv", "x,z\n1,2\n")
+    with pytest.raises(UserError, match=r'b\.csv has other .* lacks "y" and has "z"'):
+        read("*.csv")
+
+
+def test_the_first_sheet_of_a_workbook_is_read_and_named(tmp_path):
+    with pd.ExcelWriter(tmp_path / "a.xlsx") as book:
+        ROWS.to_excel(book, sheet_name="Cities", index=False)
+        ROWS.to_excel(book, sheet_name="More", index=False)
+    (source,) = read_tables("a.xlsx", tmp_path).sources
+    assert source.note == 'Excel sheet "Cities", the first of 2: the others are "More"'
+
+
+def test_a_url_is_read_and_its_secrets_are_not_kept(read, server, tmp_path, monkeypatch):
+    read("a.csv", as_csv())
+    url = f"http://me:secret@{server}/a.csv?key=secret"
+    collection = read_tables(url, tmp_path)
+    pd.testing.assert_frame_equal(collection.frame, ROWS, check_dtype=False)
+    assert collection.sources[0].name == f"http://{server}/a.csv"
+    monkeypatch.setenv("DATA_URL", url)
+    assert read_tables("env:DATA_URL", tmp_path).sources[0].name == "env:DATA_URL"
+
+
+def test_a_url_that_fails_gets_one_sentence_without_secrets(server, tmp_path):
+    with pytest.raises(UserError) as caught:
+        read_tables(f"http://me:secret@{server}/no.csv?key=secret", tmp_path)
+    url = f"http://{server}/no.csv"
+    assert caught.value.message == f"{url} cannot be read: the server answers 404 File not found."
+    assert without_secrets("see s3://k:v@b/x.csv?t=1, or y") == "see s3://b/x.csv or y"
+
+
+def test_collect_stores_rows_and_where_they_came_from(define, tmp_path):
+    (tmp_path / "rows.csv").write_text(as_csv(), encoding="utf-8")
+    project = Project(tmp_path, define())
+    assert collect(project) == "3 rows and 3 columns from rows.csv"
+    pd.testing.assert_frame_equal(read_raw(project), ROWS, check_dtype=False)
+    provenance = json.loads((project.raw / "provenance.json").read_text(encoding="utf-8"))
+    stored = (project.raw / "data.parquet").read_bytes()
+    assert provenance["sha256"] == hashlib.sha256(stored).hexdigest()
+    assert provenance["columns"] == {"city": "str", "people": "int64", "share": "float64"}
+    (source,) = provenance["sources"]
+    assert source["sha256"] == hashlib.sha256(as_csv().encode()).hexdigest()
+
+
+def test_nothing_is_written_when_the_source_is_bad(define, tmp_path):
+    project = Project(tmp_path, define())
+    (tmp_path / "rows.csv").write_text(as_csv(), encoding="utf-8")
+    collect(project)
+    before = {path: path.read_bytes() for path in project.raw.iterdir()}
+    (tmp_path / "rows.csv").write_text("a,b\n1\n", encoding="utf-8")
+    with pytest.raises(UserError, match="line 2"):
+        collect(project)
+    assert {path: path.read_bytes() for path in project.raw.iterdir()} == before
+
+
+def test_rows_whose_truth_came_back_follow_the_collected_ones(define, tmp_path):
+    project = Project(tmp_path, define())
+    (tmp_path / "rows.csv").write_text(as_csv(), encoding="utf-8")
+    collect(project)
+    new = pd.DataFrame({"share": [1.5], "city": ["Bern"], "noted": ["later"]})
+    new.to_parquet(project.raw / LABELLED)
+    rows = read_raw(project)
+    assert list(rows) == list(ROWS)
+    assert rows["city"].fillna("?").tolist() == ["Köln", "Zürich", "?", "Bern"]

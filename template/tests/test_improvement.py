@@ -1,0 +1,142 @@
+"""The loop: what is served is watched, and a challenger has to be better."""
+
+import json
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import edit, run_in
+from sqlalchemy import insert
+
+from {{ cookiecutter.package_name }}.deployment.prediction_log import (
+    FEEDBACK,
+    PREDICTIONS,
+    TABLES,
+    open_log,
+)
+from {{ cookiecutter.package_name }}.improvement.drift import adjust, compare_column
+from {{ cookiecutter.package_name }}.modeling import store
+from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
+
+
+def serve(project, rows, truth=None):
+    """Put predictions for `rows` into the log, as the service does, with their truth."""
+    predictor = load_predictor(store.champion_folder(project.models))
+    inputs = rows[[column.name for column in predictor.schema.inputs]]
+    answers = predictor.predict(inputs)
+    engine, now = open_log(project), datetime.now(UTC).replace(tzinfo=None)
+    TABLES.create_all(engine)
+    with engine.begin() as connection:
+        for k, (asked, answer) in enumerate(zip(records(inputs), records(answers), strict=True)):
+            key = f"{k:032d}"
+            line = {"id": key, "at": now, "version": predictor.version}
+            connection.execute(insert(PREDICTIONS).values(inputs=asked, answer=answer, **line))
+            if truth is not None:
+                actual = json.dumps(truth.tolist()[k])
+                connection.execute(insert(FEEDBACK).values(prediction=key, at=now, actual=actual))
+    engine.dispose()
+
+
+def records(frame):
+    """Return each row as the JSON that the log holds."""
+    return [json.dumps(row) for row in json.loads(frame.to_json(orient="records"))]
+
+
+@pytest.fixture
+def new_rows(own, rows):
+    """Rows to predict: hardly other than those of the test set, so nothing has changed."""
+    tested = rows.loc[pd.read_parquet(own.prepared / "test.parquet").index]
+    schema = load_predictor(store.champion_folder(own.models)).schema
+    name = next(c.name for c in schema.inputs if c.kind == "number")
+    return tested.assign(**{name: tested[name] + 0.001})
+
+
+def test_monitor_says_when_there_is_not_enough_to_tell(own):
+    done = run_in(own.root, "monitor")
+    assert done.exit_code == 0
+    assert "not enough yet" in done.output
+
+
+def test_monitor_is_quiet_while_nothing_has_changed(own, new_rows):
+    target = new_rows[own.definition.problem.target]
+    serve(own, new_rows, target)
+    done = run_in(own.root, "monitor")
+    assert done.exit_code == 0, done.output
+    assert "no alarm" in done.output
+
+
+def test_monitor_raises_an_alarm_when_an_input_moves(own, new_rows):
+    schema = load_predictor(store.champion_folder(own.models)).schema
+    name = next(c.name for c in schema.inputs if c.kind == "number")
+    moved = new_rows.assign(**{name: new_rows[name] + 3 * new_rows[name].std()})
+    serve(own, moved)
+    done = run_in(own.root, "monitor")
+    assert done.exit_code == 1
+    assert f'"{name}" has drifted' in done.output
+    assert f"{name}" in (own.reports / "index.html").read_text(encoding="utf-8")
+
+
+def test_monitor_raises_an_alarm_when_the_truth_is_not_what_was_promised(own, new_rows):
+    target = new_rows[own.definition.problem.target]
+    generator = np.random.default_rng(0)
+    if pd.api.types.is_numeric_dtype(target):
+        wrong = target.iloc[generator.permutation(len(target))] * 3
+    else:
+        wrong = target.iloc[generator.permutation(len(target))]
+    serve(own, new_rows, wrong)
+    done = run_in(own.root, "monitor")
+    assert done.exit_code == 1
+    assert "was promised" in done.output
+
+
+def test_improve_says_when_nothing_is_new(own):
+    champion = store.champion(own.models)
+    done = run_in(own.root, "improve")
+    assert done.exit_code == 0, done.output
+    assert "nothing is new" in done.output
+    assert store.champion(own.models) == champion
+
+
+def test_improve_learns_from_the_truth_that_came_back(own, new_rows):
+    target = new_rows[own.definition.problem.target]
+    raw = (own.raw / "data.parquet").read_bytes()
+    champion = store.champion(own.models)
+    serve(own, new_rows, target)
+    done = run_in(own.root, "improve")
+    assert done.exit_code == 0, done.output
+    challenger = store.newest_version(own.models)
+    assert challenger != champion
+    assert "of the challenger is" in done.output
+    assert (own.raw / "data.parquet").read_bytes() == raw
+    tested = pd.read_parquet(own.prepared / "test.parquet")["_key"]
+    assert not tested.isin(store.training_keys(own.models, champion)).any()
+    promoted = "promoted" in done.output.splitlines()[-2]
+    assert store.champion(own.models) == (challenger if promoted else champion)
+
+
+def test_a_challenger_that_is_not_better_by_the_margin_is_not_promoted(own, new_rows):
+    champion = store.champion(own.models)
+    edit(own, improvement={"margin": 1e12})
+    serve(own, new_rows, new_rows[own.definition.problem.target])
+    done = run_in(own.root, "improve")
+    assert done.exit_code == 0, done.output
+    assert "the champion stays" in done.output
+    assert store.champion(own.models) == champion
+
+
+def test_adjusting_for_many_columns_follows_holm():
+    assert adjust([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_an_alarm_without_a_cause_is_rare_for_every_kind():
+    generator = np.random.default_rng(0)
+    for kind in ("number", "category"):
+        alarms = 0
+        for _ in range(200):
+            before = pd.Series(generator.integers(0, 9, 1000).astype(float))
+            now = pd.Series(generator.integers(0, 9, 300).astype(float))
+            if kind == "category":
+                before, now = before.astype(str), now.astype(str)
+            alarms += compare_column("x", kind, before, now).p_value < 0.05
+        assert alarms <= 20

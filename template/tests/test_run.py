@@ -1,0 +1,164 @@
+"""The commands, as their user types them."""
+
+import json
+
+import pandas as pd
+import pytest
+from conftest import edit, run_in
+
+from {{ cookiecutter.package_name }}.modeling import store
+from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
+
+
+def results(project):
+    return json.loads((project.reports / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_run_trains_judges_and_promotes(project):
+    version = store.champion(project.models)
+    files = {path.name for path in (project.models / version).iterdir()}
+    assert files >= {"model.skops", "schema.json", "metrics.json", "card.md", "run.json"}
+    page = (project.reports / "index.html").read_text(encoding="utf-8")
+    assert "<script src" not in page
+    assert page.count("<section") == 8
+
+
+def test_metrics_have_intervals_and_a_baseline_beside_them(project):
+    found = results(project)
+    assert found["version"] == store.champion(project.models)
+    for numbers in found["test"].values():
+        assert numbers["low"] <= numbers["value"] <= numbers["high"]
+    assert found["metric"] in found["baseline"]
+    assert {line["model"] for line in found["leaderboard"]} == set(
+        project.definition.models.candidates
+    )
+
+
+def test_a_second_run_skips_everything(own):
+    again = run_in(own.root, "run")
+    assert again.exit_code == 0
+    assert again.output.count("unchanged, skipped") == 6
+    assert store.versions(own.models) == [store.champion(own.models)]
+
+
+def test_force_repeats_and_the_same_seed_gives_the_same_numbers(own):
+    before = results(own)
+    assert run_in(own.root, "run", "--force").exit_code == 0
+    after = results(own)
+    assert len(store.versions(own.models)) == 2
+    assert after["test"] == before["test"]
+    assert [line["cv_mean"] for line in after["leaderboard"]] == [
+        line["cv_mean"] for line in before["leaderboard"]
+    ]
+
+
+def test_a_new_bar_is_judged_without_training_again(own):
+    impossible = 1e12 if own.definition.problem.minimum < 0 else -1e12
+    edit(own, problem={"minimum": impossible})
+    failed = run_in(own.root, "run")
+    assert failed.exit_code == 1
+    assert "FAILED" in failed.output
+    assert failed.output.count("unchanged, skipped") == 4  # all but define and evaluate
+    assert results(own)["gate"]["reasons"]
+
+
+def test_a_model_that_fails_the_gate_leaves_the_champion_serving(own):
+    champion = store.champion(own.models)
+    impossible = 1e12 if own.definition.problem.minimum < 0 else -1e12
+    edit(own, problem={"minimum": impossible})
+    assert run_in(own.root, "run", "--force").exit_code == 1
+    assert len(store.versions(own.models)) == 2
+    assert store.champion(own.models) == champion
+
+
+def test_an_interrupted_run_leaves_no_half_version(own, monkeypatch):
+    before = store.versions(own.models), store.champion(own.models)
+
+    def interrupt(pipeline, path):
+        path.write_bytes(b"half a model")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "save_pipeline", interrupt)
+    assert run_in(own.root, "run", "--force").exit_code != 0
+    assert (store.versions(own.models), store.champion(own.models)) == before
+    assert not list(own.models.glob(".*"))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
+def test_predict_keeps_rows_and_order_and_adds_the_predictors_answers(
+    own, rows, tmp_path, suffix
+):
+    rows.to_parquet(tmp_path / "in.parquet")
+    out = tmp_path / f"out.{suffix}"
+    done = run_in(own.root, "predict", tmp_path / "in.parquet", out)
+    assert done.exit_code == 0, done.output
+    readers = {"csv": pd.read_csv, "parquet": pd.read_parquet}
+    readers["jsonl"] = lambda path: pd.read_json(path, lines=True)
+    scored = readers[suffix](out)
+    assert list(scored.columns[: rows.shape[1]]) == list(rows.columns)
+    answers = load_predictor(store.champion_folder(own.models)).predict(rows)
+    assert len(scored) == len(rows)
+    for name in answers.select_dtypes("number"):
+        assert scored[name].to_numpy() == pytest.approx(answers[name].to_numpy())
+
+
+def test_predict_names_a_column_that_is_missing_and_writes_nothing(own, rows, tmp_path):
+    schema = load_predictor(store.champion_folder(own.models)).schema
+    needed = next(column.name for column in schema.inputs if column.required)
+    rows.drop(columns=needed).to_csv(tmp_path / "in.csv", index=False)
+    failed = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv")
+    assert failed.exit_code == 2
+    assert f'"{needed}" is missing' in failed.output
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_predict_names_the_value_that_is_no_number(own, rows, tmp_path):
+    schema = load_predictor(store.champion_folder(own.models)).schema
+    number = next(column.name for column in schema.inputs if column.kind == "number")
+    rows[number] = rows[number].astype(object)
+    rows.loc[rows.index[1], number] = "many"
+    rows.to_csv(tmp_path / "in.csv", index=False)
+    failed = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv")
+    assert failed.exit_code == 2
+    assert f"\"{number}\" has 'many' in row 2, but must be a number" in failed.output
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "value", "message"),
+    [
+        ("search", "fold", 3, '[search] fold is not a known key; did you mean "folds"?'),
+        ("search", "folds", 1, "[search] folds is 1, but should be greater than or equal to 2"),
+        ("preparation", "scaling", "log", "[preparation] scaling is 'log'"),
+        ("problem", "metric", "luck", '[problem] metric is "luck"; allowed: '),
+        ("models", "candidates", ["oracle"], '[models] candidates has "oracle"; known candidates'),
+    ],
+)
+def test_a_wrong_key_or_value_is_one_sentence_with_exit_code_2(own, table, key, value, message):
+    path = own.root / "project.toml"
+    text = path.read_text(encoding="utf-8")
+    text = "\n".join(x for x in text.splitlines() if not x.startswith(f"{key} ="))
+    path.write_text(
+        text.replace(f"[{table}]", f"[{table}]\n{key} = {json.dumps(value)}"), encoding="utf-8"
+    )
+    failed = run_in(own.root, "run")
+    assert failed.exit_code == 2
+    assert message in failed.output
+    assert "Traceback" not in failed.output
+
+
+def test_outside_of_a_project_every_command_says_so(tmp_path):
+    failed = run_in(tmp_path, "run")
+    assert failed.exit_code == 2
+    assert "No project.toml" in failed.output
+
+
+def test_a_step_says_which_input_does_not_exist_yet(own):
+    (own.prepared / "train.parquet").unlink()
+    failed = run_in(own.root, "train")
+    assert failed.exit_code == 2
+    assert "data/prepared/train.parquet does not exist yet; `run` makes it" in failed.output
+
+
+def test_status_marks_the_champion(own):
+    shown = run_in(own.root, "status")
+    assert f"* {store.champion(own.models)}" in shown.output

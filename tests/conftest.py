@@ -1,0 +1,174 @@
+"""What the tests share: the template as released, its renders, and one environment to run them."""
+
+import hashlib
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import copier
+import pytest
+from cookiecutter.main import cookiecutter
+
+REPOSITORY = Path(__file__).parent.parent
+# Outside of the repository, because cookiecutter copies a local template whole.
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ml-template"
+QUESTIONS = json.loads((REPOSITORY / "cookiecutter.json").read_text(encoding="utf-8"))
+CHOICES = {name: choices for name, choices in QUESTIONS.items() if isinstance(choices, list)}
+COMBINATIONS = [
+    dict(zip(CHOICES, values, strict=True)) for values in itertools.product(*CHOICES.values())
+]
+
+
+def title(combination: dict[str, str]) -> str:
+    """Name a combination by the answers that can differ."""
+    return "-".join(combination[name] for name, choices in CHOICES.items() if len(choices) > 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what is quick first, so that it fails first."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git as somebody, whatever the machine's own settings are."""
+    command = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.org", *arguments]
+    run = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    return run.stdout
+
+
+def commit(folder: Path, message: str) -> None:
+    """Make `folder` a repository if it is none, and commit all that is in it."""
+    if not (folder / ".git").exists():
+        git(folder, "init", "--quiet")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", message)
+
+
+def files(project: Path) -> dict[str, bytes]:
+    """Return the files of a project and what is in them."""
+    paths = (path for path in project.rglob("*") if path.is_file())
+    found = {path.relative_to(project).as_posix(): path.read_bytes() for path in paths}
+    return {name: content for name, content in found.items() if not name.startswith(".git/")}
+
+
+@dataclass
+class Template:
+    """A copy of the template with a history of its own, and the two ways to start from it."""
+
+    path: Path
+
+    def cookiecutter(self, folder: Path, **answers: str) -> Path:
+        """Start a project inside `folder`."""
+        made = cookiecutter(
+            str(self.path),
+            no_input=True,
+            extra_context=answers,
+            output_dir=str(folder),
+        )
+        return Path(made)
+
+    def copier(self, folder: Path, version: str = "HEAD", **answers: str) -> Path:
+        """Start a project that is `folder`."""
+        copier.run_copy(
+            str(self.path), folder, data=answers, defaults=True, quiet=True, vcs_ref=version
+        )
+        return folder
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """The template as it would be released now: what git has or would add, in one commit."""
+    path = tmp_path_factory.mktemp("template") / "ml-template"
+    listed = git(REPOSITORY, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
+        if (REPOSITORY / name).is_file():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, path / name)
+    commit(path, "Release")
+    git(path, "tag", "1.0.0")
+    return Template(path)
+
+
+class Renders:
+    """Projects to look at, never to change: each is made once, when it is first asked for."""
+
+    def __init__(self, template: Template, folder: Path) -> None:
+        self.template = template
+        self.folder = folder
+        self.made: dict[str, Path] = {}
+
+    def __call__(self, engine: str = "copier", **answers: str) -> Path:
+        """Return the project that `engine` makes of these answers, and of the defaults."""
+        key = json.dumps([engine, answers], sort_keys=True)
+        if key not in self.made:
+            start = getattr(self.template, engine)
+            self.made[key] = start(self.folder / str(len(self.made)), **answers)
+        return self.made[key]
+
+
+@pytest.fixture(scope="session")
+def render(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Renders:
+    """Render the template; see `Renders`."""
+    return Renders(template, tmp_path_factory.mktemp("renders"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the engines and git away from the settings of whoever runs the tests."""
+    folder = tmp_path_factory.mktemp("settings")
+    (folder / "cookiecutter.yml").write_text(f"replay_dir: '{folder / 'replay'}'")
+    (folder / "copier.yml").write_text("{}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COOKIECUTTER_CONFIG", str(folder / "cookiecutter.yml"))
+        patch.setenv("COPIER_SETTINGS_PATH", str(folder / "copier.yml"))
+        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        yield
+
+
+@dataclass
+class Environment:
+    """A virtual environment with everything that a generated project needs but the project."""
+
+    path: Path
+
+    def run(
+        self, project: Path, *command: str, check: bool = True, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one of the environment's commands in a project; `python` is one of them."""
+        scripts = self.path / ("Scripts" if os.name == "nt" else "bin")
+        done = subprocess.run(
+            [str(scripts / command[0]), *command[1:]],
+            cwd=project,
+            env=os.environ | {"PYTHONPATH": str(project / "src")} | variables,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        if check and done.returncode:
+            pytest.fail(f"{' '.join(command)} in {project}\n{done.stdout}{done.stderr}")
+        return done
+
+
+@pytest.fixture(scope="session")
+def environment(render: Renders) -> Environment:
+    """One environment for all variants, kept until a dependency of theirs changes."""
+    needed: set[str] = set()
+    for combination in COMBINATIONS:
+        made = (render(**combination) / "pyproject.toml").read_text(encoding="utf-8")
+        declared = tomllib.loads(made)
+        needed.update(declared["project"]["dependencies"], declared["dependency-groups"]["dev"])
+    key = hashlib.sha256("\n".join([sys.version, *sorted(needed)]).encode()).hexdigest()[:12]
+    path = CACHE / f"environment-{key}"
+    complete = path / "complete"
+    if not complete.exists():
+        subprocess.run(["uv", "venv", "--clear", "--python", sys.executable, path], check=True)
+        subprocess.run(["uv", "pip", "install", "--python", path, *sorted(needed)], check=True)
+        complete.touch()
+    return Environment(path)

@@ -1,0 +1,185 @@
+"""The page for people, in a real browser.
+
+Fixtures from conftest.py: `classification_service` and `regression_service`, each the address
+(http://127.0.0.1:port, no slash at the end) of the service of a generated project whose champion
+was trained on the embedded sample.
+"""
+
+import json
+import shutil
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("chromedriver"), reason="needs chromium and chromedriver"),
+]
+
+WIDE, PHONE = 1200, 360
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[WebDriver]:
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(shutil.which("chromedriver"))
+    with webdriver.Chrome(options=options, service=service) as driver:
+        yield driver
+
+
+def open_page(browser: WebDriver, address: str, width: int = WIDE) -> None:
+    # A window cannot be narrower than 500 pixels, but the device it pretends to be can.
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == PHONE}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get(address + "/")
+    wait(browser, lambda: element(browser, "form").is_displayed())
+
+
+def wait(browser: WebDriver, condition) -> None:
+    WebDriverWait(browser, 10).until(lambda _: condition())
+
+
+def element(browser: WebDriver, name: str) -> WebElement:
+    return browser.find_element(By.ID, name)
+
+
+def field(browser: WebDriver, column: str) -> WebElement:
+    return browser.find_element(By.CSS_SELECTOR, f'#fields [name="{column}"]')
+
+
+def predict(browser: WebDriver) -> None:
+    element(browser, "predict").click()
+    wait(browser, lambda: browser.find_elements(By.ID, "value"))
+
+
+def errors(browser: WebDriver) -> list[str]:
+    """What the console complains of, refused answers apart: the page shows those itself."""
+    ours = [entry["message"] for entry in browser.get_log("browser")]
+    return [message for message in ours if "422" not in message]
+
+
+def get(address: str) -> dict:
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return json.load(answer)
+
+
+def test_form_has_the_inputs_of_the_model_and_its_example(browser, classification_service):
+    open_page(browser, classification_service)
+    model = get(classification_service + "/model")
+    for column in model["inputs"]:
+        shown = field(browser, column["name"]).get_property("value")
+        if column["kind"] == "number":
+            assert float(shown) == column["example"]
+        else:
+            assert shown == str(column["example"])
+    assert "Predict status" in browser.title
+    assert errors(browser) == []
+
+
+def test_class_is_shown_with_its_probabilities_and_feedback_is_taken(
+    browser, classification_service
+):
+    open_page(browser, classification_service)
+    predict(browser)
+    classes = get(classification_service + "/model")["classes"]
+    assert element(browser, "value").text in classes
+    bars = [bar.text for bar in browser.find_elements(By.CSS_SELECTOR, ".bars li")]
+    assert len(bars) == len(classes)
+    assert all("%" in bar for bar in bars)
+    widths = browser.execute_script(
+        "return [...document.querySelectorAll('.bars i')].map((bar) => parseFloat(bar.style.width))"
+    )
+    assert sum(widths) == pytest.approx(100)
+
+    Select(element(browser, "truth")).select_by_visible_text(classes[0])
+    browser.find_element(By.CSS_SELECTOR, "#feedback button").click()
+    wait(browser, lambda: element(browser, "thanks").is_displayed())
+    assert classes[0] in element(browser, "thanks").text
+    assert errors(browser) == []
+
+
+def test_number_is_shown_within_its_interval(browser, regression_service):
+    open_page(browser, regression_service)
+    predict(browser)
+    value = float(element(browser, "value").text.replace(",", ""))
+    low, high = (
+        float(end.get_attribute("textContent").replace(",", ""))
+        for end in browser.find_elements(By.CSS_SELECTOR, ".ends span")
+    )
+    assert low <= value <= high
+    element(browser, "truth").send_keys("123000")
+    browser.find_element(By.CSS_SELECTOR, "#feedback button").click()
+    wait(browser, lambda: element(browser, "thanks").is_displayed())
+    assert errors(browser) == []
+
+
+def test_error_stands_beside_its_field(browser, classification_service):
+    open_page(browser, classification_service)
+    age = field(browser, "age")
+    age.clear()
+    age.send_keys("old")
+    element(browser, "predict").click()
+    message = element(browser, age.get_attribute("id") + "-error")
+    wait(browser, message.is_displayed)
+    assert message.text == "must be a number, got 'old'"
+    assert age.get_attribute("aria-invalid") == "true"
+    assert browser.switch_to.active_element == age
+
+    age.clear()
+    age.send_keys("40")
+    assert not message.is_displayed()
+    predict(browser)
+
+
+def test_warning_is_shown_with_the_answer(browser, classification_service):
+    open_page(browser, classification_service)
+    field(browser, "age").clear()
+    predict(browser)
+    assert "age is missing" in element(browser, "result").text
+
+
+def test_markup_in_a_value_is_text(browser, classification_service):
+    open_page(browser, classification_service)
+    age = field(browser, "age")
+    age.clear()
+    age.send_keys("<img src=x onerror=alert(1)>")
+    element(browser, "predict").click()
+    wait(browser, element(browser, age.get_attribute("id") + "-error").is_displayed)
+    assert browser.find_elements(By.TAG_NAME, "img") == []
+
+
+@pytest.mark.parametrize("width", [WIDE, PHONE])
+def test_nothing_is_wider_than_the_screen(browser, regression_service, width):
+    open_page(browser, regression_service, width)
+    predict(browser)
+    scroll = browser.execute_script("return document.documentElement.scrollWidth")
+    assert scroll <= width
+
+
+def test_every_input_has_a_label_and_enter_asks(browser, regression_service):
+    open_page(browser, regression_service)
+    unnamed = browser.execute_script(
+        "return [...document.querySelectorAll('input,select,textarea')].filter((i) => !i.labels.length).length"
+    )
+    assert unnamed == 0
+    field(browser, "living_area").send_keys("\n")
+    wait(browser, lambda: browser.find_elements(By.ID, "value"))
+
+
+def test_page_asks_no_other_machine(browser, classification_service):
+    open_page(browser, classification_service)
+    predict(browser)
+    asked = browser.execute_script(
+        "return performance.getEntriesByType('resource').map((r) => r.name)"
+    )
+    assert asked
+    assert all(name.startswith((classification_service, "data:")) for name in asked)

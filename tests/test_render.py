@@ -1,0 +1,233 @@
+"""Every combination of answers gives the same sound project from both engines."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import (
+    CACHE,
+    COMBINATIONS,
+    Environment,
+    Renders,
+    Template,
+    commit,
+    files,
+    git,
+    title,
+)
+
+every_combination = pytest.mark.parametrize("combination", COMBINATIONS, ids=title)
+PACKAGE = "{{ cookiecutter.package_name }}"
+
+# The lines of a Python file that rendering may change.
+STEP_IMPORT = re.compile(r"from \.{{ cookiecutter\.\w+ }}\w* import ")
+TEST_IMPORT = re.compile(r"\s*(from|import) {{ cookiecutter\.package_name }}")
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    ".json": json.loads,
+    ".toml": tomllib.loads,
+    ".yml": yaml.safe_load,
+    ".yaml": yaml.safe_load,
+}
+WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?$", re.IGNORECASE)
+
+
+@every_combination
+def test_both_engines_give_the_same_bytes(render: Renders, combination: dict[str, str]) -> None:
+    assert files(render("cookiecutter", **combination)) == files(render("copier", **combination))
+
+
+@every_combination
+def test_the_answers_are_kept(render: Renders, combination: dict[str, str]) -> None:
+    text = (render(**combination) / ".copier-answers.yml").read_text(encoding="utf-8")
+    answers = yaml.safe_load(text)
+    assert answers["_commit"] == "1.0.0"
+    assert answers.items() >= combination.items()
+
+
+@every_combination
+def test_no_jinja_and_no_empty_folder_is_left(render: Renders, combination: dict[str, str]) -> None:
+    project = render(**combination)
+    for path in project.rglob("*"):
+        assert "{" not in path.name
+        if path.is_dir():
+            assert any(path.iterdir()), f"{path} is empty"
+        elif path.suffix not in {".py", ".parquet", ".xlsx"}:
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"(?<!\$)\{\{|\{%|\{#|cookiecutter\.\w", text), path
+
+
+@every_combination
+def test_every_file_parses(render: Renders, combination: dict[str, str]) -> None:
+    for path in render(**combination).rglob("*"):
+        if path.suffix in PARSERS:
+            PARSERS[path.suffix](path.read_text(encoding="utf-8"))
+
+
+@every_combination
+def test_python_stays_as_it_is_in_the_template(
+    render: Renders, combination: dict[str, str]
+) -> None:
+    project = render(**combination)
+    for path in project.rglob("*.py"):
+        name = path.relative_to(project).as_posix()
+        source = render.template.path / "template" / name.replace("src/my_model", f"src/{PACKAGE}")
+        rendered = path.read_text(encoding="utf-8")
+        ast.parse(rendered)
+        changed = [
+            line
+            for line, result in zip(
+                source.read_text(encoding="utf-8").splitlines(), rendered.splitlines(), strict=True
+            )
+            if line != result
+        ]
+        if name.startswith("tests/"):
+            assert all(map(TEST_IMPORT.match, changed)), name
+        elif path.name == "__init__.py":
+            assert len(changed) <= 1, name
+            assert all(map(STEP_IMPORT.match, changed)), name
+        else:
+            assert not changed, name
+
+
+@every_combination
+def test_file_names_are_legal_everywhere(render: Renders, combination: dict[str, str]) -> None:
+    names = list(files(render(**combination)))
+    assert len({name.lower() for name in names}) == len(names)
+    for name in names:
+        assert not re.search(r'[<>:"|?*\\]', name)
+        assert len(name) < 150
+        assert not any(WINDOWS_DEVICE.match(part) for part in name.split("/"))
+
+
+@every_combination
+def test_declared_dependencies_cover_the_imports(
+    render: Renders, combination: dict[str, str]
+) -> None:
+    project = render(**combination)
+    pyproject = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    runtime = pyproject["project"]["dependencies"]
+    assert imported(project / "src") - {"my_model"} <= declared(runtime)
+    development = runtime + pyproject["dependency-groups"]["dev"]
+    assert imported(project / "tests") - {"my_model", "conftest"} <= declared(development)
+
+
+@every_combination
+def test_every_dependency_is_bounded(render: Renders, combination: dict[str, str]) -> None:
+    pyproject = tomllib.loads(
+        (render(**combination) / "pyproject.toml").read_text(encoding="utf-8")
+    )
+    needed = (
+        pyproject["project"]["dependencies"]
+        + pyproject["dependency-groups"]["dev"]
+        + pyproject["build-system"]["requires"]
+    )
+    assert [line for line in needed if not re.search(r">=[\d.]+,<[\d.]+$", line)] == []
+
+
+def test_each_problem_type_has_its_own_files_only(render: Renders) -> None:
+    names = {
+        kind: set(files(render(problem_type=kind))) for kind in ("classification", "regression")
+    }
+    assert not [name for name in names["classification"] if "regression" in name]
+    assert not [name for name in names["regression"] if "classification" in name]
+    assert "data/sample/credit.csv" in names["classification"] - names["regression"]
+    assert "data/sample/houses.csv" in names["regression"] - names["classification"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ruff check --no-cache",
+        "ruff format --check --diff --no-cache",
+        "lint-imports --no-cache",
+        "mypy --no-error-summary",
+    ],
+)
+def test_every_variant_passes(render: Renders, environment: Environment, command: str) -> None:
+    projects = [render(**combination) for combination in COMBINATIONS]
+    different = {python_and_its_rules(project): project for project in projects}
+    for project in different.values():
+        environment.run(project, *command.split(), MYPY_CACHE_DIR=str(CACHE / "mypy"))
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_whole_package(render: Renders, tmp_path: Path) -> None:
+    answers = {"author_name": 'Zoë "O\'Brien"', "description": 'Says "yes" \\ é 🚀'}
+    project = shutil.copytree(render(**answers), tmp_path / "project")
+    command = ["uv", "build", "--quiet", "--wheel", "--out-dir", str(tmp_path)]
+    subprocess.run(command, cwd=project, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if name.startswith("my_model/")}
+        scripts = archive.read("my_model-0.1.0.dist-info/entry_points.txt").decode()
+    assert held == set(files(project / "src"))
+    assert "my-model = my_model.cli:main" in scripts
+
+
+@pytest.mark.slow
+def test_the_commit_hooks_pass_on_a_fresh_project(template: Template, tmp_path: Path) -> None:
+    project = template.copier(tmp_path / "project")
+    commit(project, "Begin")
+    run_commit_hooks(project)
+
+
+@pytest.mark.slow
+def test_the_commit_hooks_pass_on_the_template(template: Template, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", str(template.path), "clone")
+    run_commit_hooks(tmp_path / "clone")
+
+
+def run_commit_hooks(folder: Path) -> None:
+    """Run all of pre-commit's hooks on all files; they may neither fail nor change any."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pre_commit", "run", "--all-files", "--show-diff-on-failure"],
+        cwd=folder,
+        env=os.environ | {"PRE_COMMIT_HOME": str(CACHE / "pre-commit")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def imported(folder: Path) -> set[str]:
+    """Return the libraries that the Python files of a folder import."""
+    names: set[str] = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names.update(alias.name.split(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(str(node.module).split(".")[0])
+    return names - sys.stdlib_module_names
+
+
+def declared(requirements: list[str]) -> set[str]:
+    """Return the names by which the required libraries are imported."""
+    names = {re.split(r"[\[<>=]", line)[0].replace("-", "_") for line in requirements}
+    if "pydantic" in names:
+        names.add("pydantic_core")  # pydantic requires one exact release of it
+    return {"sklearn" if name == "scikit_learn" else name for name in names}
+
+
+def python_and_its_rules(project: Path) -> str:
+    """Return all that lint, format, types and import rules depend on."""
+    rules = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    code = {
+        name: content.decode()
+        for name, content in files(project).items()
+        if name.endswith((".py", "ruff.toml"))
+    }
+    return json.dumps([rules, code], sort_keys=True)
