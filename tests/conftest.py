@@ -4,11 +4,14 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from cookiecutter.main import cookiecutter
 REPOSITORY = Path(__file__).parent.parent
 # Outside of the repository, because cookiecutter copies a local template whole.
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ml-template"
+PACKAGE = "my_model"  # of a project with the default answers
 QUESTIONS = json.loads((REPOSITORY / "cookiecutter.json").read_text(encoding="utf-8"))
 CHOICES = {name: choices for name, choices in QUESTIONS.items() if isinstance(choices, list)}
 COMBINATIONS = [
@@ -155,6 +159,27 @@ class Environment:
             pytest.fail(f"{' '.join(command)} in {project}\n{done.stdout}{done.stderr}")
         return done
 
+    @contextmanager
+    def serve(self, project: Path) -> Iterator[str]:
+        """Serve a project on a free port of this machine, and stop it as a scheduler would."""
+        process = subprocess.Popen(
+            [self.path / "bin" / "python", "-m", PACKAGE, "serve", "--port", "0"],
+            cwd=project,
+            env=os.environ | {"PYTHONPATH": str(project / "src")},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stderr is not None
+            said = (re.search(r"http://\S+", line) for line in process.stderr)
+            yield next(found.group() for found in said if found)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=60)
+        # uvicorn ends by the signal itself, once it has answered and written all.
+        assert process.returncode in (0, -signal.SIGTERM), errors
+        assert "Traceback" not in errors
+
 
 @pytest.fixture(scope="session")
 def environment(render: Renders) -> Environment:
@@ -172,3 +197,21 @@ def environment(render: Renders) -> Environment:
         subprocess.run(["uv", "pip", "install", "--python", path, *sorted(needed)], check=True)
         complete.touch()
     return Environment(path)
+
+
+@pytest.fixture(scope="session")
+def finished(
+    template: Template, environment: Environment, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Projects of a problem type in which `run` was done. Only to look at; made once each."""
+    made: dict[str, Path] = {}
+
+    def finish(problem_type: str) -> Path:
+        if problem_type not in made:
+            folder = tmp_path_factory.mktemp(problem_type)
+            project = template.cookiecutter(folder, problem_type=problem_type)
+            environment.run(project, "python", "-m", PACKAGE, "run")
+            made[problem_type] = project
+        return made[problem_type]
+
+    return finish

@@ -1,16 +1,13 @@
-"""The page for people, in a real browser.
-
-Fixtures from conftest.py: `classification_service` and `regression_service`, each the address
-(http://127.0.0.1:port, no slash at the end) of the service of a generated project whose champion
-was trained on the embedded sample.
-"""
+"""The page for people, in a real browser."""
 
 import json
 import shutil
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from conftest import Environment
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
@@ -23,6 +20,20 @@ pytestmark = [
 ]
 
 WIDE, PHONE = 1200, 360
+
+
+@pytest.fixture(scope="module")
+def classification_service(
+    finished: Callable[[str], Path], environment: Environment
+) -> Iterator[str]:
+    with environment.serve(finished("classification")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def regression_service(finished: Callable[[str], Path], environment: Environment) -> Iterator[str]:
+    with environment.serve(finished("regression")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +179,8 @@ def test_nothing_is_wider_than_the_screen(browser, regression_service, width):
 def test_every_input_has_a_label_and_enter_asks(browser, regression_service):
     open_page(browser, regression_service)
     unnamed = browser.execute_script(
-        "return [...document.querySelectorAll('input,select,textarea')].filter((i) => !i.labels.length).length"
+        "const inputs = [...document.querySelectorAll('input,select,textarea')];"
+        "return inputs.filter((input) => !input.labels.length).length"
     )
     assert unnamed == 0
     field(browser, "living_area").send_keys("\n")

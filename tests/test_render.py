@@ -157,6 +157,8 @@ def test_each_problem_type_has_its_own_files_only(render: Renders) -> None:
 )
 def test_every_variant_passes(render: Renders, environment: Environment, command: str) -> None:
     projects = [render(**combination) for combination in COMBINATIONS]
+    # Names change the order and the length of imports.
+    projects += [render(project_name=name) for name in ("a", "z" * 50)]
     different = {python_and_its_rules(project): project for project in projects}
     for project in different.values():
         environment.run(project, *command.split(), MYPY_CACHE_DIR=str(CACHE / "mypy"))

@@ -8,7 +8,10 @@ from sklearn import metrics as sklearn_metrics
 
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.evaluation.bootstrap import measure
-from {{ cookiecutter.package_name }}.modeling import learn_decision, plain_decision
+from {{ cookiecutter.package_name }}.modeling import (
+    learn_decision,
+    plain_decision,
+)
 from {{ cookiecutter.package_name }}.problem import check_target
 
 ROWS = 4000

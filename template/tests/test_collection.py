@@ -12,7 +12,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pandas as pd
 import pytest
 
-from {{ cookiecutter.package_name }}.collection.collect import LABELLED, collect, read_raw
+from {{ cookiecutter.package_name }}.collection.collect import (
+    LABELLED,
+    collect,
+    read_raw,
+)
 from {{ cookiecutter.package_name }}.collection.provenance import without_secrets
 from {{ cookiecutter.package_name }}.collection.tables import read_tables
 from {{ cookiecutter.package_name }}.errors import UserError

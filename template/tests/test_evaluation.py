@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from {{ cookiecutter.package_name }}.evaluation.bootstrap import measure, resamples
+from {{ cookiecutter.package_name }}.evaluation.bootstrap import (
+    measure,
+    resamples,
+)
 from {{ cookiecutter.package_name }}.evaluation.gate import judge
 from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
 from {{ cookiecutter.package_name }}.modeling.store import champion_folder

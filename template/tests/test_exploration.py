@@ -9,13 +9,20 @@ import pytest
 
 from {{ cookiecutter.package_name }}.exploration import association
 from {{ cookiecutter.package_name }}.exploration.columns import fences
-from {{ cookiecutter.package_name }}.exploration.correlation import correlate, strongest_pairs
+from {{ cookiecutter.package_name }}.exploration.correlation import (
+    correlate,
+    strongest_pairs,
+)
 from {{ cookiecutter.package_name }}.exploration.explore import explore
 from {{ cookiecutter.package_name }}.exploration.missing import missing_patterns
 from {{ cookiecutter.package_name }}.exploration.ranking import groups
 from {{ cookiecutter.package_name }}.preparation.schema import Schema
 from {{ cookiecutter.package_name }}.problem import TARGET_KIND, TYPE
-from {{ cookiecutter.package_name }}.problem.columns import convert, describe, infer
+from {{ cookiecutter.package_name }}.problem.columns import (
+    convert,
+    describe,
+    infer,
+)
 
 ROWS = 200
 

@@ -15,7 +15,10 @@ from {{ cookiecutter.package_name }}.deployment.prediction_log import (
     TABLES,
     open_log,
 )
-from {{ cookiecutter.package_name }}.improvement.drift import adjust, compare_column
+from {{ cookiecutter.package_name }}.improvement.drift import (
+    adjust,
+    compare_column,
+)
 from {{ cookiecutter.package_name }}.modeling import store
 from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
 

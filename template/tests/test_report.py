@@ -108,11 +108,11 @@ def test_a_plot_has_no_more_than_it_needs():
 
 
 def test_a_card_is_replaced(tmp_path):
-    for summary in ("before", "afterwards"):
+    for summary in ("The old result", "The new result"):
         report.write_card(tmp_path, "train", summary)
     page = report.build(tmp_path, "Title").read_text(encoding="utf-8")
-    assert "afterwards" in page
-    assert "before" not in page
+    assert "The new result" in page
+    assert "The old result" not in page
     assert [path.name for path in (tmp_path / "cards").iterdir()] == ["5-train.html"]
 
 
@@ -137,9 +137,15 @@ def test_a_number_has_the_digits_that_matter(value, text):
 
 
 def test_numbers_of_a_column_share_their_decimals():
-    frame = pd.DataFrame({"x": [12.3456, 0.5, np.nan], "when": pd.to_datetime(["2026-01-31"] * 3)})
+    frame = pd.DataFrame({"x": [12.3456, -0.5, np.nan], "when": pd.to_datetime(["2026-01-31"] * 3)})
     cells = re.findall(r"<t[dh][^>]*>([^<]*)</t[dh]>", report.table(frame))
-    assert cells[2:] == ["12.3", "2026-01-31", "0.5", "2026-01-31", "–", "2026-01-31"]
+    assert cells[2::2] == ["12.35", "−0.50", "–"]
+    assert set(cells[3::2]) == {"2026-01-31"}
+
+
+def test_numbers_of_different_sizes_keep_their_own_digits():
+    cells = re.findall(r"<th[^>]*row[^>]*>([^<]*)", report.table([{"x": 24_461.2}, {"x": 0.8812}]))
+    assert cells == ["24,461", "0.881"]
 
 
 def test_a_table_may_be_empty():

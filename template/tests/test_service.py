@@ -18,10 +18,16 @@ from fastapi.testclient import TestClient
 
 from {{ cookiecutter.package_name }}.deployment import log_writer
 from {{ cookiecutter.package_name }}.deployment.fastapi_service import create_app
-from {{ cookiecutter.package_name }}.deployment.prediction_log import open_log, read_predictions
+from {{ cookiecutter.package_name }}.deployment.prediction_log import (
+    open_log,
+    read_predictions,
+)
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.modeling import store
-from {{ cookiecutter.package_name }}.modeling.predictor import Predictor, load_predictor
+from {{ cookiecutter.package_name }}.modeling.predictor import (
+    Predictor,
+    load_predictor,
+)
 from {{ cookiecutter.package_name }}.problem.project import open_project
 
 
@@ -141,7 +147,8 @@ def test_columns_that_the_model_ignores_may_be_given(own, client, row):
         ("", "must be a number, got ''"),
         (True, "must be a number, got true"),
         ([1], "must be a number, got [1]"),
-        ("inf", "must be a finite number, got 'inf'"),
+        ("inf", "must be a number from -1e+30 to 1e+30, got 'inf'"),
+        (-1e300, "must be a number from -1e+30 to 1e+30, got -1e+300"),
     ],
 )
 def test_wrong_number_is_refused(client, model, row, value, reason):

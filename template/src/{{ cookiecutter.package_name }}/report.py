@@ -206,12 +206,18 @@ def _decimals(largest: float) -> int:
 
 
 def _column(values: pd.Series) -> list[str]:
-    """Write a column of a table; its fractions share their decimals."""
+    """Write a column of a table; fractions of a like size share their decimals."""
+    cells = [_cell(value) for value in values]
     if not pd.api.types.is_float_dtype(values) or (values.dropna() % 1 == 0).all():
-        return [_cell(value) for value in values]
-    finite = values[values.abs() < math.inf]
-    digits = min(_decimals(float(finite.abs().max())), 6)
-    return [f"{v:,.{digits}f}" if v == 0 or abs(v) >= 10**-digits / 2 else _cell(v) for v in values]
+        return cells
+    sizes = values[(values != 0) & (values.abs() < math.inf)].abs()
+    if sizes.max() > 100 * sizes.min():
+        return cells
+    digits = max(_decimals(sizes.max()), _decimals(sizes.min()) - 1)
+    return [
+        f"{value:,.{digits}f}".replace("-", "−") if abs(value) < math.inf else cell
+        for value, cell in zip(values, cells, strict=True)
+    ]
 
 
 def _mostly_numbers(texts: list[str]) -> bool:
@@ -242,7 +248,7 @@ def _tag(name: str, text: str, right: bool, attributes: str) -> str:
 
 
 def _slim(svg: str) -> str:
-    """Leave out of matplotlib's SVG what a page does not need: three quarters of it."""
+    """Leave out of matplotlib's SVG what a page does not need, which is more than half."""
     svg = svg[svg.index("<svg ") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = TAG.sub(_slim_tag, svg)
@@ -254,9 +260,8 @@ def _slim(svg: str) -> str:
     ids = {name: f"{prefix}{n}" for n, name in enumerate(re.findall(r'<[^>]* id="(\w+)"', svg))}
 
     def rename(tag: re.Match[str]) -> str:
-        return re.sub(
-            r'(id="|href="#|url\(#)(\w+)', lambda found: found[1] + ids[found[2]], tag[0]
-        )
+        pattern = r'(id="|href="#|url\(#)(\w+)'
+        return re.sub(pattern, lambda found: found[1] + ids.get(found[2], found[2]), tag[0])
 
     return TAG.sub(rename, svg)
 
@@ -308,7 +313,7 @@ def _section(step: str, body: str) -> str:
     state = "card" if body else "card waiting"
     body = body or (
         f'<p class="summary">This step has not run yet. '
-        f"<code>{__package__} {step}</code> fills this card.</p>"
+        f"<code>python -m {__package__} {step}</code> fills this card.</p>"
     )
     return (
         f'<section id="{step}" class="{state}" aria-labelledby="{step}-title">\n'

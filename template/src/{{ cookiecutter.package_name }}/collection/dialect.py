@@ -11,7 +11,9 @@ from typing import BinaryIO
 from .names import UnreadableError, check_names
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
-BYTE_ORDER_MARKS = {
+BYTE_ORDER_MARKS = {  # those of UTF-32 begin with those of UTF-16
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
@@ -65,7 +67,7 @@ def survey(stream: BinaryIO) -> tuple[str, int]:
         raise UnreadableError("is empty")
     marks = (name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark))
     encoding = next(marks, "utf-8")
-    if b"\0" in head and encoding != "utf-16":
+    if b"\0" in head and encoding not in ("utf-16", "utf-32"):
         raise UnreadableError("is not text: it holds bytes of value 0")
     try:
         return encoding, sum(text.count('"') for text in _decoded(stream, encoding))

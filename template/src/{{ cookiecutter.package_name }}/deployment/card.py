@@ -1,6 +1,5 @@
 """The report's card about the service: how to start it and how to ask it."""
 
-import html
 import json
 import shlex
 from importlib.metadata import entry_points
@@ -8,7 +7,7 @@ from importlib.metadata import entry_points
 from ..modeling import store
 from ..modeling.predictor import load_predictor
 from ..problem.project import Project
-from ..report import details, facts, paragraph, table, write_card
+from ..report import code, details, facts, paragraph, table, write_card
 
 ENDPOINTS = {
     "GET /": "a page with a form, for people",
@@ -45,9 +44,9 @@ def write_serve_card(project: Project) -> None:
         f"Version {predictor.version} is the champion; the service answers with it.",
         facts({"Champion": predictor.version, "Address": address, "Log": _log(serving.log)}),
         paragraph("Start the service; it takes up a new champion by itself, without a restart:"),
-        _code(f"uv run {_command()} serve"),
+        code(f"uv run {_command()} serve"),
         paragraph("Ask it, or open its address in a browser:"),
-        _code(command),
+        code(command),
         details("All it answers", table(rows)),
     )
 
@@ -61,11 +60,3 @@ def _command() -> str:
 
 def _log(setting: str) -> str:
     return setting.removeprefix("sqlite:///")
-
-
-def _code(text: str) -> str:
-    style = (
-        "margin: 0; padding: .75rem 1rem; border-radius: 10px; background: var(--soft); "
-        "font-size: .875rem; white-space: pre-wrap; overflow-wrap: anywhere"
-    )
-    return f'<pre style="{style}">{html.escape(text)}</pre>'

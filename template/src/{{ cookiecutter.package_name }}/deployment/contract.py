@@ -5,12 +5,20 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+)
 from pydantic_core import from_json
 
 from ..preparation.schema import Schema
 from ..problem.columns import Column, labels
-from .wrong_input import shown, wrong, wrong_feedback, wrong_rows
+from .wrong_input import LARGEST, shown, wrong, wrong_feedback, wrong_rows
 
 MOST_CATEGORIES = 100  # a schema that lists so many may have left others out
 
@@ -145,11 +153,15 @@ def _annotation(column: Column) -> Any:
         examples=[] if column.example is None else [column.example],
     )
     if column.kind == "number":
-        number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_no_bool)]
+        finite = Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)
+        number = Annotated[float, finite, BeforeValidator(_no_bool)]
         return Annotated[number | None, shows]
     if column.kind == "category":
         takes = str | float | bool | None
         return Annotated[str | None, BeforeValidator(_label, json_schema_input_type=takes), shows]
+    if column.kind == "date" and not column.date_format:
+        iso = [{"type": "string", "format": name} for name in ("date", "date-time")]
+        return Annotated[str | None, WithJsonSchema({"anyOf": [*iso, {"type": "null"}]}), shows]
     return Annotated[str | None, shows]
 
 

@@ -166,8 +166,9 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]  # Python adds the address once more
         raise UserError(
-            f"The service cannot listen on {host} port {port} ({error.strerror}); "
+            f"The service cannot listen on {host} port {port} ({reason}); "
             "choose another [serving] host or port, or stop what uses it."
         ) from None
     # Connections inherit this: without it, an answer in two packets waits 40 ms for the second.

@@ -19,7 +19,7 @@ from .prediction_log import FEEDBACK, PREDICTIONS, TABLES, why
 FLUSH_SECONDS = 0.05  # how long rows gather before they are written
 LONGEST_DELAY = 5.0  # seconds between tries while the database does not answer
 CLOSE_SECONDS = 20.0  # an orchestrator kills 30 seconds after SIGTERM
-BATCH = 500  # rows in one transaction
+BATCH = 1000  # rows in one transaction
 MOST_BYTES = 64 * 2**20  # what may wait in memory
 ROW_BYTES = 1000  # what a waiting row costs beside its text
 

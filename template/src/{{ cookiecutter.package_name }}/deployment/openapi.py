@@ -55,13 +55,15 @@ WRONG_INPUT = {
 FAILURE = {"type": "object", "required": ["detail"], "properties": {"detail": TEXT}}
 
 
-def document(body: type[BaseModel] | None, max_bytes: int) -> dict[str, Any]:
+def document(body: type[BaseModel] | None, classes: list[str], max_bytes: int) -> dict[str, Any]:
     """Return the OpenAPI document.
 
     Parameters
     ----------
     body
         The body of ``POST /predict``, None without a model.
+    classes
+        What ``POST /feedback`` may call a prediction; empty if it takes a number.
     max_bytes
         The longest body that is accepted.
     """
@@ -70,7 +72,7 @@ def document(body: type[BaseModel] | None, max_bytes: int) -> dict[str, Any]:
         **parts,
         "Rows": rows,
         "Predictions": PREDICTIONS,
-        "Feedback": Feedback.model_json_schema(),
+        "Feedback": _feedback(classes),
         "WrongInput": WRONG_INPUT,
         "Failure": FAILURE,
     }
@@ -134,6 +136,14 @@ def _rows(body: type[BaseModel] | None) -> tuple[dict[str, Any], dict[str, Any]]
         return {"type": "object", "description": "There is no model yet."}, {}
     schema = body.model_json_schema(ref_template=SCHEMAS + "{model}")
     return schema, schema.pop("$defs")
+
+
+def _feedback(classes: list[str]) -> dict[str, Any]:
+    schema = Feedback.model_json_schema()
+    actual = schema["properties"]["actual"]
+    del actual["anyOf"]
+    actual |= {"enum": classes} if classes else {"type": "number"}
+    return schema
 
 
 def _operation(summary: str, responses: dict[str, Any], takes: str = "") -> dict[str, Any]:

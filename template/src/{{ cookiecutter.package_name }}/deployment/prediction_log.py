@@ -21,7 +21,7 @@ PREDICTIONS = sa.Table(
     TABLES,
     sa.Column("id", sa.String(32), primary_key=True),
     sa.Column("at", sa.DateTime, nullable=False, index=True),  # UTC
-    sa.Column("version", sa.String(100), nullable=False, index=True),
+    sa.Column("version", sa.String(100), nullable=False),
     sa.Column("inputs", sa.JSON, nullable=False),
     sa.Column("answer", sa.JSON, nullable=False),
 )

@@ -95,7 +95,9 @@ class Service:
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document, with the row of the model that serves."""
         serving = self._watch.serving
-        return document(serving.contract.body if serving else None, self.max_bytes)
+        body = serving.contract.body if serving else None
+        classes = serving.description["classes"] if serving else []
+        return document(body, classes, self.max_bytes)
 
     def _predict(self, body: bytes) -> Answer:
         serving = self._watch.serving

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from ..problem.columns import Column
 
+LARGEST = 1e30  # trees compute in float32, which ends at 3e38; the rest is room for scaling
 MOST_REASONS = 100  # a caller who got everything wrong learns no more from ten thousand
 MOST_NAMES = 30
 LONG = 60  # characters of a wrong value or name that are repeated
@@ -117,8 +118,8 @@ def _field_reason(problem: str, field: str, value: Any, kinds: dict[str, Any]) -
         return f"is not a column of the model; {hint}"
     if problem == "missing":
         return "is missing; give a value, or null where it is not known"
-    if problem == "finite_number":
-        return f"must be a finite number, got {shown(value)}"
+    if problem in ("finite_number", "greater_than_equal", "less_than_equal"):
+        return f"must be a number from {-LARGEST:g} to {LARGEST:g}, got {shown(value)}"
     return f"must be {EXPECTED[kinds[field]]}, got {shown(value)}"
 
 

@@ -14,7 +14,7 @@ FENCE = 1.5  # interquartile ranges between the box and what counts as an outlie
 def as_numbers(values: pd.Series, kind: Kind) -> pd.Series:
     """Return a number for each row: a date as days since 1970, a text as its number of words."""
     if kind == "date":
-        return (values - pd.Timestamp(0)) / DAY
+        return (values - pd.Timestamp(0).as_unit("us")) / DAY  # ns would reach back to 1677 only
     if kind == "text":
         return values.str.split().str.len().astype("float64")
     return values.astype("float64")

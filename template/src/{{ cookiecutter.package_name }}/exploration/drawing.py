@@ -12,6 +12,7 @@ from .columns import fences, quartiles
 
 MOST_BINS = 30
 DRAWN_POINTS = 400
+EXACT = 2**53  # beyond, floats skip whole numbers
 MISSING = "(missing)"
 FAR = 4.5  # interquartile ranges from the box; what lies further is counted, not drawn
 
@@ -23,8 +24,10 @@ def typical_range(numbers: pd.Series) -> tuple[float, float]:
     start, end = numbers.min(), numbers.max()
     if reach > 0:
         start, end = max(start, low - reach), min(end, high + reach)
-    if not start < end:
-        start, end = start - 0.5, start + 0.5
+    size = max(abs(start), abs(end))
+    if end - start <= 1e-12 * size or start == end:  # too little to draw
+        room = max(0.5, 1e-9 * size)
+        start, end = start - room, end + room
     return float(start), float(end)
 
 
@@ -42,7 +45,7 @@ def histogram_edges(numbers: pd.Series) -> np.ndarray:
     start, end = typical_range(numbers)
     inside = numbers[numbers.between(start, end)]
     bins = int(np.clip(2 * np.sqrt(len(inside)), 5, MOST_BINS))
-    if (inside % 1 == 0).all():  # as many whole numbers in each bin
+    if (inside % 1 == 0).all() and end - start < EXACT:  # as many whole numbers in each bin
         width = np.ceil((end - start + 1) / bins)
         return np.arange(start - 0.5, end + width, width)
     return np.linspace(start, end, bins + 1)

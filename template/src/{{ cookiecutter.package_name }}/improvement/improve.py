@@ -108,8 +108,9 @@ def add_labelled_rows(project: Project) -> int:
         rows[date] = facts_["at"].dt.strftime("%Y-%m-%dT%H:%M:%S")
     if group and group not in rows:
         rows[group] = facts_.index  # nothing is known about who it was, so a group by itself
-    for name in rows.columns[rows.dtypes == object]:  # a parquet column has one type
-        rows[name] = rows[name].map(str, na_action="ignore")
+    for name in rows:
+        if rows[name].dtype == object:  # a parquet column has one type
+            rows[name] = rows[name].map(str, na_action="ignore")
     with replacing(project.raw / LABELLED) as path:
         rows.to_parquet(path, index=False)
     return len(rows)

@@ -123,4 +123,4 @@ def _write_card(reports: Path, summary: str, title: str, record: dict[str, Any])
         for line in record["leaderboard"]
     ]
     left_out = [paragraph(f"{name}: {why}.") for name, why in record["left_out"].items()]
-    write_card(reports, "train", summary, table(rows), *left_out)
+    write_card(reports, "train", summary, table(rows, mark=record["model"]), *left_out)

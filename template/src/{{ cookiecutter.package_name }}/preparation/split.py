@@ -16,8 +16,9 @@ from ..errors import UserError
 from ..problem import TARGET_KIND
 from ..problem.definition import Definition
 
-# How a row's group and date travel beside its features in train.parquet and test.parquet.
-GROUP, DATE, KEY = "_group", "_date", "_key"
+# What travels beside the features in train.parquet and test.parquet. Names of collected columns
+# have no blanks around them, so none can be one of these.
+GROUP, DATE, KEY = " group", " date", " key"
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
 

@@ -43,14 +43,15 @@ class DateParts(TransformerMixin, BaseEstimator):
     """Turn each date into numbers: years, month, day, weekday, hour.
 
     ``years`` counts years with their fraction, for trends; the other parts repeat, for seasons.
-    A part that was the same in all training rows is left out.
+    One of these others that was the same in all training rows is left out.
     """
 
     def fit(self, X: pd.DataFrame, y: object = None) -> Self:
         """Learn which parts vary."""
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         parts = self._parts(X)
-        self.names_ = [name for name in parts if parts[name].nunique() > 1]
+        years = {f"{name}_years" for name in X.columns}
+        self.names_ = [name for name in parts if name in years or parts[name].nunique() > 1]
         return self
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:

@@ -17,6 +17,7 @@ DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d %b %Y", 
 DATE_FORMATS = [f"{day}{time}" for day in DAYS for time in ("", " %H:%M", " %H:%M:%S")]
 AMBIGUOUS = {"%d/%m/%Y": "%m/%d/%Y", "%d-%m-%Y": "%m-%d-%Y"}
 TEXT_WORDS = 3  # a column whose values have more words than this, on average, is text
+LARGEST = 1e30  # trees compute with 32 bits, and scaling squares
 SAMPLE_ROWS = 10_000  # enough to tell a kind; `convert` checks every row
 
 
@@ -120,13 +121,13 @@ def convert(values: pd.Series, kind: Kind, date_format: str = "") -> pd.Series:
     Raises
     ------
     ConversionError
-        If a value does not fit the kind, or is infinite.
+        If a value does not fit the kind, or is infinite or beyond `LARGEST`.
     """
     name = str(values.name)
     if kind == "number":
         numbers = _numbers(values)
         _refuse(name, values, numbers.isna() & values.notna(), "a number")
-        _refuse(name, values, np.isinf(numbers), "a finite number")
+        _refuse(name, values, numbers.abs() > LARGEST, f"a finite number, {LARGEST:g} at most")
         return numbers
     if kind == "date":
         dates = _dates(values, date_format or "ISO8601")

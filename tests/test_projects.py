@@ -1,0 +1,164 @@
+"""Projects of each problem type, run from end to end as their users run them."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import CHOICES, PACKAGE, REPOSITORY, Environment, Template, git
+
+pytestmark = pytest.mark.slow
+
+TARGETS = {"classification": "diagnosis", "regression": "progression"}
+
+
+@pytest.fixture(params=CHOICES["problem_type"])
+def problem_type(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def project(finished: Callable[[str], Path], problem_type: str, tmp_path: Path) -> Path:
+    """A copy of a finished project that a test may change."""
+    return shutil.copytree(finished(problem_type), tmp_path / "my-model")
+
+
+def command(
+    environment: Environment, project: Path, *arguments: str, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    return environment.run(project, "python", "-m", PACKAGE, *arguments, check=check)
+
+
+def ask(url: str, body: object = None) -> dict[str, Any]:
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data), timeout=30) as answer:
+        return dict(json.load(answer))
+
+
+def test_run_promotes_a_model_and_leaves_one_page(project: Path) -> None:
+    champion = json.loads((project / "models" / "champion.json").read_text())["version"]
+    results = json.loads((project / "reports" / "metrics.json").read_text())
+    assert results["version"] == champion
+    assert results["gate"]["passed"]
+    page = (project / "reports" / "index.html").read_text(encoding="utf-8")
+    assert page.count('class="card"') == 7  # improvement has not begun yet
+    assert not re.search(r'(src|href)="https?:', page)
+    assert len(page) < 3_000_000
+
+
+def test_a_projects_own_tests_pass(project: Path, environment: Environment) -> None:
+    environment.run(project, "python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+
+
+def test_a_file_of_ones_own_goes_from_define_to_a_served_prediction(
+    problem_type: str, project: Path, environment: Environment, tmp_path: Path
+) -> None:
+    data, target = tmp_path / "patients.csv", TARGETS[problem_type]
+    script = REPOSITORY / "tests" / "awkward_data.py"
+    environment.run(project, "python", str(script), problem_type, str(data))
+
+    said = command(environment, project, "define", "--data", str(data), "--target", target).stdout
+    for suspect in ("patient", "treatment", "country", "copy"):
+        assert f'"{suspect}"' in said
+    definition = (project / "project.toml").read_text(encoding="utf-8")
+    assert re.search(r"unknown_at_prediction = \[\s*\"treatment\"", definition)
+    assert 'date = "visit"' in definition
+    command(environment, project, "run")
+    results = json.loads((project / "reports" / "metrics.json").read_text())
+    assert results["gate"]["passed"]
+
+    scored = tmp_path / "scored.csv"
+    command(environment, project, "predict", str(data), str(scored))
+    head, first = scored.read_text(encoding="utf-8").splitlines()[:2]
+    by_file = dict(zip(head.split(","), first.split(","), strict=True))
+    head, first = data.read_text(encoding="utf-8").splitlines()[:2]
+    given = dict(zip(head.split(","), first.split(","), strict=True))
+    with environment.serve(project) as address:
+        inputs = {c["name"] for c in ask(f"{address}/model")["inputs"]}
+        assert not inputs & {"patient", "treatment", "country", "copy", target}
+        row = {name: value or None for name, value in given.items() if name in inputs}
+        answer = ask(f"{address}/predict", {"rows": [row]})
+    (by_service,) = answer["predictions"]
+    for name in by_file.keys() & by_service.keys():
+        if isinstance(by_service[name], float):
+            assert float(by_file[name]) == pytest.approx(by_service[name], rel=1e-12)
+        else:
+            assert by_file[name] == by_service[name]
+
+
+def test_the_loop_closes(project: Path, environment: Environment) -> None:
+    """Predictions are served, their truth comes back, and the next round learns from it."""
+    rows = data_rows(project)
+    definition = tomllib.loads((project / "project.toml").read_text(encoding="utf-8"))
+    target = definition["problem"]["target"]
+    with environment.serve(project) as address:
+        inputs = [c["name"] for c in ask(f"{address}/model")["inputs"]]
+        asked = [{name: row[name] or None for name in inputs} for row in rows[:150]]
+        for row in asked:
+            row.update({name: jittered(value) for name, value in row.items()})
+        predictions = ask(f"{address}/predict", {"rows": asked})["predictions"]
+        for prediction, row in zip(predictions, rows, strict=False):
+            actual = float(row[target]) if row[target][0].isdigit() else row[target]
+            ask(f"{address}/feedback", {"id": prediction["id"], "actual": actual})
+    watched = command(environment, project, "monitor", check=False)
+    assert watched.returncode in (0, 1), watched.stderr
+    improved = command(environment, project, "improve").stdout
+    assert "of the challenger is" in improved
+    status = command(environment, project, "status").stdout
+    assert status.count("gate passed") == 2
+    if "the champion stays" not in improved:
+        command(environment, project, "rollback")
+    page = (project / "reports" / "index.html").read_text(encoding="utf-8")
+    assert page.count('class="card"') == 8
+
+
+def test_a_new_champion_is_served_without_a_restart(
+    project: Path, environment: Environment
+) -> None:
+    with environment.serve(project) as address:
+        before = ask(f"{address}/model")["version"]
+        command(environment, project, "run", "--force")
+        after = json.loads((project / "models" / "champion.json").read_text())["version"]
+        assert after != before
+        deadline = time.monotonic() + 20
+        while ask(f"{address}/model")["version"] != after:
+            assert time.monotonic() < deadline, "the new champion is not served"
+            time.sleep(0.2)
+
+
+def test_the_demo_of_the_readme_answers(template: Template, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", str(template.path), "clone")
+    variables = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"}
+    done = subprocess.run(
+        [sys.executable, "demo.py"],
+        cwd=tmp_path / "clone",
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"prediction"' in done.stdout
+    report = re.search(r"The report is (.+)", done.stdout)
+    assert report is not None
+    assert Path(report[1]).is_file()
+
+
+def data_rows(project: Path) -> list[dict[str, str]]:
+    (sample,) = (project / "data" / "sample").glob("*.csv")
+    head, *lines = sample.read_text(encoding="utf-8").splitlines()
+    return [dict(zip(head.split(","), line.split(","), strict=True)) for line in lines]
+
+
+def jittered(value: str | None) -> object:
+    """Change a number by next to nothing, so that its row is a new one."""
+    return float(value) + 1e-6 if value and value.isdigit() else value
