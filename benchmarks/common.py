@@ -1,0 +1,110 @@
+"""What the benchmarks share: a project made as a user makes one, and commands that are timed."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent
+PACKAGE = "my_model"  # the names that the template suggests
+COMMAND = "my-model"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command printed and took; the memory is its peak."""
+
+    output: str
+    seconds: float
+    megabytes: float
+
+
+@contextmanager
+def workplace() -> Iterator[Path]:
+    """Yield a folder that is deleted afterwards, with the template in its folder ``template``.
+
+    The template is what git has or would add: cookiecutter copies a local one whole, and this one
+    has no environment and no history in it.
+    """
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+        folder = Path(name)
+        listed = run("git ls-files -z --cached --others --exclude-standard", REPOSITORY).output
+        for path in filter(None, listed.split("\0")):
+            if (REPOSITORY / path).is_file():
+                copy = folder / "template" / path
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(REPOSITORY / path, copy)
+        replays = folder / "replays"
+        (folder / "cookiecutter.yml").write_text(f"replay_dir: '{replays}'", encoding="utf-8")
+        yield folder
+
+
+def generate(workplace: Path, problem: str) -> tuple[Path, float]:
+    """Start a project with the default answers; return its folder and the seconds it took."""
+    project = workplace / problem / COMMAND
+    command = f"uvx cookiecutter --no-input --output-dir {problem} template problem_type={problem}"
+    return project, run(command, workplace).seconds
+
+
+def install(project: Path) -> float:
+    """Install a project as `uv run` would; return the seconds it took."""
+    return run("uv sync --quiet", project).seconds
+
+
+def define(project: Path, data: Path, target: str, **settings: object) -> None:
+    """Point a project at other data, and change settings of its project.toml."""
+    run([program(project, COMMAND), "define", "--data", str(data), "--target", target], project)
+    path = project / "project.toml"
+    text = path.read_text(encoding="utf-8")
+    for key, value in settings.items():
+        written = str(value).replace("'", '"')
+        text, changed = re.subn(rf"(?m)^{key} = .*$", f"{key} = {written}", text)
+        if changed != 1:
+            sys.exit(f"{path} has {changed} lines `{key} = …`; one was expected.")
+    path.write_text(text, encoding="utf-8")
+
+
+def program(project: Path, name: str) -> str:
+    """Return the path of a program in a project's environment."""
+    folder = "Scripts" if os.name == "nt" else "bin"
+    return str(project / ".venv" / folder / name)
+
+
+def run(command: str | Sequence[str], folder: Path) -> Done:
+    """Run a command and measure it; end the benchmark if it fails.
+
+    The memory is that of the largest process among the command and its own.
+    """
+    parts = shlex.split(command) if isinstance(command, str) else list(command)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        # As on a machine where this is not a benchmark, and not the template's environment.
+        if name not in {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "VIRTUAL_ENV"}
+    }
+    settings = folder / "cookiecutter.yml"
+    if settings.exists():
+        environment["COOKIECUTTER_CONFIG"] = str(settings)
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+        started = time.perf_counter()
+        with subprocess.Popen(
+            parts, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+        ) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - started
+        output.seek(0)
+        text = output.read()
+    if process.returncode:
+        sys.exit(f"{text}\n`{shlex.join(parts)}` failed with exit code {process.returncode}.")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Done(text, seconds, usage.ru_maxrss * unit / 1e6)
