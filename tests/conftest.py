@@ -22,6 +22,7 @@ from cookiecutter.main import cookiecutter
 REPOSITORY = Path(__file__).parent.parent
 # Outside of the repository, because cookiecutter copies a local template whole.
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ml-template"
+DRIVERS = ["psycopg[binary]>=3.2,<4"]  # of databases, which a user adds
 PACKAGE = "my_model"  # of a project with the default answers
 QUESTIONS = json.loads((REPOSITORY / "cookiecutter.json").read_text(encoding="utf-8"))
 CHOICES = {name: choices for name, choices in QUESTIONS.items() if isinstance(choices, list)}
@@ -160,12 +161,12 @@ class Environment:
         return done
 
     @contextmanager
-    def serve(self, project: Path) -> Iterator[str]:
+    def serve(self, project: Path, **variables: str) -> Iterator[str]:
         """Serve a project on a free port of this machine, and stop it as a scheduler would."""
         process = subprocess.Popen(
             [self.path / "bin" / "python", "-m", PACKAGE, "serve", "--port", "0"],
             cwd=project,
-            env=os.environ | {"PYTHONPATH": str(project / "src")},
+            env=os.environ | {"PYTHONPATH": str(project / "src")} | variables,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -184,7 +185,7 @@ class Environment:
 @pytest.fixture(scope="session")
 def environment(render: Renders) -> Environment:
     """One environment for all variants, kept until a dependency of theirs changes."""
-    needed: set[str] = set()
+    needed = set(DRIVERS)
     for combination in COMBINATIONS:
         made = (render(**combination) / "pyproject.toml").read_text(encoding="utf-8")
         declared = tomllib.loads(made)
