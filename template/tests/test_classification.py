@@ -87,9 +87,7 @@ def test_the_threshold_follows_the_costs(scored, define):
     """Elkan (2001): with honest probabilities it is the share of the false positive's cost."""
     target, probability = scored
     for missed, expected in ((1.0, 0.5), (4.0, 0.2), (0.25, 0.8)):
-        definition = define(
-            evaluation={"false_negative_cost": missed, "false_positive_cost": 1.0}
-        )
+        definition = define(evaluation={"false_negative_cost": missed, "false_positive_cost": 1.0})
         decision = learn_decision(target, answers(probability), definition)
         assert decision["threshold"] == pytest.approx(expected, abs=0.08)
 

@@ -43,11 +43,12 @@ def test_rows_of_a_group_are_drawn_together():
         assert {tuple(pair) for pair in pairs} <= {(0, 1), (2, 3), (4, 5)}
 
 
-def gate(definition, value, *, spread=0.01, baseline, **costs):
+def gate(definition, value, *, spread=0.01, baseline, rows=50, **costs):
     name = definition.problem.metric
     test = {name: {"value": value, "low": value - spread, "high": value + spread}}
+    tested = pd.DataFrame({"y": ["yes", "no"] * (rows // 2)})
     cheap = {"train_seconds": 1, "model_megabytes": 1, "predict_milliseconds": 1}
-    return judge(test, {name: baseline}, cheap | costs, definition)
+    return judge(test, {name: baseline}, cheap | costs, tested, definition)
 
 
 @pytest.fixture
@@ -82,3 +83,10 @@ def test_the_gate_holds_the_constraints(bar):
     definition, better = bar
     found = gate(definition, 0.5 + 0.1 * better, baseline=0.5, model_megabytes=61.5)
     assert found["reasons"] == ["model megabytes: 61.5; at most 60 allowed"]
+
+
+def test_the_gate_asks_for_enough_rows_to_tell(bar):
+    definition, better = bar
+    found = gate(definition, 0.5 + 0.1 * better, baseline=0.5, rows=6)
+    assert len(found["reasons"]) == 1
+    assert found["reasons"][0].startswith("6 test rows")

@@ -1,5 +1,6 @@
 """The search, and how a model is stored: honest about time, and never executed on loading."""
 
+import json
 import pickle
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 import skops.io
 from conftest import edit, run_in
+from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 
@@ -45,11 +47,27 @@ def test_a_budget_that_ends_before_any_candidate_is_judged_is_an_error(own):
     edit(own, search={"budget_seconds": 1e-6})
     failed = run_in(own.root, "train")
     assert failed.exit_code == 2
-    assert "[search] budget_seconds = 1e-06 ended before one candidate was judged" in failed.output
+    assert "the time budget ended first" in failed.output
+    assert "Raise [search] budget_seconds = 1e-06" in failed.output
+
+
+def test_a_candidate_that_fails_is_left_out_with_its_reason(own, monkeypatch):
+    first, second = own.definition.models.candidates
+    needs_more = Candidate(clone(CANDIDATES["knn"].estimator).set_params(n_neighbors=10_000))
+    monkeypatch.setitem(CANDIDATES, first, needs_more)
+    done = run_in(own.root, "train", "--force")
+    assert done.exit_code == 0, done.output
+    assert f"left out: {first}" in done.output
+    assert [line["model"] for line in newest_run(own)["leaderboard"]] == [second]
+    assert "n_neighbors = 10000" in newest_run(own)["left_out"][first]
+    monkeypatch.setitem(CANDIDATES, second, needs_more)
+    failed = run_in(own.root, "train", "--force")
+    assert failed.exit_code == 2
+    assert "No candidate could be judged" in failed.output
 
 
 def test_a_budget_that_ends_early_keeps_what_was_judged_and_says_so(own, monkeypatch):
-    slow = [value for value in range(20, 2000)]
+    slow = list(range(20, 2000))
     monkeypatch.setitem(
         CANDIDATES, "tree", Candidate(CANDIDATES["tree"].estimator, {"min_samples_leaf": slow})
     )
@@ -82,7 +100,7 @@ def test_a_model_with_a_type_that_is_not_trusted_is_refused(tmp_path):
     path = tmp_path / "model.skops"
     estimator = Mine().fit([[0.0], [1.0]], [0.0, 1.0])
     path.write_bytes(skops.io.dumps(Pipeline([("estimator", estimator)])))
-    with pytest.raises(UserError, match="somewhere.else.Mine, which are not trusted"):
+    with pytest.raises(UserError, match=r"somewhere\.else\.Mine, which are not trusted"):
         store.load_pipeline(path)
 
 
@@ -105,6 +123,18 @@ def test_rollback_goes_back_promotion_by_promotion(own):
     assert "no earlier champion" in failed.output
     assert run_in(own.root, "promote", second).exit_code == 0
     assert store.champion(own.models) == second
+
+
+def test_a_version_for_another_target_is_neither_promoted_nor_gone_back_to(own):
+    first = store.champion(own.models)
+    assert run_in(own.root, "run", "--force").exit_code == 0
+    path = own.models / first / "schema.json"
+    content = read_json(path) | {"target": "something else"}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert "no earlier champion" in run_in(own.root, "rollback").output
+    refused = run_in(own.root, "promote", first)
+    assert refused.exit_code == 2
+    assert f'does not predict "{own.definition.problem.target}"' in refused.output
 
 
 def test_promote_names_the_versions_there_are(own):

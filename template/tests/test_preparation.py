@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import run_in
 
 from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.preparation import derive
 from {{ cookiecutter.package_name }}.preparation.encoder import build_encoder
 from {{ cookiecutter.package_name }}.preparation.prepare import clean
 from {{ cookiecutter.package_name }}.preparation.schema import read_schema
@@ -135,3 +137,23 @@ def test_scaling_and_clipping_learn_from_training_rows_only(scaling):
         abs=0.2,
     )
 
+
+def test_a_mistake_in_add_features_is_one_sentence(own, monkeypatch):
+    def mistaken(frame):
+        return frame.assign(new=frame["no such column"])
+
+    monkeypatch.setattr(derive, "add_features", mistaken)
+    failed = run_in(own.root, "prepare", "--force")
+    assert failed.exit_code == 2
+    assert "add_features in preparation/features.py fails (KeyError" in failed.output
+
+
+def test_features_of_ones_own_reach_the_model(own, monkeypatch):
+    def more(frame):
+        return frame.assign(missing_values=frame.isna().sum(axis="columns").astype(float))
+
+    monkeypatch.setattr(derive, "add_features", more)
+    assert run_in(own.root, "run", "--force").exit_code == 0
+    schema = read_schema(own.prepared / "schema.json")
+    assert "missing_values" in {column.name for column in schema.features}
+    assert "missing_values" not in {column.name for column in schema.inputs}

@@ -85,9 +85,7 @@ def test_an_interrupted_run_leaves_no_half_version(own, monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
-def test_predict_keeps_rows_and_order_and_adds_the_predictors_answers(
-    own, rows, tmp_path, suffix
-):
+def test_predict_keeps_rows_and_order_and_adds_the_predictors_answers(own, rows, tmp_path, suffix):
     rows.to_parquet(tmp_path / "in.parquet")
     out = tmp_path / f"out.{suffix}"
     done = run_in(own.root, "predict", tmp_path / "in.parquet", out)
@@ -126,6 +124,7 @@ def test_predict_names_the_value_that_is_no_number(own, rows, tmp_path):
 @pytest.mark.parametrize(
     ("table", "key", "value", "message"),
     [
+        ("problem", "metrik", "luck", '[problem] metrik is not a known key; did you mean "metric"'),
         ("search", "fold", 3, '[search] fold is not a known key; did you mean "folds"?'),
         ("search", "folds", 1, "[search] folds is 1, but should be greater than or equal to 2"),
         ("preparation", "scaling", "log", "[preparation] scaling is 'log'"),

@@ -296,7 +296,7 @@ def copy_version(models, version):
 
 def test_new_champion_serves_without_a_restart(own, client, model, row):
     new = copy_version(own.models, model["version"])
-    store.promote(own.models, new)
+    store.promote(own, new)
     eventually(lambda: client.get("/model").json()["version"] == new)
     assert post(client, {"rows": [row]}).json()["model"] == new
     assert 'service_model_info{version="' + new + '"} 1.0' in client.get("/metrics").text
@@ -305,7 +305,7 @@ def test_new_champion_serves_without_a_restart(own, client, model, row):
 def test_champion_that_cannot_be_loaded_leaves_the_old_one(own, client, model, row, caplog):
     broken = copy_version(own.models, model["version"])
     (own.models / broken / store.MODEL).write_bytes(b"not a model")
-    store.promote(own.models, broken)
+    store.promote(own, broken)
     eventually(lambda: "detail" in client.get("/health/ready").json())
 
     ready = client.get("/health/ready")
@@ -315,7 +315,7 @@ def test_champion_that_cannot_be_loaded_leaves_the_old_one(own, client, model, r
     assert "service_champion_load_failures_total 1.0" in client.get("/metrics").text
     assert store.MODEL in caplog.text
 
-    store.rollback(own.models)
+    store.rollback(own)
     eventually(lambda: "detail" not in client.get("/health/ready").json())
 
 

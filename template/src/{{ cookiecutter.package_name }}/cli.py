@@ -17,15 +17,27 @@ NAME_WIDTH = 10
 force_option = click.option("--force", is_flag=True, help="Run even if nothing has changed.")
 
 
-class InOrder(click.Group):
-    """Lists the commands in the order of the steps."""
+class Commands(click.Group):
+    """Lists the commands in the order of the steps, and says what the system refuses."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of this file."""
         return list(self.commands)
 
+    def invoke(self, ctx: click.Context) -> None:
+        """Run a command; a disk that is full or read-only is no reason for a traceback."""
+        from .errors import UserError
 
-@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"]})
+        try:
+            super().invoke(ctx)
+        except BrokenPipeError:  # whoever read the output has gone
+            raise
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise UserError(f"{where}{error.strerror or error}.") from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Define a problem, learn from data, serve predictions and keep getting better.
 
@@ -145,6 +157,7 @@ def improve(force: bool) -> None:
     decision = go_round(project, _tell, force=force)
     verdict = "promoted" if decision.promoted else "the champion stays"
     _say("improve", f"{decision.reason}: {verdict}")
+    _show_champion(project)
     _finish(project)
 
 
@@ -163,7 +176,9 @@ def rollback() -> None:
     from .modeling import store
 
     project = _open()
-    _say("rollback", f"{store.rollback(project.models)} is the champion again")
+    _say("rollback", f"{store.rollback(project)} is the champion again")
+    _show_champion(project)
+    _finish(project)
 
 
 @main.command()
@@ -231,13 +246,18 @@ def _gate_passed(project: "Project") -> bool:
 
 def _promote(project: "Project", version: str | None) -> None:
     """Promote a version, the newest if none is named."""
-    from .deployment.card import write_serve_card
     from .modeling import store
 
     version = version or store.newest_version(project.models)
-    store.promote(project.models, version)
-    write_serve_card(project)
+    store.promote(project, version)
+    _show_champion(project)
     _say("promote", f"{version} is the champion")
+
+
+def _show_champion(project: "Project") -> None:
+    from .deployment.card import write_serve_card
+
+    write_serve_card(project)
 
 
 def _finish(project: "Project", *, passed: bool = True) -> None:

@@ -6,8 +6,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+from .errors import UserError
+
+if TYPE_CHECKING:  # pandas takes half a second to load, and not every command needs it
+    import pandas as pd
 
 
 @contextmanager
@@ -47,8 +52,52 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises
+    ------
+    UserError
+        If it is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+
+
+def read_frame(path: Path, columns: list[str] | None = None) -> "pd.DataFrame":
+    """Read a Parquet file, all columns of it or some, without holding it in memory twice.
+
+    Raises
+    ------
+    UserError
+        If it is missing or damaged.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    converting = {"split_blocks": True, "self_destruct": True}
+    try:
+        frame = pd.read_parquet(path, columns=columns, to_pandas_kwargs=converting)
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(path, error) from None
+    release_memory()
+    return frame
+
+
+def unreadable(path: Path, error: Exception) -> UserError:
+    """Return the error for a file of the project that is missing or damaged."""
+    if isinstance(error, FileNotFoundError):
+        return UserError(f"{path} does not exist; `run` makes it.")
+    reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return UserError(f"{path} is damaged ({reason}); delete it, and `run` makes it again.")
+
+
+def release_memory() -> None:
+    """Give back the memory that Arrow keeps for its next table."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
 
 
 def file_digest(path: Path) -> str:

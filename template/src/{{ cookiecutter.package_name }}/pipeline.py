@@ -1,16 +1,20 @@
 """Steps 1 to 6 in order. Each is skipped while its inputs, settings and code are what they were."""
 
-import numpy as np
+from typing import TYPE_CHECKING
 
+from .files import release_memory
 from .problem.project import Project
 from .steps import Outcome, run_step
+
+if TYPE_CHECKING:
+    from .preparation.prepare import Learnt
 
 # The definition is read before anything else; `define` holds it against the collected data.
 ORDER = ("collect", "define", "prepare", "explore", "train", "evaluate")
 
 
 def run_one(
-    project: Project, name: str, *, force: bool = False, known: np.ndarray | None = None
+    project: Project, name: str, *, force: bool = False, learnt: "Learnt | None" = None
 ) -> Outcome:
     """Run a step, or skip it.
 
@@ -20,25 +24,28 @@ def run_one(
         One of `ORDER`.
     force
         Run it in any case.
-    known : ndarray of uint64, optional
-        For ``prepare``: keys of rows that must not be in the test set.
+    learnt
+        For ``prepare``: tells which raw rows must not be in the test set.
     """
     source: str | None = ""
     if name == "collect":
         from .collection import fingerprint
 
         source = fingerprint(project.definition.data, project.root)
-    return run_step(
+    outcome = run_step(
         project.root,
         project.definition.model_dump(mode="json"),
         name,
-        lambda: _work(project, name, known),
+        lambda: _work(project, name, learnt),
         force=force,
         source=source,
     )
+    if not outcome.skipped:
+        release_memory()
+    return outcome
 
 
-def _work(project: Project, name: str, known: np.ndarray | None) -> str:
+def _work(project: Project, name: str, learnt: "Learnt | None") -> str:
     """Do the step. Imports happen here, so that no command waits for libraries of another step."""
     if name == "collect":
         from .collection.collect import collect
@@ -52,7 +59,7 @@ def _work(project: Project, name: str, known: np.ndarray | None) -> str:
     if name == "prepare":
         from .preparation.prepare import prepare
 
-        return prepare(project, known)
+        return prepare(project, learnt)
     if name == "explore":
         from .exploration.explore import explore
 

@@ -287,7 +287,7 @@ def _card_path(reports: Path, step: str) -> Path:
 
 
 def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
 def _moment(time: datetime) -> str:

@@ -58,7 +58,7 @@ STEPS = {
     "define": Step(
         "problem",
         ("problem", "columns", "split", "search.folds", "constraints", "data"),
-        ("data/raw/data.parquet",),
+        ("data/raw/*.parquet",),
         (),
     ),
     "collect": Step("collection", ("data",), (), ("data/raw/data.parquet",)),
@@ -75,13 +75,24 @@ STEPS = {
         "modeling",
         (*_LEARNING, *_DECIDING),
         ("data/prepared/train.parquet", "data/prepared/schema.json"),
-        ("models/{newest}/run.json",),
+        (
+            "models/{newest}/model.skops",
+            "models/{newest}/schema.json",
+            "models/{newest}/run.json",
+            "models/{newest}/training_keys.npy",
+            "models/{newest}/reference.parquet",
+        ),
     ),
     "evaluate": Step(
         "evaluation",
         ("problem", "evaluation", "constraints", "search.seed"),
         ("models/{newest}/model.skops", "models/{newest}/schema.json", "data/prepared/*.parquet"),
-        ("models/{newest}/metrics.json", "models/{newest}/card.md", "reports/metrics.json"),
+        (
+            "models/{newest}/metrics.json",
+            "models/{newest}/card.md",
+            "models/{newest}/answers.parquet",
+            "reports/metrics.json",
+        ),
     ),
 }
 
@@ -126,14 +137,15 @@ def run_step(
     record = _read_record(root)
     before = record.get(name, {})
     digest = _digest(root, settings, step, source)
-    left = [root / path for path in before.get("wrote", [])]
     known = source is not None and before.get("digest") == digest
-    if known and not force and all(path.is_file() for path in left):
+    if known and not force and _is_whole(root, before["wrote"]):
         return Outcome(before["summary"], 0.0, skipped=True)
     started = time.monotonic()
     summary = work()
     seconds = time.monotonic() - started
-    wrote = [path.relative_to(root).as_posix() for path in _find(root, step.writes)]
+    wrote = {
+        path.relative_to(root).as_posix(): file_digest(path) for path in _find(root, step.writes)
+    }
     record = _read_record(root) | {
         name: {
             "digest": digest,
@@ -149,12 +161,24 @@ def run_step(
 def _require_inputs(root: Path, step: Step) -> None:
     for pattern in step.reads:
         if not _find(root, (pattern,)):
-            raise UserError(f"{pattern} does not exist yet; `run` makes it.")
+            raise UserError(f"{_newest(root, pattern)} does not exist yet; `run` makes it.")
+
+
+def _is_whole(root: Path, wrote: dict[str, str]) -> bool:
+    """Tell whether the files that a step wrote are still there, and still the same."""
+    return all(
+        (root / name).is_file() and file_digest(root / name) == digest
+        for name, digest in wrote.items()
+    )
 
 
 def _read_record(root: Path) -> dict[str, Any]:
-    path = root / "reports" / RECORD
-    return read_json(path) if path.is_file() else {}
+    """Return what the steps left behind; without it, or if it is damaged, they run again."""
+    try:
+        steps = read_json(root / "reports" / RECORD).items()
+        return {name: dict(step) for name, step in steps}
+    except (UserError, AttributeError, TypeError, ValueError):
+        return {}
 
 
 def _digest(root: Path, settings: dict[str, Any], step: Step, source: str | None) -> str:
@@ -178,5 +202,10 @@ def _setting(settings: dict[str, Any], key: str) -> Any:
 
 
 def _find(root: Path, patterns: tuple[str, ...]) -> list[Path]:
-    newest = max((p.parent.name for p in root.glob("models/[0-9]*/run.json")), default="none")
-    return sorted(f for pattern in patterns for f in root.glob(pattern.format(newest=newest)))
+    return sorted(f for pattern in patterns for f in root.glob(_newest(root, pattern)))
+
+
+def _newest(root: Path, pattern: str) -> str:
+    """Return `pattern` with the version that was trained last."""
+    newest = max((p.parent.name for p in root.glob("models/[0-9]*/run.json")), default="VERSION")
+    return pattern.format(newest=newest)

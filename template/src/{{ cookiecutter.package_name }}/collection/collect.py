@@ -1,17 +1,15 @@
 """Write the rows as they came to data/raw, with their provenance beside them."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
 from .. import report
 from ..errors import UserError
-from ..files import file_digest, replacing, write_json
+from ..files import file_digest, read_frame, replacing, write_json
 from ..problem.project import Project
 from . import read
-from .formats import plain
+from .labelled import join
 from .provenance import Collection, without_secrets
 
 ROWS = "data.parquet"
@@ -64,19 +62,11 @@ def read_raw(project: Project) -> pd.DataFrame:
     path = project.raw / ROWS
     if not path.is_file():
         raise UserError(f"There is no {path}; collect the data first.")
-    frame = _read_parquet(path)
+    frame = read_frame(path)
     if not (project.raw / LABELLED).is_file():
         return frame
-    labelled = _read_parquet(project.raw / LABELLED)
-    both = pd.concat([frame, labelled.filter(frame.columns)], ignore_index=True)
-    return plain(both)
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path} is damaged; collect the data again ({error}).") from None
+    labelled = read_frame(project.raw / LABELLED)
+    return join(frame, labelled, project.definition.columns.not_features())
 
 
 def _write_card(project: Project, collection: Collection, summary: str) -> None:

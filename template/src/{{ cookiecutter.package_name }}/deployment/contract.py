@@ -17,8 +17,8 @@ from pydantic import (
 from pydantic_core import from_json
 
 from ..preparation.schema import Schema
-from ..problem.columns import Column, labels
-from .wrong_input import LARGEST, shown, wrong, wrong_feedback, wrong_rows
+from ..problem.columns import LARGEST, Column, label
+from .wrong_input import shown, wrong, wrong_feedback, wrong_rows
 
 MOST_CATEGORIES = 100  # a schema that lists so many may have left others out
 
@@ -184,12 +184,8 @@ def _no_bool(value: Any) -> Any:
 
 
 def _label(value: Any) -> Any:
-    """Write a label as training does, so that 1, 1.0 and "1" are one."""
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, bool | int | float):
-        return labels(pd.Series([value], dtype=object)).iloc[0]
-    return value
+    """Write a label as training does; what is none is left for pydantic to refuse."""
+    return label(value) if isinstance(value, str | bool | int | float) else value
 
 
 def _number(value: Any) -> float | None:

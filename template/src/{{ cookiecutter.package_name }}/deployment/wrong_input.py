@@ -8,9 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from ..problem.columns import Column
+from ..problem.columns import LARGEST, Column
 
-LARGEST = 1e30  # trees compute in float32, which ends at 3e38; the rest is room for scaling
 MOST_REASONS = 100  # a caller who got everything wrong learns no more from ten thousand
 MOST_NAMES = 30
 LONG = 60  # characters of a wrong value or name that are repeated

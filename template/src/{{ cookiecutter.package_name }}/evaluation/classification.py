@@ -61,7 +61,7 @@ def _confusion(true: np.ndarray, predicted: np.ndarray, classes: list[str]) -> s
     texts = [[f"{count:,}" for count in row] for row in counts] if len(classes) <= 12 else None
     heat_map(axes, shares, classes, classes, texts=texts, limit=1)
     axes.set(xlabel="predicted", ylabel="true")
-    return figure(plot, "Confusion: test rows, coloured by the share of their true class.")
+    return figure(plot, "Test rows, coloured by the share of their true class.", "Confusion")
 
 
 def _roc(true: np.ndarray, probabilities: np.ndarray, classes: list[str], curves: list[int]) -> str:
@@ -72,7 +72,9 @@ def _roc(true: np.ndarray, probabilities: np.ndarray, classes: list[str], curves
         axes.plot(wrong, right, label=classes[k])
     axes.set(xlabel="false positive rate", ylabel="true positive rate")
     axes.legend(loc="lower right")
-    return figure(plot, "ROC: what is found against what is wrongly flagged, for every threshold.")
+    return figure(
+        plot, "What is found against what is wrongly flagged, for every threshold.", "ROC"
+    )
 
 
 def _precision_recall(
@@ -85,7 +87,7 @@ def _precision_recall(
         axes.axhline(np.mean(true == k), color=line.get_color(), linestyle=":", linewidth=1)
     axes.set(xlabel="recall", ylabel="precision", ylim=(0, 1.03))
     axes.legend(loc="lower left")
-    return figure(plot, "Precision and recall; dotted, the precision of flagging everything.")
+    return figure(plot, "Dotted, the precision of flagging everything.", "Precision and recall")
 
 
 def _calibration(
@@ -100,4 +102,4 @@ def _calibration(
         axes.plot(said, seen, marker="o", label=classes[k])
     axes.set(xlabel="predicted probability", ylabel="share that came true")
     axes.legend(loc="upper left")
-    return figure(plot, "Calibration: on the dotted line, 30 % means 30 of 100.")
+    return figure(plot, "On the dotted line, 30 % means 30 of 100.", "Calibration")

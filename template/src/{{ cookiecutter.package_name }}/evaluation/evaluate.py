@@ -8,10 +8,12 @@ from typing import Any
 import pandas as pd
 from sklearn.base import clone
 
-from ..files import read_json, replacing, write_json, write_text
+from ..errors import UserError
+from ..files import read_frame, read_json, replacing, write_json, write_text
 from ..modeling import answer, plain_decision, store
+from ..modeling.encoded import features_and_target
 from ..modeling.predictor import Predictor, load_predictor
-from ..modeling.search import features_and_target, few_threads
+from ..modeling.search import few_threads
 from ..plots import bars, new_figure
 from ..preparation.schema import Schema
 from ..preparation.split import GROUP
@@ -36,18 +38,24 @@ def evaluate(project: Project) -> str:
     Raises
     ------
     UserError
-        If no version was trained, or its files are damaged.
+        If no version was trained, its files are damaged, or the metric is not defined on the test
+        rows.
     """
     definition = project.definition
     folder = project.models / store.newest_version(project.models)
     run = read_json(folder / store.RUN)
     predictor = load_predictor(folder)
-    train = pd.read_parquet(project.prepared / "train.parquet")
-    test = pd.read_parquet(project.prepared / "test.parquet")
+    train = read_frame(project.prepared / "train.parquet")
+    test = read_frame(project.prepared / "test.parquet")
     features, target = features_and_target(test, predictor.schema)
 
     answers = predictor.answer(features)
     measured = measure(target, answers, definition.search.seed, group=test.get(GROUP))
+    if definition.problem.metric not in measured:
+        raise UserError(
+            f"[problem] metric {definition.problem.metric} is not defined on the {len(test):,} "
+            "test rows; choose another, or change [split]."
+        )
     baseline = _measure_baseline(train, test, predictor.schema, definition)
     with few_threads(len(test)):
         importance = measure_importance(test, predictor, definition)
@@ -64,7 +72,7 @@ def evaluate(project: Project) -> str:
         "test": measured,
         "baseline": baseline,
         "leaderboard": run["leaderboard"],
-        "gate": judge(measured, baseline, costs, definition),
+        "gate": judge(measured, baseline, costs, test, definition),
         "costs": costs,
         "outcome": outcome(target, answers, predictor, definition),
         "slices": measure_slices(test, answers, predictor.schema, definition),
@@ -175,4 +183,4 @@ def _importance(results: dict[str, Any]) -> str:
     left = len(results["importance"]) - len(shown)
     more = f"; the {left} that matter less are not shown" if left else ""
     title = METRICS[results["metric"]].title
-    return figure(plot, f"Importance: {title} lost when a feature is shuffled{more}.")
+    return figure(plot, f"{title} lost when a feature is shuffled{more}.", "Importance")

@@ -3,16 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..problem import METRICS
+import pandas as pd
+
+from ..preparation.split import GROUP
+from ..problem import METRICS, TARGET_KIND
 from ..problem.definition import Definition
 from ..report import number
 from .bootstrap import Measured
+
+LEAST_ROWS, LEAST_OF_CLASS, LEAST_GROUPS = 20, 5, 5
 
 
 def judge(
     test: Measured,
     baseline: Mapping[str, float],
     costs: Mapping[str, float],
+    rows: pd.DataFrame,
     definition: Definition,
 ) -> dict[str, Any]:
     """Hold a model against the bar and the constraints of the definition.
@@ -25,6 +31,8 @@ def judge(
         The baseline's metrics on the same rows.
     costs
         What it takes, under the keys of [constraints].
+    rows
+        The prepared test rows.
 
     Returns
     -------
@@ -54,8 +62,23 @@ def judge(
     for key, limit in definition.constraints.model_dump().items():
         words = f"{key.replace('_', ' ')}: {number(costs[key])}; at most {number(limit)} allowed"
         checks.append((costs[key] <= limit, words))
+    checks.append(_enough(rows[problem.target], rows.get(GROUP)))
     return {
         "passed": all(passed for passed, _ in checks),
         "reasons": [what for passed, what in checks if not passed],
         "checks": [{"what": what, "passed": passed} for passed, what in checks],
     }
+
+
+def _enough(target: pd.Series, group: pd.Series | None) -> tuple[bool, str]:
+    """Check that the test rows can carry an interval: one of few rows looks surer than it is."""
+    counts = {"test rows": (len(target), LEAST_ROWS)}
+    classes = target.value_counts()
+    if TARGET_KIND == "category" and len(classes) == 2:
+        counts[f'of class "{classes.index[1]}"'] = (int(classes.iloc[1]), LEAST_OF_CLASS)
+    if group is not None:
+        counts["groups"] = (group.nunique(), LEAST_GROUPS)
+    found = ", ".join(f"{count:,} {what}" for what, (count, _) in counts.items())
+    asked = ", ".join(f"{least} {what}" for what, (_, least) in counts.items())
+    passed = all(count >= least for count, least in counts.values())
+    return passed, f"{found}; at least {asked} are needed to tell"

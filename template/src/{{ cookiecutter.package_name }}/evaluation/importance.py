@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from sklearn.inspection import permutation_importance
 
+from ..modeling.encoded import features_and_target
 from ..modeling.predictor import Predictor
-from ..modeling.search import features_and_target
 from ..problem import METRICS, arrays
 from ..problem.definition import Definition
 

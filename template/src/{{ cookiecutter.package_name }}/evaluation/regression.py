@@ -47,7 +47,7 @@ def _predicted_against_true(
     ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
     axes.plot(ends, ends, color=GREY, linestyle=":")
     axes.set(xlabel="true", ylabel="predicted")
-    return figure(plot, f"Predicted against true, each with its {INTERVAL:.0%} interval.")
+    return figure(plot, f"Each with its {INTERVAL:.0%} interval.", "Predicted against true")
 
 
 def _residuals(true: np.ndarray, predicted: np.ndarray) -> str:
@@ -55,7 +55,7 @@ def _residuals(true: np.ndarray, predicted: np.ndarray) -> str:
     axes.plot(predicted, true - predicted, "o", color=ORANGE, alpha=0.6)
     axes.axhline(0, color=GREY, linestyle=":")
     axes.set(xlabel="predicted", ylabel="true − predicted")
-    return figure(plot, "Residuals: a pattern here is something that the model has not learnt.")
+    return figure(plot, "A pattern here is something that the model has not learnt.", "Residuals")
 
 
 def _histogram(true: np.ndarray, predicted: np.ndarray) -> str:
@@ -63,4 +63,4 @@ def _histogram(true: np.ndarray, predicted: np.ndarray) -> str:
     axes.hist(true - predicted, bins=40, color=BLUE)
     axes.axvline(0, color=GREY, linestyle=":")
     axes.set(xlabel="true − predicted", ylabel="rows")
-    return figure(plot, "How large the errors are.")
+    return figure(plot, "Rows by the size of their error.", "Errors")

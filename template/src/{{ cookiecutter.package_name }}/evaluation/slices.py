@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from ..preparation.schema import Schema
+from ..preparation.split import GROUP
 from ..problem.definition import Definition
 from .bootstrap import measure
 
@@ -37,7 +38,8 @@ def measure_slices(
             if len(part) < LEAST_ROWS:
                 continue
             target, given = part[schema.target], answers.loc[part.index]
-            measured = measure(target, given, seed, names=[name], most=RESAMPLES)
+            group = part.get(GROUP)
+            measured = measure(target, given, seed, names=[name], most=RESAMPLES, group=group)
             if name in measured:
                 found.append(
                     {"column": column, "slice": label, "rows": len(part), **measured[name]}

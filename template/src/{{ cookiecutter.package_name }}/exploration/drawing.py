@@ -1,10 +1,12 @@
 """Shapes that several plots of the exploration share."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 
 from ..plots import BLUE, INK
 from ..problem.settings import Kind
@@ -12,6 +14,7 @@ from .columns import fences, quartiles
 
 MOST_BINS = 30
 DRAWN_POINTS = 400
+FIRST_DAY, LAST_DAY = date2num([date.min, date.max])  # that matplotlib can name
 EXACT = 2**53  # beyond, floats skip whole numbers
 MISSING = "(missing)"
 FAR = 4.5  # interquartile ranges from the box; what lies further is counted, not drawn
@@ -83,6 +86,8 @@ def frequent_labels(values: pd.Series, most: int) -> list[str]:
 def label_values(axis: Axis, kind: Kind) -> None:
     """Say on an axis what a column's numbers are, where they are not the values themselves."""
     if kind == "date":
+        start, end = axis.get_view_interval()
+        axis.set_view_interval(max(start, FIRST_DAY), min(end, LAST_DAY), ignore=True)
         locator = AutoDateLocator(minticks=3, maxticks=6)
         axis.set_major_locator(locator)
         axis.set_major_formatter(ConciseDateFormatter(locator))

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ..files import read_frame
 from ..plots import bars, new_figure
 from ..preparation.schema import Schema, read_schema
 from ..problem.project import Project
@@ -36,7 +37,7 @@ def explore(project: Project) -> str:
     """
     schema = read_schema(project.prepared / "schema.json")
     names = [column.name for column in schema.features]
-    rows = pd.read_parquet(project.prepared / "train.parquet", columns=[*names, schema.target])
+    rows = read_frame(project.prepared / "train.parquet", [*names, schema.target])
     described = describe_columns(rows, schema)
     sample = rows.sample(SAMPLE_ROWS, random_state=0) if len(rows) > SAMPLE_ROWS else rows
     strengths = rank_features(sample, schema)

@@ -64,9 +64,9 @@ def plot_against(values: pd.Series, kind: Kind, target: pd.Series) -> Figure:
         part = pd.qcut(pairs["x"], parts, duplicates="drop")
         trend = pairs.groupby(part, observed=True).median()
         axes.plot(trend["x"], trend["y"], "o-", color=ORANGE, markersize=4)
-    label_values(axes.xaxis, kind)
     axes.set_xlim(*padded_range(pairs["x"]))
     axes.set_ylim(*padded_range(pairs["y"]))
+    label_values(axes.xaxis, kind)
     return plot
 
 

@@ -4,17 +4,18 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import pandas as pd
 
-from ..collection.collect import LABELLED
+from ..collection.collect import LABELLED, read_raw
+from ..collection.keys import row_keys
 from ..deployment.prediction_log import open_log, read_predictions
 from ..errors import UserError
-from ..evaluation.bootstrap import resamples
-from ..files import read_json, replacing, write_json
+from ..evaluation.bootstrap import evaluate_metrics, resamples
+from ..files import read_frame, read_json, replacing, write_json
 from ..modeling import store
 from ..modeling.predictor import load_predictor
 from ..pipeline import ORDER, run_one
-from ..preparation.schema import read_schema
+from ..preparation.prepare import Learnt
+from ..preparation.schema import ConversionError, read_schema
 from ..preparation.split import GROUP, KEY
 from ..problem import METRICS, arrays
 from ..problem.project import Project
@@ -66,20 +67,20 @@ def improve(
     """
     champion = store.champion_folder(project.models).name
     add_labelled_rows(project)
-    known = store.training_keys(project.models, champion)
+    learnt = _learnt_by(project, champion)
     for name in ORDER:
         # A test set that the champion has learnt from would flatter it, so it is taken anew.
-        seen = name == "prepare" and _test_rows_seen(project, known)
-        tell(name, run_one(project, name, force=force or seen, known=known))
+        seen = name == "prepare" and _test_rows_seen(project, learnt)
+        tell(name, run_one(project, name, force=force or seen, learnt=learnt))
     challenger = store.newest_version(project.models)
     if challenger == champion:
         decision = Decision(
-            champion, challenger, promoted=False, reason="nothing is new: data, settings and code"
+            champion, challenger, promoted=False, reason="there is nothing new to learn from"
         )
     else:
         decision = _compare(project, champion, challenger)
     if decision.promoted:
-        store.promote(project.models, challenger)
+        store.promote(project, challenger)
     write_json(project.reports / "improve.json", asdict(decision))
     _write_card(project, decision)
     return decision
@@ -116,9 +117,24 @@ def add_labelled_rows(project: Project) -> int:
     return len(rows)
 
 
-def _test_rows_seen(project: Project, known: np.ndarray) -> bool:
+def _learnt_by(project: Project, version: str) -> Learnt:
+    """Return what tells which raw rows a version was trained on.
+
+    Columns that came to the data since then do not count, or no row would look the same.
+    """
+    schema = read_schema(project.models / version / store.SCHEMA)
+    columns = [*(column.name for column in schema.inputs), *schema.ignored]
+    keys = store.training_keys(project.models, version)
+    return lambda raw: row_keys(raw[raw.columns.intersection(columns)]).isin(keys).to_numpy()
+
+
+def _test_rows_seen(project: Project, learnt: Learnt) -> bool:
     path = project.prepared / "test.parquet"
-    return path.is_file() and bool(pd.read_parquet(path, columns=[KEY])[KEY].isin(known).any())
+    if not path.is_file():
+        return False
+    raw = read_raw(project)
+    tested = raw.index.intersection(read_frame(path, [KEY]).index)
+    return bool(learnt(raw.loc[tested]).any())
 
 
 def _compare(project: Project, champion: str, challenger: str) -> Decision:
@@ -129,25 +145,26 @@ def _compare(project: Project, champion: str, challenger: str) -> Decision:
     if not gate["passed"]:
         reason = f"the challenger failed the gate: {'; '.join(gate['reasons'])}"
         return Decision(champion, challenger, promoted=False, reason=reason)
-    test = pd.read_parquet(project.prepared / "test.parquet")
+    test = read_frame(project.prepared / "test.parquet")
     target = test[read_schema(project.prepared / "schema.json").target]
-    try:
-        parts = [
-            arrays(target, load_predictor(project.models / version).answer(test))
-            for version in (champion, challenger)
-        ]
-    except UserError as error:
-        reason = f"the champion cannot answer rows of today: {error.message}"
+    raw = read_raw(project).loc[test.index]
+    try:  # as it would if it were asked today
+        old_answers = load_predictor(project.models / champion).predict(raw)
+    except (UserError, ConversionError) as error:
+        reason = f"the champion cannot answer rows of today: {error}"
         return Decision(champion, challenger, promoted=True, reason=reason)
+    new_answers = load_predictor(project.models / challenger).answer(test)
+    parts = [arrays(target, answers) for answers in (old_answers, new_answers)]
 
-    def gain(rows: np.ndarray) -> float:
-        old, new = (metric.function(*(part[rows] for part in both)) for both in parts)
-        return metric.gain(new, old)
+    def values(rows: np.ndarray) -> list[float]:
+        """Return the metric of both on some rows; NaN where it is not defined."""
+        drawn = (tuple(part[rows] for part in both) for both in parts)
+        return [evaluate_metrics({"": metric}, both).get("", np.nan) for both in drawn]
 
-    old, new = (metric.function(*both) for both in parts)
+    old, new = values(np.arange(len(test)))
     draws = resamples(len(test), definition.search.seed, group=test.get(GROUP))
-    drawn = [gain(rows) for rows in draws]
-    confidence = float(np.mean(np.array(drawn) > settings.margin))
+    gains = np.array([metric.gain(now, then) for then, now in map(values, draws)])
+    confidence = float(np.mean(gains[np.isfinite(gains)] > settings.margin))
     better = metric.gain(new, old) > settings.margin and confidence >= settings.confidence
     reason = (
         f"{metric.title} of the challenger is {number(new)}, of the champion {number(old)}, on the "

@@ -7,10 +7,10 @@ import pandas as pd
 
 from ..deployment.prediction_log import Logged, open_log, read_predictions
 from ..evaluation.bootstrap import measure
-from ..files import read_json, write_json
+from ..files import read_frame, read_json, write_json
 from ..modeling import store
 from ..modeling.predictor import Predictor, load_predictor
-from ..preparation.features import add_features
+from ..preparation.derive import make_features
 from ..problem import METRICS, TARGET_KIND
 from ..problem.columns import convert
 from ..problem.project import Project
@@ -106,9 +106,9 @@ def _drifts(logged: Logged, predictor: Predictor, date: str) -> list[Drift]:
 
     The date of the rows is left out: time always goes on.
     """
-    reference = pd.read_parquet(predictor.folder / store.REFERENCE)
-    answered = pd.read_parquet(predictor.folder / store.ANSWERS)
-    features = add_features(predictor.schema.conform(logged.inputs))
+    reference = read_frame(predictor.folder / store.REFERENCE)
+    answered = read_frame(predictor.folder / store.ANSWERS)
+    features = make_features(predictor.schema.conform(logged.inputs))
     drifts = [
         compare_column(c.name, c.kind, reference[c.name], features[c.name])
         for c in predictor.schema.features

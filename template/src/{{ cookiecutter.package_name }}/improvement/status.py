@@ -24,7 +24,8 @@ def status(project: Project) -> list[str]:
     watch = project.reports / "monitor.json"
     if watch.is_file():
         found = read_json(watch)
-        lines += [f"alarm: {alarm}" for alarm in found["alarms"]]
+        if found["version"] == champion:
+            lines += [f"alarm: {alarm}" for alarm in found["alarms"]]
     return lines
 
 

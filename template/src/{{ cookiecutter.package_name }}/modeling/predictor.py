@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline
 
 from ..errors import UserError
 from ..files import read_json
-from ..preparation.features import add_features
+from ..preparation.derive import make_features
 from ..preparation.schema import Schema, read_schema
 from . import answer, store
 
@@ -53,7 +53,7 @@ class Predictor:
         ConversionError
             If a value does not fit its column.
         """
-        return self.answer(add_features(self.schema.conform(rows)))
+        return self.answer(make_features(self.schema.conform(rows)))
 
     def answer(self, features: pd.DataFrame) -> pd.DataFrame:
         """Answer rows that were prepared before."""

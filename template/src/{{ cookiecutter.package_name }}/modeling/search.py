@@ -2,27 +2,27 @@
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ParameterGrid, ParameterSampler
-from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ..errors import UserError
-from ..preparation.encoder import build_encoder
 from ..preparation.schema import Schema
 from ..preparation.split import Folds
 from ..problem import METRICS, arrays
 from ..problem.definition import Definition
 from . import CANDIDATES, answer, plain_decision
+from .encoded import Encoded, EncodedFold, encode_training
 
 PROBE_ROWS = 20_000  # with more rows, the time of a fit is first told from a tenth of them
 FEW_ROWS = 10_000
@@ -83,12 +83,13 @@ def search(
     """Judge every candidate with its default settings, then with others, while there is time.
 
     All candidates get their first turn before any gets its second. No trial is started that is
-    not expected to end within the budget, and one that outlasts it does not count.
+    not expected to end within the budget, and one that outlasts it does not count. One that fails,
+    because it needs more rows say, is left out.
 
     Raises
     ------
     UserError
-        If a candidate is unknown or fails, or none could be judged in time.
+        If a candidate is unknown, or none could be judged.
     """
     deadline = time.monotonic() + definition.search.budget_seconds
     metric = METRICS[definition.problem.metric]
@@ -96,20 +97,27 @@ def search(
     trials: list[Trial] = []
     seconds: dict[str, float] = {}  # what one fit of a candidate took
     plan = list(_plan(names, definition))
+
+    # Where rows are few each fold is encoded once; where they are many it would fill the memory.
+    @lru_cache(len(folds) if len(train) <= FEW_ROWS else 0)
+    def encoded(k: int) -> EncodedFold:
+        return EncodedFold(train, *folds[k], schema, definition)
+
     with tqdm(total=len(plan), desc="search", unit="trial", disable=None, leave=False) as bar:
         for name, settings in plan:
             bar.set_postfix_str(name)
-            if name not in seconds:
-                seconds[name] = _probe(name, train, schema, definition, deadline)
-            trial = None
-            if time.monotonic() + seconds[name] * len(folds) < deadline:
-                with few_threads(len(train)):
-                    trial = _judge(
-                        Trial(name, settings), train, schema, folds, definition, deadline
-                    )
+            trial, why = None, OUT_OF_TIME
+            try:
+                if name not in seconds:
+                    seconds[name] = _probe(name, train, schema, definition, deadline)
+                if time.monotonic() + seconds[name] * len(folds) < deadline:
+                    new = Trial(name, settings)
+                    trial = _judge(new, encoded, len(folds), definition, deadline)
+            except (ValueError, TypeError) as error:  # what an estimator says of data or settings
+                why = f"it fails with {settings or 'its defaults'} ({_first_line(error)})"
             bar.update()
             if trial is None:
-                left_out[name] = OUT_OF_TIME
+                left_out[name] = why
                 continue
             seconds[name] = max(trial.fit_seconds)
             best = not trials or all(metric.gain(trial.mean, t.mean) > 0 for t in trials)
@@ -117,42 +125,35 @@ def search(
                 loser.answers = None
             trials.append(trial)
     if not trials:
+        reasons = "; ".join(f"{name}, {why}" for name, why in left_out.items())
         raise UserError(
-            f"[search] budget_seconds = {definition.search.budget_seconds:g} ended before one "
-            f"candidate was judged on {len(train):,} rows; raise it, or name a faster candidate."
+            f"No candidate could be judged on {len(train):,} training rows: {reasons}. Raise "
+            f"[search] budget_seconds = {definition.search.budget_seconds:g}, add rows, or name "
+            "others in [models] candidates."
         )
     trials.sort(key=lambda t: t.mean, reverse=metric.higher_is_better)
     first = {trial.candidate: trial for trial in reversed(trials)}
     for name in left_out.keys() & first.keys():
-        left_out[name] = "judged, but the time budget ended before all of its settings were"
+        left_out[name] = f"judged, but not with all of its settings: {left_out[name]}"
     leaderboard = [t for t in trials if first[t.candidate] is t]
     return SearchResult(leaderboard, left_out, trials[0].answers)
 
 
-def build_pipeline(
-    name: str, settings: dict[str, Any], schema: Schema, definition: Definition
-) -> Pipeline:
-    """Return the unfitted pipeline of a candidate: the encoder, then the estimator."""
-    seed = definition.search.seed
+def build_estimator(name: str, settings: dict[str, Any], definition: Definition) -> BaseEstimator:
+    """Return the unfitted estimator of a candidate."""
     estimator = clone(CANDIDATES[name].estimator).set_params(**settings)
-    seeded = {key: seed for key in estimator.get_params() if key.endswith("random_state")}
-    estimator.set_params(**seeded)
-    encoder = build_encoder(schema.features, definition.preparation, seed)
-    return Pipeline([("encoder", encoder), ("estimator", estimator)])
+    seeds = [key for key in estimator.get_params() if key.endswith("random_state")]
+    return estimator.set_params(**dict.fromkeys(seeds, definition.search.seed))
 
 
-def features_and_target(rows: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, pd.Series]:
-    """Part prepared rows into what the model sees and what it has to predict."""
-    return rows[[column.name for column in schema.features]], rows[schema.target]
-
-
-def fit(pipeline: Pipeline, rows: pd.DataFrame, schema: Schema) -> None:
-    """Fit a pipeline to prepared rows."""
-    features, target = features_and_target(rows, schema)
-    with warnings.catch_warnings(), few_threads(len(rows)):
+def fit(estimator: BaseEstimator, encoded: Encoded) -> float:
+    """Fit an estimator; return the seconds that it took, those of the encoder included."""
+    started = time.monotonic()
+    with warnings.catch_warnings():
         # A search tries settings that do not converge; their scores tell.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        pipeline.fit(features, target.to_numpy())
+        estimator.fit(encoded.numbers, encoded.target)
+    return encoded.seconds + time.monotonic() - started
 
 
 def few_threads(rows: int) -> AbstractContextManager[object]:
@@ -201,37 +202,36 @@ def _probe(
     if len(train) <= PROBE_ROWS or time.monotonic() > deadline:
         return 0.0
     few = train.sample(len(train) // 10, random_state=definition.search.seed)
-    started = time.monotonic()
-    fit(build_pipeline(name, {}, schema, definition), few, schema)
-    return 10 * (time.monotonic() - started)
+    return 10 * fit(build_estimator(name, {}, definition), encode_training(few, schema, definition))
 
 
 def _judge(
     trial: Trial,
-    train: pd.DataFrame,
-    schema: Schema,
-    folds: Folds,
+    encoded: Callable[[int], EncodedFold],
+    folds: int,
     definition: Definition,
     deadline: float,
 ) -> Trial | None:
     """Fit and score on every fold; None when time runs out before the last one."""
-    metric = METRICS[definition.problem.metric]
-    decision = plain_decision(train[schema.target], definition)
     answers = []
-    for fold, (inside, outside) in enumerate(folds):
-        if fold and time.monotonic() > deadline:
+    for k in range(folds):
+        if k and time.monotonic() > deadline:
             return None
-        pipeline = build_pipeline(trial.candidate, trial.settings, schema, definition)
-        started = time.monotonic()
-        try:
-            fit(pipeline, train.iloc[inside], schema)
-        except (ValueError, TypeError) as error:
-            raise UserError(
-                f'Candidate "{trial.candidate}" cannot be fitted with {trial.settings}: {error}'
-            ) from error
-        trial.fit_seconds.append(time.monotonic() - started)
-        features, target = features_and_target(train.iloc[outside], schema)
-        answers.append(answer(pipeline, features, decision))
-        trial.scores.append(metric.function(*arrays(target, answers[-1])))
+        answers.append(_judge_fold(trial, encoded(k), definition))
     trial.answers = pd.concat(answers)
     return trial
+
+
+def _judge_fold(trial: Trial, fold: EncodedFold, definition: Definition) -> pd.DataFrame:
+    """Add the score and the seconds of one fold to a trial; return the answers."""
+    estimator = build_estimator(trial.candidate, trial.settings, definition)
+    trial.fit_seconds.append(fit(estimator, fold.inside))
+    numbers, target = fold.outside
+    answers = answer(estimator, numbers, plain_decision(target, definition))
+    metric = METRICS[definition.problem.metric]
+    trial.scores.append(metric.function(*arrays(target, answers)))
+    return answers
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,6 +1,5 @@
 """Versions of the model on disk, and which of them is the champion."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,10 @@ import skops.io
 from sklearn.pipeline import Pipeline
 
 from ..errors import UserError
-from ..files import read_json, write_json
+from ..files import read_json, unreadable, write_json
 from ..preparation import transformers
+from ..problem import TYPE
+from ..problem.project import Project
 
 MODEL = "model.skops"
 SCHEMA = "schema.json"
@@ -26,7 +27,9 @@ ANSWERS = "answers.parquet"  # what it answered on test rows
 # loaded: a model that needs more is refused, so add here what a candidate of your own needs.
 TRUSTED = [
     "numpy.dtype",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",
     *(f"{transformers.__name__}.{name}" for name in ("Clipper", "DateParts", "TextTopics")),
@@ -123,59 +126,87 @@ def champion_folder(models: Path) -> Path:
     return version_folder(models, version)
 
 
-def promote(models: Path, version: str) -> None:
+def promote(project: Project, version: str) -> None:
     """Let `version` serve from now on, and remember its predecessors.
 
     Raises
     ------
     UserError
-        If there is no such version, or it failed the gate.
+        If there is no such version, it failed the gate, or it answers another question.
     """
+    models = project.models
     folder = version_folder(models, version)
+    target = project.definition.problem.target
+    if not _predicts(folder, target):
+        raise UserError(f'Version {version} does not predict "{target}", as project.toml asks for.')
     if not (folder / METRICS).exists():
         raise UserError(f"Version {version} has not been evaluated; run `evaluate` first.")
     gate = read_json(folder / METRICS)["gate"]
     if not gate["passed"]:
         raise UserError(f"Version {version} failed the gate: {'; '.join(gate['reasons'])}.")
-    pointer = _pointer(models)
+    try:
+        pointer = _pointer(models)
+    except UserError:  # damaged, so it is made anew
+        pointer = {}
     if pointer.get("version") == version:
         return
-    predecessors = pointer.get("predecessors", [])
-    if pointer:
-        predecessors = [*predecessors, pointer["version"]]
+    predecessors = [*pointer["predecessors"], pointer["version"]] if pointer else []
     _point(models, version, predecessors)
 
 
-def rollback(models: Path) -> str:
+def rollback(project: Project) -> str:
     """Let the champion's predecessor serve again, and return its version.
+
+    One that was deleted, or was made for another target, is passed over.
 
     Raises
     ------
     UserError
         If there is none.
     """
-    predecessors = _pointer(models).get("predecessors", [])
+    models, target = project.models, project.definition.problem.target
+    there = [v for v in versions(models) if _predicts(models / v, target)]
+    predecessors = [v for v in _pointer(models).get("predecessors", []) if v in there]
     if not predecessors:
         raise UserError("There is no earlier champion to go back to.")
     *earlier, version = predecessors
-    version_folder(models, version)
     _point(models, version, earlier)
     return version
 
 
 def training_keys(models: Path, version: str) -> np.ndarray:
-    """Return the keys (uint64) of the rows that a version was trained on."""
-    return np.load(models / version / KEYS, allow_pickle=False)
+    """Return the keys (uint64) of the rows that a version was trained on.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or damaged.
+    """
+    path = models / version / KEYS
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise unreadable(path, error) from None
+
+
+def _predicts(folder: Path, target: str) -> bool:
+    schema = read_json(folder / SCHEMA)
+    return bool(schema["problem"] == TYPE and schema["target"] == target)
 
 
 def _pointer(models: Path) -> dict[str, Any]:
+    """Return the content of champion.json, empty before the first promotion."""
     path = models / "champion.json"
-    try:
-        return read_json(path)
-    except FileNotFoundError:
+    if not path.is_file():
         return {}
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path} is not JSON ({error}); promote a version again.") from None
+    pointer = read_json(path)
+    try:
+        whole = isinstance(pointer["version"], str) and isinstance(pointer["predecessors"], list)
+    except (KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise UserError(f"{path} names no version; promote one again.")
+    return pointer
 
 
 def _point(models: Path, version: str, predecessors: list[str]) -> None:

@@ -2,6 +2,8 @@
 
 from typing import get_args
 
+import numpy as np
+import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -12,6 +14,8 @@ from ..problem.settings import Kind, Preparation
 from .transformers import Clipper, DateParts, TextTopics
 
 MOST_LABELS = 50  # of one category; the rarer ones share one column
+FIT_ROWS = 100_000  # of more rows a sample tells medians, scales and shares of labels as well
+PART_ROWS = 50_000
 
 
 def build_encoder(features: list[Column], settings: Preparation, seed: int) -> ColumnTransformer:
@@ -36,6 +40,28 @@ def build_encoder(features: list[Column], settings: Preparation, seed: int) -> C
     return ColumnTransformer(
         [part for part in parts if part[2]], sparse_threshold=0, verbose_feature_names_out=False
     )
+
+
+def fit_encoder(
+    features: pd.DataFrame, columns: list[Column], settings: Preparation, seed: int
+) -> ColumnTransformer:
+    """Return an encoder fitted to training rows; to a random sample of them where they are many."""
+    if len(features) > FIT_ROWS:
+        features = features.sample(FIT_ROWS, random_state=seed)
+    return build_encoder(columns, settings, seed).fit(features)
+
+
+def encode(encoder: ColumnTransformer, features: pd.DataFrame) -> np.ndarray:
+    """Return the numbers of all rows, float64.
+
+    They are written part by part, because the encoder holds several copies of what it is given.
+    """
+    width = encoder.transform(features.iloc[:1]).shape[1]
+    numbers = np.empty((len(features), width))
+    for start in range(0, len(features), PART_ROWS):
+        part = slice(start, start + PART_ROWS)
+        numbers[part] = encoder.transform(features.iloc[part])
+    return numbers
 
 
 def _numbers(settings: Preparation) -> Pipeline:

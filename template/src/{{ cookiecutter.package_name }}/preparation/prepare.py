@@ -1,21 +1,25 @@
 """Write the training rows, the test rows and the schema."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from ..collection.collect import read_raw
+from ..collection.keys import row_keys
 from ..errors import UserError
-from ..files import replacing, write_text
-from ..problem import TARGET_KIND, TYPE
+from ..files import release_memory, replacing, write_text
+from ..problem import TARGET_KIND, TYPE, check_target
 from ..problem.columns import ConversionError, Inference, convert, describe, infer
 from ..problem.definition import Definition
 from ..problem.project import Project
 from ..report import facts, table, write_card
-from .features import add_features
+from .derive import make_features
 from .schema import Schema
 from .split import DATE, GROUP, KEY, take_test
+
+Learnt = Callable[[pd.DataFrame], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -27,15 +31,15 @@ class Cleaned:
     without_target: int
 
 
-def prepare(project: Project, known: np.ndarray | None = None) -> str:
+def prepare(project: Project, learnt: Learnt | None = None) -> str:
     """Clean, split and type the raw rows; write train.parquet, test.parquet and schema.json.
 
     Parameters
     ----------
     project
         Reads its data/raw, writes its data/prepared.
-    known : ndarray of uint64, optional
-        Keys of rows that must not be in the test set, because a champion was trained on them.
+    learnt
+        Tells which raw rows must not be in the test set, because a champion was trained on them.
 
     Returns
     -------
@@ -51,13 +55,15 @@ def prepare(project: Project, known: np.ndarray | None = None) -> str:
     raw = read_raw(project)
     cleaned = clean(raw, definition)
     rows = cleaned.rows
-    may_test = np.ones(len(rows), bool) if known is None else ~rows[KEY].isin(known).to_numpy()
+    check_left(cleaned, definition)
+    may_test = np.ones(len(rows), bool) if learnt is None else ~learnt(raw.loc[rows.index])
     test = take_test(rows, definition, may_test)
 
     kinds = find_kinds(raw.loc[rows.index[~test]], definition)
     inputs = _convert(raw, kinds).loc[rows.index]
     del raw
-    features = _checked(add_features(inputs), inputs)
+    release_memory()
+    features = make_features(inputs)
     derived = {
         str(name): kinds.get(str(name)) or infer(features.loc[~test, name]) for name in features
     }
@@ -74,6 +80,8 @@ def prepare(project: Project, known: np.ndarray | None = None) -> str:
     # The schema comes last: where it stands, the rows are whole.
     write_text(project.prepared / "schema.json", schema.model_dump_json(indent=2) + "\n")
     summary = f"{(~test).sum():,} training rows, {test.sum():,} test rows, {len(derived)} features"
+    if cleaned.duplicates:
+        summary += f", rows left out as repetitions: {cleaned.duplicates:,}"
     _write_card(project, summary, schema, cleaned, {n: k.reason for n, k in kinds.items()})
     return summary
 
@@ -84,7 +92,7 @@ def clean(raw: pd.DataFrame, definition: Definition) -> Cleaned:
     Nothing is learnt here from several rows, so it may happen before the split.
     """
     target, columns = definition.problem.target, definition.columns
-    rows = pd.DataFrame({KEY: pd.util.hash_pandas_object(raw, index=False)}, index=raw.index)
+    rows = pd.DataFrame({KEY: row_keys(raw)})
     try:
         rows[target] = convert(raw[target], TARGET_KIND)
         if columns.date:
@@ -103,7 +111,34 @@ def clean(raw: pd.DataFrame, definition: Definition) -> Cleaned:
             f'[columns] date "{columns.date}" is missing in {number:,} rows, so they cannot be '
             'split by date; fill it, or set [split] by to "random".'
         )
+    if columns.group and kept[GROUP].isna().any():
+        number = kept[GROUP].isna().sum()
+        raise UserError(
+            f'[columns] group "{columns.group}" is missing in {number:,} rows; fill it, or give '
+            "each of them a group of its own."
+        )
     return Cleaned(kept, int(repeated.sum()), int((without_target & ~repeated).sum()))
+
+
+def check_left(cleaned: Cleaned, definition: Definition) -> None:
+    """Check that the rows without repetitions are still enough to learn from.
+
+    Raises
+    ------
+    UserError
+        If the target has too few rows, or too few of a class.
+    """
+    if not cleaned.duplicates:
+        return  # then `define` has checked the same rows
+    problem, folds = definition.problem, definition.search.folds
+    try:
+        check_target(cleaned.rows[problem.target], problem, folds)
+    except UserError as error:
+        raise UserError(
+            f"{cleaned.duplicates:,} rows repeat another one, so {len(cleaned.rows):,} are left to "
+            f"learn from, which is not enough. {error.message} If equal rows are different "
+            "things, give each a number in a column of its own and name it in [columns] id."
+        ) from None
 
 
 def find_kinds(train: pd.DataFrame, definition: Definition) -> dict[str, Inference]:
@@ -134,19 +169,7 @@ def _convert(raw: pd.DataFrame, kinds: dict[str, Inference]) -> pd.DataFrame:
                 f"The {error}; correct it, name it in [data] missing, or set "
                 f'[columns.kinds] "{name}" to another kind.'
             ) from None
-    return pd.DataFrame(inputs)
-
-
-def _checked(features: pd.DataFrame, inputs: pd.DataFrame) -> pd.DataFrame:
-    """Refuse features that a model cannot take, with a sentence that names the place."""
-    place = "add_features in preparation/features.py"
-    if not isinstance(features, pd.DataFrame) or not features.index.equals(inputs.index):
-        raise UserError(f"{place} must return a DataFrame with the rows it was given, in order.")
-    numbers = features.select_dtypes("number")
-    infinite = numbers.columns[np.isinf(numbers).any()]
-    if len(infinite):
-        raise UserError(f'{place} makes infinite values in "{infinite[0]}"; a division by zero?')
-    return features
+    return pd.DataFrame(inputs, copy=False)
 
 
 def _write_card(

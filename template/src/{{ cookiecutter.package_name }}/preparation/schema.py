@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from ..errors import UserError
-from ..files import read_json
+from ..files import read_json, unreadable
 from ..problem.columns import Column, ConversionError, convert
 
 
@@ -71,8 +71,18 @@ class Schema(BaseModel):
 
 
 def read_schema(path: Path) -> Schema:
-    """Read a schema.json."""
-    return Schema.model_validate(read_json(path))
+    """Read a schema.json.
+
+    Raises
+    ------
+    UserError
+        If it is missing or damaged.
+    """
+    content = read_json(path)
+    try:
+        return Schema.model_validate(content)
+    except ValidationError as error:
+        raise unreadable(path, error) from None
 
 
 def _quoted(names: list[str]) -> str:

@@ -37,35 +37,59 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
     Returns
     -------
     ndarray of bool, (n,)
-        By date, the newest rows (rows of one date are never parted); by group, whole groups;
-        else at random, and stratified where the target is a class.
+        By date, the newest rows (rows of one date are never parted); by group, whole groups, none
+        of which has a row that may not be chosen; else at random, and stratified where the target
+        is a class.
 
     Raises
     ------
     UserError
-        If a side would be empty, or a class too rare to be on both sides.
+        If a side would be empty, or lack a class.
     """
     by, share = definition.split_by(), definition.split.test_share
     test = np.zeros(len(rows), dtype=bool)
+    if by == "group":
+        may_test = ~rows[GROUP].isin(rows.loc[~may_test, GROUP]).to_numpy()
     if by == "date":
         newest = rows[DATE].quantile(1 - share, interpolation="lower")
-        test = (rows[DATE] > newest).to_numpy() & may_test
+        test = (rows[DATE] > newest).to_numpy()
+        if not test.any():  # the last date alone has more rows than asked for
+            test = (rows[DATE] == newest).to_numpy()
+        test &= may_test
     else:
         pool = np.flatnonzero(may_test)
         wanted = round(share * len(rows))
         if not may_test.all():
-            # Half of the newest rows are tested, as they say most about tomorrow, and half are
-            # learnt from; where they are few, all are tested.
-            pool = pool[-2 * wanted :]
-        if may_test.all() or len(pool) == 2 * wanted:
+            pool = pool[-2 * wanted :]  # the newest rows say most about tomorrow
+        if len(pool) > wanted:  # what is not tested is learnt from
             pool = pool[_choose(rows.iloc[pool], definition, by, wanted)]
         test[pool] = True
+    if by == "group":  # those that the pool parted
+        test = rows[GROUP].isin(rows.loc[test, GROUP]).to_numpy()
     if not test.any() or test.all():
+        learnt = f", {(~may_test).sum():,} of which a champion knows," if not may_test.all() else ""
         raise UserError(
-            f"[split] test_share = {share} of {len(rows):,} rows, taken by {by}, leaves "
+            f"[split] test_share = {share} of {len(rows):,} rows{learnt} taken by {by} leaves "
             f"{test.sum():,} for the test; add rows, or change [split]."
         )
+    if TARGET_KIND == "category":
+        _check_classes(rows[definition.problem.target], test, by)
     return test
+
+
+def _check_classes(target: pd.Series, test: np.ndarray, by: str) -> None:
+    """Refuse a split in which a class cannot be learnt, or nothing can be told apart."""
+    unlearnt = sorted(set(target[test]) - set(target[~test]))
+    if unlearnt:
+        raise UserError(
+            f'Class "{unlearnt[0]}" of the target "{target.name}" is in test rows, taken by {by}, '
+            "but in no training row; add rows, merge classes, or change [split]."
+        )
+    if target[test].nunique() < 2:
+        raise UserError(
+            f"The {test.sum():,} test rows, taken by {by}, have one class of the target "
+            f'"{target.name}", "{target[test].iloc[0]}"; add rows, or change [split].'
+        )
 
 
 def cut_folds(train: pd.DataFrame, definition: Definition) -> Folds:
@@ -99,11 +123,19 @@ def cut_folds(train: pd.DataFrame, definition: Definition) -> Folds:
         )
     try:
         folds = list(splitter.split(train, target, groups))
+        if by == "date":
+            folds = [(_earlier(train[DATE], *fold), fold[1]) for fold in folds]
     except ValueError as error:
         raise UserError(
             f"{len(train):,} training rows cannot be cut into [search] folds = {number} by {by} "
             f"({error}); lower folds or add rows."
         ) from None
+    folds = [fold for fold in folds if len(fold[0])]
+    if not folds:
+        raise UserError(
+            f"The {len(train):,} training rows have too few different dates for folds by date; "
+            'set [split] by to "random".'
+        )
     if not stratified:
         return folds
     classes = target.nunique()
@@ -116,6 +148,11 @@ def cut_folds(train: pd.DataFrame, definition: Definition) -> Folds:
     return whole
 
 
+def _earlier(dates: pd.Series, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """Return the rows of `inside` before the first date of `outside`: no date is on both sides."""
+    return inside[(dates.iloc[inside] < dates.iloc[outside].min()).to_numpy()]
+
+
 def _choose(pool: pd.DataFrame, definition: Definition, by: str, wanted: int) -> np.ndarray:
     """Return the positions in `pool` of about `wanted` rows."""
     seed, target = definition.search.seed, definition.problem.target
@@ -123,7 +160,9 @@ def _choose(pool: pd.DataFrame, definition: Definition, by: str, wanted: int) ->
         if by == "group":
             splitter = GroupShuffleSplit(1, test_size=wanted / len(pool), random_state=seed)
             return next(splitter.split(pool, groups=pool[GROUP]))[1]
-        stratum = pool[target] if TARGET_KIND == "category" else None
+        counts, least = pool[target].value_counts(), min(wanted, len(pool) - wanted)
+        stratify = TARGET_KIND == "category" and counts.min() > 1 and len(counts) <= least
+        stratum = pool[target] if stratify else None
         return train_test_split(
             np.arange(len(pool)), test_size=wanted, stratify=stratum, random_state=seed
         )[1]

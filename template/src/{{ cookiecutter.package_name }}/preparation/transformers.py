@@ -101,7 +101,7 @@ class TextTopics(TransformerMixin, BaseEstimator):
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         texts = X.iloc[:, 0].fillna("")
         self.vectorizer_ = TfidfVectorizer(max_features=self.words, sublinear_tf=True)
-        self.topics_ = 0  # no words at all: the column says nothing
+        self.svd_, self.topics_ = None, 1  # no words at all: one column that says nothing
         if texts.str.contains(r"\w\w", regex=True).any():
             words = self.vectorizer_.fit_transform(texts)
             self.topics_ = min(self.topics, *words.shape)
@@ -111,8 +111,8 @@ class TextTopics(TransformerMixin, BaseEstimator):
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return (n, topics) numbers; a missing text has none of any topic."""
         check_is_fitted(self)
-        if not self.topics_:
-            return np.zeros((len(X), 0))
+        if self.svd_ is None:
+            return np.zeros((len(X), 1))
         return self.svd_.transform(self.vectorizer_.transform(X.iloc[:, 0].fillna("")))
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:

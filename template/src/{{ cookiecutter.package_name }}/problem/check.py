@@ -105,6 +105,12 @@ def _check_names(definition: Definition, frame: pd.DataFrame) -> None:
     }
     for key, names in named.items():
         _check_present(key, names, list(frame.columns))
+    for name in definition.evaluation.slices:
+        if name in columns.not_features():
+            raise UserError(
+                f'[evaluation] slices names "{name}", which stands in [columns] as no input of the '
+                "model; only inputs can be sliced by."
+            )
 
 
 def _check_present(key: str, names: Iterable[str], present: list[str]) -> None:

@@ -55,15 +55,16 @@ def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
     Returns
     -------
     true : (n,) class codes, probabilities : (n, classes), predicted : (n,) class codes
-        Codes count the probability columns; the positive class has the last one.
+        Codes count the probability columns; the positive class has the last one. A class that the
+        model does not know has a column of its own, of zeros.
     """
-    probabilities = answers.filter(regex=f"^{PROBABILITY}")
-    classes = pd.Index([name.removeprefix(PROBABILITY) for name in probabilities.columns])
-    return (
-        classes.get_indexer(labels(target)),
-        probabilities.to_numpy(),
-        classes.get_indexer(answers["prediction"]),
-    )
+    columns = answers.filter(regex=f"^{PROBABILITY}")
+    classes = pd.Index([name.removeprefix(PROBABILITY) for name in columns.columns])
+    true, probabilities = classes.get_indexer(labels(target)), columns.to_numpy()
+    if (true < 0).any():
+        true = np.where(true < 0, len(classes), true)
+        probabilities = np.column_stack([probabilities, np.zeros(len(true))])
+    return true, probabilities, classes.get_indexer(answers["prediction"])
 
 
 # The bootstrap calls the metrics thousands of times. scikit-learn's take a millisecond each, most

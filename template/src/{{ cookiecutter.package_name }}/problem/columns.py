@@ -141,13 +141,19 @@ def convert(values: pd.Series, kind: Kind, date_format: str = "") -> pd.Series:
 
 def labels(values: pd.Series) -> pd.Series:
     """Write values as text so that 1, 1.0 and "1" are one label; missing stays missing."""
-    if pd.api.types.is_float_dtype(values):
-        whole = values.dropna() % 1 == 0
-        if whole.all():
-            values = values.astype("Int64")
-    elif values.dtype == object:
-        values = values.map(_label, na_action="ignore")
-    return values.astype("str").where(values.notna())
+    if values.dtype == object:
+        texts = values.map(label, na_action="ignore").astype("str")
+    elif pd.api.types.is_float_dtype(values):
+        texts = values.astype("str").str.removesuffix(".0")
+    else:
+        texts = values.astype("str").str.strip()
+    return texts.where(values.notna())
+
+
+def label(value: object) -> str:
+    """Write one value as `labels` does."""
+    text = str(value).strip()
+    return text.removesuffix(".0") if isinstance(value, float) else text
 
 
 def describe(values: pd.Series, kind: Kind, date_format: str = "") -> Column:
@@ -191,12 +197,6 @@ def _date_format(texts: pd.Series) -> str | None:
     if _dates(texts, "ISO8601").notna().all():
         return ""
     return next((f for f in DATE_FORMATS if _dates(texts, f).notna().all()), None)
-
-
-def _label(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).strip()
 
 
 def _refuse(name: str, values: pd.Series, wrong: pd.Series, expected: str) -> None:

@@ -72,7 +72,7 @@ def read_definition(path: Path) -> Definition:
         If the file is missing, is not TOML, or has a key or value that is not allowed.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; run this inside a project.") from None
     except UnicodeDecodeError as error:
@@ -84,8 +84,9 @@ def read_definition(path: Path) -> Definition:
 
 def check_definition(table: dict[str, Any], name: str = FILE_NAME) -> Definition:
     """Turn the content of project.toml into a `Definition`; `name` begins the messages."""
-    kind = table.get("problem", {}).get("type", TYPE)
-    if kind != TYPE:
+    problem = table.get("problem")
+    kind = problem.get("type") if isinstance(problem, dict) else None
+    if isinstance(kind, str) and kind != TYPE:
         raise UserError(
             f'{name}: [problem] type is "{kind}", but this project holds the code for "{TYPE}"; '
             f"`copier update --data problem_type={kind}` changes the code."
@@ -93,7 +94,10 @@ def check_definition(table: dict[str, Any], name: str = FILE_NAME) -> Definition
     try:
         return Definition.model_validate(table)
     except ValidationError as error:
-        raise UserError(f"{name}: {_sentence(error.errors()[0])}.") from None
+        # A key that is not known may be the one that is missing, misspelt.
+        found = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+        sentence = _sentence(found[0])
+        raise UserError(f"{name}: {sentence}{'' if sentence.endswith('?') else '.'}") from None
 
 
 def _one_of(key: str, value: str, allowed: list[str]) -> None:
@@ -114,7 +118,9 @@ def _sentence(error: ErrorDetails) -> str:
         return f"{key} is not a known key; {hint}"
     if error["type"] == "missing":
         return f"{key} is missing"
-    reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if error["type"] == "value_error":
-        return reason
+        return error["msg"].removeprefix("Value error, ")
+    reason = error["msg"].removeprefix("Input ").replace("String", "it").replace("List", "it")
+    if error["type"] == "model_type":
+        reason = "should be a table"
     return f"{key} is {error['input']!r}, but {reason}"

@@ -15,6 +15,7 @@ from .settings import Kind, Table
 TYPE = "regression"
 TARGET_KIND: Kind = "number"
 INTERVAL = 0.9  # the share of true values that should lie between `low` and `high`
+MOST_ZEROS = 0.5  # with more, MAPE tells of the exceptions only
 
 BASELINES = {
     "mean": DummyRegressor(strategy="mean"),
@@ -64,11 +65,10 @@ def _r2(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarr
 
 
 def _mape(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
-    """Return the mean absolute error as a share of the true value, over rows where that is not 0."""
+    """Return the mean absolute error as a share of the true value, where that is not 0."""
     some = true != 0
-    return (
-        float(np.mean(np.abs((true[some] - predicted[some]) / true[some]))) if some.any() else 0.0
-    )
+    shares = np.abs((true[some] - predicted[some]) / true[some])
+    return float(np.mean(shares)) if some.any() else np.nan
 
 
 def _pinball(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
@@ -109,7 +109,8 @@ def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
     Raises
     ------
     UserError
-        If it is empty, constant or not numbers, or has fewer rows than folds.
+        If it is empty, constant, not numbers or too often 0 for its metric, or has fewer rows than
+        folds.
     """
     name = f'target "{problem.target}"'
     try:
@@ -127,6 +128,12 @@ def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
         raise UserError(
             f"The {name} has {len(numbers)} rows; more than [search] folds = {folds} are needed, "
             "so add rows or lower folds."
+        )
+    zeros = (numbers == 0).mean()
+    if problem.metric == "mape" and zeros > MOST_ZEROS:
+        raise UserError(
+            f'[problem] metric "mape" leaves out rows whose target is 0, but that is {zeros:.0%} '
+            f'of "{problem.target}", and {MOST_ZEROS:.0%} at most are allowed; take "mae", say.'
         )
     return (
         f"a number from {numbers.min():,.6g} to {numbers.max():,.6g}, "

@@ -40,7 +40,7 @@ def write_suggestion(file: Path, suggestion: Suggestion, data: str) -> Checked:
         If the definition would not fit the data; nothing is written then.
     """
     read_definition(file)
-    document = tomlkit.parse(file.read_text(encoding="utf-8"))
+    document = tomlkit.parse(file.read_text(encoding="utf-8-sig"))
     _fill(document, suggestion, relative(data, file.parent))
     checked = check(check_definition(document.unwrap(), file.name), suggestion.frame)
     shutil.copyfile(file, file.with_name(f"{file.name}.bak"))

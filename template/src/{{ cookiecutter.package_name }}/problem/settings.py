@@ -8,9 +8,12 @@ Kind = Literal["number", "category", "date", "text"]
 
 
 class Table(BaseModel):
-    """A table of project.toml: unknown keys are errors, and nothing changes after reading."""
+    """A table of project.toml: unknown keys are errors, and nothing changes after reading.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    Types are strict: "5" is no number, and neither is true.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
 
 class Data(Table):

@@ -1,0 +1,38 @@
+"""Know a row again, whatever has become of the file around it."""
+
+import numpy as np
+import pandas as pd
+
+from ..problem.columns import labels
+
+MIX = np.uint64(0x9E3779B97F4A7C15)  # the golden ratio, as Knuth has it for hashing
+
+
+def row_keys(frame: pd.DataFrame) -> pd.Series:
+    """Return a key (uint64) for each row, the same for equal rows.
+
+    It depends neither on the order of the columns nor on their types (1, 1.0 and "1" are one
+    value), and a missing value counts as if its column were not there. So a row keeps its key when
+    other rows, or a column that it has no value for, come to the file.
+    """
+    keys = np.zeros(len(frame), dtype="uint64")
+    for name, values in frame.items():
+        salt = pd.util.hash_array(np.array([str(name)], dtype=object))[0]
+        mixed = (_hashes(values) ^ salt) * MIX
+        keys += np.where(values.notna(), mixed ^ (mixed >> np.uint64(32)), np.uint64(0))
+    return pd.Series(keys, index=frame.index)
+
+
+def _hashes(values: pd.Series) -> np.ndarray:
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return pd.util.hash_array(values.dt.as_unit("us").astype("int64").to_numpy())
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return _number_hashes(values)
+    texts = labels(values)
+    numbers = pd.to_numeric(texts, errors="coerce")
+    hashes = pd.util.hash_pandas_object(texts, index=False).to_numpy()
+    return np.where(numbers.notna(), _number_hashes(numbers), hashes)
+
+
+def _number_hashes(values: pd.Series) -> np.ndarray:
+    return pd.util.hash_array(values.to_numpy(dtype="float64", na_value=np.nan) + 0.0)  # no -0.0

@@ -1,0 +1,48 @@
+"""Add the rows whose truth came back after deployment to those that were collected."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from ..problem.columns import ConversionError, convert, infer
+from .formats import plain
+from .keys import row_keys
+
+
+def join(collected: pd.DataFrame, labelled: pd.DataFrame, own: Sequence[str]) -> pd.DataFrame:
+    """Return the collected rows, then the labelled ones, written the same way.
+
+    Parameters
+    ----------
+    collected
+        Rows of the source.
+    labelled
+        Rows that were predicted, with their truth. One that the source has as well by now is left
+        out, or its copies might stand on both sides of the split.
+    own
+        Columns that a prediction does not come with, so that they cannot tell whether two rows
+        are the same.
+    """
+    labelled = labelled.filter(collected.columns)
+    alike = labelled.assign(**{name: _like(labelled[name], collected[name]) for name in labelled})
+    asked = alike.columns.difference(own)
+    new = ~row_keys(alike[asked]).isin(row_keys(collected[asked]))
+    return plain(pd.concat([collected, alike[new]], ignore_index=True))
+
+
+def _like(values: pd.Series, pattern: pd.Series) -> pd.Series:
+    """Write `values` as `pattern` is written, so that the column keeps its type and its format."""
+    if pd.api.types.is_bool_dtype(pattern):
+        return values
+    try:
+        if pd.api.types.is_numeric_dtype(pattern):
+            return convert(values, "number")
+        told = infer(pattern)
+        if told.kind != "date":
+            return values
+        dates = convert(values, "date", told.date_format)
+    except ConversionError:  # `prepare` will say what is wrong, with all rows in sight
+        return values
+    if pd.api.types.is_datetime64_any_dtype(pattern):
+        return dates.dt.tz_localize(pattern.dt.tz)
+    return dates.dt.strftime(told.date_format) if told.date_format else values
