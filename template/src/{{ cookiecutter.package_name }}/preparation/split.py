@@ -55,7 +55,7 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
         test = (rows[DATE] > newest).to_numpy()
         if not test.any():  # the last date alone has more rows than asked for
             test = (rows[DATE] == newest).to_numpy()
-        test &= may_test
+        test = test & may_test
     else:
         pool = np.flatnonzero(may_test)
         wanted = round(share * len(rows))
