@@ -15,8 +15,15 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
-PACKAGE = "my_model"  # the names that the template suggests
-COMMAND = "my-model"
+COMMAND = "my-model"  # the name that the template suggests
+# For project.toml: the same fits however slow the machine is, and a model that is promoted.
+UNHURRIED = {
+    "method": '"none"',
+    "folds": 3,
+    "budget_seconds": 36000,
+    "train_seconds": 36000,
+    "predict_milliseconds": 36000,
+}
 
 
 @dataclass(frozen=True)

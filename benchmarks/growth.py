@@ -13,6 +13,7 @@ from pathlib import Path
 from common import (
     COMMAND,
     HERE,
+    UNHURRIED,
     Done,
     define,
     generate,
@@ -52,8 +53,7 @@ def measure(project: Path, problem: str, rows: int) -> tuple[Done, float]:
     data, python = project.parent / f"{rows}.csv", program(project, "python")
     run([python, str(HERE / "frame.py"), problem, str(rows), str(data)], project)
     frame = int(run([python, "-c", SIZE, str(data)], project).output) / 1e6
-    settings = {"candidates": CANDIDATES[problem], "method": '"none"', "folds": 3}
-    define(project, data, "target", **settings, budget_seconds=3600, train_seconds=3600)
+    define(project, data, "target", candidates=CANDIDATES[problem], **UNHURRIED)
     done = run([program(project, COMMAND), "run", "--force"], project)
     print(
         f"{rows:>9,} rows, a frame of {frame:,.0f} MB: {done.seconds:.1f} s, "

@@ -57,8 +57,7 @@ def evaluate(project: Project) -> str:
             "test rows; choose another, or change [split]."
         )
     baseline = _measure_baseline(train, test, predictor.schema, definition)
-    with few_threads(len(test)):
-        importance = measure_importance(test, predictor, definition)
+    importance = measure_importance(test, predictor, definition)
     costs = {
         "train_seconds": run["fit_seconds"],
         "model_megabytes": run["model_megabytes"],
@@ -106,10 +105,11 @@ def _milliseconds(predictor: Predictor) -> float:
     """Return the median time of answering one typical row."""
     row = pd.DataFrame([{column.name: column.example for column in predictor.schema.inputs}])
     seconds = []
-    for _ in range(20):
-        started = time.perf_counter()
-        predictor.predict(row)
-        seconds.append(time.perf_counter() - started)
+    with few_threads(len(row)):
+        for _ in range(20):
+            started = time.perf_counter()
+            predictor.predict(row)
+            seconds.append(time.perf_counter() - started)
     return 1000 * statistics.median(seconds)
 
 

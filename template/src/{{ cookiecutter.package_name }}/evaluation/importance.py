@@ -6,6 +6,7 @@ from sklearn.inspection import permutation_importance
 
 from ..modeling.encoded import features_and_target
 from ..modeling.predictor import Predictor
+from ..modeling.search import few_threads
 from ..problem import METRICS, arrays
 from ..problem.definition import Definition
 
@@ -38,14 +39,15 @@ def measure_importance(
     def score(_: object, shuffled: pd.DataFrame, true: pd.Series) -> float:
         return sign * metric.function(*arrays(true, predictor.answer(shuffled)))
 
-    result = permutation_importance(
-        predictor.pipeline,
-        features,
-        target,
-        scoring=score,
-        n_repeats=int(np.clip(PREDICTIONS // features.shape[1], 1, 5)),
-        random_state=seed,
-    )
+    with few_threads(len(sample)):
+        result = permutation_importance(
+            predictor.pipeline,
+            features,
+            target,
+            scoring=score,
+            n_repeats=int(np.clip(PREDICTIONS // features.shape[1], 1, 5)),
+            random_state=seed,
+        )
     losses = {"loss": result.importances_mean, "deviation": result.importances_std}
     found = pd.DataFrame({"feature": features.columns, **losses})
     return found.sort_values("loss", ascending=False, ignore_index=True)

@@ -80,7 +80,8 @@ def _as_numbers(values: pd.Series, kind: Kind) -> np.ndarray:
 
 def _label_counts(before: pd.Series, now: pd.Series) -> pd.DataFrame:
     """Return a row of counts for each sample; rare labels, and new ones, are pooled."""
-    kept = before.value_counts().index[:MOST_LABELS]
+    # Chosen by both samples: the most frequent of one alone are so by chance, too, and would drift.
+    kept = pd.concat([before, now]).value_counts().index[:MOST_LABELS]
     pooled = [values.where(values.isin(kept), "\0other").value_counts() for values in (before, now)]
     counts = pd.DataFrame(pooled).fillna(0)
     expected = counts.sum() * len(now) / (len(before) + len(now))
