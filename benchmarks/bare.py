@@ -31,13 +31,17 @@ CANDIDATES = {
         "logistic": LogisticRegression(max_iter=1000),
         "tree": DecisionTreeClassifier(min_samples_leaf=20),
         "forest": RandomForestClassifier(max_leaf_nodes=2000, min_samples_leaf=2, n_jobs=-1),
-        "boosting": HistGradientBoostingClassifier(learning_rate=0.1, max_iter=100),
+        "boosting": HistGradientBoostingClassifier(
+            learning_rate=0.1, max_iter=100, early_stopping=False
+        ),
     },
     "regression": {
         "ridge": Ridge(),
         "tree": DecisionTreeRegressor(min_samples_leaf=10),
         "forest": RandomForestRegressor(max_leaf_nodes=2000, max_features=0.5, n_jobs=-1),
-        "boosting": HistGradientBoostingRegressor(learning_rate=0.1, max_iter=100),
+        "boosting": HistGradientBoostingRegressor(
+            learning_rate=0.1, max_iter=100, early_stopping=False
+        ),
     },
 }
 

@@ -12,7 +12,11 @@ from {{ cookiecutter.package_name }}.modeling import (
     learn_decision,
     plain_decision,
 )
-from {{ cookiecutter.package_name }}.problem import check_target
+from {{ cookiecutter.package_name }}.problem import (
+    METRICS,
+    arrays,
+    check_target,
+)
 
 ROWS = 4000
 
@@ -106,3 +110,17 @@ def test_a_target_that_cannot_be_learnt_is_refused(define, values, message):
     target = pd.Series(values, dtype="str")
     with pytest.raises(UserError, match=message):
         check_target(target, define().problem, folds=5)
+
+
+def test_a_class_that_a_model_does_not_know_counts_against_it():
+    target = pd.Series(["yes", "no", "new"])
+    answers = pd.DataFrame(
+        {
+            "prediction": ["yes", "no", "yes"],
+            "probability_no": [0.1, 0.9, 0.1],
+            "probability_yes": [0.9, 0.1, 0.9],
+        }
+    )
+    parts = arrays(target, answers)
+    assert METRICS["accuracy"].function(*parts) == pytest.approx(2 / 3)
+    assert METRICS["log_loss"].function(*parts) > 10

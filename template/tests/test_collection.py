@@ -17,6 +17,7 @@ from {{ cookiecutter.package_name }}.collection.collect import (
     collect,
     read_raw,
 )
+from {{ cookiecutter.package_name }}.collection.labelled import join
 from {{ cookiecutter.package_name }}.collection.provenance import without_secrets
 from {{ cookiecutter.package_name }}.collection.tables import read_tables
 from {{ cookiecutter.package_name }}.errors import UserError
@@ -231,3 +232,19 @@ def test_rows_whose_truth_came_back_follow_the_collected_ones(define, tmp_path):
     rows = read_raw(project)
     assert list(rows) == list(ROWS)
     assert rows["city"].fillna("?").tolist() == ["Köln", "Zürich", "?", "Bern"]
+
+
+def test_labelled_rows_are_written_as_the_source_writes_them():
+    source = pd.DataFrame({"n": [1, 2], "day": ["31/01/2026", "28/02/2026"], "y": ["a", "b"]})
+    asked = pd.DataFrame({"n": ["3"], "day": ["2026-03-31T10:00:00"], "y": ["a"]})
+    both = join(source, asked, [])
+    assert both["n"].tolist() == [1, 2, 3]
+    assert both["day"].tolist() == ["31/01/2026", "28/02/2026", "31/03/2026"]
+
+
+def test_a_labelled_row_that_the_source_has_by_now_is_left_out():
+    source = pd.DataFrame({"id": ["p1", "p2"], "n": [1, 2], "y": ["a", "b"]})
+    asked = pd.DataFrame({"n": [2.0, 2.0], "y": ["b", "a"]})
+    both = join(source, asked, ["id"])
+    assert both["y"].tolist() == ["a", "b", "a"]
+    assert both["id"].isna().tolist() == [False, False, True]

@@ -143,3 +143,14 @@ def test_an_alarm_without_a_cause_is_rare_for_every_kind():
                 before, now = before.astype(str), now.astype(str)
             alarms += compare_column("x", kind, before, now).p_value < 0.05
         assert alarms <= 20
+
+
+def test_many_labels_raise_no_alarm_by_themselves():
+    generator = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(200):
+        before, now = (
+            pd.Series(generator.integers(0, 300, n).astype(str), dtype="str") for n in (1600, 300)
+        )
+        alarms += compare_column("x", "category", before, now).p_value < 0.05
+    assert alarms <= 20

@@ -5,10 +5,14 @@ import pandas as pd
 import pytest
 from conftest import run_in
 
+from {{ cookiecutter.package_name }}.collection.keys import row_keys
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.preparation import derive
 from {{ cookiecutter.package_name }}.preparation.encoder import build_encoder
-from {{ cookiecutter.package_name }}.preparation.prepare import clean
+from {{ cookiecutter.package_name }}.preparation.prepare import (
+    check_left,
+    clean,
+)
 from {{ cookiecutter.package_name }}.preparation.schema import read_schema
 from {{ cookiecutter.package_name }}.preparation.split import (
     DATE,
@@ -16,6 +20,10 @@ from {{ cookiecutter.package_name }}.preparation.split import (
     KEY,
     cut_folds,
     take_test,
+)
+from {{ cookiecutter.package_name }}.preparation.transformers import (
+    DateParts,
+    TextTopics,
 )
 from {{ cookiecutter.package_name }}.problem.columns import Column
 from {{ cookiecutter.package_name }}.problem.settings import Preparation
@@ -88,6 +96,71 @@ def test_rows_that_a_champion_has_learnt_from_are_not_tested(raw, define):
     assert not learnt & set(rows.loc[again, KEY])
 
 
+def test_a_group_of_which_a_champion_knows_a_row_is_not_tested(raw, define):
+    definition = define(columns={"group": "who"})
+    rows = clean(raw, definition).rows
+    may_test = np.arange(ALL) % 40 > 4  # of every eighth group it knows all rows
+    may_test[[5, 11]] = False  # and of two groups one
+    test = take_test(rows, definition, may_test)
+    known = set(rows.loc[~may_test, GROUP])
+    assert not set(rows.loc[test, GROUP]) & (known | set(rows.loc[~test, GROUP]))
+
+
+def test_new_rows_are_learnt_from_as_well_as_tested(raw, define):
+    definition = define()
+    rows, test = split(raw, definition)
+    more = clean(pd.concat([raw, raw.head(50).assign(x=99.0)], ignore_index=True), definition).rows
+    known = more[KEY].isin(rows.loc[~test, KEY]).to_numpy()
+    again = take_test(more, definition, ~known)
+    assert again.sum() == round(0.2 * len(more))
+    assert (~known & ~again).any()
+
+
+def test_rows_of_one_date_are_in_one_fold(raw, define):
+    definition = define(columns={"date": "day"})
+    raw["day"] = [f"2026-{1 + k // 20:02d}-01" for k in range(ALL)]
+    rows = clean(raw, definition).rows
+    for inside, outside in cut_folds(rows, definition):
+        assert rows[DATE].iloc[inside].max() < rows[DATE].iloc[outside].min()
+
+
+def test_a_last_date_with_many_rows_is_tested_whole(raw, define):
+    raw["day"] = np.where(np.arange(ALL) < 120, "2026-01-01", "2026-02-01")
+    _, test = split(raw, define(columns={"date": "day"}))
+    assert test.sum() == 80
+
+
+@pytest.mark.parametrize("role", ["date", "group"])
+def test_a_date_or_group_that_is_missing_is_refused(raw, define, role):
+    name = {"date": "day", "group": "who"}[role]
+    raw.loc[3, name] = None
+    with pytest.raises(UserError, match=rf'{role} "{name}" is missing in 1 rows'):
+        clean(raw, define(columns={role: name}))
+
+
+def test_rows_that_repeat_each_other_until_too_few_are_left_are_refused(raw, define):
+    definition = define()
+    cleaned = clean(pd.concat([raw.head(4)] * 30, ignore_index=True), definition)
+    with pytest.raises(UserError, match="116 rows repeat another one, so 4 are left"):
+        check_left(cleaned, definition)
+
+
+def test_a_row_keeps_its_key_whatever_becomes_of_the_file():
+    rows = pd.DataFrame({"n": [1, 2], "t": ["a", "3"], "when": ["2026-01-01", None]})
+    keys = row_keys(rows)
+    assert keys.is_unique
+    changed = rows.assign(n=[1.0, 2.0], t=["a", 3], new=[None, None])
+    assert row_keys(changed[changed.columns[::-1]]).tolist() == keys.tolist()
+    assert not row_keys(rows.rename(columns={"n": "m"})).isin(keys).any()
+
+
+def test_names_of_columns_cannot_clash_with_those_of_the_project(raw, define):
+    clashing = raw.rename(columns={"x": KEY.strip(), "who": GROUP.strip()})
+    assert KEY.strip() != KEY
+    cleaned = clean(clashing, define()).rows
+    assert cleaned[KEY].tolist() == row_keys(clashing).tolist()
+
+
 @pytest.mark.parametrize("rows", [1, 2])
 def test_too_few_rows_to_split_are_refused(raw, define, rows):
     with pytest.raises(UserError, match="add rows"):
@@ -157,3 +230,10 @@ def test_features_of_ones_own_reach_the_model(own, monkeypatch):
     schema = read_schema(own.prepared / "schema.json")
     assert "missing_values" in {column.name for column in schema.features}
     assert "missing_values" not in {column.name for column in schema.inputs}
+
+
+def test_a_column_that_says_nothing_is_still_a_column():
+    words = pd.DataFrame({"t": pd.Series(["a b", "c d"], dtype="str")})
+    assert TextTopics().fit_transform(words).shape == (2, 1)
+    dates = pd.DataFrame({"d": pd.to_datetime(["2026-01-31", "2026-01-31"])})
+    assert DateParts().fit_transform(dates).shape == (2, 1)

@@ -82,3 +82,10 @@ def test_few_rows_have_one_interval_for_all(noisy, define):
 def test_a_target_that_cannot_be_learnt_is_refused(define, values, message):
     with pytest.raises(UserError, match=message):
         check_target(pd.Series(values, name="y"), define().problem, folds=5)
+
+
+def test_a_target_that_is_mostly_zero_is_not_judged_by_mape(define):
+    target = pd.Series([0.0] * 90 + list(range(1, 11)), name="y")
+    problem = define(problem={"metric": "mape"}).problem
+    with pytest.raises(UserError, match='metric "mape" leaves out rows'):
+        check_target(target, problem, 3)

@@ -145,6 +145,81 @@ def test_a_wrong_key_or_value_is_one_sentence_with_exit_code_2(own, table, key, 
     assert "Traceback" not in failed.output
 
 
+@pytest.mark.parametrize(("key", "value"), [("folds", '"5"'), ("seed", "true"), ("folds", "nan")])
+def test_a_value_of_another_type_is_refused(own, key, value):
+    path = own.root / "project.toml"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = [f"{key} = {value}" if line.startswith(f"{key} =") else line for line in lines]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    failed = run_in(own.root, "run")
+    assert failed.exit_code == 2
+    assert f"[search] {key} is" in failed.output
+
+
+@pytest.mark.parametrize("text", ["problem = 3", "[[problem]]\nx = 1"])
+def test_a_table_that_is_none_is_refused(own, text):
+    (own.root / "project.toml").write_text(text, encoding="utf-8")
+    failed = run_in(own.root, "run")
+    assert failed.exit_code == 2
+    assert "but should be a table" in failed.output
+
+
+def test_a_project_toml_with_a_byte_order_mark_is_read(own):
+    path = own.root / "project.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert run_in(own.root, "run").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["data/prepared/train.parquet", "data/prepared/schema.json", "reports/steps.json"]
+)
+def test_a_run_makes_a_damaged_file_again(own, name):
+    (own.root / name).write_bytes(b"damaged\xff")
+    if "prepared" in name:
+        failed = run_in(own.root, "train", "--force")
+        assert failed.exit_code == 2
+        assert "is damaged" in failed.output
+    done = run_in(own.root, "run")
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("name", ["model.skops", "schema.json", "training_keys.npy"])
+def test_a_damaged_version_is_trained_anew(own, name):
+    version = store.champion(own.models)
+    (own.models / version / name).write_bytes(b"damaged\xff")
+    done = run_in(own.root, "run")
+    assert done.exit_code == 0, done.output
+    assert store.champion(own.models) != version
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"version": 3}'])
+def test_a_damaged_champion_json_is_said_and_made_again(own, content):
+    (own.models / "champion.json").write_text(content, encoding="utf-8")
+    failed = run_in(own.root, "status")
+    assert failed.exit_code == 2
+    assert "champion.json" in failed.output
+    assert run_in(own.root, "run").exit_code == 0
+    assert store.champion(own.models) == store.newest_version(own.models)
+
+
+def test_what_the_system_refuses_is_one_sentence(own, rows, tmp_path):
+    rows.to_csv(tmp_path / "in.csv", index=False)
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    failed = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "file" / "out.csv")
+    assert failed.exit_code == 2
+    assert failed.output.startswith("Error: ")
+    assert "file" in failed.output
+
+
+def test_a_number_too_large_to_compute_with_is_refused(own, rows, tmp_path):
+    schema = load_predictor(store.champion_folder(own.models)).schema
+    number = next(column.name for column in schema.inputs if column.kind == "number")
+    rows.assign(**{number: 1e300}).to_csv(tmp_path / "in.csv", index=False)
+    failed = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv")
+    assert failed.exit_code == 2
+    assert "must be a finite number, 1e+30 at most" in failed.output
+
+
 def test_outside_of_a_project_every_command_says_so(tmp_path):
     failed = run_in(tmp_path, "run")
     assert failed.exit_code == 2
