@@ -2,10 +2,9 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -24,8 +23,9 @@ from . import CANDIDATES, answer, judge, plain_decision
 from .encoded import Encoded, EncodedFold, encode_training
 from .trial import Fitted, OutOfTimeError, Trial
 
-PROBE_ROWS = 20_000  # with more rows, the time of a fit is first told from a tenth of them
+PROBE_ROWS = 100_000  # with more rows, the time of a fit is first told from a tenth of them
 FEW_ROWS = 10_000
+KEPT_NUMBERS = 50_000_000  # of all folds: with more, each is encoded anew for every trial
 OUT_OF_TIME = "the time budget ended first"
 
 
@@ -68,11 +68,7 @@ def search(
     trials: list[Trial] = []
     seconds: dict[str, float] = {}  # what one fit of a candidate took
     plan = list(_plan(names, definition))
-
-    # Where rows are few each fold is encoded once; where they are many it would fill the memory.
-    @lru_cache(len(folds) if len(train) <= FEW_ROWS else 0)
-    def encoded(k: int) -> EncodedFold:
-        return EncodedFold(train, *folds[k], schema, definition)
+    encoded = [EncodedFold(train, *fold, schema, definition) for fold in folds]
 
     with tqdm(total=len(plan), desc="search", unit="trial", disable=None, leave=False) as bar:
         for name, settings in plan:
@@ -83,7 +79,7 @@ def search(
                     seconds[name] = _probe(name, train, schema, definition, deadline)
                 if time.monotonic() + seconds[name] * len(folds) < deadline:
                     new = Trial(name, settings)
-                    trial = _judge(new, encoded, len(folds), definition, deadline)
+                    trial = _judge(new, encoded, definition, deadline)
             except (ValueError, TypeError) as error:  # what an estimator says of data or settings
                 why = f"it fails with {settings or 'its defaults'} ({_first_line(error)})"
             bar.update()
@@ -178,21 +174,24 @@ def _probe(
 
 def _judge(
     trial: Trial,
-    encoded: Callable[[int], EncodedFold],
-    folds: int,
+    folds: list[EncodedFold],
     definition: Definition,
     deadline: float,
 ) -> Trial | None:
     """Fit and judge on every fold; None when time runs out before the last one."""
 
     def fitted() -> Iterator[Fitted]:
-        for k in range(folds):
+        for k, fold in enumerate(folds):
             if k and time.monotonic() > deadline:
                 raise OutOfTimeError
-            fold = encoded(k)
             estimator = build_estimator(trial.candidate, trial.settings, definition)
             trial.fit_seconds.append(fit(estimator, fold.inside))
+            keep = len(folds) * fold.inside.numbers.size <= KEPT_NUMBERS
+            if not keep:
+                fold.forget()
             yield estimator, fold
+            if not keep:
+                fold.forget()
 
     def answer_plainly(
         estimator: BaseEstimator, numbers: pd.DataFrame, target: pd.Series
