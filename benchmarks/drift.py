@@ -8,7 +8,7 @@ source: an alarm is false. With half a standard deviation added to one number, n
 import json
 import sys
 
-from common import COMMAND, HERE, define, generate, install, program, run, workplace
+from common import COMMAND, HERE, UNHURRIED, define, generate, install, program, run, workplace
 
 PROJECTS, QUIET_RUNS, MOVED_RUNS = 8, 125, 25  # runs of each project
 MOST_FALSE, LEAST_SEEN = 0.01, 0.95
@@ -23,15 +23,7 @@ def main() -> None:
         python, data = program(project, "python"), folder / "rows.csv"
         for seed in range(PROJECTS):
             run([python, str(HERE / "watch.py"), "write", str(seed), str(data)], project)
-            define(
-                project,
-                data,
-                "target",
-                candidates=["logistic"],
-                method="none",
-                minimum=0.5,
-                predict_milliseconds=36000,
-            )
+            define(project, data, "target", candidates=["logistic"], **UNHURRIED)
             run([program(project, COMMAND), "run"], project)
             counts = [str(QUIET_RUNS), str(MOVED_RUNS)]
             done = run([python, str(HERE / "watch.py"), "watch", str(seed), *counts], project)

@@ -7,8 +7,14 @@ from uuid import uuid4
 
 import numpy as np
 import pandas as pd
+from my_model.deployment.prediction_log import FEEDBACK, PREDICTIONS, TABLES, open_log
+from my_model.improvement.monitor import monitor
+from my_model.modeling.predictor import load_predictor
+from my_model.modeling.store import champion_folder
+from my_model.problem.project import open_project
 
 ROWS, WATCHED = 4000, 1000
+MISSING = 0.1
 
 
 def draw(generator: np.random.Generator, rows: int) -> pd.DataFrame:
@@ -24,7 +30,7 @@ def draw(generator: np.random.Generator, rows: int) -> pd.DataFrame:
         columns[f"place{k}"] = generator.zipf(1.6, rows).clip(max=60).astype(str)
     frame = pd.DataFrame(columns)
     for name in ("normal3", "skewed3", "label3"):
-        frame[name] = frame[name].mask(generator.random(rows) < 0.1)
+        frame[name] = frame[name].mask(generator.random(rows) < MISSING)
     frame["place0"] = "p" + frame["place0"]
     score = frame["normal0"] + frame["count0"] / 3 - 1 + (frame["label0"] == "b")
     chance = 1 / (1 + np.exp(-score))
@@ -33,17 +39,12 @@ def draw(generator: np.random.Generator, rows: int) -> pd.DataFrame:
 
 def watch(seed: int, quiet: int, moved: int) -> dict[str, object]:
     """Return how many alarms there were, without a cause and with one."""
-    from my_model.deployment.prediction_log import FEEDBACK, PREDICTIONS, TABLES, open_log
-    from my_model.improvement.monitor import monitor
-    from my_model.modeling.predictor import load_predictor
-    from my_model.modeling.store import champion_folder
-    from my_model.problem.project import open_project
-
     project = open_project()
     predictor, engine = load_predictor(champion_folder(project.models)), open_log(project)
     TABLES.create_all(engine)
     generator = np.random.default_rng([seed, 1])
-    found: dict[str, object] = {"false alarms": 0, "seen": 0, "why": []}
+    false, seen = 0, 0
+    why: list[str] = []
     for run in range(quiet + moved):
         frame = draw(generator, WATCHED)
         truth = frame.pop("target")
@@ -76,11 +77,11 @@ def watch(seed: int, quiet: int, moved: int) -> dict[str, object]:
             )
         watched = monitor(project)
         if run < quiet:
-            found["false alarms"] += bool(watched.alarms)
-            found["why"] += watched.alarms
+            false += bool(watched.alarms)
+            why += watched.alarms
         else:
-            found["seen"] += any(f'"{name}" has drifted' in alarm for alarm in watched.alarms)
-    return found
+            seen += any(f'"{name}" has drifted' in alarm for alarm in watched.alarms)
+    return {"false alarms": false, "seen": seen, "why": why}
 
 
 if __name__ == "__main__":

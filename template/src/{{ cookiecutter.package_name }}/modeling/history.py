@@ -58,7 +58,8 @@ def read_history(models: Path) -> list[Line]:
 
 def add_line(models: Path, line: Line) -> None:
     """Add a line if it is not there; the file is whole at every moment."""
-    lines = read_history(models)
-    if line not in lines:
-        text = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in [*lines, line])
-        write_text(models / FILE, text)
+    if line in read_history(models):
+        return
+    path = models / FILE
+    before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    write_text(path, before + json.dumps(line, ensure_ascii=False) + "\n")
