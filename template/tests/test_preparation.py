@@ -117,7 +117,9 @@ def test_new_rows_are_learnt_from_as_well_as_tested(raw, define):
     assert (~known & ~again).any()
 
 
-@pytest.mark.parametrize(("columns", "expected"), [({}, range(150, 200)), ({"date": "day"}, range(50))])
+@pytest.mark.parametrize(
+    ("columns", "expected"), [({}, range(150, 200)), ({"date": "day"}, range(50))]
+)
 def test_older_rows_can_be_left_out(raw, define, columns, expected):
     definition = define(columns=columns, split={"newest_rows": 50})
     assert list(newest(clean(raw, definition).rows, definition).index) == list(expected)
