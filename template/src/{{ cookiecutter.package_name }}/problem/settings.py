@@ -44,7 +44,7 @@ class Columns(Table):
 class Split(Table):
     """``[split]``: how the test set is taken."""
 
-    by: Literal["auto", "random", "group", "date"] = "auto"
+    by: Literal["auto", "random", "group", "date", "none"] = "auto"
     test_share: float = Field(default=0.2, gt=0, lt=1)
     newest_rows: int = Field(default=0, ge=0)
 
