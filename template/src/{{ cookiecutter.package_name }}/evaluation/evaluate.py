@@ -10,11 +10,11 @@ import pandas as pd
 from ..errors import UserError
 from ..files import read_frame, read_json, replacing, write_json, write_text
 from ..modeling import store
+from ..modeling.compare import few_threads
 from ..modeling.encoded import features_and_target
 from ..modeling.predictor import Predictor, load_predictor
-from ..modeling.search import few_threads
 from ..plots import bars, new_figure
-from ..preparation.split import GROUP
+from ..preparation.sets import GROUP
 from ..problem import METRICS
 from ..problem.project import Project
 from ..report import columns, facts, figure, heading, notice, number, paragraph, table, write_card

@@ -13,9 +13,8 @@ from ..files import read_frame, read_json, write_json
 from ..modeling import store
 from ..modeling.predictor import load_predictor
 from ..pipeline import ORDER, run_one
-from ..preparation.prepare import Learnt
 from ..preparation.schema import ConversionError, read_schema
-from ..preparation.split import GROUP, KEY
+from ..preparation.sets import GROUP, KEY, Learnt
 from ..problem import METRICS, arrays
 from ..problem.project import Project
 from ..report import facts, notice, number, write_card

@@ -1,6 +1,5 @@
 """Several series on one calendar, as arrays: what the models learn from and forecast."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
@@ -12,7 +11,7 @@ Gaps = Literal["interpolate", "previous", "zero", "refuse"]
 
 @dataclass(frozen=True)
 class Panel:
-    """Series side by side; all of them end with the same period.
+    """Series side by side.
 
     Attributes
     ----------
@@ -22,8 +21,8 @@ class Panel:
         The ordinal of the first period, see `Calendar`.
     values : (series, periods)
         NaN before a series begins, and where it has a gap that is not filled.
-    known : (series, periods and what is known beyond them, columns)
-        What is known ahead of time, from the first period on; NaN where it is not given.
+    known : (series, periods and those beyond them, columns)
+        What is known ahead of time, from the first period on.
     """
 
     names: list[str]
@@ -41,65 +40,31 @@ class Panel:
         """The ordinal of the first period that is not history."""
         return self.start + self.periods
 
-    def head(self, periods: int, gaps: Gaps) -> Self:
+    def head(self, periods: int, gaps: Gaps, least: int = 1) -> Self:
         """Return what was known after the first so many periods, without gaps.
 
         Gaps are filled after the cut, so that nothing is told by what came later. A series that
-        had not begun is left out. What is known ahead of time stays.
+        began less than `least` periods before is left out. What is known ahead of time stays.
         """
         values = self.values[:, :periods]
-        begun = ~np.isnan(values).all(axis=1)
-        return self.rows(np.flatnonzero(begun), values=fill(values[begun], gaps))
-
-    def rows(self, which: np.ndarray, values: np.ndarray | None = None) -> Self:
-        """Return some of the series, with other values for them if they are given."""
+        values = fill(values, gaps)
+        old = np.flatnonzero(_lengths(values) >= least)
         return replace(
             self,
-            names=[self.names[k] for k in which],
-            values=self.values[which] if values is None else values,
-            known=self.known[which],
+            names=[self.names[k] for k in old],
+            values=values[old],
+            known=self.known[old],
         )
 
     def lengths(self) -> np.ndarray:
-        """Return the number of periods from the beginning of each series, (series,)."""
-        present = ~np.isnan(self.values)
-        return np.where(present.any(axis=1), self.periods - present.argmax(axis=1), 0)
-
-
-def make_panel(
-    rows: pd.DataFrame, names: Sequence[str], target: str, known: Sequence[str], start: int
-) -> Panel:
-    """Arrange rows as a panel.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        With `SERIES` and `PERIOD` and at most one row for both together; the target is NaN in rows
-        beyond the history, which only tell what is known ahead of time.
-    names
-        The series, in order.
-    known
-        Columns of numbers that are known ahead of time.
-    start
-        The first period of the panel.
-    """
-    places = pd.Index(names).get_indexer(rows[SERIES])
-    times = rows[PERIOD].to_numpy() - start
-    width = int(times.max()) + 1 if len(rows) else 0
-    cube = np.full((len(names), width, 1 + len(known)), np.nan)
-    cube[places, times] = rows[[target, *known]].to_numpy(dtype=float)
-    seen = ~np.isnan(cube[:, :, 0]).all(axis=0)
-    periods = int(np.flatnonzero(seen)[-1]) + 1 if seen.any() else 0
-    return Panel(list(names), start, cube[:, :periods, 0], cube[:, :, 1:])
-
-
-SERIES, PERIOD = " series", " period"  # columns beside those of the data, as no file can name them
+        """Return the number of periods since the beginning of each series, (series,)."""
+        return _lengths(self.values)
 
 
 def fill(values: np.ndarray, gaps: Gaps) -> np.ndarray:
     """Return values without gaps: (series, periods), NaN only before a series begins.
 
-    A gap at the end takes the last value, whatever is done with the others.
+    A gap at the end takes the last value where a line cannot be drawn through it.
     """
     frame = pd.DataFrame(values.T)
     begun = frame.notna().cummax()
@@ -108,3 +73,8 @@ def fill(values: np.ndarray, gaps: Gaps) -> np.ndarray:
     elif gaps == "interpolate":
         frame = frame.interpolate(limit_area="inside")
     return frame.ffill().where(begun).to_numpy().T
+
+
+def _lengths(values: np.ndarray) -> np.ndarray:
+    present = ~np.isnan(values)
+    return np.where(present.any(axis=1), values.shape[1] - present.argmax(axis=1), 0)

@@ -24,7 +24,7 @@ SEASONS = {"Q": [4], "M": [12], "W": [52], "D": [7, 365], "B": [5], "h": [24, 16
 DAY = 86_400
 LEAST_REGULAR = 0.5  # with fewer steps of one period, dates follow no calendar
 WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-MONTHS = "DEC JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV".split()
+MONTHS = ["DEC", "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV"]
 ANCHORS = {"Y": MONTHS, "Q": MONTHS[:3]}  # the month that a fiscal year or its quarter ends with
 
 
@@ -115,7 +115,7 @@ class Calendar:
         return {name: np.asarray(found[name], dtype=float) for name in names}
 
 
-def infer_calendar(dates: pd.Series, series: pd.Series) -> Calendar:
+def tell_calendar(dates: pd.Series, series: pd.Series) -> Calendar:
     """Tell the calendar of some rows.
 
     Parameters
@@ -138,19 +138,13 @@ def infer_calendar(dates: pd.Series, series: pd.Series) -> Calendar:
             f'[columns] date "{dates.name}" has one date for each series; a forecast needs '
             "many, so name the columns that tell the series apart in [columns] series, or add rows."
         )
-    calendar = _place(_frequency(rows["date"], steps), rows["date"])
-    check_regular(calendar, rows["date"], rows["series"])
+    calendar = place_calendar(_frequency(rows["date"], steps), rows["date"])
+    _check_regular(calendar, rows["date"].rename(dates.name), rows["series"])
     return calendar
 
 
-def check_regular(calendar: Calendar, dates: pd.Series, series: pd.Series) -> None:
-    """Check that dates follow a calendar: one in each period, and few periods left out.
-
-    Raises
-    ------
-    UserError
-        If they do not, naming the first two dates that share a period, or how many steps are odd.
-    """
+def _check_regular(calendar: Calendar, dates: pd.Series, series: pd.Series) -> None:
+    """Check that dates follow a calendar: one in each period, and few periods left out."""
     rows = pd.DataFrame({"series": series, "date": dates}).drop_duplicates()
     rows["period"] = calendar.ordinals(rows["date"])
     rows = rows.sort_values(["series", "period", "date"])
@@ -196,8 +190,8 @@ def _frequency(dates: pd.Series, steps: pd.Series) -> str:
     return f"{seconds}s" if seconds > 1 else "s"
 
 
-def _place(frequency: str, dates: pd.Series) -> Calendar:
-    """Return the calendar whose dates stand where these stand in their periods."""
+def place_calendar(frequency: str, dates: pd.Series) -> Calendar:
+    """Return the calendar of a frequency whose dates stand where these stand in their periods."""
     for anchor in ANCHORS.get(frequency, [""]):
         name = f"{frequency}-{anchor}".removesuffix("-")
         for calendar in (Calendar(name), Calendar(name, "end")):
