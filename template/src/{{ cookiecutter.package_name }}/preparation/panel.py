@@ -46,14 +46,16 @@ class Panel:
         Gaps are filled after the cut, so that nothing is told by what came later. A series that
         began less than `least` periods before is left out. What is known ahead of time stays.
         """
-        values = self.values[:, :periods]
-        values = fill(values, gaps)
-        old = np.flatnonzero(_lengths(values) >= least)
+        values = fill(self.values[:, :periods], gaps)
+        return replace(self, values=values).rows(np.flatnonzero(_lengths(values) >= least))
+
+    def rows(self, which: np.ndarray) -> Self:
+        """Return some of the series."""
         return replace(
             self,
-            names=[self.names[k] for k in old],
-            values=values[old],
-            known=self.known[old],
+            names=[self.names[k] for k in which],
+            values=self.values[which],
+            known=self.known[which],
         )
 
     def lengths(self) -> np.ndarray:

@@ -13,6 +13,7 @@ from ...preparation.panel import Panel
 from .naive import repeat_season
 
 MOST_PERIODS = 1500  # of a series; what is older says little about the future and costs time
+CORES = os.cpu_count() or 1
 MANY = 40  # series from which processes pay for their start
 FAILED = np.array([np.nan])  # the parameters of a series that no model fits
 
@@ -128,7 +129,7 @@ def _one(panel: Panel, k: int, first: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _map(function: Callable[..., np.ndarray], given: list[Any]) -> list[np.ndarray]:
     """Call `function` with each of `given`, in processes where there are many."""
-    jobs = (os.cpu_count() or 1) if len(given) >= MANY else 1
+    jobs = CORES if len(given) >= MANY else 1
     size = max(1, min(50, len(given) // (2 * jobs)))
     parts = [given[start : start + size] for start in range(0, len(given), size)]
     done = Parallel(n_jobs=jobs)(delayed(_quietly)(function, part) for part in parts)
