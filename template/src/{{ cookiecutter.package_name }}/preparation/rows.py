@@ -14,7 +14,7 @@ from ..problem.definition import Definition
 from .derive import make_features
 from .schema import Schema
 from .sets import DATE, GROUP, KEY, Learnt, Sets
-from .split import take_test
+from .split import newest, take_test
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ def make_sets(raw: pd.DataFrame, definition: Definition, learnt: Learnt | None) 
         If a value does not fit its column, or the rows cannot be split.
     """
     cleaned = clean(raw, definition)
-    rows = cleaned.rows
     check_left(cleaned, definition)
+    rows = newest(cleaned.rows, definition)
     may_test = np.ones(len(rows), bool) if learnt is None else ~learnt(raw.loc[rows.index])
     test = take_test(rows, definition, may_test)
     train = np.ones(len(rows), bool) if test.all() else ~test
@@ -66,6 +66,8 @@ def make_sets(raw: pd.DataFrame, definition: Definition, learnt: Learnt | None) 
     summary = f"{train.sum():,} training rows, {test.sum():,} test rows, {len(derived)} features"
     if cleaned.duplicates:
         summary += f", rows left out as repetitions: {cleaned.duplicates:,}"
+    if len(rows) < len(cleaned.rows):
+        summary += f", older rows not used: {len(cleaned.rows) - len(rows):,}"
     losses = {
         "repeated rows left out": cleaned.duplicates,
         "rows without target left out": cleaned.without_target,

@@ -51,6 +51,7 @@ class Split(Table):
 
     by: Literal["auto", "random", "group", "date", "none"] = "auto"
     test_share: float = Field(default=0.2, gt=0, lt=1)
+    newest_rows: int = Field(default=0, ge=0)
 
     def agree_with(self, columns: Columns) -> None:
         """Raise a ValueError if rows cannot be split like this."""
