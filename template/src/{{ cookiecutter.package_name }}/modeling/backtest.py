@@ -111,8 +111,8 @@ def forecast_origin(
     horizon = min(horizon, panel.periods - head.periods)
     forecast = forecaster.forecast(head, horizon)
     rows = pd.Index(panel.names).get_indexer(head.names)
-    truth = panel.values[rows, head.periods : head.periods + horizon]
-    unit = usual_change(head.values, season)
+    truth = panel.history[rows, head.periods : head.periods + horizon]
+    unit = usual_change(head.history, season)
     answers = pd.DataFrame(
         {
             SERIES: np.repeat(head.names, horizon),

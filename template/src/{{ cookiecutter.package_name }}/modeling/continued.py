@@ -30,11 +30,11 @@ class Continued(BaseEstimator):
         """Take a history to continue."""
         self.names_ = np.array(panel.names, dtype=str)
         self.start_ = panel.start
-        self.values_ = panel.values
+        self.values_ = panel.history
         self.known_ = panel.known
         return self
 
-    def history(self) -> Panel:
+    def panel(self) -> Panel:
         """Return the history."""
         return Panel(self.names_.tolist(), self.start_, self.values_, self.known_)
 
@@ -53,7 +53,7 @@ def overlay(old: Panel, new: Panel) -> Panel:
         rows = pd.Index(names).get_indexer(panel.names)
         skip = max(0, old.start - panel.start)
         begin = panel.start + skip - old.start
-        for target, source in ((values, panel.values), (known, panel.known)):
+        for target, source in ((values, panel.history), (known, panel.known)):
             part = source[:, skip:]
             place = target[rows, begin : begin + part.shape[1]]
             target[rows, begin : begin + part.shape[1]] = np.where(np.isnan(part), place, part)

@@ -19,7 +19,7 @@ class Panel:
         One label for each series.
     start
         The ordinal of the first period, see `Calendar`.
-    values : (series, periods)
+    history : (series, periods)
         NaN before a series begins, and where it has a gap that is not filled.
     known : (series, periods and those beyond them, columns)
         What is known ahead of time, from the first period on.
@@ -27,13 +27,13 @@ class Panel:
 
     names: list[str]
     start: int
-    values: np.ndarray
+    history: np.ndarray
     known: np.ndarray
 
     @property
     def periods(self) -> int:
         """How many periods of history there are."""
-        return self.values.shape[1]
+        return self.history.shape[1]
 
     @property
     def end(self) -> int:
@@ -46,21 +46,21 @@ class Panel:
         Gaps are filled after the cut, so that nothing is told by what came later. A series that
         began less than `least` periods before is left out. What is known ahead of time stays.
         """
-        values = fill(self.values[:, :periods], gaps)
-        return replace(self, values=values).rows(np.flatnonzero(_lengths(values) >= least))
+        values = fill(self.history[:, :periods], gaps)
+        return replace(self, history=values).rows(np.flatnonzero(_lengths(values) >= least))
 
     def rows(self, which: np.ndarray) -> Self:
         """Return some of the series."""
         return replace(
             self,
             names=[self.names[k] for k in which],
-            values=self.values[which],
+            history=self.history[which],
             known=self.known[which],
         )
 
     def lengths(self) -> np.ndarray:
         """Return the number of periods since the beginning of each series, (series,)."""
-        return _lengths(self.values)
+        return _lengths(self.history)
 
 
 def fill(values: np.ndarray, gaps: Gaps) -> np.ndarray:

@@ -124,7 +124,7 @@ def _firsts(panel: Panel) -> np.ndarray:
 
 
 def _one(panel: Panel, k: int, first: int) -> tuple[np.ndarray, np.ndarray]:
-    return panel.values[k, first:], panel.known[k, first:]
+    return panel.history[k, first:], panel.known[k, first:]
 
 
 def _map(function: Callable[..., np.ndarray], given: list[Any]) -> list[np.ndarray]:

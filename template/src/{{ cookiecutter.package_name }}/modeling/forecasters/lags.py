@@ -76,7 +76,7 @@ class Lags(BaseEstimator):
         examples = []
         for step in steps:
             told, last = view.told(origins, step)
-            came = (view.values[:, origins + step - 1] - last) / view.spread[:, None]
+            came = (view.history[:, origins + step - 1] - last) / view.spread[:, None]
             examples.append((told[ripe], came[ripe]))
         if not self.each_step:
             told, came = zip(*examples, strict=True)
@@ -90,7 +90,7 @@ class Lags(BaseEstimator):
         A series that is too short for lags repeats its last season.
         """
         length, steps = panel.periods, range(1, self._direct() + 1)
-        plain = repeat_season(panel.values, self.season, horizon)
+        plain = repeat_season(panel.history, self.season, horizon)
         short = panel.lengths() < self._view(panel).least
         longer = panel
         while longer.periods < length + horizon:
@@ -101,8 +101,8 @@ class Lags(BaseEstimator):
                 regressor = self.regressors_[step - 1 if self.each_step else 0]
                 change = regressor.predict(np.nan_to_num(told[:, 0]))
                 found.append(last[:, 0] + change * view.spread)
-            longer = replace(longer, values=np.column_stack([longer.values, *found]))
-        forecast = longer.values[:, length : length + horizon]
+            longer = replace(longer, history=np.column_stack([longer.history, *found]))
+        forecast = longer.history[:, length : length + horizon]
         return np.where(short[:, None] | ~np.isfinite(forecast), plain, forecast)
 
     def _direct(self) -> int:
@@ -118,7 +118,7 @@ class View:
 
     Attributes
     ----------
-    values : (series, periods)
+    history : (series, periods)
         Those of the panel.
     spread : (series,)
         How much each series usually changes from season to season.
@@ -129,10 +129,10 @@ class View:
     """
 
     def __init__(self, panel: Panel, season: int, horizon: int, frequency: str) -> None:
-        self.values = panel.values
+        self.history = panel.history
         self.begun = panel.periods - panel.lengths()
         self.least = season + max(CHANGES, min(LEAST_LAGS, season))
-        self.spread = usual_change(panel.values, season)
+        self.spread = usual_change(panel.history, season)
         self._season = season
         self._lags = min(MOST_LAGS, max(season, LEAST_LAGS), self.least)
         self._known = panel.known
@@ -156,7 +156,7 @@ class View:
         -------
         told : (series, origins, features), last : (series, origins)
         """
-        season, values, unit = self._season, self.values, self.spread[:, None]
+        season, values, unit = self._season, self.history, self.spread[:, None]
         dates = origins + step - 1
         before = origins - season + (step - 1) % season
         last = values[:, before]

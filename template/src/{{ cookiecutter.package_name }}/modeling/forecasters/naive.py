@@ -20,7 +20,7 @@ class SeasonalNaive(BaseEstimator):
 
     def forecast(self, panel: Panel, horizon: int) -> np.ndarray:
         """Return the forecasts, (series, horizon)."""
-        return repeat_season(panel.values, self.season, horizon)
+        return repeat_season(panel.history, self.season, horizon)
 
 
 class Drift(BaseEstimator):
@@ -33,9 +33,9 @@ class Drift(BaseEstimator):
     def forecast(self, panel: Panel, horizon: int) -> np.ndarray:
         """Return the forecasts, (series, horizon)."""
         lengths = panel.lengths()
-        first = panel.values[np.arange(len(lengths)), panel.periods - lengths]
-        slope = (panel.values[:, -1] - first) / np.maximum(lengths - 1, 1)
-        return panel.values[:, -1:] + slope[:, None] * np.arange(1, horizon + 1)
+        first = panel.history[np.arange(len(lengths)), panel.periods - lengths]
+        slope = (panel.history[:, -1] - first) / np.maximum(lengths - 1, 1)
+        return panel.history[:, -1:] + slope[:, None] * np.arange(1, horizon + 1)
 
 
 def repeat_season(values: np.ndarray, season: int, horizon: int) -> np.ndarray:

@@ -54,7 +54,7 @@ class Predictor:
         self.version = folder.name
         self.pipeline = pipeline
         self.schema = schema
-        self._history = pipeline.history()
+        self._history = pipeline.panel()
         self._calendar = Calendar(schema.decision["frequency"], schema.decision["place"])
 
     def forecast(
@@ -113,7 +113,7 @@ class Predictor:
         head = panel.head(panel.periods, decision["gaps"])
         head = head.rows(pd.Index(head.names).get_indexer(names))
         predicted = self.pipeline.forecaster.forecast(head, horizon)
-        unit = usual_change(head.values, decision["season"])
+        unit = usual_change(head.history, decision["season"])
         answers = pd.DataFrame(
             {
                 "series": np.repeat(names, horizon),
