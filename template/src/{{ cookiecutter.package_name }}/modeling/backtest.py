@@ -58,7 +58,7 @@ def backtest(panel: Panel, schema: Schema, definition: Definition) -> SearchResu
             if time.monotonic() > deadline:
                 raise OutOfTimeError
             # A wrong form of one series weighs little among many, and is found in most of the time.
-            known = forecaster if len(head.names) >= MANY else None
+            known: Any = forecaster if len(head.names) >= MANY else None
             started = time.monotonic()
             forecaster = build().fit(head, like=known)
             trial.fit_seconds.append(time.monotonic() - started)

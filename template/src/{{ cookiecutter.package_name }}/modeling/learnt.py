@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
+from sklearn.base import BaseEstimator
 
 from ..preparation.schema import Schema
 from .compare import SearchResult
@@ -29,7 +29,7 @@ class Learnt:
     """
 
     result: SearchResult
-    pipeline: Pipeline
+    pipeline: BaseEstimator
     schema: Schema
     keys: np.ndarray
     reference: pd.DataFrame

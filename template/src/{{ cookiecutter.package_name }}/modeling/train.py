@@ -41,6 +41,7 @@ def train(project: Project) -> str:
         "model": best.candidate,
         "settings": best.settings,
         "metric": definition.problem.metric,
+        "judged_by": learnt.judged_by,
         "leaderboard": _leaderboard(result),
         "left_out": result.left_out,
         "training_rows": len(learnt.keys),

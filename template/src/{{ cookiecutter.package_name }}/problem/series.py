@@ -14,6 +14,7 @@ from .values import fitting
 # What travels beside the columns of the data. Names of collected columns have no blanks around
 # them, so none can be one of these.
 SERIES, PERIOD = " series", " period"
+SEPARATOR = " / "  # between the parts of a label
 ONLY = "all"  # the label of the series where there is but one
 SEASON_CORRELATION = 0.3  # of changes a season apart, from which there is a season
 LONGER_SEASON = 0.1  # by how much a longer season must be stronger to be preferred
@@ -107,7 +108,7 @@ def label_series(frame: pd.DataFrame, names: list[str]) -> pd.Series:
         return pd.Series(ONLY, index=frame.index, dtype="str")
     first, *others = (frame[name].astype("str").where(frame[name].notna()) for name in names)
     for other in others:
-        first = first + " / " + other
+        first = first + SEPARATOR + other
     return first
 
 

@@ -79,8 +79,8 @@ class Lags(BaseEstimator):
             came = (view.history[:, origins + step - 1] - last) / view.spread[:, None]
             examples.append((told[ripe], came[ripe]))
         if not self.each_step:
-            told, came = zip(*examples, strict=True)
-            examples = [(np.concatenate(told), np.concatenate(came))]
+            inputs, targets = zip(*examples, strict=True)
+            examples = [(np.concatenate(inputs), np.concatenate(targets))]
         self.regressors_ = [clone(self.regressor).fit(*example) for example in examples]
         return self
 

@@ -10,6 +10,7 @@ from ...files import read_frame, release_memory
 from ...preparation.schema import Schema, read_schema
 from ...preparation.sets import DATE, KEY
 from ...preparation.split import cut_folds
+from ...preparation.transformers import Clipper, DateParts, TextTopics
 from ...problem.columns import column_of
 from ...problem.definition import Definition
 from ...problem.project import Project
@@ -19,6 +20,7 @@ from ..encoded import encode_training, features_and_target
 from ..learnt import Learnt
 from ..search import fit, search
 
+OWN_TYPES = (Clipper, DateParts, TextTopics)  # that a stored model is made of
 REFERENCE_ROWS = 5000  # what drift is measured against; more would not change a test's answer
 
 

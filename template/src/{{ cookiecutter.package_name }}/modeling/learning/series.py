@@ -13,8 +13,10 @@ from .. import learn_intervals
 from ..backtest import backtest, build_forecaster
 from ..compare import few_threads
 from ..continued import Continued
+from ..forecasters import Arima, Exponential, Lags, Theta
 from ..learnt import Learnt
 
+OWN_TYPES = (Arima, Continued, Exponential, Lags, Theta)  # that a stored model is made of
 REFERENCE_ROWS = 5000  # what drift is measured against; more would not change a test's answer
 
 
