@@ -54,7 +54,8 @@ _CALENDAR = (
     *(f"preparation.{key}" for key in ("gaps", "duplicates", "short")),
 )
 _DECIDING = tuple(
-    f"evaluation.{key}" for key in ("calibrate", "interval", "false_positive_cost", "false_negative_cost")
+    f"evaluation.{key}"
+    for key in ("calibrate", "interval", "false_positive_cost", "false_negative_cost")
 )
 _LEARNING = (*_TARGET, "problem.metric", "split", "preparation", "search", "models")
 

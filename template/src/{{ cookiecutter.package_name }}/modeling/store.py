@@ -17,8 +17,8 @@ from ..errors import UserError
 from ..files import read_json, unreadable, write_json
 from ..problem import TYPE
 from ..problem.project import Project
-from .learning import OWN_TYPES
 from .history import Line, add_line, new_line
+from .learning import OWN_TYPES
 
 MODEL = "model.skops"
 SCHEMA = "schema.json"
