@@ -1,11 +1,13 @@
 """Rows as numbers: encoded once, for all the candidates that learn from them."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 
 from ..preparation.encoder import build_encoder, encode
@@ -81,6 +83,10 @@ class EncodedFold:
         _ = self.encoder
         for name in ("inside", "outside"):
             self.__dict__.pop(name, None)
+
+
+Fitted = tuple[BaseEstimator, EncodedFold]  # an estimator that has learnt the inside of a fold
+Answer = Callable[[BaseEstimator, pd.DataFrame, pd.Series], pd.DataFrame]
 
 
 def encode_training(
