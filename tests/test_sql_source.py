@@ -1,11 +1,9 @@
 """A project that reads a real PostgreSQL, from its password to a served prediction."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +15,23 @@ from conftest import PACKAGE, Environment, Template
 pytestmark = pytest.mark.slow
 
 SECRET, ENCODED = "s3cr3t@word", "s3cr3t%40word"  # looked for in all that a project writes
-ROWS = 800_000  # four chunks
+ROWS = 800_000  # a few chunks
 FROM_FILE = 'path = "data/sample/credit.csv"'
+DATA = "data.parquet"
+KILLED = """
+import os, pathlib, signal, sys
+from my_model.cli import main
+name, when = sys.argv[1:]
+replace = pathlib.Path.replace
+def replace_and_die(path, target):
+    if pathlib.Path(target).name == name and when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(path, target)
+    if pathlib.Path(target).name == name:
+        os.kill(os.getpid(), signal.SIGKILL)
+pathlib.Path.replace = replace_and_die
+main(["collect"])
+"""
 SAME = """
 import sys, pandas as pd
 one, other = map(pd.read_parquet, sys.argv[1:])
@@ -48,7 +61,7 @@ class Database:
 
     def grow(self, first: int, last: int) -> None:
         """Add rows, three of each time."""
-        rows = f"SELECT g / 3, g FROM generate_series({first}, {last}) g"  # noqa: S608 - numbers
+        rows = f"SELECT g / 3, g, md5(g::text) FROM generate_series({first}, {last}) g"  # noqa: S608 - numbers
         self.psql(f"INSERT INTO growing {rows}")
 
     def url(self, password: str = ENCODED, name: str = "postgres") -> str:
@@ -129,7 +142,7 @@ def test_a_table_goes_from_its_password_to_a_served_prediction(
 def test_a_collection_that_is_killed_ends_with_exactly_the_rows_of_the_table(
     database: Database, project: Path, environment: Environment
 ) -> None:
-    database.psql("CREATE TABLE growing (grows int, g int)")
+    database.psql("CREATE TABLE growing (grows int, g int, code text)")
     database.grow(1, ROWS)
     edit(
         project,
@@ -140,16 +153,17 @@ def test_a_collection_that_is_killed_ends_with_exactly_the_rows_of_the_table(
         },
     )
     url = {"DATABASE_URL": database.url()}
-    for moment in ("000000.arrow", "000002.arrow", ".data.parquet.*.tmp"):
-        killed(environment, project, moment, **url)
+    for moment in (("000000.arrow", "before"), ("000001.arrow", "after"), (DATA, "before")):
+        kill(environment, project, *moment, **url)
     command(environment, project, "collect", **url)
     assert collected(environment, project) == table(ROWS)
 
     more = ROWS + 300_000
     database.grow(ROWS + 1, more)
-    for moment in ("000000.arrow", ".data.parquet.*.tmp"):
-        killed(environment, project, moment, **url)
-    assert collected(environment, project) == table(ROWS), "the last good data stays"
+    for moment in (("000000.arrow", "after"), (DATA, "before")):
+        kill(environment, project, *moment, **url)
+        assert collected(environment, project) == table(ROWS), "the last good data stays"
+    kill(environment, project, DATA, "after", **url)
     command(environment, project, "collect", **url)
     assert collected(environment, project) == table(more)
 
@@ -170,22 +184,10 @@ def collected(environment: Environment, project: Path) -> list[int]:
     return [int(number) for number in said.split()]
 
 
-def killed(environment: Environment, project: Path, moment: str, **variables: str) -> None:
-    """Collect, and kill the process as soon as a file appears that is new."""
-    raw = project / "data" / "raw"
-    before = set(raw.rglob("*"))
-    process = subprocess.Popen(
-        [environment.path / "bin" / "python", "-m", PACKAGE, "collect"],
-        cwd=project,
-        env=os.environ | {"PYTHONPATH": str(project / "src")} | variables,
-        stdout=subprocess.DEVNULL,
-    )
-    while process.poll() is None:
-        if set(raw.rglob(moment)) - before:
-            process.send_signal(signal.SIGKILL)
-            break
-        time.sleep(0.002)
-    assert process.wait(timeout=60) == -signal.SIGKILL, "it ended before it was killed"
+def kill(environment: Environment, project: Path, name: str, when: str, **url: str) -> None:
+    """Collect, and let the process be killed before or after a file takes its place."""
+    done = environment.run(project, "python", "-c", KILLED, name, when, check=False, **url)
+    assert done.returncode == -signal.SIGKILL
 
 
 def ask(url: str, body: object = None) -> dict:
