@@ -16,8 +16,6 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
 
-
-
 class Search(Table):
     """``[search]``: how settings of the candidates are looked for."""
 
