@@ -29,7 +29,7 @@ def rows() -> list[dict[str, object]]:
         ]
 
 
-def api(path: str, query: dict[str, list[str]]) -> Answer:
+def api(_: str, query: dict[str, list[str]]) -> Answer:
     """Answer with a page of records."""
     start = SIZE * (int(query.get("page", ["1"])[0]) - 1)
     page = {"data": {"items": rows()[start : start + SIZE]}}
