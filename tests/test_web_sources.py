@@ -36,7 +36,31 @@ def api(_: str, query: dict[str, list[str]]) -> Answer:
     return "application/json", json.dumps(page).encode()
 
 
-ANSWERS: dict[str, Callable[[str, dict[str, list[str]]], Answer]] = {"/api": api}
+def openml(path: str, _: dict[str, list[str]]) -> Answer:
+    """Answer as OpenML does: with a description, or with the rows."""
+    if path.startswith("/data/get_csv"):
+        return "text/csv", SAMPLE.read_bytes()
+    about = {"id": "31", "name": "credit", "version": "1", "file_id": "9", "licence": "CC0"}
+    return "application/json", json.dumps({"data_set_description": about}).encode()
+
+
+def pages(path: str, _: dict[str, list[str]]) -> Answer:
+    """Answer with a page of a table, and a link to the next."""
+    number = int(path.rpartition("/")[2])
+    part = rows()[SIZE * number : SIZE * (number + 1)]
+    lines = [list(part[0]), *(["" if v is None else v for v in row.values()] for row in part)]
+    cells = "".join(f"<tr>{''.join(f'<td>{v}</td>' for v in line)}</tr>" for line in lines)
+    link = f'<a rel="next" href="{number + 1}">next</a>' if number < 3 else ""
+    return "text/html", f"<html><table>{cells}</table>{link}</html>".encode()
+
+
+ANSWERS: dict[str, Callable[[str, dict[str, list[str]]], Answer]] = {
+    "/api/v1/json/data": openml,
+    "/data/get_csv": openml,
+    "/api": api,
+    "/pages": pages,
+    "/robots.txt": lambda *_: ("text/plain", b"User-agent: *\nDisallow: /private"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +95,14 @@ SOURCES = {
         "auth": '"bearer"',
         "paging": '"page"',
         "requests_per_second": "100",
+    },
+    "open_data": {"dataset": '"openml:31"', "server": '"{server}"'},
+    "scraping": {
+        "url": '"{server}/pages/0"',
+        "table": '"table"',
+        "next": '"a[rel=next]"',
+        "contact": '"me@example.org"',
+        "delay_seconds": "0",
     },
 }
 

@@ -2,21 +2,26 @@
 
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from pathlib import Path
+from typing import TypeVar
 
 import httpx2
 import stamina
 
 from ..errors import UserError
+from ..files import replacing
 from .provenance import without_secrets
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds between attempts, where the server does not say
 PATIENCE = 300.0  # seconds that a server may ask to wait
+BLOCK = 1 << 20  # bytes
 BUSY = {429, 500, 502, 503, 504}
+
+Result = TypeVar("Result")
 
 stamina.instrumentation.set_on_retry_hooks([])  # it would log what it does, with the address
 
@@ -43,14 +48,45 @@ class Web:
     remedy: str = "it wants credentials"
     _last: float = field(default=float("-inf"), init=False)
 
-    def get(self, url: str, parameters: Mapping[str, Any] | None = None) -> httpx2.Response:
+    def get(self, url: str, allowed: Collection[int] = ()) -> httpx2.Response:
         """Return the answer to a GET request, read to its end.
+
+        Parameters
+        ----------
+        allowed
+            Status codes that are no error here, beside those of success.
 
         Raises
         ------
         UserError
             If there is none, after all attempts, or it is not a success.
         """
+
+        def ask() -> httpx2.Response:
+            answer = self.client.get(url)
+            return answer if answer.status_code in allowed else answer.raise_for_status()
+
+        return self._try(url, ask)
+
+    def download(self, url: str, target: Path) -> None:
+        """Write what a URL gives to a file, whole or not at all.
+
+        Raises
+        ------
+        UserError
+            If there is nothing, after all attempts.
+        """
+
+        def fetch() -> None:
+            with self.client.stream("GET", url) as answer, replacing(target) as temporary:
+                answer.raise_for_status()
+                with temporary.open("wb") as file:
+                    for block in answer.iter_bytes(BLOCK):
+                        file.write(block)
+
+        self._try(url, fetch)
+
+    def _try(self, url: str, ask: Callable[[], Result]) -> Result:
         shown = without_secrets(url)
         try:
             for attempt in stamina.retry_context(
@@ -62,8 +98,7 @@ class Web:
             ):
                 with attempt:
                     self._wait()
-                    answer = self.client.get(url, params=parameters or None)
-                    answer.raise_for_status()
+                    return ask()
         except httpx2.HTTPStatusError as error:
             raise UserError(self._refused(shown, error.response)) from None
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
@@ -72,7 +107,7 @@ class Web:
             ) from None
         except httpx2.TransportError as error:
             raise UserError(_silent(shown, error)) from None
-        return answer
+        raise AssertionError  # the last attempt returns or raises
 
     def _wait(self) -> None:
         time.sleep(max(0.0, self._last + self.seconds - time.monotonic()))
