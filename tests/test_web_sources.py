@@ -2,9 +2,12 @@
 
 import csv
 import json
+import ssl
+import subprocess
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -63,8 +66,8 @@ ANSWERS: dict[str, Callable[[str, dict[str, list[str]]], Answer]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
+@contextmanager
+def serving(context: ssl.SSLContext | None = None) -> Iterator[str]:
     """The address of a server that has the sample in all forms."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -81,11 +84,19 @@ def server() -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    serving = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=serving.serve_forever, args=[0.01]).start()
-    yield f"http://127.0.0.1:{serving.server_port}"
-    serving.shutdown()
-    serving.server_close()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=[0.01]).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with serving() as address:
+        yield address
 
 
 SOURCES = {
@@ -128,6 +139,28 @@ def test_a_server_is_collected_and_a_prediction_is_served(
     written = [file.read_bytes() for file in project.rglob("*") if file.is_file()]
     assert TOKEN not in said
     assert not [content for content in written if TOKEN.encode() in content]
+
+
+def test_a_certificate_that_does_not_verify_gets_one_sentence(
+    template: Template, environment: Environment, tmp_path: Path
+) -> None:
+    project = template.cookiecutter(tmp_path, data_source="api")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = f"req -x509 -newkey rsa:2048 -nodes -days 2 -keyout {key} -out {certificate}"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(["openssl", *made.split(), *names], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with serving(context) as server:
+        address = server.replace("http:", "https:")
+        setting(project, path='""', url=f'"{address}/api/loans"', records='"data.items"')
+        command = ["python", "-m", PACKAGE, "collect"]
+        refused = environment.run(project, *command, check=False)
+        trusted = environment.run(project, *command, SSL_CERT_FILE=str(certificate))
+    assert refused.returncode == 2
+    assert f"The certificate of {address}/api/loans does not verify" in refused.stderr
+    assert "set SSL_CERT_FILE" in refused.stderr
+    assert "500 rows and 14 columns" in trusted.stdout
 
 
 def setting(project: Path, **keys: str) -> None:

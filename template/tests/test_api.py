@@ -3,6 +3,7 @@
 import base64
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
@@ -57,6 +58,9 @@ def api():
             trouble = said.troubles.get(len(said.asked))
             url = urlsplit(self.path)
             status, headers, body = said.answer(url, dict(self.headers))
+            if trouble == "silent":
+                time.sleep(0.5)
+                return
             if trouble == "cut":
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body.encode())))
@@ -222,6 +226,12 @@ def test_an_answer_of_no_use_gets_one_sentence(point, api, answer, sentence):
     api.troubles = {0: answer}
     with pytest.raises(UserError, match=sentence):
         collect(point(attempts=1 if answer[0] == 429 and not answer[1] else 5))
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for(point, api):
+    api.troubles = {0: "silent"}
+    with pytest.raises(UserError, match=r"does not answer in time; .* or raise timeout_seconds"):
+        collect(point(attempts=1, timeout_seconds=0.1))
 
 
 def test_a_page_that_repeats_is_refused(point, api):
