@@ -52,7 +52,10 @@ def read_delimited(stream: BinaryIO, missing: Sequence[str]) -> tuple[pd.DataFra
     columns = table.columns
     del table
     frame = pd.DataFrame(
-        {name: _column(columns.pop(0), dialect.decimal, missing, found) for name in dialect.names},
+        {
+            name: typed_column(columns.pop(0), dialect.decimal, missing, found)
+            for name in dialect.names
+        },
         copy=False,
     )
     marks = ", ".join(f'"{mark}" ({n:,})' for mark, n in found.most_common())
@@ -103,9 +106,10 @@ def _find_bad_line(stream: BinaryIO, dialect: Dialect) -> None:
         text.detach()
 
 
-def _column(
+def typed_column(
     texts: pa.ChunkedArray, decimal: str, missing: Sequence[str], found: Counter[str]
 ) -> pd.Series:
+    """Return numbers if all texts are, otherwise the texts; `found` counts what was missing."""
     numbers = _numbers(texts, decimal)
     if not pa.types.is_string(numbers.type):
         return numbers.to_pandas()
