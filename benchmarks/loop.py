@@ -107,11 +107,13 @@ def print_batches(found: list[Batch]) -> None:
     for batch in found:
         sign = "!" if batch.start >= OLD else " "
         print(f"{sign} {batch.start:>6,} {batch.version} {batch.auc:.3f} {'; '.join(batch.alarms)}")
-    seen = next((b for b in found if b.start >= OLD and b.alarms), None)
-    early = sum(bool(b.alarms) for b in found if b.start < OLD)
-    if seen:
-        rows, late = seen.start + BATCH - OLD, LATE * BATCH
-        print(f"alarm {rows:,} rows after the change, {late:,} of them before the first truth")
+    after = [batch for batch in found if batch.start >= OLD]
+    for what, sign in (("the inputs", "has drifted"), ("the errors", "errors have risen")):
+        seen = next((b for b in after if any(sign in alarm for alarm in b.alarms)), None)
+        if seen:
+            print(f"alarm about {what}: {seen.start + BATCH - OLD:,} rows after the change")
+    print(f"(truth comes {LATE * BATCH:,} rows late)")
+    early = sum(bool(batch.alarms) for batch in found if batch.start < OLD)
     print(f"alarms before the change: {early} of {OLD // BATCH} rounds")
 
 
