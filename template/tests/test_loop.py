@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from {{ cookiecutter.package_name }}.modeling import store
 from {{ cookiecutter.package_name }}.modeling.history import read_history
+from {{ cookiecutter.package_name }}.problem.project import open_project
 
 
 def flip(project):
@@ -26,13 +27,23 @@ def flip(project):
     rows.to_csv(path, index=False)
 
 
-@pytest.fixture
-def misled(own):
+@pytest.fixture(scope="module")
+def misled_once(project, tmp_path_factory):
     """A project whose champion learnt from a target upside down, after a good one."""
-    flip(own)
-    done = run_in(own.root, "run")
+    root = tmp_path_factory.mktemp("misled") / "project"
+    shutil.copytree(project.root, root, ignore=shutil.ignore_patterns("*.db*"))
+    misled = open_project(root)
+    flip(misled)
+    done = run_in(root, "run")
     assert done.exit_code == 0, done.output
-    return own
+    return misled
+
+
+@pytest.fixture
+def misled(misled_once, tmp_path):
+    """A copy of it that a test may change."""
+    shutil.copytree(misled_once.root, tmp_path / "misled")
+    return open_project(tmp_path / "misled")
 
 
 def test_improve_says_when_nothing_is_new(own):
