@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from {{ cookiecutter.package_name }}.modeling import store
 from {{ cookiecutter.package_name }}.modeling.history import read_history
+from {{ cookiecutter.package_name }}.problem.project import open_project
 
 
 def flip(project):
@@ -26,13 +27,23 @@ def flip(project):
     rows.to_csv(path, index=False)
 
 
-@pytest.fixture
-def misled(own):
+@pytest.fixture(scope="module")
+def misled_once(project, tmp_path_factory):
     """A project whose champion learnt from a target upside down, after a good one."""
-    flip(own)
-    done = run_in(own.root, "run")
+    root = tmp_path_factory.mktemp("misled") / "project"
+    shutil.copytree(project.root, root, ignore=shutil.ignore_patterns("*.db*"))
+    misled = open_project(root)
+    flip(misled)
+    done = run_in(root, "run")
     assert done.exit_code == 0, done.output
-    return own
+    return misled
+
+
+@pytest.fixture
+def misled(misled_once, tmp_path):
+    """A copy of it that a test may change."""
+    shutil.copytree(misled_once.root, tmp_path / "misled")
+    return open_project(tmp_path / "misled")
 
 
 def test_improve_says_when_nothing_is_new(own):
@@ -139,6 +150,25 @@ def test_a_better_challenger_is_promoted_with_its_reasons(misled):
     assert line["champion"] == store.champion(misled.models)
     assert line["gain"] > 0
     assert line["confidence"] >= 0.8
+
+
+def test_a_better_challenger_proves_itself_in_the_shadow_first(misled, new_rows):
+    champion, target = store.champion(misled.models), misled.definition.problem.target
+    shutil.copy(misled.root / "good.csv", misled.root / "rows.csv")
+    edit(misled, improvement={"shadow_rows": 50, "minimum_rows": 10_000})
+    done = run_in(misled.root, "improve")
+    assert "it answers in the shadow until 50 truths are known" in done.output
+    challenger = store.challenger(misled.models)
+    assert challenger == store.newest_version(misled.models)
+    done = run_in(misled.root, "improve")
+    assert "the truth of 0 of its answers is known, 50 are needed" in done.output
+    assert store.champion(misled.models) == champion
+    serve(misled, new_rows, new_rows[target], challenger)
+    assert run_in(misled.root, "improve").exit_code == 0
+    assert store.champion(misled.models) == challenger
+    assert store.challenger(misled.models) is None
+    events = [line["event"] for line in read_history(misled.models)]
+    assert events[-3:] == ["shadow", "waited", "promoted"]
 
 
 def test_two_never_work_at_once(own):
