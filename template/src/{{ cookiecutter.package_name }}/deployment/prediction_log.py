@@ -17,6 +17,7 @@ from ..problem.project import Project
 
 BUSY_SECONDS = 2.0  # how long SQLite waits for another writer before it says "locked"
 FROM_ENVIRONMENT = "env:"
+INSTEAD = "PREDICTION_LOG"  # the environment variable that wins over [serving] log
 IDS_AT_ONCE = 500  # in one statement; databases limit its parameters
 
 TABLES = sa.MetaData()
@@ -59,7 +60,13 @@ class Logged:
 
 
 def open_log(project: Project) -> sa.Engine:
-    """Return the engine of ``[serving] log``; see `open_database`."""
+    """Return the engine of ``[serving] log``; see `open_database`.
+
+    The environment variable ``PREDICTION_LOG`` wins, so that one project.toml does for a machine of
+    one's own and for containers, whose database is elsewhere.
+    """
+    if os.environ.get(INSTEAD):
+        return open_database(FROM_ENVIRONMENT + INSTEAD, "the deployment", project.root)
     return open_database(project.definition.serving.log, "[serving] log", project.root)
 
 
