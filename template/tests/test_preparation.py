@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from conftest import run_in
 
-from {{ cookiecutter.package_name }}.collection.keys import row_keys
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.preparation import derive
 from {{ cookiecutter.package_name }}.preparation.encoder import build_encoder
@@ -29,6 +28,7 @@ from {{ cookiecutter.package_name }}.preparation.transformers import (
     TextTopics,
 )
 from {{ cookiecutter.package_name }}.problem.columns import Column
+from {{ cookiecutter.package_name }}.problem.keys import row_keys
 from {{ cookiecutter.package_name }}.problem.tables import Preparation
 
 ALL = 200

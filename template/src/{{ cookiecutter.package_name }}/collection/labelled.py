@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ..problem.columns import ConversionError, convert, infer
+from ..problem.keys import row_keys
 from .formats import plain
-from .keys import row_keys
 
 
 def join(collected: pd.DataFrame, labelled: pd.DataFrame, own: Sequence[str]) -> pd.DataFrame:

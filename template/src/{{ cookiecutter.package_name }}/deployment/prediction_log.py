@@ -1,6 +1,7 @@
 """The log of predictions: what was asked, what was answered, and what it really was."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,10 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..database import database_url, open_database
+from ..environment import FROM_ENVIRONMENT
 from ..errors import UserError
 from ..problem.project import Project
 
 BUSY_SECONDS = 2.0  # how long SQLite waits for another writer before it says "locked"
+INSTEAD = "PREDICTION_LOG"  # the environment variable that wins over [serving] log
 IDS_AT_ONCE = 500  # in one statement; databases limit its parameters
 
 TABLES = sa.MetaData()
@@ -70,13 +73,18 @@ class Logged:
 def open_log(project: Project) -> sa.Engine:
     """Return the engine of ``[serving] log``; nothing is connected yet.
 
+    The environment variable ``PREDICTION_LOG`` wins, so that one project.toml does for a machine of
+    one's own and for containers, whose database is elsewhere.
+
     Raises
     ------
     UserError
         If it is no URL of a database, holds a password, or its driver is not installed.
     """
-    key = "[serving] log"
-    url = database_url(project.definition.serving.log, key, project.root)
+    given, key = project.definition.serving.log, "[serving] log"
+    if os.environ.get(INSTEAD):
+        given, key = FROM_ENVIRONMENT + INSTEAD, "the deployment"
+    url = database_url(given, key, project.root)
     sqlite = url.get_backend_name() == "sqlite"
     options = {"connect_args": {"timeout": BUSY_SECONDS}} if sqlite else {"pool_pre_ping": True}
     # The writer hands over JSON as text.

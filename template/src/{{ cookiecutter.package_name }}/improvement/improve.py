@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..collection.collect import read_raw
-from ..collection.keys import row_keys
 from ..deployment.prediction_log import open_log, read_predictions
 from ..errors import UserError
 from ..files import read_frame, read_json
@@ -14,6 +13,7 @@ from ..modeling.predictor import load_predictor
 from ..pipeline import ORDER, run_one
 from ..preparation.schema import ConversionError, read_schema
 from ..preparation.sets import GROUP, KEY, Learnt
+from ..problem.keys import row_keys
 from ..problem.project import Project
 from ..steps import Outcome
 from .compare import Comparison, compare

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..collection.keys import row_keys
 from ..errors import UserError
 from ..files import release_memory
 from ..problem import NEEDS_TARGET, TARGET_KIND, TYPE, check_target
 from ..problem.columns import ConversionError, Inference, column_of, convert, describe, infer
 from ..problem.definition import Definition
+from ..problem.keys import row_keys
 from .derive import make_features
 from .schema import Schema
 from .sets import DATE, GROUP, KEY, Learnt, Sets

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from ..collection.keys import row_keys
 from ..errors import UserError
 from ..problem import TYPE
 from ..problem.checks.series import known_kinds
 from ..problem.columns import Column, Inference, convert, describe, infer
 from ..problem.definition import Definition
+from ..problem.keys import row_keys
 from ..problem.series import PERIOD, SERIES, Arranged, arrange
 from .derive import PLACE, make_features
 from .panel import Panel

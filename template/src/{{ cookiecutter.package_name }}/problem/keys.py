@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ..problem.columns import labels
+from .columns import labels
 
 MIX = np.uint64(0x9E3779B97F4A7C15)  # the golden ratio, as Knuth has it for hashing
 

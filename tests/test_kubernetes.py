@@ -1,0 +1,210 @@
+"""The manifests of every variant, built as kubectl does and held against the real schemas."""
+
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from cloudcoil.models.prometheus_operator import v1 as operator
+from combinations import CHOICES
+from conftest import Renders
+
+SCRIPTS = Path(sys.executable).parent  # kubectl comes from the package index
+VERSIONS = [f"1.{minor}" for minor in range(30, 38)]
+OVERLAYS = ["staging", "production"]
+SERVICE_ONLY = {
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "Ingress",
+    "PodDisruptionBudget",
+    "Service",
+    "ServiceMonitor",
+}
+ALWAYS = {
+    "ConfigMap",
+    "CronJob",
+    "Namespace",
+    "NetworkPolicy",
+    "PersistentVolumeClaim",
+    "PrometheusRule",
+    "ServiceAccount",
+}
+
+every_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
+every_serving = pytest.mark.parametrize("serving", CHOICES["serving"])
+every_variant = pytest.mark.parametrize(
+    ("problem_type", "serving"),
+    list(itertools.product(CHOICES["problem_type"], CHOICES["serving"])),
+)
+
+Manifest = dict[str, Any]
+Build = Callable[..., list[Manifest]]
+
+
+def built(project: Path, overlay: str) -> str:
+    """Return what ``kubectl apply --kustomize`` would send."""
+    folder = project / "deploy" / "kubernetes" / "overlays" / overlay
+    command = [SCRIPTS / "kubectl", "kustomize", folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # kustomize warns of what it will not take for long
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def build(render: Renders) -> Build:
+    """Build an overlay of a variant."""
+
+    def build(overlay: str, **answers: str) -> list[Manifest]:
+        project = render(deployment="kubernetes", **answers)
+        return list(yaml.safe_load_all(built(project, overlay)))
+
+    return build
+
+
+def one(manifests: list[Manifest], kind: str) -> Manifest:
+    (found,) = [manifest for manifest in manifests if manifest["kind"] == kind]
+    return found
+
+
+def templates(manifests: list[Manifest]) -> dict[str, Manifest]:
+    """Return the pod templates by the names of their controllers."""
+    found = {}
+    for manifest in manifests:
+        if manifest["kind"] == "Deployment":
+            found[manifest["metadata"]["name"]] = manifest["spec"]["template"]
+        elif manifest["kind"] == "CronJob":
+            spec = manifest["spec"]["jobTemplate"]["spec"]
+            found[manifest["metadata"]["name"]] = spec["template"]
+    return found
+
+
+@every_overlay
+@every_variant
+def test_every_manifest_fits_its_schema(
+    build: Build, overlay: str, problem_type: str, serving: str
+) -> None:
+    for manifest in build(overlay, problem_type=problem_type, serving=serving):
+        if manifest["apiVersion"] == "monitoring.coreos.com/v1":
+            model = getattr(operator, manifest["kind"]).model_validate(manifest)
+            assert model.model_dump(by_alias=True, exclude_unset=True, mode="json") == manifest
+        else:
+            for version in VERSIONS:  # unlike its command, this fails where it knows no schema
+                kubernetes_validate.validate(manifest, version, strict=True)
+
+
+@every_overlay
+@every_serving
+def test_there_is_what_the_serving_needs(build: Build, overlay: str, serving: str) -> None:
+    manifests = build(overlay, serving=serving)
+    kinds = {manifest["kind"] for manifest in manifests}
+    assert kinds == (ALWAYS if serving == "batch" else ALWAYS | SERVICE_ONLY)
+    assert {"monitor", "improve", "predict"} <= templates(manifests).keys()
+    namespaces = {m["metadata"].get("namespace") for m in manifests if m["kind"] != "Namespace"}
+    assert namespaces == {one(manifests, "Namespace")["metadata"]["name"]}
+    assert namespaces == {f"my-model-{overlay}"}
+
+
+@every_serving
+def test_pods_pass_the_restricted_standard(build: Build, serving: str) -> None:
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards/."""
+    manifests = build("production", serving=serving)
+    labels = one(manifests, "Namespace")["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    for template in templates(manifests).values():
+        pod = template["spec"]
+        assert not pod.keys() & {"hostNetwork", "hostPID", "hostIPC", "initContainers"}
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        allowed = {"persistentVolumeClaim", "emptyDir"}
+        assert all(volume.keys() - {"name"} <= allowed for volume in pod["volumes"])
+        (container,) = pod["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+
+@every_serving
+def test_names_refer_to_what_is_there(build: Build, serving: str) -> None:
+    manifests = build("production", serving=serving)
+    named = {(m["kind"], m["metadata"]["name"]) for m in manifests}
+    for template in templates(manifests).values():
+        pod = template["spec"]
+        assert ("ServiceAccount", pod["serviceAccountName"]) in named
+        claims = [
+            v["persistentVolumeClaim"] for v in pod["volumes"] if len(v) and "emptyDir" not in v
+        ]
+        assert all(("PersistentVolumeClaim", claim["claimName"]) in named for claim in claims)
+        (container,) = pod["containers"]
+        given, secret = container["envFrom"]
+        assert ("ConfigMap", given["configMapRef"]["name"]) in named
+        assert secret["secretRef"]["name"] == "my-model"
+        assert container["image"].startswith("registry.example.org/my-model")
+    if serving != "batch":
+        selector = one(manifests, "Service")["spec"]["selector"]
+        assert selector.items() <= templates(manifests)["my-model"]["metadata"]["labels"].items()
+        labels = one(manifests, "Service")["metadata"]["labels"]
+        watched = one(manifests, "ServiceMonitor")["spec"]["selector"]["matchLabels"]
+        assert watched.items() <= labels.items()
+
+
+def test_the_service_reads_the_store_that_the_jobs_write(build: Build) -> None:
+    pods = templates(build("production"))
+    read, written = (
+        {mount["mountPath"]: mount for mount in pods[name]["spec"]["containers"][0]["volumeMounts"]}
+        for name in ("my-model", "improve")
+    )
+    for folder in ("models", "reports"):
+        path = f"/srv/my-model/{folder}"
+        assert read[path] == written[path] | {"readOnly": True}
+    claim = one(build("production"), "PersistentVolumeClaim")
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def test_long_names_are_legal(build: Build) -> None:
+    for manifest in build("production", project_name="z" * 50):
+        most = 52 if manifest["kind"] == "CronJob" else 63  # a job adds eleven characters
+        assert len(manifest["metadata"]["name"]) <= most
+
+
+@pytest.mark.slow
+@every_serving
+def test_checkov_finds_nothing_that_is_not_argued_for(
+    render: Renders, serving: str, tmp_path: Path
+) -> None:
+    project = render(deployment="kubernetes", serving=serving)
+    for overlay in OVERLAYS:
+        (tmp_path / f"{overlay}.yaml").write_text(built(project, overlay), encoding="utf-8")
+    checkov = ["uv", "tool", "run", "--from", "checkov>=3.2,<4", "checkov"]
+    options = ["--skip-download", "--framework", "kubernetes", "--output", "json"]
+    done = subprocess.run(
+        [*checkov, *options, "--directory", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = json.loads(done.stdout)
+    assert found["summary"]["passed"] > 100
+    assert found["results"]["failed_checks"] == []
+    assert all(
+        check["check_result"]["suppress_comment"] for check in found["results"]["skipped_checks"]
+    )
+
+
+@every_serving
+def test_the_alerts_are_those_of_the_rule(build: Build, serving: str, tmp_path: Path) -> None:
+    if not shutil.which("promtool"):
+        pytest.skip("promtool is not here (it is part of Prometheus)")
+    rule = one(build("production", serving=serving), "PrometheusRule")
+    path = tmp_path / "alerts.yaml"
+    path.write_text(yaml.safe_dump(rule["spec"]), encoding="utf-8")
+    subprocess.run(["promtool", "check", "rules", path], check=True)
