@@ -66,7 +66,8 @@ def read_raw(project: Project) -> pd.DataFrame:
     if not (project.raw / LABELLED).is_file():
         return frame
     labelled = read_frame(project.raw / LABELLED)
-    return join(frame, labelled, project.definition.columns.not_features())
+    columns = project.definition.columns
+    return join(frame, labelled, columns.not_features(), columns.identity())
 
 
 def _write_card(project: Project, collection: Collection, summary: str) -> None:

@@ -129,7 +129,8 @@ class Predictor:
         Returns
         -------
         DataFrame
-            With the index of the rows that were asked: ``prediction``, ``low`` and ``high``.
+            With the index of the rows that were asked: ``prediction``, ``low``, ``high`` and ``unit``, by
+        which MASE measures.
 
         Raises
         ------
@@ -156,7 +157,7 @@ class Predictor:
         panel = overlay(panel, panel_of(wanted, self.schema, panel.names))
         answers = self._continue(panel, origin - panel.start, names, horizon)
         keys = pd.MultiIndex.from_frame(wanted[[SERIES, PERIOD]])
-        found = answers.set_index([SERIES, PERIOD])[["prediction", "low", "high"]].loc[keys]
+        found = answers.set_index([SERIES, PERIOD])[["prediction", "low", "high", "unit"]].loc[keys]
         return found.set_axis(wanted.index)
 
     def _continue(self, panel: Panel, periods: int, names: list[str], horizon: int) -> pd.DataFrame:
