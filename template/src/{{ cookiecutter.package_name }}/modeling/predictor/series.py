@@ -129,8 +129,8 @@ class Predictor:
         Returns
         -------
         DataFrame
-            With the index of the rows that were asked: ``prediction``, ``low``, ``high`` and ``unit``, by
-        which MASE measures.
+            With the index of the rows that were asked: ``prediction``, ``low``, ``high`` and
+            ``unit``, by which MASE measures.
 
         Raises
         ------
@@ -270,11 +270,12 @@ class Predictor:
                     f'"{first[SERIES]}" and {len(absent) - 1:,} others; give it for each date',
                 )
         rows = told.assign(**{decision["date"]: self._calendar.dates(told[PERIOD].to_numpy())})
-        parts = rows[SERIES].str.split(
-            SEPARATOR, n=max(len(decision["series"]) - 1, 0), expand=True
-        )
-        for place, name in enumerate(decision["series"]):
-            rows[name] = parts[place] if len(decision["series"]) > 1 else rows[SERIES]
+        columns = decision["series"]
+        if len(columns) == 1:
+            rows[columns[0]] = rows[SERIES]
+        elif columns:
+            parts = rows[SERIES].str.split(SEPARATOR, n=len(columns) - 1, expand=True)
+            rows[columns] = parts.to_numpy()
         features = make_features(rows[[column.name for column in self.schema.inputs]])
         beside = rows[[SERIES, PERIOD]].assign(**{self.schema.target: np.nan})
         ahead = panel_of(pd.concat([features, beside], axis=1), self.schema, names)
