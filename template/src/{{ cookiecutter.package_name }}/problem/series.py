@@ -133,7 +133,7 @@ def join_dates(
         raise UserError(
             f"{twice.sum():,} rows share their series and their date with another row: "
             f"{date}{_of(first[SERIES])} is {shown}; correct it, or say with "
-            ' [preparation] duplicates = "sum", "mean" or "last" what they become.'
+            '[preparation] duplicates = "sum", "mean" or "last" what they become.'
         )
     parts = rows.groupby([SERIES, PERIOD], sort=False)
     joined = rows[~rows.duplicated([SERIES, PERIOD], keep="last")].copy()
