@@ -12,6 +12,8 @@ from ..preparation.derive import make_features
 from ..preparation.schema import Schema, read_schema
 from . import answer, store
 
+SHOWN_CATEGORIES = 100  # of a column, in a description
+
 
 class Predictor:
     """A fitted pipeline with its schema.
@@ -78,7 +80,10 @@ class Predictor:
             "metric": run["metric"],
             "test": read_json(metrics)["test"] if metrics.exists() else {},
             "classes": self.schema.decision.get("classes", []),
-            "inputs": [column.model_dump() for column in self.schema.inputs],
+            "inputs": [
+                column.model_dump() | {"categories": column.categories[:SHOWN_CATEGORIES]}
+                for column in self.schema.inputs
+            ],
             "example": {column.name: column.example for column in self.schema.inputs},
         }
 

@@ -18,6 +18,7 @@ DATE_FORMATS = [f"{day}{time}" for day in DAYS for time in ("", " %H:%M", " %H:%
 AMBIGUOUS = {"%d/%m/%Y": "%m/%d/%Y", "%d-%m-%Y": "%m-%d-%Y"}
 TEXT_WORDS = 3  # a column whose values have more words than this, on average, is text
 LARGEST = 1e30  # trees compute with 32 bits, and scaling squares
+MOST_CATEGORIES = 10_000  # of a column that are remembered
 SAMPLE_ROWS = 10_000  # enough to tell a kind; `convert` checks every row
 
 
@@ -31,7 +32,7 @@ class Column(BaseModel):
     minimum, maximum
         The training range of a number.
     categories
-        The training values of a category, the most frequent first, 100 at most.
+        The training values of a category, the most frequent first, `MOST_CATEGORIES` at most.
     date_format
         How dates are written, where they are not ISO 8601.
     example
@@ -173,7 +174,7 @@ def describe(values: pd.Series, kind: Kind, date_format: str = "") -> Column:
         frequent = present.value_counts().index
         column.example = str(frequent[0])
         if kind == "category":
-            column.categories = [str(label) for label in frequent[:100]]
+            column.categories = [str(label) for label in frequent[:MOST_CATEGORIES]]
     return column
 
 

@@ -88,6 +88,11 @@ class Serving(Table):
     log: str = "sqlite:///predictions.db"
     max_rows: int = Field(default=1000, ge=1)
     max_megabytes: float = Field(default=5, gt=0)
+    max_seconds: float = Field(default=30, gt=0)
+    api_keys: str = ""
+    cors: list[str] = []
+    page: bool = True
+    docs: bool = True
 
 
 class Improvement(Table):
