@@ -1,7 +1,6 @@
 """What the tests share: the template as released, its renders, and one environment to run them."""
 
 import hashlib
-import itertools
 import json
 import os
 import re
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import copier
 import pytest
+from combinations import COMBINATIONS
 from cookiecutter.main import cookiecutter
 
 REPOSITORY = Path(__file__).parent.parent
@@ -24,16 +24,6 @@ REPOSITORY = Path(__file__).parent.parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ml-template"
 DRIVERS = ["psycopg[binary]>=3.2,<4"]  # of databases, which a user adds
 PACKAGE = "my_model"  # of a project with the default answers
-QUESTIONS = json.loads((REPOSITORY / "cookiecutter.json").read_text(encoding="utf-8"))
-CHOICES = {name: choices for name, choices in QUESTIONS.items() if isinstance(choices, list)}
-COMBINATIONS = [
-    dict(zip(CHOICES, values, strict=True)) for values in itertools.product(*CHOICES.values())
-]
-
-
-def title(combination: dict[str, str]) -> str:
-    """Name a combination by the answers that can differ."""
-    return "-".join(combination[name] for name, choices in CHOICES.items() if len(choices) > 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,7 +9,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import QUESTIONS, REPOSITORY, Renders
+from combinations import QUESTIONS
+from conftest import REPOSITORY, Renders
 
 DOCS = REPOSITORY / "docs"
 REFERENCE = DOCS / "reference"

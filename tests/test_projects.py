@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CHOICES, PACKAGE, REPOSITORY, Environment, Template, git
+from combinations import CHOICES
+from conftest import PACKAGE, REPOSITORY, Environment, Template, git
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import QUESTIONS, REPOSITORY, Renders, Template, files
+from combinations import QUESTIONS
+from conftest import REPOSITORY, Renders, Template, files
 from cookiecutter.exceptions import FailedHookException, OutputDirExistsException
 
 CONFIG = yaml.safe_load((REPOSITORY / "copier.yml").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Every combination of answers gives the same sound project from both engines."""
+"""Whatever is answered, both engines give the same sound project."""
 
 import ast
 import json
@@ -14,16 +14,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from combinations import COMBINATIONS, title
 from conftest import (
     CACHE,
-    COMBINATIONS,
     Environment,
     Renders,
     Template,
     commit,
     files,
     git,
-    title,
 )
 
 every_combination = pytest.mark.parametrize("combination", COMBINATIONS, ids=title)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import copier
 import pytest
-from conftest import CHOICES, COMBINATIONS, Template, commit, files, git, title
+from combinations import CHOICES, FEW, title
+from conftest import Template, commit, files, git
 
 OWN_LINE = b"# A line of the user's own.\n"
 EDITED = ["CONTRIBUTING.md", "src/my_model/errors.py"]
@@ -66,7 +67,7 @@ def test_a_project_started_with_copier_updates_as_well(released: Template, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("combination", COMBINATIONS, ids=title)
+@pytest.mark.parametrize("combination", FEW, ids=title)
 def test_an_update_with_other_answers_swaps_the_files(
     released: Template, tmp_path: Path, combination: dict[str, str]
 ) -> None:

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import edit, run_in
-from sqlalchemy import insert
+from sqlalchemy import create_engine, insert
 
 from {{ cookiecutter.package_name }}.deployment.prediction_log import (
     FEEDBACK,
     PREDICTIONS,
     TABLES,
     open_log,
+    read_predictions,
 )
 from {{ cookiecutter.package_name }}.improvement.drift import (
     adjust,
@@ -53,6 +54,84 @@ def new_rows(own, rows):
     schema = load_predictor(store.champion_folder(own.models)).schema
     name = next(c.name for c in schema.inputs if c.kind == "number")
     return tested.assign(**{name: tested[name] + 0.001})
+
+
+@pytest.fixture
+def truth(own, new_rows):
+    """The truth of predictions that are in the log, as a table of somebody else's."""
+    serve(own, new_rows)
+    actual = new_rows[own.definition.problem.target].to_numpy()
+    return pd.DataFrame({"id": [f"{k:032d}" for k in range(len(new_rows))], "actual": actual})
+
+
+def known(project):
+    """Return the truth that the log knows, by the id of its prediction."""
+    return read_predictions(open_log(project), with_truth=True).facts["actual"].to_dict()
+
+
+def test_truth_comes_by_file_in_any_order_and_every_case_is_counted(own, truth):
+    shuffled = truth.sample(frac=1, random_state=0)
+    twice = truth.iloc[[0, 0]]
+    unknown = pd.DataFrame({"id": ["nobody"], "actual": truth["actual"].iloc[:1]})
+    empty = truth.iloc[[1]].assign(actual=None)
+    frame = pd.concat([shuffled, twice, unknown, empty]).astype({"actual": object})
+    path = own.root / "truth.parquet"
+    frame.astype({"actual": "str"}).to_parquet(path)
+    done = run_in(own.root, "feedback", path)
+    assert done.exit_code == 0, done.output
+    assert f"{len(truth):,} new, 0 corrected" in done.output
+    assert "2 repeated, 1 of unknown predictions, 0 wrong, 1 empty" in done.output
+    assert known(own) == dict(zip(truth["id"], truth["actual"], strict=True))
+    assert f"0 new, 0 corrected; left out: {len(truth) + 2:,} rep" in (
+        run_in(own.root, "feedback", path).output
+    )
+
+
+def test_truth_that_is_corrected_later_replaces_the_first(own, truth):
+    path = own.root / "truth.parquet"
+    truth.to_parquet(path)
+    run_in(own.root, "feedback", path)
+    other = truth.loc[truth["actual"] != truth["actual"].iloc[0], "actual"].iloc[0]
+    truth.assign(actual=[other, *truth["actual"].iloc[1:]]).to_parquet(path)
+    assert "0 new, 1 corrected" in run_in(own.root, "feedback", path).output
+    assert known(own)[truth["id"].iloc[0]] == other
+
+
+def test_truth_that_the_target_cannot_have_is_counted_and_left_out(own, truth):
+    path = own.root / "truth.parquet"
+    wrong = ["perhaps", *truth["actual"].astype("str").iloc[1:]]
+    truth.assign(actual=wrong).to_parquet(path)
+    done = run_in(own.root, "feedback", path)
+    assert "1 wrong (like 'perhaps' in row 1, not " in done.output
+    assert len(known(own)) == len(truth) - 1
+
+
+def test_truth_comes_from_a_database_by_a_query(own, truth):
+    engine = create_engine(f"sqlite:///{own.root / 'claims.db'}")
+    truth.rename(columns={"id": "prediction", "actual": "outcome"}).to_sql("claims", engine)
+    engine.dispose()
+    query = "SELECT prediction AS id, outcome AS actual FROM claims"
+    edit(own, improvement={"truth": "sqlite:///claims.db", "truth_query": query})
+    run_in(own.root, "monitor")  # which asks by itself
+    assert len(known(own)) == len(truth)
+    assert f"{len(truth):,} repeated" in run_in(own.root, "feedback").output
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "Name a FILE, or set [improvement] truth"),
+        ({"truth": "nowhere.csv"}, "There is no file nowhere.csv"),
+        ({"truth": "rows.csv"}, 'has no column "id"'),
+        ({"truth": "sqlite:///x.db", "truth_query": "SELECT 1 FROM y"}, "no such table: y"),
+        ({"truth": "nowhere", "truth_query": "SELECT 1"}, "is not the URL of a database"),
+    ],
+)
+def test_truth_that_cannot_be_had_is_said_in_a_sentence(own, settings, said):
+    edit(own, improvement=settings)
+    done = run_in(own.root, "feedback")
+    assert done.exit_code == 2
+    assert said in done.output
 
 
 def test_monitor_says_when_there_is_not_enough_to_tell(own):
@@ -112,6 +191,9 @@ def test_improve_learns_from_the_truth_that_came_back(own, new_rows):
     assert challenger != champion
     assert "of the challenger is" in done.output
     assert (own.raw / "data.parquet").read_bytes() == raw
+    learnt = pd.read_parquet(own.raw / "labelled.parquet")
+    assert set(learnt[" version"]) == {champion}
+    assert learnt[" prediction"].is_unique
     tested = pd.read_parquet(own.prepared / "test.parquet")[" key"]
     assert not tested.isin(store.training_keys(own.models, champion)).any()
     promoted = "promoted" in done.output.splitlines()[-2]

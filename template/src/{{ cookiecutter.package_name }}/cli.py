@@ -143,6 +143,22 @@ if find_spec(SERVICE, __package__):  # a project that only scores files has none
 
 
 @main.command()
+@click.argument("source", metavar="[FILE]", default="")
+def feedback(source: str) -> None:
+    """Take the truth of earlier predictions from a file with the columns id and actual.
+
+    Without FILE, from what [improvement] truth names.
+    """
+    from .errors import UserError
+    from .improvement.truth import take_truth
+
+    taken = take_truth(_open(), source)
+    if taken is None:
+        raise UserError("Name a FILE, or set [improvement] truth in project.toml.")
+    _say("feedback", taken.summary())
+
+
+@main.command()
 def monitor() -> None:
     """Look for drift and for errors in what was served; exit code 1 on an alarm."""
     from .improvement.monitor import monitor as watch

@@ -1,7 +1,10 @@
 """The log of predictions: what was asked, what was answered, and what it really was."""
 
+import json
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from ..problem.project import Project
 
 BUSY_SECONDS = 2.0  # how long SQLite waits for another writer before it says "locked"
 FROM_ENVIRONMENT = "env:"
+IDS_AT_ONCE = 500  # in one statement; databases limit its parameters
 
 TABLES = sa.MetaData()
 PREDICTIONS = sa.Table(
@@ -55,21 +59,32 @@ class Logged:
 
 
 def open_log(project: Project) -> sa.Engine:
-    """Return the engine of ``[serving] log``; nothing is connected yet.
+    """Return the engine of ``[serving] log``; see `open_database`."""
+    return open_database(project.definition.serving.log, "[serving] log", project.root)
 
-    The value is a SQLAlchemy URL, or ``env:NAME`` for a URL that stands in the environment
-    variable NAME, as one with a password has to. A relative SQLite path begins at the project.
+
+def open_database(given: str, key: str, root: Path) -> sa.Engine:
+    """Return the engine of a database; nothing is connected yet.
+
+    Parameters
+    ----------
+    given
+        A SQLAlchemy URL, or ``env:NAME`` for a URL that stands in the environment variable NAME,
+        as one with a password has to.
+    key
+        Where in project.toml it stands.
+    root
+        The folder at which a relative SQLite path begins.
 
     Raises
     ------
     UserError
         If it is no such URL, holds a password, or its driver is not installed.
     """
-    given = project.definition.serving.log
-    text, where = given, "[serving] log"
+    text, where = given, key
     if given.startswith(FROM_ENVIRONMENT):
         name = given.removeprefix(FROM_ENVIRONMENT)
-        where = f"The environment variable {name}, which [serving] log names,"
+        where = f"The environment variable {name}, which {key} names,"
         text = os.environ.get(name, "")
         if not text:
             raise UserError(f"{where} is not set; set it to the URL of a database.")
@@ -77,11 +92,11 @@ def open_log(project: Project) -> sa.Engine:
         url = sa.make_url(text)
         if text is given and (url.password or "password" in url.query):
             raise UserError(
-                "[serving] log holds a password; put the URL into an environment variable, "
-                'LOG_URL say, and write log = "env:LOG_URL".'
+                f"{key} holds a password; put the URL into an environment variable, "
+                f'DATABASE_URL say, and write {key.rpartition(" ")[2]} = "env:DATABASE_URL".'
             )
         if url.get_backend_name() == "sqlite":
-            return _sqlite(url, project.root, where)
+            return _sqlite(url, root, where)
         return _engine(url, pool_pre_ping=True)
     except NoSuchModuleError:
         raise UserError(f"{where} names a kind of database that SQLAlchemy lacks.") from None
@@ -97,7 +112,11 @@ def open_log(project: Project) -> sa.Engine:
 
 
 def read_predictions(
-    engine: sa.Engine, version: str | None = None, last: int | None = None
+    engine: sa.Engine,
+    version: str | None = None,
+    last: int | None = None,
+    *,
+    with_truth: bool = False,
 ) -> Logged:
     """Read what was logged.
 
@@ -109,32 +128,22 @@ def read_predictions(
         Only what this version answered.
     last
         Only the newest so many.
+    with_truth
+        Only those whose truth is known.
 
     Raises
     ------
     UserError
         If the database does not answer.
     """
-    newest = (
-        sa.select(FEEDBACK.c.prediction, sa.func.max(FEEDBACK.c.number).label("number"))
-        .group_by(FEEDBACK.c.prediction)
-        .subquery()
-    )
     query = (
-        sa.select(PREDICTIONS, FEEDBACK.c.actual)
-        .outerjoin(newest, newest.c.prediction == PREDICTIONS.c.id)
-        .outerjoin(FEEDBACK, FEEDBACK.c.number == newest.c.number)
+        _with_truth(sa.select(PREDICTIONS, FEEDBACK.c.actual), outer=not with_truth)
         .order_by(PREDICTIONS.c.at.desc(), PREDICTIONS.c.id)
         .limit(last)
     )
     if version is not None:
         query = query.where(PREDICTIONS.c.version == version)
-    try:
-        TABLES.create_all(engine)
-        with engine.connect() as connection:
-            rows = connection.execute(query).all()[::-1]
-    except SQLAlchemyError as error:
-        raise UserError(f"The prediction log does not answer ({why(error)}); try again.") from None
+    rows = _rows(engine, query)[::-1]
     ids = pd.Index([row.id for row in rows], name="id")
     return Logged(
         pd.DataFrame(
@@ -149,11 +158,100 @@ def read_predictions(
     )
 
 
+def find_predictions(engine: sa.Engine, ids: Sequence[str]) -> pd.DataFrame:
+    """Return ``at`` and ``actual`` of those of `ids` that the log knows; the index is the id.
+
+    Raises
+    ------
+    UserError
+        If the database does not answer.
+    """
+    query = _with_truth(sa.select(PREDICTIONS.c.id, PREDICTIONS.c.at, FEEDBACK.c.actual))
+    rows: list[Any] = []
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        some = ids[start : start + IDS_AT_ONCE]
+        rows += _rows(engine, query.where(PREDICTIONS.c.id.in_(some)))
+    index = pd.Index([row.id for row in rows], dtype="str")
+    at = pd.Series([row.at for row in rows], index, dtype="datetime64[us]")
+    return pd.DataFrame({"at": at, "actual": pd.Series([r.actual for r in rows], index, object)})
+
+
+def write_truth(engine: sa.Engine, truth: Iterable[tuple[str, Any]], at: datetime) -> None:
+    """Add what predictions turned out to be, pairs of an id and a value, all or none.
+
+    Raises
+    ------
+    UserError
+        If the database does not answer.
+    """
+    rows = [{"prediction": key, "at": at, "actual": json.dumps(value)} for key, value in truth]
+    if not rows:
+        return
+    try:
+        with engine.begin() as connection:
+            connection.execute(FEEDBACK.insert(), rows)
+    except SQLAlchemyError as error:
+        raise _no_answer(error) from None
+
+
+def count_truth(engine: sa.Engine) -> dict[str, int]:
+    """Count the predictions, those whose truth is known, and how often it came twice or changed.
+
+    Raises
+    ------
+    UserError
+        If the database does not answer.
+    """
+    times = sa.func.count()
+    different = sa.func.count(sa.distinct(sa.cast(FEEDBACK.c.actual, sa.Text)))
+    each = (
+        sa.select(
+            sa.case((times > 1, 1), else_=0).label("twice"),
+            sa.case((different > 1, 1), else_=0).label("corrected"),
+        )
+        .group_by(FEEDBACK.c.prediction)
+        .subquery()
+    )
+    made = sa.select(sa.func.count()).select_from(PREDICTIONS).scalar_subquery()
+    twice, corrected = (
+        sa.func.coalesce(sa.func.sum(c), 0) for c in (each.c.twice, each.c.corrected)
+    )
+    (row,) = _rows(engine, sa.select(made, sa.func.count(each.c.twice), twice, corrected))
+    return dict(zip(("predictions", "known", "twice", "corrected"), map(int, row), strict=True))
+
+
 def why(error: Exception) -> str:
     """Say in a few words what a database complained of, without the statement and the rows."""
     origin = getattr(error, "orig", None) or error
     lines = str(origin).splitlines() if origin is not error else []
     return ": ".join([type(origin).__name__, *lines[:1]])
+
+
+def _with_truth(query: sa.Select[Any], *, outer: bool = True) -> sa.Select[Any]:
+    """Join the newest feedback of each prediction."""
+    newest = (
+        sa.select(FEEDBACK.c.prediction, sa.func.max(FEEDBACK.c.number).label("number"))
+        .group_by(FEEDBACK.c.prediction)
+        .subquery()
+    )
+    return (
+        query.select_from(PREDICTIONS)
+        .join(newest, newest.c.prediction == PREDICTIONS.c.id, isouter=outer)
+        .join(FEEDBACK, FEEDBACK.c.number == newest.c.number, isouter=outer)
+    )
+
+
+def _rows(engine: sa.Engine, query: sa.Select[Any]) -> Sequence[Any]:
+    try:
+        TABLES.create_all(engine)
+        with engine.connect() as connection:
+            return connection.execute(query).all()
+    except SQLAlchemyError as error:
+        raise _no_answer(error) from None
+
+
+def _no_answer(error: SQLAlchemyError) -> UserError:
+    return UserError(f"The prediction log does not answer ({why(error)}); try again.")
 
 
 def _engine(url: sa.URL, **options: Any) -> sa.Engine:

@@ -5,12 +5,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ..collection.collect import LABELLED, read_raw
+from ..collection.collect import read_raw
 from ..collection.keys import row_keys
-from ..deployment.prediction_log import open_log, read_predictions
 from ..errors import UserError
 from ..evaluation.bootstrap import evaluate_metrics, resamples
-from ..files import read_frame, read_json, replacing, write_json
+from ..files import read_frame, read_json, write_json
 from ..modeling import store
 from ..modeling.predictor import load_predictor
 from ..pipeline import ORDER, run_one
@@ -21,6 +20,8 @@ from ..problem import METRICS, arrays
 from ..problem.project import Project
 from ..report import facts, notice, number, write_card
 from ..steps import Outcome
+from .labelled import add_labelled_rows
+from .truth import take_truth
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def improve(
         If there is no champion, or a step cannot be done.
     """
     champion = store.champion_folder(project.models).name
+    take_truth(project)
     add_labelled_rows(project)
     learnt = _learnt_by(project, champion)
     for name in ORDER:
@@ -84,37 +86,6 @@ def improve(
     write_json(project.reports / "improve.json", asdict(decision))
     _write_card(project, decision)
     return decision
-
-
-def add_labelled_rows(project: Project) -> int:
-    """Write the predictions whose truth has come back to data/raw/labelled.parquet.
-
-    They look like collected rows, so that all later steps treat them alike; the collected rows
-    themselves are not touched.
-
-    Returns
-    -------
-    int
-        How many there are.
-    """
-    logged = read_predictions(open_log(project))
-    labelled = logged.facts["actual"].notna()
-    if not labelled.any():
-        return 0
-    facts_, definition = logged.facts[labelled], project.definition
-    rows = logged.inputs[labelled.to_numpy()].copy()
-    rows[definition.problem.target] = facts_["actual"]
-    date, group = definition.columns.date, definition.columns.group
-    if date and date not in rows:
-        rows[date] = facts_["at"].dt.strftime("%Y-%m-%dT%H:%M:%S")
-    if group and group not in rows:
-        rows[group] = facts_.index  # nothing is known about who it was, so a group by itself
-    for name in rows:
-        if rows[name].dtype == object:  # a parquet column has one type
-            rows[name] = rows[name].map(str, na_action="ignore")
-    with replacing(project.raw / LABELLED) as path:
-        rows.to_parquet(path, index=False)
-    return len(rows)
 
 
 def _learnt_by(project: Project, version: str) -> Learnt:

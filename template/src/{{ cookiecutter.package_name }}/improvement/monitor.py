@@ -16,6 +16,7 @@ from ..problem.columns import convert
 from ..problem.project import Project
 from ..report import facts, heading, notice, number, table, write_card
 from .drift import Drift, adjust, compare_column
+from .truth import take_truth
 
 PREDICTION = "prediction"  # the name under which the answers stand among the columns
 SHOWN_COLUMNS = 20
@@ -64,6 +65,7 @@ def monitor(project: Project) -> Watch:
     UserError
         If there is no champion, or the prediction log does not answer.
     """
+    take_truth(project)
     settings = project.definition.improvement
     folder = store.champion_folder(project.models)
     predictor = load_predictor(folder)

@@ -98,6 +98,8 @@ class Serving(Table):
 class Improvement(Table):
     """``[improvement]``: when to raise an alarm and when to change the champion."""
 
+    truth: str = ""
+    truth_query: str = ""
     window: int = Field(default=1000, ge=1)
     minimum_rows: int = Field(default=100, ge=1)
     false_alarm_rate: float = Field(default=0.01, gt=0, lt=1)
