@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from ...problem.project import Project
 from .front import Front
@@ -111,10 +112,15 @@ class Passage:
 async def _body(request: Request, service: Service) -> bytes:
     """Read the body, and stop where it is too long, whatever its header says."""
     body = bytearray()
-    async with asyncio.timeout(service.max_seconds):
-        async for chunk in request.stream():
-            if len(body) <= service.max_bytes:  # the rest is read, so that the caller hears why
-                body += chunk
+    try:
+        async with asyncio.timeout(service.max_seconds):
+            async for chunk in request.stream():
+                if len(body) <= service.max_bytes:  # the rest is read, so that the caller hears why
+                    body += chunk
+    except TimeoutError:
+        raise HTTPException(408) from None
+    except ClientDisconnect:
+        raise HTTPException(400) from None
     return bytes(body)
 
 

@@ -1,6 +1,7 @@
 """The service with Flask and gunicorn; what it answers is in ``service.py``."""
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from .logs import set_up_logs
 from .reply import Reply, plain_refusal
 from .service import Service
 
+CHUNK = 1 << 16  # bytes
 THREADS = 64  # each holds a request that waits; the model answers all of them in one call
 
 
@@ -112,7 +114,11 @@ class PlainLogger(Logger):
 
 def _body(service: Service) -> bytes:
     """Read the body, and stop where it is too long, whatever its header says."""
-    return request.stream.read(service.max_bytes + 1)
+    end = time.monotonic() + service.max_seconds
+    body = request.stream.read(service.max_bytes + 1)
+    while request.stream.read(CHUNK) and time.monotonic() < end:
+        pass  # the rest is read, so that the caller hears why
+    return body
 
 
 def _endpoint(answer: Callable[[], Reply]) -> Callable[[], Response]:
