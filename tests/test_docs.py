@@ -48,12 +48,14 @@ def commands() -> dict[str, set[str]]:
 
 
 def classes(*modules: str) -> dict[str, dict[str, ast.expr | None]]:
-    """Return the fields of each class and what their defaults are."""
+    """Return the fields of each class and what their defaults are; base classes come first."""
     found: dict[str, dict[str, ast.expr | None]] = {}
     for module in modules:
         for part in parse(PACKAGE / "problem" / module).body:
             if isinstance(part, ast.ClassDef):
                 fields = found.setdefault(part.name, {})
+                for base in map(ast.unparse, part.bases):
+                    fields |= found.get(base, {}) | fields
                 for line in part.body:
                     if isinstance(line, ast.AnnAssign):
                         fields.setdefault(ast.unparse(line.target), line.value)
@@ -62,7 +64,8 @@ def classes(*modules: str) -> dict[str, dict[str, ast.expr | None]]:
 
 def tables() -> dict[str, dict[str, str]]:
     """Return what holds without each key of project.toml, by the models in the project's code."""
-    known = classes("settings.py", "classification.py", "regression.py", "definition.py")
+    types = (f"{name}.py" for name in QUESTIONS["problem_type"])
+    known = classes("settings.py", "supervised.py", *types, "definition.py")
     attributes = next(
         part.body
         for part in parse(PACKAGE / "problem" / "definition.py").body

@@ -19,6 +19,7 @@ from {{ cookiecutter.package_name }}.preparation.split import (
     GROUP,
     KEY,
     cut_folds,
+    newest,
     take_test,
 )
 from {{ cookiecutter.package_name }}.preparation.transformers import (
@@ -114,6 +115,14 @@ def test_new_rows_are_learnt_from_as_well_as_tested(raw, define):
     again = take_test(more, definition, ~known)
     assert again.sum() == round(0.2 * len(more))
     assert (~known & ~again).any()
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"), [({}, range(150, 200)), ({"date": "day"}, range(50))]
+)
+def test_older_rows_can_be_left_out(raw, define, columns, expected):
+    definition = define(columns=columns, split={"newest_rows": 50})
+    assert list(newest(clean(raw, definition).rows, definition).index) == list(expected)
 
 
 def test_rows_of_one_date_are_in_one_fold(raw, define):

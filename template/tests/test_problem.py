@@ -76,7 +76,7 @@ def test_what_does_not_fit_the_data_is_named(define, frame, case):
 
 
 SPOILED = {
-    "no inputs": (lambda f: f[["y"]], "No column is left to predict from"),
+    "no inputs": (lambda f: f[["y"]], "No column is left to learn from"),
     "one row": (lambda f: f.head(1), "The data has 1 row, 1 with a target"),
     "fewer rows than folds": (lambda f: f.head(4), "The data has 4 rows, 4 with a target"),
     "no target": (lambda f: f.assign(y=None), "missing in every row"),

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pydantic_core import to_json
 from sqlalchemy.exc import SQLAlchemyError
 
-from .prediction_log import FEEDBACK, PREDICTIONS, TABLES, why
+from .prediction_log import FEEDBACK, PREDICTIONS, SHADOW, TABLES, why
 
 FLUSH_SECONDS = 0.05  # how long rows gather before they are written
 LONGEST_DELAY = 5.0  # seconds between tries while the database does not answer
@@ -97,6 +97,14 @@ class LogWriter:
         size = sum(ROW_BYTES + len(row["inputs"]) + len(row["answer"]) for row in rows)
         self._put(Entry(PREDICTIONS, rows, size))
 
+    def write_shadow(self, version: str, answers: Mapping[str, dict[str, Any]]) -> None:
+        """Take what the challenger answered, by the id of the champion's prediction."""
+        rows = [
+            {"prediction": key, "version": version, "answer": _json(answer)}
+            for key, answer in answers.items()
+        ]
+        self._put(Entry(SHADOW, rows, sum(ROW_BYTES + len(row["answer"]) for row in rows)))
+
     def write_feedback(self, prediction: str, actual: str | float) -> bool:
         """Take what a prediction turned out to be; return False if its id is not known.
 
@@ -107,7 +115,7 @@ class LogWriter:
         """
         if not self._knows(prediction):
             return False
-        row = {"prediction": prediction, "at": _now(), "actual": to_json(actual).decode()}
+        row = {"prediction": prediction, "at": _now(), "actual": _json(actual)}
         self._put(Entry(FEEDBACK, [row], ROW_BYTES))
         return True
 
@@ -189,20 +197,20 @@ class LogWriter:
             return batch
 
     def _insert(self, batch: list[Entry]) -> None:
-        predictions = [row for entry in batch if entry.table is PREDICTIONS for row in entry.rows]
-        feedback = [row for entry in batch if entry.table is FEEDBACK for row in entry.rows]
+        rows: dict[sa.Table, list[dict[str, Any]]] = {PREDICTIONS: [], FEEDBACK: [], SHADOW: []}
+        for entry in batch:
+            rows[entry.table] += entry.rows
         if self._failures:
             TABLES.create_all(self._engine)  # the database may be new, or have been away at start
         with self._engine.begin() as connection:
-            if self._failures and predictions:  # the last commit may have failed only in its answer
-                ids = [row["id"] for row in predictions]
+            if self._failures:  # the last commit may have failed only in its answer
+                ids = [row["id"] for row in rows[PREDICTIONS]]
                 there = sa.select(PREDICTIONS.c.id).where(PREDICTIONS.c.id.in_(ids))
                 known = set(connection.scalars(there))
-                predictions = [row for row in predictions if row["id"] not in known]
-            if predictions:
-                connection.execute(PREDICTIONS.insert(), predictions)
-            if feedback:
-                connection.execute(FEEDBACK.insert(), feedback)
+                rows[PREDICTIONS] = [row for row in rows[PREDICTIONS] if row["id"] not in known]
+            for table, new in rows.items():
+                if new:
+                    connection.execute(table.insert(), new)
 
     def _forget(self, batch: list[Entry]) -> None:
         with self._changed:
@@ -233,11 +241,16 @@ def prediction_rows(
             "id": key,
             "at": now,
             "version": version,
-            "inputs": to_json(asked, inf_nan_mode="null").decode(),
-            "answer": to_json(answer, inf_nan_mode="null").decode(),
+            "inputs": _json(asked),
+            "answer": _json(answer),
         }
         for asked, (key, answer) in zip(inputs, answers.items(), strict=True)
     ]
+
+
+def _json(value: Any) -> str:
+    """Write JSON; NaN and infinity, which it does not have, become null."""
+    return to_json(value, inf_nan_mode="null").decode()
 
 
 def _now() -> datetime:

@@ -6,23 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sklearn.base import clone
 
 from ..errors import UserError
 from ..files import read_frame, read_json, replacing, write_json, write_text
-from ..modeling import answer, plain_decision, store
+from ..modeling import store
 from ..modeling.encoded import features_and_target
 from ..modeling.predictor import Predictor, load_predictor
 from ..modeling.search import few_threads
 from ..plots import bars, new_figure
-from ..preparation.schema import Schema
 from ..preparation.split import GROUP
-from ..problem import BASELINES, METRICS, arrays
-from ..problem.definition import Definition
+from ..problem import METRICS
 from ..problem.project import Project
 from ..report import columns, facts, figure, heading, notice, number, paragraph, table, write_card
-from . import figures, outcome
-from .bootstrap import evaluate_metrics, measure
+from . import LOSS, enough, figures, measure_baselines, outcome
+from .bootstrap import measure
 from .gate import judge
 from .importance import measure_importance
 from .model_card import model_card
@@ -56,7 +53,7 @@ def evaluate(project: Project) -> str:
             f"[problem] metric {definition.problem.metric} is not defined on the {len(test):,} "
             "test rows; choose another, or change [split]."
         )
-    baseline = _measure_baseline(train, test, predictor.schema, definition)
+    baselines = measure_baselines(train, test, predictor, definition)
     importance = measure_importance(test, predictor, definition)
     costs = {
         "train_seconds": run["fit_seconds"],
@@ -69,9 +66,10 @@ def evaluate(project: Project) -> str:
         "version": predictor.version,
         "model": run["model"],
         "test": measured,
-        "baseline": baseline,
+        "baseline": next(iter(baselines.values()), {}),
+        "baselines": baselines,
         "leaderboard": run["leaderboard"],
-        "gate": judge(measured, baseline, costs, test, definition),
+        "gate": judge(measured, baselines, costs, [enough(test, definition)], definition),
         "costs": costs,
         "outcome": outcome(target, answers, predictor, definition),
         "slices": measure_slices(test, answers, predictor.schema, definition),
@@ -89,16 +87,6 @@ def evaluate(project: Project) -> str:
     plots = figures(target, answers, predictor, definition)
     _write_card(project.reports, summary, results, plots)
     return summary
-
-
-def _measure_baseline(
-    train: pd.DataFrame, test: pd.DataFrame, schema: Schema, definition: Definition
-) -> dict[str, float]:
-    estimator = clone(BASELINES[definition.problem.baseline])
-    estimator.fit(*features_and_target(train, schema))
-    features, target = features_and_target(test, schema)
-    answers = answer(estimator, features, plain_decision(train[schema.target], definition))
-    return evaluate_metrics(METRICS, arrays(target, answers))
 
 
 def _milliseconds(predictor: Predictor) -> float:
@@ -129,15 +117,16 @@ def _summary(results: dict[str, Any]) -> str:
     name = results["metric"]
     mine = results["test"][name]
     gate = "passed" if results["gate"]["passed"] else "FAILED"
+    guess = results["baseline"].get(name)
     return (
         f"{results['model']}: {METRICS[name].title} {number(mine['value'])} "
-        f"({number(mine['low'])} to {number(mine['high'])}) on the test set, "
-        f"baseline {number(results['baseline'][name])}; gate {gate}"
+        f"({number(mine['low'])} to {number(mine['high'])}) on the test set"
+        f"{'' if guess is None else f', baseline {number(guess)}'}; gate {gate}"
     )
 
 
 def _write_card(reports: Path, summary: str, results: dict[str, Any], plots: list[str]) -> None:
-    gate = results["gate"]
+    gate, baselines = results["gate"], results["baselines"]
     checks = [
         notice(check["what"], "good" if check["passed"] else "bad") for check in gate["checks"]
     ]
@@ -147,7 +136,7 @@ def _write_card(reports: Path, summary: str, results: dict[str, Any], plots: lis
             "test": numbers["value"],
             "95 % from": numbers["low"],
             "to": numbers["high"],
-            "baseline": results["baseline"].get(name),
+            **{f"baseline {rival}": values.get(name) for rival, values in baselines.items()},
         }
         for name, numbers in results["test"].items()
     ]
@@ -182,5 +171,5 @@ def _importance(results: dict[str, Any]) -> str:
     bars(axes, [line["feature"] for line in shown], losses, xerr=[x["deviation"] for x in shown])
     left = len(results["importance"]) - len(shown)
     more = f"; the {left} that matter less are not shown" if left else ""
-    title = METRICS[results["metric"]].title
-    return figure(plot, f"{title} lost when a feature is shuffled{more}.", "Importance")
+    loss = LOSS.format(metric=METRICS[results["metric"]].title)
+    return figure(plot, f"{loss}{more}.", "Importance")

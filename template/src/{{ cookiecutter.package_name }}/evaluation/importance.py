@@ -7,8 +7,8 @@ from sklearn.inspection import permutation_importance
 from ..modeling.encoded import features_and_target
 from ..modeling.predictor import Predictor
 from ..modeling.search import few_threads
-from ..problem import METRICS, arrays
 from ..problem.definition import Definition
+from . import usefulness
 
 MOST_ROWS = 2000
 PREDICTIONS = 250  # in all, so that 500 features do not take an hour
@@ -17,7 +17,7 @@ PREDICTIONS = 250  # in all, so that 500 features do not take an hour
 def measure_importance(
     rows: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> pd.DataFrame:
-    """Return the loss in the metric when each feature is shuffled (Breiman, 2001).
+    """Return what is lost when each feature is shuffled (Breiman, 2001).
 
     Parameters
     ----------
@@ -30,21 +30,16 @@ def measure_importance(
         ``feature``, ``loss`` (mean over the shuffles, positive when the feature helps) and
         ``deviation``, the largest loss first.
     """
-    metric = METRICS[definition.problem.metric]
-    sign = 1 if metric.higher_is_better else -1
     seed = definition.search.seed
     sample = rows.sample(min(len(rows), MOST_ROWS), random_state=seed)
     features, target = features_and_target(sample, predictor.schema)
-
-    def score(_: object, shuffled: pd.DataFrame, true: pd.Series) -> float:
-        return sign * metric.function(*arrays(true, predictor.answer(shuffled)))
-
+    useful = usefulness(sample, predictor, definition)
     with few_threads(len(sample)):
         result = permutation_importance(
             predictor.pipeline,
             features,
             target,
-            scoring=score,
+            scoring=lambda _, shuffled, __: useful(shuffled),
             n_repeats=int(np.clip(PREDICTIONS // features.shape[1], 1, 5)),
             random_state=seed,
         )

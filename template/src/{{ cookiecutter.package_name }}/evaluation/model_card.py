@@ -7,6 +7,7 @@ from ..preparation.schema import Schema
 from ..problem import METRICS
 from ..problem.definition import Definition
 from ..report import number
+from . import LOSS
 
 WORST_SLICES, TOP_FEATURES = 5, 10
 
@@ -17,6 +18,7 @@ def model_card(
     """Return the card as Markdown."""
     metric = METRICS[results["metric"]]
     gate = results["gate"]
+    baselines = [f"baseline {name}" for name in results["baselines"]]
     worst = sorted(
         results["slices"], key=lambda s: s["value"], reverse=not metric.higher_is_better
     )[:WORST_SLICES]
@@ -24,7 +26,7 @@ def model_card(
     versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
     return f"""# Model {results["version"]}
 
-**{run["model"]}**, trained {run["trained"]} to predict `{schema.target}` ({schema.problem}).
+**{run["model"]}**, trained {run["trained"]} to {definition.problem.purpose()} ({schema.problem}).
 The gate was {"passed" if gate["passed"] else "not passed"}.{reasons}
 
 ## Intended use
@@ -40,9 +42,9 @@ It was not tested on rows from elsewhere, and says nothing about cause and effec
 
 ## Quality on the test set
 
-{_table(["metric", "value", "95 % interval", "baseline"], _quality(results))}
+{_table(["metric", "value", "95 % interval", *baselines], _quality(results))}
 
-Baseline: {definition.problem.baseline}. {_words(results["outcome"])}
+{_words(results["outcome"])}
 
 ## Where it is weakest
 
@@ -50,7 +52,7 @@ Baseline: {definition.problem.baseline}. {_words(results["outcome"])}
 
 ## What it looks at
 
-{_features(results["importance"])}
+{_features(results["importance"], LOSS.format(metric=metric.title))}
 
 ## How it was made
 
@@ -64,12 +66,12 @@ Fitted in {run["fit_seconds"]:.1f} s, {run["model_megabytes"]:.1f} MB,
 
 def _quality(results: dict[str, Any]) -> Iterable[list[str]]:
     for name, numbers in results["test"].items():
-        baseline = results["baseline"].get(name)
+        rivals = [values.get(name) for values in results["baselines"].values()]
         yield [
             METRICS[name].title,
             number(numbers["value"]),
             f"{number(numbers['low'])} to {number(numbers['high'])}",
-            "" if baseline is None else number(baseline),
+            *("" if value is None else number(value) for value in rivals),
         ]
 
 
@@ -88,9 +90,9 @@ def _slices(worst: list[dict[str, Any]], title: str) -> str:
     return _table(["slice", "rows", title, "95 % interval"], rows)
 
 
-def _features(importance: list[dict[str, Any]]) -> str:
+def _features(importance: list[dict[str, Any]], loss: str) -> str:
     lines = (f"- `{line['feature']}`: {number(line['loss'])}" for line in importance[:TOP_FEATURES])
-    return "Loss in the metric when a feature is shuffled:\n\n" + "\n".join(lines)
+    return f"{loss}:\n\n" + "\n".join(lines)
 
 
 def _words(outcome: dict[str, Any]) -> str:

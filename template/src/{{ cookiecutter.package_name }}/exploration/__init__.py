@@ -1,12 +1,5 @@
-"""Step 4: what the training rows look like, and what tells about the target."""
+"""Step 4: what the training rows look like, and how they hang together."""
 
-from .{{ cookiecutter.problem_type }} import (
-    AGAINST,
-    MEASURE,
-    association,
-    colours,
-    plot_against,
-    plot_target,
-)
+from .{{ cookiecutter.problem_type }} import ORDER, association, insights, rank_features, strongest
 
-__all__ = ["AGAINST", "MEASURE", "association", "colours", "plot_against", "plot_target"]
+__all__ = ["ORDER", "association", "insights", "rank_features", "strongest"]

@@ -6,9 +6,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ..plots import GREY, PALETTE, bars, new_figure, shorten
+from ..preparation.schema import Schema
 from ..problem.settings import Kind
 from .columns import as_numbers
 from .drawing import MISSING, frequent_labels, histogram_edges, label_values
+from .supervised import ORDER, Look, rank, show_target, strongest
+
+__all__ = ["ORDER", "association", "insights", "rank_features", "strongest"]
 
 MEASURE = "Cramér's V, bias-corrected, with numbers cut at their deciles"
 AGAINST = (
@@ -38,6 +42,17 @@ def association(groups: np.ndarray, target: pd.Series) -> float:
     phi -= (shape[0] - 1) * (shape[1] - 1) / max(n - 1, 1)
     most = min(k - 1 - chance for k, chance in zip(shape, by_chance, strict=True))
     return float(np.sqrt(min(max(phi, 0) / most, 1))) if most > 0 else 0.0
+
+
+def rank_features(rows: pd.DataFrame, schema: Schema) -> pd.Series:
+    """Return the association of each feature with the target, 0 to 1, the strongest first."""
+    return rank(rows, schema, association)
+
+
+def insights(sample: pd.DataFrame, schema: Schema, strengths: pd.Series) -> list[str]:
+    """Return the sections of the report about the target."""
+    look = Look(MEASURE, AGAINST, colours, plot_target, plot_against)
+    return show_target(sample, schema, strengths, look)
 
 
 def colours(target: pd.Series) -> dict[str, str]:

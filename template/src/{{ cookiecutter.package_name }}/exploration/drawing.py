@@ -17,6 +17,8 @@ DRAWN_POINTS = 400
 FIRST_DAY, LAST_DAY = date2num([date.min, date.max])  # that matplotlib can name
 EXACT = 2**53  # beyond, floats skip whole numbers
 MISSING = "(missing)"
+SHOWN_FEATURES = 12
+WEAK = 0.1  # below it, an association is not worth a word and a correlation not a plot
 FAR = 4.5  # interquartile ranges from the box; what lies further is counted, not drawn
 
 
@@ -93,3 +95,8 @@ def label_values(axis: Axis, kind: Kind) -> None:
         axis.set_major_formatter(ConciseDateFormatter(locator))
     elif kind == "text":
         axis.set_label_text("words")
+
+
+def left_out(shown: int, of: int) -> str:
+    """Say that not everything is shown, where that is so."""
+    return f" Shown are {shown} of {of:,}." if shown < of else ""

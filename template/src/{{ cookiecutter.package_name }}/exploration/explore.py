@@ -3,27 +3,23 @@
 import pandas as pd
 
 from ..files import read_frame
-from ..plots import bars, new_figure
 from ..preparation.schema import Schema, read_schema
 from ..problem.project import Project
-from ..report import columns, facts, figure, heading, legend, notice, paragraph, table, write_card
-from . import AGAINST, MEASURE, colours, plot_against, plot_target
+from ..report import columns, facts, figure, heading, notice, paragraph, table, write_card
+from . import ORDER, insights, rank_features, strongest
 from .columns import as_numbers, describe_columns
 from .correlation import correlate, plot_correlations, plot_pair, strongest_pairs
 from .distributions import plot_distribution
+from .drawing import SHOWN_FEATURES, WEAK, left_out
 from .missing import MOST_COLUMNS, MOST_PATTERNS, missing_patterns, plot_missing, plot_patterns
-from .ranking import rank_features
 
 SAMPLE_ROWS = 20_000  # correlations of this many rows are exact to about 0.01
-SHOWN_FEATURES = 12
-SHOWN_STRENGTHS = 20
 SHOWN_CORRELATIONS = 20
 SHOWN_PAIRS = 6
-WEAK = 0.1  # below it, an association is not worth a word and a correlation not a plot
 
 
 def explore(project: Project) -> str:
-    """Draw what the training rows look like and what tells about the target.
+    """Draw what the training rows look like and how they hang together.
 
     Parameters
     ----------
@@ -36,8 +32,7 @@ def explore(project: Project) -> str:
         What was found, in a line.
     """
     schema = read_schema(project.prepared / "schema.json")
-    names = [column.name for column in schema.features]
-    rows = read_frame(project.prepared / "train.parquet", [*names, schema.target])
+    rows = read_frame(project.prepared / "train.parquet")
     described = describe_columns(rows, schema)
     sample = rows.sample(SAMPLE_ROWS, random_state=0) if len(rows) > SAMPLE_ROWS else rows
     strengths = rank_features(sample, schema)
@@ -49,8 +44,8 @@ def explore(project: Project) -> str:
         _overview(described, len(rows)),
         *_notices(described),
         *_sampled(len(rows), len(sample)),
-        *_target(sample, schema, strengths),
-        *_features(sample, schema, strengths),
+        *insights(sample, schema, strengths),
+        *_alone(sample, schema, strengths),
         *_missing(rows, described),
         *_correlations(sample, schema, strengths),
         heading("Every feature"),
@@ -63,11 +58,7 @@ def _summary(
     rows: pd.DataFrame, schema: Schema, described: pd.DataFrame, strengths: pd.Series
 ) -> str:
     said = f"{len(rows):,} training rows, {len(schema.features):,} features"
-    best = strengths.index[0]
-    if strengths[best] >= WEAK:
-        said += f"; {best} tells most about {schema.target}"
-    else:
-        said += f"; no feature alone tells much about {schema.target}"
+    said += f"; {strongest(strengths, schema)}"
     gaps = (described["missing"] > 0).sum()
     return said + (f"; missing values in {gaps:,}" if gaps else "; nothing is missing")
 
@@ -112,47 +103,18 @@ def _sampled(rows: int, sample: int) -> list[str]:
     ]
 
 
-def _target(sample: pd.DataFrame, schema: Schema, strengths: pd.Series) -> list[str]:
-    plot, caption = plot_target(sample[schema.target])
-    shown = strengths.head(SHOWN_STRENGTHS)
-    ranking, axes = new_figure(height=0.5 + 0.2 * len(shown), grid="x")
-    bars(axes, shown.index, shown.to_list(), [f"{strength:.2f}" for strength in shown])
-    return [
-        heading(f"What tells about {schema.target}"),
-        columns(
-            figure(plot, caption, f"The target, {schema.target}"),
-            figure(
-                ranking,
-                f"{MEASURE}; 0 is nothing, 1 everything.{_left_out(len(shown), len(strengths))}",
-                "Association of each feature alone",
-            ),
-        ),
-    ]
-
-
-def _features(sample: pd.DataFrame, schema: Schema, strengths: pd.Series) -> list[str]:
+def _alone(sample: pd.DataFrame, schema: Schema, strengths: pd.Series) -> list[str]:
     kinds = {column.name: column.kind for column in schema.features}
-    target = sample[schema.target]
     shown = [name for name in strengths.index if sample[name].notna().any()][:SHOWN_FEATURES]
-    against, alone = [], []
-    for name in shown:
-        plot = plot_against(sample[name], kinds[name], target)
-        against.append(figure(plot, f"association {strengths[name]:.2f}", name))
-        alone.append(figure(*plot_distribution(sample[name], kinds[name]), name))
-    order = (
-        f"What tells most about {schema.target} comes first.{_left_out(len(shown), len(strengths))}"
-    )
+    plots = [figure(*plot_distribution(sample[name], kinds[name]), name) for name in shown]
     return [
-        heading(f"Features against {schema.target}"),
-        paragraph(f"{order} {AGAINST}"),
-        legend(colours(target)),
-        columns(*against),
         heading("Features alone"),
         paragraph(
-            f"{order} Outliers lie more than 1.5 interquartile ranges (IQR) from the box; the few "
+            f"{ORDER}{left_out(len(shown), len(strengths))} "
+            "Outliers lie more than 1.5 interquartile ranges (IQR) from the box; the few "
             "that lie 3 further are counted, not drawn."
         ),
-        columns(*alone),
+        columns(*plots),
     ]
 
 
@@ -162,14 +124,14 @@ def _missing(rows: pd.DataFrame, described: pd.DataFrame) -> list[str]:
     if shares.empty:
         return []
     shown = shares.head(MOST_COLUMNS)
-    caption = f"Share of the training rows.{_left_out(len(shown), len(shares))}"
+    caption = f"Share of the training rows.{left_out(len(shown), len(shares))}"
     plots = [figure(plot_missing(shown), caption, "By feature")]
     if len(shown) > 1:
         gaps, counts = missing_patterns(rows[shown.index])
         caption = "A line is a pattern with its share of the rows, an orange dot a gap."
-        left_out = _left_out(min(MOST_PATTERNS, len(counts)), len(counts))
+        rest = left_out(min(MOST_PATTERNS, len(counts)), len(counts))
         plot = plot_patterns(list(shown.index), gaps, counts)
-        plots.append(figure(plot, f"{caption}{left_out}", "Together"))
+        plots.append(figure(plot, f"{caption}{rest}", "Together"))
     return [heading("Missing values"), columns(*plots)]
 
 
@@ -185,13 +147,13 @@ def _correlations(sample: pd.DataFrame, schema: Schema, strengths: pd.Series) ->
         figure(plot_pair(numbers, kinds, a, b), f"correlation {r:.2f}", f"{a} and {b}")
         for a, b, r in pairs
     ]
-    left_out = _left_out(len(shown), len(correlations))
+    rest = left_out(len(shown), len(correlations))
     return [
         heading("Correlations"),
         figure(
             plot_correlations(correlations.loc[shown, shown]),
             "Spearman's rank correlation of numbers and dates, over the rows that have both. Blue: "
-            f"both rise together; orange: one falls as the other rises.{left_out}",
+            f"both rise together; orange: one falls as the other rises.{rest}",
         ),
         *([paragraph("The strongest pairs:"), columns(*plots)] if plots else []),
     ]
@@ -203,10 +165,6 @@ def _every_feature(described: pd.DataFrame, strengths: pd.Series) -> pd.DataFram
     shown["missing"] = [f"{share:.1%}" if share else "" for share in shown["missing"]]
     shown["most frequent"] = shown["most frequent"].fillna("")
     return shown.rename_axis("feature")
-
-
-def _left_out(shown: int, of: int) -> str:
-    return f" Shown are {shown} of {of:,}." if shown < of else ""
 
 
 def _names(names: pd.Index) -> str:

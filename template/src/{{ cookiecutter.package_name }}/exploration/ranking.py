@@ -1,15 +1,9 @@
-"""How much each feature alone tells about the target.
-
-Features of every kind are made comparable by cutting them into groups of rows; the problem type
-says how much a grouping tells about its target.
-"""
+"""Features of every kind are made comparable by cutting them into groups of rows."""
 
 import numpy as np
 import pandas as pd
 
-from ..preparation.schema import Schema
 from ..problem.settings import Kind
-from . import association
 from .columns import as_numbers
 
 NUMBER_GROUPS = 10
@@ -39,10 +33,3 @@ def groups(values: pd.Series, kind: Kind) -> np.ndarray:
     cuts = np.unique(np.quantile(present, np.linspace(0, 1, NUMBER_GROUPS + 1)[1:-1]))
     codes = np.where(np.isnan(numbers), len(cuts) + 1, np.searchsorted(cuts, numbers))
     return np.unique(codes, return_inverse=True)[1]
-
-
-def rank_features(rows: pd.DataFrame, schema: Schema) -> pd.Series:
-    """Return the association of each feature with the target, 0 to 1, the strongest first."""
-    target = rows[schema.target]
-    strengths = {c.name: association(groups(rows[c.name], c.kind), target) for c in schema.features}
-    return pd.Series(strengths, dtype=float).sort_values(ascending=False, kind="stable")

@@ -5,10 +5,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..plots import BLUE, ORANGE, new_figure, shorten
+from ..preparation.schema import Schema
 from ..problem.settings import Kind
 from .columns import as_numbers
 from .distributions import plot_numbers
 from .drawing import MISSING, box, frequent_labels, label_values, padded_range, points
+from .supervised import ORDER, Look, rank, show_target, strongest
+
+__all__ = ["ORDER", "association", "insights", "rank_features", "strongest"]
 
 MEASURE = (
     "Correlation ratio of the target's ranks, bias-corrected, with numbers cut at their deciles"
@@ -33,6 +37,17 @@ def association(groups: np.ndarray, target: pd.Series) -> float:
     within = np.sum((ranks - means[groups]) ** 2) / max(len(ranks) - len(sizes), 1)
     total = np.sum((ranks - ranks.mean()) ** 2) / max(len(ranks) - 1, 1)
     return float(np.sqrt(max(1 - within / total, 0))) if total and len(ranks) > len(sizes) else 0.0
+
+
+def rank_features(rows: pd.DataFrame, schema: Schema) -> pd.Series:
+    """Return the association of each feature with the target, 0 to 1, the strongest first."""
+    return rank(rows, schema, association)
+
+
+def insights(sample: pd.DataFrame, schema: Schema, strengths: pd.Series) -> list[str]:
+    """Return the sections of the report about the target."""
+    look = Look(MEASURE, AGAINST, colours, plot_target, plot_against)
+    return show_target(sample, schema, strengths, look)
 
 
 def colours(target: pd.Series) -> dict[str, str]:

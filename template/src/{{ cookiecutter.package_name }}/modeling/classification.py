@@ -18,6 +18,9 @@ from ..problem import arrays
 from ..problem.classification import PROBABILITY
 from ..problem.definition import Definition
 from .candidate import Candidate
+from .supervised import judge
+
+__all__ = ["CANDIDATES", "answer", "judge", "learn_decision", "plain_decision"]
 
 # Edit freely: a line more is a candidate more, once [models] candidates names it.
 CANDIDATES = {

@@ -11,6 +11,7 @@ from sklearn.compose import ColumnTransformer
 from ..preparation.encoder import encode, fit_encoder
 from ..preparation.schema import Schema
 from ..problem import TARGET_KIND
+from ..problem.columns import column_of
 from ..problem.definition import Definition
 
 
@@ -81,5 +82,6 @@ def encode_training(rows: pd.DataFrame, schema: Schema, definition: Definition) 
 
 
 def features_and_target(rows: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, pd.Series]:
-    """Part prepared rows into what the model sees and what it has to predict."""
-    return rows[[column.name for column in schema.features]], rows[schema.target]
+    """Part prepared rows into what the model sees and the target, missing where there is none."""
+    names = [column.name for column in schema.features]
+    return rows[names], column_of(rows, schema.target)

@@ -19,6 +19,9 @@ from ..problem import arrays
 from ..problem.definition import Definition
 from ..problem.regression import INTERVAL
 from .candidate import Candidate
+from .supervised import judge
+
+__all__ = ["CANDIDATES", "answer", "judge", "learn_decision", "plain_decision"]
 
 MOST_BINS = 5
 BIN_ROWS = 100  # a 90 % interval needs some dozens of rows to have a tail of a few

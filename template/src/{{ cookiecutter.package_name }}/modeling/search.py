@@ -4,11 +4,10 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
@@ -19,43 +18,15 @@ from tqdm import tqdm
 from ..errors import UserError
 from ..preparation.schema import Schema
 from ..preparation.split import Folds
-from ..problem import METRICS, arrays
+from ..problem import METRICS
 from ..problem.definition import Definition
-from . import CANDIDATES, answer, plain_decision
+from . import CANDIDATES, answer, judge, plain_decision
 from .encoded import Encoded, EncodedFold, encode_training
+from .trial import Fitted, OutOfTimeError, Trial
 
 PROBE_ROWS = 20_000  # with more rows, the time of a fit is first told from a tenth of them
 FEW_ROWS = 10_000
 OUT_OF_TIME = "the time budget ended first"
-
-
-@dataclass
-class Trial:
-    """One candidate with one choice of settings, judged on every fold.
-
-    Attributes
-    ----------
-    scores, fit_seconds
-        One number for each fold.
-    answers
-        Out-of-fold answers, with the index of the training rows; kept for the best trial only.
-    """
-
-    candidate: str
-    settings: dict[str, Any]
-    scores: list[float] = field(default_factory=list)
-    fit_seconds: list[float] = field(default_factory=list)
-    answers: pd.DataFrame | None = None
-
-    @property
-    def mean(self) -> float:
-        """The mean of the metric over the folds."""
-        return float(np.mean(self.scores))
-
-    @property
-    def std(self) -> float:
-        """The standard deviation of the metric over the folds."""
-        return float(np.std(self.scores))
 
 
 @dataclass(frozen=True)
@@ -212,25 +183,27 @@ def _judge(
     definition: Definition,
     deadline: float,
 ) -> Trial | None:
-    """Fit and score on every fold; None when time runs out before the last one."""
-    answers = []
-    for k in range(folds):
-        if k and time.monotonic() > deadline:
-            return None
-        answers.append(_judge_fold(trial, encoded(k), definition))
-    trial.answers = pd.concat(answers)
+    """Fit and judge on every fold; None when time runs out before the last one."""
+
+    def fitted() -> Iterator[Fitted]:
+        for k in range(folds):
+            if k and time.monotonic() > deadline:
+                raise OutOfTimeError
+            fold = encoded(k)
+            estimator = build_estimator(trial.candidate, trial.settings, definition)
+            trial.fit_seconds.append(fit(estimator, fold.inside))
+            yield estimator, fold
+
+    def answer_plainly(
+        estimator: BaseEstimator, numbers: pd.DataFrame, target: pd.Series
+    ) -> pd.DataFrame:
+        return answer(estimator, numbers, plain_decision(target, definition))
+
+    try:
+        judge(trial, fitted(), answer_plainly, definition)
+    except OutOfTimeError:
+        return None
     return trial
-
-
-def _judge_fold(trial: Trial, fold: EncodedFold, definition: Definition) -> pd.DataFrame:
-    """Add the score and the seconds of one fold to a trial; return the answers."""
-    estimator = build_estimator(trial.candidate, trial.settings, definition)
-    trial.fit_seconds.append(fit(estimator, fold.inside))
-    numbers, target = fold.outside
-    answers = answer(estimator, numbers, plain_decision(target, definition))
-    metric = METRICS[definition.problem.metric]
-    trial.scores.append(metric.function(*arrays(target, answers)))
-    return answers
 
 
 def _first_line(error: Exception) -> str:

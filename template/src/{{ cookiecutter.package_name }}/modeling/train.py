@@ -16,6 +16,7 @@ from ..files import file_digest, read_frame, release_memory, replacing, write_js
 from ..preparation.schema import Schema, read_schema
 from ..preparation.split import DATE, KEY, cut_folds
 from ..problem import METRICS
+from ..problem.columns import column_of
 from ..problem.definition import Definition
 from ..problem.project import Project
 from ..report import number, paragraph, table, write_card
@@ -46,7 +47,7 @@ def train(project: Project) -> str:
     with few_threads(len(rows)):
         result = search(rows, schema, cut_folds(rows, definition), definition)
     search_seconds = time.monotonic() - started
-    judged = rows.loc[result.answers.index, schema.target]
+    judged = column_of(rows, schema.target).loc[result.answers.index]
     schema.decision = learn_decision(judged, result.answers, definition)
 
     best = result.leaderboard[0]

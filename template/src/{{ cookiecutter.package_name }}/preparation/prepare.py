@@ -10,21 +10,21 @@ from ..collection.collect import read_raw
 from ..collection.keys import row_keys
 from ..errors import UserError
 from ..files import release_memory, replacing, write_text
-from ..problem import TARGET_KIND, TYPE, check_target
-from ..problem.columns import ConversionError, Inference, convert, describe, infer
+from ..problem import NEEDS_TARGET, TARGET_KIND, TYPE, check_target
+from ..problem.columns import ConversionError, Inference, column_of, convert, describe, infer
 from ..problem.definition import Definition
 from ..problem.project import Project
 from ..report import facts, table, write_card
 from .derive import make_features
 from .schema import Schema
-from .split import DATE, GROUP, KEY, take_test
+from .split import DATE, GROUP, KEY, newest, take_test
 
 Learnt = Callable[[pd.DataFrame], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """The rows that can be learnt from: their target and what the split needs, and the losses."""
+    """The rows that can be learnt from: a target and what the split needs, and the losses."""
 
     rows: pd.DataFrame
     duplicates: int
@@ -54,34 +54,37 @@ def prepare(project: Project, learnt: Learnt | None = None) -> str:
     definition = project.definition
     raw = read_raw(project)
     cleaned = clean(raw, definition)
-    rows = cleaned.rows
     check_left(cleaned, definition)
+    rows = newest(cleaned.rows, definition)
     may_test = np.ones(len(rows), bool) if learnt is None else ~learnt(raw.loc[rows.index])
     test = take_test(rows, definition, may_test)
+    train = np.ones(len(rows), bool) if test.all() else ~test
 
-    kinds = find_kinds(raw.loc[rows.index[~test]], definition)
+    kinds = find_kinds(raw.loc[rows.index[train]], definition)
     inputs = _convert(raw, kinds).loc[rows.index]
     del raw
     release_memory()
     features = make_features(inputs)
     derived = {
-        str(name): kinds.get(str(name)) or infer(features.loc[~test, name]) for name in features
+        str(name): kinds.get(str(name)) or infer(features.loc[train, name]) for name in features
     }
     schema = Schema(
         problem=TYPE,
         target=definition.problem.target,
-        inputs=[describe(inputs.loc[~test, n], k.kind, k.date_format) for n, k in kinds.items()],
-        features=[describe(features.loc[~test, n], k.kind) for n, k in derived.items()],
-        ignored=[definition.problem.target, *definition.columns.not_features()],
+        inputs=[describe(inputs.loc[train, n], k.kind, k.date_format) for n, k in kinds.items()],
+        features=[describe(features.loc[train, n], k.kind) for n, k in derived.items()],
+        ignored=definition.not_inputs(),
     )
-    for name, part in {"train": ~test, "test": test}.items():
+    for name, part in {"train": train, "test": test}.items():
         with replacing(project.prepared / f"{name}.parquet") as path:
             pd.concat([features[part], rows[part]], axis="columns").to_parquet(path)
     # The schema comes last: where it stands, the rows are whole.
     write_text(project.prepared / "schema.json", schema.model_dump_json(indent=2) + "\n")
-    summary = f"{(~test).sum():,} training rows, {test.sum():,} test rows, {len(derived)} features"
+    summary = f"{train.sum():,} training rows, {test.sum():,} test rows, {len(derived)} features"
     if cleaned.duplicates:
         summary += f", rows left out as repetitions: {cleaned.duplicates:,}"
+    if len(rows) < len(cleaned.rows):
+        summary += f", older rows not used: {len(cleaned.rows) - len(rows):,}"
     _write_card(project, summary, schema, cleaned, {n: k.reason for n, k in kinds.items()})
     return summary
 
@@ -94,7 +97,8 @@ def clean(raw: pd.DataFrame, definition: Definition) -> Cleaned:
     target, columns = definition.problem.target, definition.columns
     rows = pd.DataFrame({KEY: row_keys(raw)})
     try:
-        rows[target] = convert(raw[target], TARGET_KIND)
+        if target in raw.columns:
+            rows[target] = convert(raw[target], TARGET_KIND)
         if columns.date:
             kind = infer(raw[columns.date])
             rows[DATE] = convert(raw[columns.date], "date", kind.date_format)
@@ -103,7 +107,7 @@ def clean(raw: pd.DataFrame, definition: Definition) -> Cleaned:
     if columns.group:
         rows[GROUP] = raw[columns.group].astype("str")
     repeated = rows[KEY].duplicated()
-    without_target = rows[target].isna()
+    without_target = column_of(rows, target).isna() & NEEDS_TARGET
     kept = rows[~repeated & ~without_target]
     if columns.date and kept[DATE].isna().any():
         number = kept[DATE].isna().sum()
@@ -132,7 +136,7 @@ def check_left(cleaned: Cleaned, definition: Definition) -> None:
         return  # then `define` has checked the same rows
     problem, folds = definition.problem, definition.search.folds
     try:
-        check_target(cleaned.rows[problem.target], problem, folds)
+        check_target(column_of(cleaned.rows, problem.target), problem, folds)
     except UserError as error:
         raise UserError(
             f"{cleaned.duplicates:,} rows repeat another one, so {len(cleaned.rows):,} are left to "
@@ -143,19 +147,13 @@ def check_left(cleaned: Cleaned, definition: Definition) -> None:
 
 def find_kinds(train: pd.DataFrame, definition: Definition) -> dict[str, Inference]:
     """Return the kind of each input, as defined or else as the training rows tell."""
-    left_out = {definition.problem.target, *definition.columns.not_features()}
     kinds = {}
-    for name in train.columns:
-        if name in left_out:
-            continue
+    for name in train.columns.difference(definition.not_inputs(), sort=False):
         told = infer(train[name])
         kind = definition.columns.kinds.get(name, told.kind)
         kinds[name] = told if kind == told.kind else Inference(kind, "stands in project.toml")
     if not kinds:
-        raise UserError(
-            f'No column is left to predict "{definition.problem.target}" from; '
-            "take some out of the lists in [columns]."
-        )
+        raise UserError("No column is left to learn from; take some out of the lists in [columns].")
     return kinds
 
 

@@ -13,7 +13,8 @@ from sklearn.model_selection import (
 )
 
 from ..errors import UserError
-from ..problem import TARGET_KIND
+from ..problem import NEEDS_TARGET, TARGET_KIND
+from ..problem.columns import column_of
 from ..problem.definition import Definition
 
 # What travels beside the features in train.parquet and test.parquet. Names of collected columns
@@ -21,6 +22,16 @@ from ..problem.definition import Definition
 GROUP, DATE, KEY = " group", " date", " key"
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
+
+
+def newest(rows: pd.DataFrame, definition: Definition) -> pd.DataFrame:
+    """Return the newest ``[split] newest_rows``, by date or else by their order."""
+    number = definition.split.newest_rows
+    if not 0 < number < len(rows):
+        return rows
+    if DATE not in rows:
+        return rows.iloc[-number:]
+    return rows[rows[DATE].rank(method="first") > len(rows) - number]
 
 
 def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) -> np.ndarray:
@@ -39,7 +50,8 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
     ndarray of bool, (n,)
         By date, the newest rows (rows of one date are never parted); by group, whole groups, none
         of which has a row that may not be chosen; else at random, and stratified where the target
-        is a class.
+        is a class. By none, all rows, which are then learnt from as well; those that a champion
+        does not know are kept apart all the same.
 
     Raises
     ------
@@ -48,6 +60,8 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
     """
     by, share = definition.split_by(), definition.split.test_share
     test = np.zeros(len(rows), dtype=bool)
+    if by == "none" and (may_test.all() or not may_test.any()):
+        return ~test
     if by == "group":
         may_test = ~rows[GROUP].isin(rows.loc[~may_test, GROUP]).to_numpy()
     if by == "date":
@@ -72,7 +86,7 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
             f"[split] test_share = {share} of {len(rows):,} rows{learnt} taken by {by} leaves "
             f"{test.sum():,} for the test; add rows, or change [split]."
         )
-    if TARGET_KIND == "category":
+    if NEEDS_TARGET and TARGET_KIND == "category":
         _check_classes(rows[definition.problem.target], test, by)
     return test
 
@@ -107,8 +121,10 @@ def cut_folds(train: pd.DataFrame, definition: Definition) -> Folds:
         If there are too few rows, groups or rows of a class for so many folds.
     """
     by, number, seed = definition.split_by(), definition.search.folds, definition.search.seed
-    target = train[definition.problem.target]
+    target = column_of(train, definition.problem.target)
     stratified = TARGET_KIND == "category"
+    if stratified:
+        target = target.fillna("")
     if by == "date":
         splitter, groups = TimeSeriesSplit(number), None
     elif by == "group":
@@ -136,7 +152,7 @@ def cut_folds(train: pd.DataFrame, definition: Definition) -> Folds:
             f"The {len(train):,} training rows have too few different dates for folds by date; "
             'set [split] by to "random".'
         )
-    if not stratified:
+    if not (stratified and NEEDS_TARGET):
         return folds
     classes = target.nunique()
     whole = [f for f in folds if all(target.iloc[part].nunique() == classes for part in f)]
@@ -155,14 +171,14 @@ def _earlier(dates: pd.Series, inside: np.ndarray, outside: np.ndarray) -> np.nd
 
 def _choose(pool: pd.DataFrame, definition: Definition, by: str, wanted: int) -> np.ndarray:
     """Return the positions in `pool` of about `wanted` rows."""
-    seed, target = definition.search.seed, definition.problem.target
+    seed, target = definition.search.seed, column_of(pool, definition.problem.target)
     try:
         if by == "group":
             splitter = GroupShuffleSplit(1, test_size=wanted / len(pool), random_state=seed)
             return next(splitter.split(pool, groups=pool[GROUP]))[1]
-        counts, least = pool[target].value_counts(), min(wanted, len(pool) - wanted)
+        counts, least = target.value_counts(dropna=False), min(wanted, len(pool) - wanted)
         stratify = TARGET_KIND == "category" and counts.min() > 1 and len(counts) <= least
-        stratum = pool[target] if stratify else None
+        stratum = target.fillna("") if stratify else None
         return train_test_split(
             np.arange(len(pool)), test_size=wanted, stratify=stratum, random_state=seed
         )[1]

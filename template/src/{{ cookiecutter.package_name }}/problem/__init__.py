@@ -3,6 +3,8 @@
 from .{{ cookiecutter.problem_type }} import (
     BASELINES,
     METRICS,
+    NEEDS_TARGET,
+    PLAIN_SPLIT,
     TARGET_KIND,
     TYPE,
     Evaluation,
@@ -14,6 +16,8 @@ from .{{ cookiecutter.problem_type }} import (
 __all__ = [
     "BASELINES",
     "METRICS",
+    "NEEDS_TARGET",
+    "PLAIN_SPLIT",
     "TARGET_KIND",
     "TYPE",
     "Evaluation",

@@ -9,8 +9,8 @@ import pandas as pd
 
 from .. import report
 from ..errors import UserError
-from . import METRICS, check_target
-from .columns import ConversionError, Inference, convert, infer
+from . import METRICS, NEEDS_TARGET, check_target
+from .columns import ConversionError, Inference, column_of, convert, infer
 from .definition import Definition
 from .project import Project
 
@@ -75,15 +75,11 @@ def check(definition: Definition, frame: pd.DataFrame) -> Checked:
     _check_names(definition, frame)
     _check_rows(definition, frame)
     problem = definition.problem
-    target = check_target(frame[problem.target], problem, definition.search.folds)
+    target = check_target(column_of(frame, problem.target), problem, definition.search.folds)
     split = _split(definition, frame)
     kinds = _kinds(definition, frame)
     notes = _notes(definition, frame, list(kinds))
-    plural = "s" if len(kinds) > 1 else ""
-    task = (
-        f'Predict "{problem.target}", {target}, from {len(kinds):,} column{plural} of '
-        f"{len(frame):,} rows."
-    )
+    task = problem.task(target, len(kinds), len(frame))
     sentences = [task, split, *_bar(definition), *notes]
     return Checked(sentences, _columns(definition, frame, kinds))
 
@@ -94,7 +90,7 @@ def _check_names(definition: Definition, frame: pd.DataFrame) -> None:
         raise UserError(f'The data has more than one column "{twice[0]}"; names must differ.')
     columns = definition.columns
     named = {
-        "[problem] target": [definition.problem.target],
+        "[problem] target": [definition.problem.target] if NEEDS_TARGET else [],
         "[columns] date": [columns.date] if columns.date else [],
         "[columns] group": [columns.group] if columns.group else [],
         "[columns] id": columns.id,
@@ -125,12 +121,13 @@ def _check_present(key: str, names: Iterable[str], present: list[str]) -> None:
 
 def _check_rows(definition: Definition, frame: pd.DataFrame) -> None:
     folds, share = definition.search.folds, definition.split.test_share
-    labelled = int(frame[definition.problem.target].notna().sum())
+    labelled = int(frame[definition.problem.target].notna().sum()) if NEEDS_TARGET else len(frame)
     test = int(labelled * share)
     if labelled and (labelled - test <= folds or test < 2):
         plural = "s" if len(frame) > 1 else ""
+        with_target = f", {labelled:,} with a target" if NEEDS_TARGET else ""
         raise UserError(
-            f"The data has {len(frame):,} row{plural}, {labelled:,} with a target; "
+            f"The data has {len(frame):,} row{plural}{with_target}; "
             f"that is not enough for [search] folds = {folds} and [split] test_share = {share:g}, "
             "so add rows or lower folds."
         )
@@ -167,7 +164,7 @@ def _split(definition: Definition, frame: pd.DataFrame) -> str:
 def _kinds(definition: Definition, frame: pd.DataFrame) -> dict[str, Inference]:
     """Return the kind of each input column, once all its values were checked."""
     columns = definition.columns
-    away = {definition.problem.target, *columns.not_features()}
+    away = definition.not_inputs()
     kinds = {}
     for name in frame.columns.difference(away, sort=False):
         told = infer(frame[name])
@@ -178,7 +175,7 @@ def _kinds(definition: Definition, frame: pd.DataFrame) -> dict[str, Inference]:
         kinds[name] = told
     if not any(frame[name].notna().any() for name in kinds):
         raise UserError(
-            "No column is left to predict from: each one is empty, the target, or put aside in "
+            "No column is left to learn from: each one is empty, the target, or put aside in "
             "[columns]."
         )
     return kinds
@@ -203,7 +200,7 @@ def _bar(definition: Definition) -> list[str]:
     direction = "at least" if metric.higher_is_better else "at most"
     bar = (
         f"Good enough is {metric.title} of {direction} {problem.minimum:,.6g}, clearly better than "
-        f'the baseline "{problem.baseline}".'
+        f"{problem.rival()}."
     )
     cost = (
         f"The model may take {limits.train_seconds:g} s to fit, {limits.model_megabytes:g} MB on "
@@ -214,7 +211,7 @@ def _bar(definition: Definition) -> list[str]:
 
 def _notes(definition: Definition, frame: pd.DataFrame, inputs: list[str]) -> list[str]:
     """Say what is worth knowing, though nothing has to be done about it."""
-    unlabelled = int(frame[definition.problem.target].isna().sum())
+    unlabelled = int(frame[definition.problem.target].isna().sum()) if NEEDS_TARGET else 0
     empty = [f'"{name}"' for name in inputs if frame[name].isna().all()]
     unknown = [f'"{name}"' for name in definition.columns.unknown_at_prediction]
     notes = {

@@ -13,9 +13,12 @@ from ..errors import UserError
 from .columns import labels
 from .metric import Metric
 from .settings import Kind, Table
+from .supervised import Supervised
 
 TYPE = "classification"
 TARGET_KIND: Kind = "category"
+NEEDS_TARGET = True  # a row without one is of no use
+PLAIN_SPLIT = "random"  # of rows without a date and a group
 PROBABILITY = "probability_"
 MOST_CLASSES = 100
 
@@ -29,15 +32,12 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int | bool) else value
 
 
-class Problem(Table):
+class Problem(Supervised):
     """``[problem]``: what is predicted and what is good enough."""
 
     type: Literal["classification"]
-    target: str = Field(min_length=1)
+    baseline: Literal["most_frequent", "prior"]
     positive: Annotated[str, BeforeValidator(_text)] = ""
-    metric: str
-    baseline: str
-    minimum: float
 
 
 class Evaluation(Table):

@@ -140,6 +140,13 @@ def convert(values: pd.Series, kind: Kind, date_format: str = "") -> pd.Series:
     return labels(values)
 
 
+def column_of(frame: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column, or one that is missing in every row if `frame` has none of this name."""
+    if name in frame.columns:
+        return frame[name]
+    return pd.Series(None, index=frame.index, dtype="str", name=name)
+
+
 def labels(values: pd.Series) -> pd.Series:
     """Write values as text so that 1, 1.0 and "1" are one label; missing stays missing."""
     if values.dtype == object:

@@ -9,7 +9,7 @@ from pydantic import ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from ..errors import UserError
-from . import BASELINES, METRICS, TYPE, Evaluation, Problem
+from . import METRICS, NEEDS_TARGET, PLAIN_SPLIT, TYPE, Evaluation, Problem
 from .settings import (
     Columns,
     Constraints,
@@ -45,13 +45,18 @@ class Definition(Table):
     def _agree(self) -> Self:
         metrics = [name for name, metric in METRICS.items() if metric.selects]
         _one_of("[problem] metric", self.problem.metric, metrics)
-        _one_of("[problem] baseline", self.problem.baseline, list(BASELINES))
+        if self.split.by == "none" and NEEDS_TARGET:
+            raise ValueError(
+                '[split] by is "none", but what predicts a target has to be tested on rows that it '
+                "has not seen; allowed: auto, random, group, date"
+            )
         for key in ("date", "group"):
             if self.split.by == key and not getattr(self.columns, key):
                 raise ValueError(f'[split] by is "{key}", but [columns] {key} names no column')
-        if self.problem.target in [self.columns.date, *self.columns.not_features()]:
+        target = self.problem.target
+        if target and target in [self.columns.date, *self.columns.not_features()]:
             raise ValueError(
-                f'[problem] target "{self.problem.target}" also stands in [columns]; '
+                f'[problem] target "{target}" also stands in [columns]; '
                 "a target is neither an input nor left out, so take it out of there"
             )
         return self
@@ -60,7 +65,12 @@ class Definition(Table):
         """Return how the test set is taken, with ``auto`` resolved."""
         if self.split.by != "auto":
             return self.split.by
-        return "date" if self.columns.date else "group" if self.columns.group else "random"
+        return "date" if self.columns.date else "group" if self.columns.group else PLAIN_SPLIT
+
+    def not_inputs(self) -> list[str]:
+        """Return the columns that the model does not see."""
+        target = [self.problem.target] if self.problem.target else []
+        return [*target, *self.columns.not_features()]
 
 
 def read_definition(path: Path) -> Definition:

@@ -4,16 +4,18 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 from sklearn.dummy import DummyRegressor
 
 from ..errors import UserError
 from .columns import ConversionError, convert
 from .metric import Metric
 from .settings import Kind, Table
+from .supervised import Supervised
 
 TYPE = "regression"
 TARGET_KIND: Kind = "number"
+NEEDS_TARGET = True  # a row without one is of no use
+PLAIN_SPLIT = "random"  # of rows without a date and a group
 INTERVAL = 0.9  # the share of true values that should lie between `low` and `high`
 MOST_ZEROS = 0.5  # with more, MAPE tells of the exceptions only
 
@@ -23,14 +25,11 @@ BASELINES = {
 }
 
 
-class Problem(Table):
+class Problem(Supervised):
     """``[problem]``: what is predicted and what is good enough."""
 
     type: Literal["regression"]
-    target: str = Field(min_length=1)
-    metric: str
-    baseline: str
-    minimum: float
+    baseline: Literal["mean", "median"]
 
 
 class Evaluation(Table):

@@ -19,6 +19,7 @@ from ...preparation.schema import ConversionError
 from ...problem.project import Project
 from ..log_writer import LogUnavailableError, LogWriter
 from ..prediction_log import open_log
+from ..shadow import Shadow
 from .champion import ChampionWatch, Serving
 from .front import Front
 from .gather import Gatherer
@@ -73,6 +74,7 @@ class Service:
         self.max_seconds = settings.max_seconds
         self._watch = ChampionWatch(project)
         self._log = LogWriter(open_log(project))
+        self._shadow = Shadow(project, self._log)
         self._gatherer = Gatherer(self._answer)
         self._metrics = Metrics(project, self._watch, self._log, self._gatherer)
         self.front = Front(settings, self._metrics)
@@ -90,6 +92,7 @@ class Service:
     def __enter__(self) -> Self:
         self._log.start()
         self._watch.start()
+        self._shadow.start()
         self._gatherer.start()
         if self._watch.serving is None:
             logger.warning("%s", self._watch.problem or NO_MODEL)
@@ -102,6 +105,7 @@ class Service:
         trace: TracebackType | None,
     ) -> None:
         self._gatherer.close()
+        self._shadow.close()
         self._watch.close()
         self._log.close()
 
@@ -158,6 +162,7 @@ class Service:
         version = serving.predictor.version
         logged = {uuid4().hex: answer for answer in answers}
         self._log.write(version, rows, logged)
+        self._shadow.ask(rows, list(logged))
         self._metrics.predicted(len(rows))
         predictions = [
             {"id": key, **answer, **_if_any("warnings", serving.contract.warnings(row))}

@@ -1,0 +1,54 @@
+"""What is particular to evaluating predictions of a target: a baseline, and what features lose."""
+
+from collections.abc import Callable
+
+import pandas as pd
+from sklearn.base import clone
+
+from ..modeling import answer, plain_decision
+from ..modeling.encoded import features_and_target
+from ..modeling.predictor import Predictor
+from ..preparation.split import GROUP
+from ..problem import BASELINES, METRICS, TARGET_KIND, arrays
+from ..problem.definition import Definition
+from .bootstrap import evaluate_metrics
+
+LEAST_ROWS, LEAST_OF_CLASS, LEAST_GROUPS = 20, 5, 5
+LOSS = "{metric} lost when a feature is shuffled"  # what `usefulness` makes of a shuffled feature
+
+
+def measure_baselines(
+    train: pd.DataFrame, test: pd.DataFrame, predictor: Predictor, definition: Definition
+) -> dict[str, dict[str, float]]:
+    """Return the metrics of what guesses without looking at the features."""
+    schema, name = predictor.schema, definition.problem.baseline
+    estimator = clone(BASELINES[name])
+    estimator.fit(*features_and_target(train, schema))
+    features, target = features_and_target(test, schema)
+    answers = answer(estimator, features, plain_decision(train[schema.target], definition))
+    return {name: evaluate_metrics(METRICS, arrays(target, answers))}
+
+
+def usefulness(
+    rows: pd.DataFrame, predictor: Predictor, definition: Definition
+) -> Callable[[pd.DataFrame], float]:
+    """Return what tells how good the answers are when features of `rows` were shuffled."""
+    metric = METRICS[definition.problem.metric]
+    _, target = features_and_target(rows, predictor.schema)
+    sign = 1 if metric.higher_is_better else -1
+    return lambda shuffled: sign * metric.function(*arrays(target, predictor.answer(shuffled)))
+
+
+def enough(rows: pd.DataFrame, definition: Definition) -> tuple[bool, str]:
+    """Check that test rows can carry an interval: one of few rows looks surer than it is."""
+    target, group = rows[definition.problem.target], rows.get(GROUP)
+    counts = {"test rows": (len(target), LEAST_ROWS)}
+    classes = target.value_counts()
+    if TARGET_KIND == "category" and len(classes) == 2:
+        counts[f'of class "{classes.index[1]}"'] = (int(classes.iloc[1]), LEAST_OF_CLASS)
+    if group is not None:
+        counts["groups"] = (group.nunique(), LEAST_GROUPS)
+    found = ", ".join(f"{count:,} {what}" for what, (count, _) in counts.items())
+    asked = ", ".join(f"{least} {what}" for what, (_, least) in counts.items())
+    passed = all(count >= least for count, least in counts.values())
+    return passed, f"{found}; at least {asked} are needed to tell"

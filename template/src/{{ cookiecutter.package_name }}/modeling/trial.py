@@ -1,0 +1,50 @@
+"""One candidate with one choice of settings, and what came of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+
+from .encoded import EncodedFold
+
+Fitted = tuple[BaseEstimator, EncodedFold]  # an estimator that has learnt the inside of a fold
+Answer = Callable[[BaseEstimator, pd.DataFrame, pd.Series], pd.DataFrame]
+
+
+class OutOfTimeError(Exception):
+    """The time budget ended before a trial did."""
+
+
+@dataclass
+class Trial:
+    """One candidate with one choice of settings, judged on every fold.
+
+    Attributes
+    ----------
+    scores, fit_seconds
+        One number for each fold.
+    notes
+        What else is told of it, by name.
+    answers
+        Out-of-fold answers, with the index of the training rows; kept for the best trial only.
+    """
+
+    candidate: str
+    settings: dict[str, Any]
+    scores: list[float] = field(default_factory=list)
+    fit_seconds: list[float] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)
+    answers: pd.DataFrame | None = None
+
+    @property
+    def mean(self) -> float:
+        """The mean of the metric over the folds."""
+        return float(np.mean(self.scores))
+
+    @property
+    def std(self) -> float:
+        """The standard deviation of the metric over the folds."""
+        return float(np.std(self.scores))
