@@ -20,8 +20,8 @@ import pandas as pd
 import pytest
 from conftest import edit, run_in
 
-from {{ cookiecutter.package_name }}.deployment import log_writer
-from {{ cookiecutter.package_name }}.deployment.log_writer import LogWriter
+from {{ cookiecutter.package_name }}.deployment.service import log_writer
+from {{ cookiecutter.package_name }}.deployment.service.log_writer import LogWriter
 from {{ cookiecutter.package_name }}.deployment.prediction_log import (
     open_log,
     read_predictions,

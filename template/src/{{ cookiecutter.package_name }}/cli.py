@@ -44,7 +44,7 @@ class Commands(click.Group):
 def main() -> None:
     """Define a problem, learn from data, serve predictions and keep getting better.
 
-    Start with `run`; then open reports/index.html, or `serve`.
+    Start with `run`; then open reports/index.html.
     """
 
 

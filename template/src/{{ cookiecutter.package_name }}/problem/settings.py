@@ -87,6 +87,7 @@ class Serving(Table):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     log: str = "sqlite:///predictions.db"
+    log_files: bool = False
     max_rows: int = Field(default=1000, ge=1)
     max_megabytes: float = Field(default=5, gt=0)
     max_seconds: float = Field(default=30, gt=0)

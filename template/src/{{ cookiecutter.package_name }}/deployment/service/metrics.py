@@ -18,9 +18,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ...problem.project import Project
-from ..log_writer import LogWriter
 from .champion import ChampionWatch
 from .gather import MOST_ROWS, Gatherer
+from .log_writer import LogWriter
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Seconds; one row takes milliseconds, a thousand rows of a large forest take a second.

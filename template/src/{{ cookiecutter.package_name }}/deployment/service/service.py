@@ -17,16 +17,16 @@ import pandas as pd
 
 from ...preparation.schema import ConversionError
 from ...problem.project import Project
-from ..log_writer import LogUnavailableError, LogWriter
 from ..prediction_log import open_log
-from ..shadow import Shadow
 from .champion import ChampionWatch, Serving
 from .front import Front
 from .gather import Gatherer
+from .log_writer import LogUnavailableError, LogWriter
 from .metrics import CONTENT_TYPE, Metrics
 from .openapi import document
 from .page import docs, page
 from .reply import Refusal, Reply, json_reply
+from .shadow import Shadow
 from .wrong_input import wrong_values
 
 Page = Callable[[], Reply]

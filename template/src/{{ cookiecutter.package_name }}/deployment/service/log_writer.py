@@ -1,5 +1,6 @@
 """Writes the log of predictions beside the service, so that no answer waits for the database."""
 
+import json
 import logging
 import threading
 import time
@@ -10,10 +11,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic_core import to_json
 from sqlalchemy.exc import SQLAlchemyError
 
-from .prediction_log import FEEDBACK, PREDICTIONS, SHADOW, TABLES, why
+from ..prediction_log import (
+    FEEDBACK,
+    PREDICTIONS,
+    SHADOW,
+    TABLES,
+    prediction_rows,
+    shadow_rows,
+    why,
+    write_rows,
+)
 
 FLUSH_SECONDS = 0.05  # how long rows gather before they are written
 LONGEST_DELAY = 5.0  # seconds between tries while the database does not answer
@@ -99,10 +108,7 @@ class LogWriter:
 
     def write_shadow(self, version: str, answers: Mapping[str, dict[str, Any]]) -> None:
         """Take what the challenger answered, by the id of the champion's prediction."""
-        rows = [
-            {"prediction": key, "version": version, "answer": _json(answer)}
-            for key, answer in answers.items()
-        ]
+        rows = shadow_rows(version, answers)
         self._put(Entry(SHADOW, rows, sum(ROW_BYTES + len(row["answer"]) for row in rows)))
 
     def write_feedback(self, prediction: str, actual: str | float) -> bool:
@@ -115,7 +121,7 @@ class LogWriter:
         """
         if not self._knows(prediction):
             return False
-        row = {"prediction": prediction, "at": _now(), "actual": _json(actual)}
+        row = {"prediction": prediction, "at": _now(), "actual": json.dumps(actual)}
         self._put(Entry(FEEDBACK, [row], ROW_BYTES))
         return True
 
@@ -202,15 +208,16 @@ class LogWriter:
             rows[entry.table] += entry.rows
         if self._failures:
             TABLES.create_all(self._engine)  # the database may be new, or have been away at start
-        with self._engine.begin() as connection:
-            if self._failures:  # the last commit may have failed only in its answer
-                ids = [row["id"] for row in rows[PREDICTIONS]]
-                there = sa.select(PREDICTIONS.c.id).where(PREDICTIONS.c.id.in_(ids))
-                known = set(connection.scalars(there))
-                rows[PREDICTIONS] = [row for row in rows[PREDICTIONS] if row["id"] not in known]
-            for table, new in rows.items():
-                if new:
-                    connection.execute(table.insert(), new)
+            self._leave_out_known(rows[PREDICTIONS])
+        write_rows(self._engine, rows)
+
+    def _leave_out_known(self, predictions: list[dict[str, Any]]) -> None:
+        """Leave out what is there already: the last commit may have failed only in its answer."""
+        ids = [row["id"] for row in predictions]
+        with self._engine.connect() as connection:
+            there = sa.select(PREDICTIONS.c.id).where(PREDICTIONS.c.id.in_(ids))
+            known = set(connection.scalars(there))
+        predictions[:] = [row for row in predictions if row["id"] not in known]
 
     def _forget(self, batch: list[Entry]) -> None:
         with self._changed:
@@ -229,28 +236,6 @@ class LogWriter:
             if not self._changed.wait_for(lambda: self._closing, delay):
                 return
         time.sleep(0.2)  # closing: try often, as little time is left
-
-
-def prediction_rows(
-    version: str, inputs: Iterable[dict[str, Any]], answers: Mapping[str, dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Return predictions as rows of their table; see `LogWriter.write`."""
-    now = _now()
-    return [
-        {
-            "id": key,
-            "at": now,
-            "version": version,
-            "inputs": _json(asked),
-            "answer": _json(answer),
-        }
-        for asked, (key, answer) in zip(inputs, answers.items(), strict=True)
-    ]
-
-
-def _json(value: Any) -> str:
-    """Write JSON; NaN and infinity, which it does not have, become null."""
-    return to_json(value, inf_nan_mode="null").decode()
 
 
 def _now() -> datetime:
