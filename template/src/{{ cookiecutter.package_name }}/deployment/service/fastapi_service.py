@@ -6,11 +6,9 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from fastapi.datastructures import Headers
 
 from ...problem.project import Project
 from .front import Front
@@ -48,9 +46,8 @@ def create_app(service: Service) -> FastAPI:
     for path, answer in service.pages.items():
         app.add_api_route(path, _endpoint(answer), methods=["GET", "HEAD"])
 
-    @app.exception_handler(HTTPException)
-    async def refuse(request: Request, error: HTTPException) -> Response:
-        return _response(plain_refusal(error.status_code), error.headers)
+    for status in (400, 404, 405, 408):
+        app.add_exception_handler(status, _refuse)
 
     return app
 
@@ -111,16 +108,18 @@ class Passage:
 
 async def _body(request: Request, service: Service) -> bytes:
     """Read the body, and stop where it is too long, whatever its header says."""
-    body = bytearray()
+    body, more = bytearray(), True
     try:
         async with asyncio.timeout(service.max_seconds):
-            async for chunk in request.stream():
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise HTTPException(400)
                 if len(body) <= service.max_bytes:  # the rest is read, so that the caller hears why
-                    body += chunk
+                    body += message.get("body", b"")
+                more = message.get("more_body", False)
     except TimeoutError:
         raise HTTPException(408) from None
-    except ClientDisconnect:
-        raise HTTPException(400) from None
     return bytes(body)
 
 
@@ -129,6 +128,10 @@ def _endpoint(answer: Callable[[], Reply]) -> Callable[[], Awaitable[Response]]:
         return _response(answer())
 
     return endpoint
+
+
+async def _refuse(request: Request, error: Any) -> Response:
+    return _response(plain_refusal(error.status_code), error.headers)
 
 
 def _response(reply: Reply, headers: Any = None) -> Response:
