@@ -126,6 +126,8 @@ def convert(values: pd.Series, kind: Kind, date_format: str = "") -> pd.Series:
     """
     name = str(values.name)
     if kind == "number":
+        if values.dtype == "float64" and not (np.abs(values.to_numpy()) > LARGEST).any():
+            return values
         numbers = _numbers(values)
         _refuse(name, values, numbers.isna() & values.notna(), "a number")
         _refuse(name, values, numbers.abs() > LARGEST, f"a finite number, {LARGEST:g} at most")
@@ -149,6 +151,8 @@ def column_of(frame: pd.DataFrame, name: str) -> pd.Series:
 
 def labels(values: pd.Series) -> pd.Series:
     """Write values as text so that 1, 1.0 and "1" are one label; missing stays missing."""
+    if values.dtype == "str":
+        return values.str.strip()
     if values.dtype == object:
         texts = values.map(label, na_action="ignore").astype("str")
     elif pd.api.types.is_float_dtype(values):

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 
-import numpy as np
 import pandas as pd
 from pydantic import (
     BaseModel,
@@ -87,12 +86,13 @@ class Contract:
         """Return checked rows as the frame that the predictor takes."""
         return pd.DataFrame(
             {
-                column.name: np.array(
+                column.name: pd.array(
                     [row[column.name] for row in rows],
-                    dtype=float if column.kind == "number" else object,
+                    dtype="float64" if column.kind == "number" else "str",
                 )
                 for column in self._inputs
-            }
+            },
+            copy=False,
         )
 
     def warnings(self, row: dict[str, Any]) -> list[str]:
