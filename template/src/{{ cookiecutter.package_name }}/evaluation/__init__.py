@@ -1,12 +1,3 @@
 """Step 6: the best model meets the test set once, and the gate decides."""
 
-from .{{ cookiecutter.problem_type }} import (
-    LOSS,
-    enough,
-    figures,
-    measure_baselines,
-    outcome,
-    usefulness,
-)
-
-__all__ = ["LOSS", "enough", "figures", "measure_baselines", "outcome", "usefulness"]
+from .{{ cookiecutter.problem_type }} import *

@@ -1,29 +1,18 @@
 """Open the test set for the newest version, judge it, and write down what came out."""
 
-import statistics
-import time
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from ..errors import UserError
-from ..files import read_frame, read_json, replacing, write_json, write_text
+from ..files import read_json, replacing, write_json, write_text
 from ..modeling import store
-from ..modeling.encoded import features_and_target
-from ..modeling.predictor import Predictor, load_predictor
-from ..modeling.search import few_threads
+from ..modeling.predictor import load_predictor
 from ..plots import bars, new_figure
-from ..preparation.split import GROUP
 from ..problem import METRICS
 from ..problem.project import Project
 from ..report import columns, facts, figure, heading, notice, number, paragraph, table, write_card
-from . import LOSS, enough, figures, measure_baselines, outcome
-from .bootstrap import measure
 from .gate import judge
-from .importance import measure_importance
 from .model_card import model_card
-from .slices import measure_slices
+from .testing import meet_test
 
 SHOWN_FEATURES = 15
 KEPT_ANSWERS = 5000  # for step 8, to tell when the answers change
@@ -42,41 +31,31 @@ def evaluate(project: Project) -> str:
     folder = project.models / store.newest_version(project.models)
     run = read_json(folder / store.RUN)
     predictor = load_predictor(folder)
-    train = read_frame(project.prepared / "train.parquet")
-    test = read_frame(project.prepared / "test.parquet")
-    features, target = features_and_target(test, predictor.schema)
-
-    answers = predictor.answer(features)
-    measured = measure(target, answers, definition.search.seed, group=test.get(GROUP))
-    if definition.problem.metric not in measured:
-        raise UserError(
-            f"[problem] metric {definition.problem.metric} is not defined on the {len(test):,} "
-            "test rows; choose another, or change [split]."
-        )
-    baselines = measure_baselines(train, test, predictor, definition)
-    importance = measure_importance(test, predictor, definition)
+    tested = meet_test(project, predictor, run)
     costs = {
         "train_seconds": run["fit_seconds"],
         "model_megabytes": run["model_megabytes"],
-        "predict_milliseconds": _milliseconds(predictor),
+        "predict_milliseconds": tested.milliseconds,
     }
     results = {
         "problem": definition.problem.type,
         "metric": definition.problem.metric,
         "version": predictor.version,
         "model": run["model"],
-        "test": measured,
-        "baseline": next(iter(baselines.values()), {}),
-        "baselines": baselines,
+        "test": tested.measured,
+        "baseline": next(iter(tested.baselines.values()), {}),
+        "baselines": tested.baselines,
         "leaderboard": run["leaderboard"],
-        "gate": judge(measured, baselines, costs, [enough(test, definition)], definition),
+        "gate": judge(tested.measured, tested.baselines, costs, tested.checks, definition),
         "costs": costs,
-        "outcome": outcome(target, answers, predictor, definition),
-        "slices": measure_slices(test, answers, predictor.schema, definition),
-        "importance": importance.to_dict("records"),
-        "test_rows": len(test),
+        "outcome": tested.outcome,
+        "slices": tested.slices,
+        "importance": tested.importance,
+        "loss": tested.loss,
+        "test_rows": tested.rows,
         "test_opened": _times_opened(project.models, run["data"]["test"], predictor.version),
     }
+    answers = tested.answers
     kept = answers.sample(min(len(answers), KEPT_ANSWERS), random_state=definition.search.seed)
     with replacing(folder / store.ANSWERS) as path:
         kept.to_parquet(path)
@@ -84,21 +63,8 @@ def evaluate(project: Project) -> str:
     write_json(folder / store.METRICS, results)
     write_json(project.reports / "metrics.json", results)
     summary = _summary(results)
-    plots = figures(target, answers, predictor, definition)
-    _write_card(project.reports, summary, results, plots)
+    _write_card(project.reports, summary, results, tested.plots)
     return summary
-
-
-def _milliseconds(predictor: Predictor) -> float:
-    """Return the median time of answering one typical row."""
-    row = pd.DataFrame([{column.name: column.example for column in predictor.schema.inputs}])
-    seconds = []
-    with few_threads(len(row)):
-        for _ in range(20):
-            started = time.perf_counter()
-            predictor.predict(row)
-            seconds.append(time.perf_counter() - started)
-    return 1000 * statistics.median(seconds)
 
 
 def _times_opened(models: Path, digest: str, version: str) -> int:
@@ -158,18 +124,19 @@ def _write_card(reports: Path, summary: str, results: dict[str, Any], plots: lis
         *(often if opened > 3 else []),
         table(metrics),
         facts(results["outcome"]),
-        columns(*plots, _importance(results)),
+        columns(*plots, *_importance(results)),
         heading(f"{METRICS[results['metric']].title} by slice"),
         table(results["slices"]) if results["slices"] else paragraph("No column has few values."),
     )
 
 
-def _importance(results: dict[str, Any]) -> str:
+def _importance(results: dict[str, Any]) -> list[str]:
     shown = results["importance"][:SHOWN_FEATURES]
+    if not shown:
+        return []
     plot, axes = new_figure(height=1 + 0.17 * len(shown), grid="x")
     losses = [line["loss"] for line in shown]
     bars(axes, [line["feature"] for line in shown], losses, xerr=[x["deviation"] for x in shown])
     left = len(results["importance"]) - len(shown)
     more = f"; the {left} that matter less are not shown" if left else ""
-    loss = LOSS.format(metric=METRICS[results["metric"]].title)
-    return figure(plot, f"{loss}{more}.", "Importance")
+    return [figure(plot, f"{results['loss']}{more}.", "Importance")]

@@ -1,5 +1,3 @@
 """Step 5: candidates are compared by cross-validation, and the best is fitted and stored."""
 
-from .{{ cookiecutter.problem_type }} import CANDIDATES, answer, judge, learn_decision, plain_decision
-
-__all__ = ["CANDIDATES", "answer", "judge", "learn_decision", "plain_decision"]
+from .{{ cookiecutter.problem_type }} import *

@@ -6,7 +6,8 @@ import pandas as pd
 
 from ..problem import METRICS, arrays
 from ..problem.definition import Definition
-from .trial import Answer, Fitted, Trial
+from .encoded import Answer, Fitted
+from .trial import Trial
 
 
 def judge(trial: Trial, fitted: Iterable[Fitted], answer: Answer, definition: Definition) -> None:

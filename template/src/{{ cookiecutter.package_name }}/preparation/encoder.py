@@ -10,7 +10,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from ..problem.columns import Column
-from ..problem.settings import Kind, Preparation
+from ..problem.settings import Kind
+from ..problem.tables import Preparation
 from .transformers import Clipper, DateParts, TextTopics
 
 MOST_LABELS = 50  # of one category; the rarer ones share one column

@@ -19,6 +19,7 @@ AMBIGUOUS = {"%d/%m/%Y": "%m/%d/%Y", "%d-%m-%Y": "%m-%d-%Y"}
 TEXT_WORDS = 3  # a column whose values have more words than this, on average, is text
 LARGEST = 1e30  # trees compute with 32 bits, and scaling squares
 MOST_CATEGORIES = 10_000  # of a column that are remembered
+SHOWN_CATEGORIES = 100  # of them, in a description
 SAMPLE_ROWS = 10_000  # enough to tell a kind; `convert` checks every row
 
 

@@ -17,9 +17,8 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
-from ...modeling.predictor import SHOWN_CATEGORIES
 from ...preparation.schema import Schema
-from ...problem.columns import LARGEST, MOST_CATEGORIES, Column, label
+from ...problem.columns import LARGEST, MOST_CATEGORIES, SHOWN_CATEGORIES, Column, label
 from .wrong_input import shown, wrong, wrong_feedback, wrong_rows
 
 

@@ -1,4 +1,4 @@
-"""The one object that answers: for the command line, batch scoring, the service and the tests."""
+"""The predictor of rows: each is answered by itself."""
 
 from pathlib import Path
 from typing import Any
@@ -7,18 +7,18 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from ..errors import UserError
-from ..files import read_json
-from ..preparation.derive import make_features
-from ..preparation.row_encoder import RowEncoder
-from ..preparation.schema import Schema, read_schema
-from . import answer, store
+from ...errors import UserError
+from ...files import read_json
+from ...preparation.derive import make_features
+from ...preparation.row_encoder import RowEncoder
+from ...preparation.schema import Schema, read_schema
+from ...problem.columns import SHOWN_CATEGORIES
+from .. import answer, store
 
 # Matrix products treat the last few rows of a table in another way than the others. In whole blocks
 # a row has the same answer to the last bit, whoever stands beside it.
 BLOCK = 8
 PART_ROWS = 50_000  # that are numbers at a time
-SHOWN_CATEGORIES = 100  # of a column, in a description
 
 
 class Predictor:

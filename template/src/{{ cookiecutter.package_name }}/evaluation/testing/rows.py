@@ -1,0 +1,62 @@
+"""The test on rows: the model answers those that were kept back."""
+
+import statistics
+import time
+from typing import Any
+
+import pandas as pd
+
+from ...files import read_frame
+from ...modeling.compare import few_threads
+from ...modeling.encoded import features_and_target
+from ...modeling.predictor import Predictor
+from ...preparation.sets import GROUP
+from ...problem import METRICS
+from ...problem.project import Project
+from .. import LOSS, enough, figures, measure_baselines, outcome
+from ..bootstrap import measure
+from ..importance import measure_importance
+from ..slices import measure_slices
+from ..tested import Tested, check_defined
+
+
+def meet_test(project: Project, predictor: Predictor, run: dict[str, Any]) -> Tested:
+    """Answer the test rows with the newest model.
+
+    Raises
+    ------
+    UserError
+        If the prepared rows are missing or damaged, or do not define the metric.
+    """
+    definition = project.definition
+    train = read_frame(project.prepared / "train.parquet")
+    test = read_frame(project.prepared / "test.parquet")
+    features, target = features_and_target(test, predictor.schema)
+    answers = predictor.answer(features)
+    measured = measure(target, answers, definition.search.seed, group=test.get(GROUP))
+    check_defined(measured, len(test), definition)
+    return Tested(
+        answers=answers,
+        rows=len(test),
+        measured=measured,
+        baselines=measure_baselines(train, test, predictor, definition),
+        checks=[enough(test, definition)],
+        outcome=outcome(target, answers, predictor, definition),
+        slices=measure_slices(test, answers, predictor.schema, definition),
+        importance=measure_importance(test, predictor, definition).to_dict("records"),
+        loss=LOSS.format(metric=METRICS[definition.problem.metric].title),
+        milliseconds=_milliseconds(predictor),
+        plots=figures(target, answers, predictor, definition),
+    )
+
+
+def _milliseconds(predictor: Predictor) -> float:
+    """Return the median time of answering one typical row."""
+    row = pd.DataFrame([{column.name: column.example for column in predictor.schema.inputs}])
+    seconds = []
+    with few_threads(len(row)):
+        for _ in range(20):
+            started = time.perf_counter()
+            predictor.predict(row)
+            seconds.append(time.perf_counter() - started)
+    return 1000 * statistics.median(seconds)
