@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import UserError
-from ..modeling.predictor import Predictor, load_predictor
-from ..modeling.store import champion
-from ..problem.project import Project
+from ...errors import UserError
+from ...modeling.predictor import Predictor, load_predictor
+from ...modeling.store import champion
+from ...problem.project import Project
 from .contract import Contract
 
 POLL_SECONDS = 1.0
@@ -38,7 +38,8 @@ class Serving:
 def load_serving(project: Project, version: str) -> Serving:
     """Load a version and let it answer its example once, so that the first caller need not wait."""
     predictor = load_predictor(project.models / version)
-    contract = Contract(predictor.schema, project.definition.serving.max_rows)
+    definition = project.definition
+    contract = Contract(predictor.schema, definition.serving.max_rows, definition.data.missing)
     serving = Serving(predictor, contract, predictor.describe())
     predictor.predict(contract.frame([serving.description["example"]]))
     return serving
