@@ -48,7 +48,7 @@ def write_serve_card(project: Project) -> None:
 def _service(project: Project, predictor: Predictor) -> list[str]:
     serving = project.definition.serving
     address = f"http://{serving.host}:{serving.port}"
-    body = json.dumps({"rows": [predictor.describe()["example"]]}, ensure_ascii=False)
+    body = json.dumps(predictor.question(), ensure_ascii=False)
     command = (
         f"curl {address}/predict \\\n  -H 'Content-Type: application/json' \\\n"
         f"  -d {shlex.quote(body)}"

@@ -10,7 +10,7 @@ from ...errors import UserError
 from ...modeling.predictor import Predictor, load_predictor
 from ...modeling.store import champion
 from ...problem.project import Project
-from .contract import Contract
+from .asked import Contract, rehearse
 
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 30.0  # before a version that could not be loaded is tried again
@@ -40,9 +40,8 @@ def load_serving(project: Project, version: str) -> Serving:
     predictor = load_predictor(project.models / version)
     definition = project.definition
     contract = Contract(predictor.schema, definition.serving.max_rows, definition.data.missing)
-    serving = Serving(predictor, contract, predictor.describe())
-    predictor.predict(contract.frame([serving.description["example"]]))
-    return serving
+    rehearse(predictor, contract)
+    return Serving(predictor, contract, predictor.describe())
 
 
 class ChampionWatch:

@@ -114,16 +114,7 @@ class Contract:
         Refusal
             If the body is not JSON or does not fit.
         """
-        try:
-            feedback = Feedback.model_validate(read_body(body))
-        except ValidationError as error:
-            raise wrong_feedback(error) from None
-        given = feedback.actual
-        actual = _label(given) if self.classes else _number(given)
-        if actual is None or (self.classes and actual not in self.classes):
-            expected = f"one of {', '.join(self.classes)}" if self.classes else "a number"
-            raise wrong(f"must be {expected}, got {shown(given)}", "actual")
-        return feedback.id, actual
+        return read_feedback(body, self.classes)
 
     def _tidy(self, row: Any) -> Any:
         """Leave out what the model ignores, and make None what stands for a missing value."""
@@ -139,6 +130,26 @@ class Contract:
         if isinstance(value, str):
             return value.strip() in self._missing
         return type(value) in (int, float) and value in self._missing
+
+
+def read_feedback(body: bytes, classes: list[str]) -> tuple[str, str | float]:
+    """Read a prediction's id and what it really was: one of `classes`, or a number if none.
+
+    Raises
+    ------
+    Refusal
+        If the body is not JSON or does not fit.
+    """
+    try:
+        feedback = Feedback.model_validate(read_body(body))
+    except ValidationError as error:
+        raise wrong_feedback(error) from None
+    given = feedback.actual
+    actual = _label(given) if classes else _number(given)
+    if actual is None or (classes and actual not in classes):
+        expected = f"one of {', '.join(classes)}" if classes else "a number"
+        raise wrong(f"must be {expected}, got {shown(given)}", "actual")
+    return feedback.id, actual
 
 
 def read_body(body: bytes) -> Any:
@@ -158,7 +169,7 @@ def read_body(body: bytes) -> Any:
 def _body(columns: list[Column], max_rows: int) -> type[BaseModel]:
     # Columns may be called anything, so they are aliases of fields with plain names.
     fields: dict[str, Any] = {
-        f"field_{i}": (_annotation(column), ... if column.required else None)
+        f"field_{i}": (annotation(column), ... if column.required else None)
         for i, column in enumerate(columns)
     }
     row = create_model("Row", __config__=ConfigDict(extra="forbid"), **fields)
@@ -168,7 +179,8 @@ def _body(columns: list[Column], max_rows: int) -> type[BaseModel]:
     return create_model("Rows", __config__=config, rows=(rows, ...))
 
 
-def _annotation(column: Column) -> Any:
+def annotation(column: Column) -> Any:
+    """Return the type of a field, with its description."""
     shows = Field(
         alias=column.name,
         title=column.name,

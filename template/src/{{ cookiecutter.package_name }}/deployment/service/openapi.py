@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from .contract import Contract, Feedback
+from .asked import Contract
+from .contract import Feedback
 
 SCHEMAS = "#/components/schemas/"
 TEXT = {"type": "string"}
@@ -14,7 +15,7 @@ PREDICTIONS = {
         "model": {**TEXT, "description": "The version that answered."},
         "predictions": {
             "type": "array",
-            "description": "One for each row, in their order.",
+            "description": "One for each row in their order, or for each series and date.",
             "items": {
                 "type": "object",
                 "required": ["id", "prediction"],

@@ -6,12 +6,13 @@ import re
 from functools import cache
 from importlib import resources
 
+from .asked import PAGE
 from .reply import Reply
 
 
 def page() -> Reply:
-    """Return the page with a form for one row."""
-    return _read("page.html")
+    """Return the page with a form for one question."""
+    return _read(PAGE)
 
 
 def docs() -> Reply:

@@ -8,16 +8,15 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from uuid import uuid4
 
-import pandas as pd
-
-from ...preparation.schema import ConversionError
 from ...problem.project import Project
 from ..prediction_log import open_log
+from .answered import Answered
+from .asked import Asked, answer
 from .champion import ChampionWatch, Serving
 from .front import Front
 from .gather import Gatherer
@@ -27,7 +26,6 @@ from .openapi import document
 from .page import docs, page
 from .reply import Refusal, Reply, json_reply
 from .shadow import Shadow
-from .wrong_input import wrong_values
 
 Page = Callable[[], Reply]
 
@@ -41,13 +39,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """Rows that wait for the model that they were checked for."""
+    """What waits for the model that it was checked for."""
 
     serving: Serving
-    rows: list[dict[str, Any]]
+    asked: Asked
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.asked)
 
 
 class Service:
@@ -144,29 +142,22 @@ class Service:
 
     def _answer_with_one(self, questions: list[Question]) -> list[Reply]:
         serving = questions[0].serving
-        rows = [row for question in questions for row in question.rows]
-        with self._metrics.model_call(len(rows)):
-            try:
-                answers = serving.predictor.predict(serving.contract.frame(rows))
-            except ConversionError as error:
-                raise _wrong_values(error, rows) from None
-        records = iter(_records(answers))
-        return [
-            self._reply(serving, question.rows, list(islice(records, len(question))))
-            for question in questions
-        ]
+        with self._metrics.model_call(sum(map(len, questions))):
+            answered = answer(
+                serving.predictor, serving.contract, [question.asked for question in questions]
+            )
+        return [self._reply(serving, each) for each in answered]
 
-    def _reply(
-        self, serving: Serving, rows: list[dict[str, Any]], answers: list[dict[str, Any]]
-    ) -> Reply:
+    def _reply(self, serving: Serving, answered: list[Answered]) -> Reply:
         version = serving.predictor.version
-        logged = {uuid4().hex: answer for answer in answers}
-        self._log.write(version, rows, logged)
+        logged = {uuid4().hex: each for each in answered}
+        rows = [each.row for each in answered]
+        self._log.write(version, rows, {key: each.answer for key, each in logged.items()})
         self._shadow.ask(rows, list(logged))
         self._metrics.predicted(len(rows))
         predictions = [
-            {"id": key, **answer, **_if_any("warnings", serving.contract.warnings(row))}
-            for row, (key, answer) in zip(rows, logged.items(), strict=True)
+            {"id": key, **each.shown, **_if_any("warnings", each.warnings)}
+            for key, each in logged.items()
         ]
         return json_reply(200, {"model": version, "predictions": predictions})
 
@@ -221,17 +212,6 @@ def _refused(error: Exception) -> Reply:
         return json_reply(503, {"detail": TOO_SLOW})
     logger.error("A request could not be answered.", exc_info=error)
     return json_reply(500, {"detail": FAILED})
-
-
-def _wrong_values(error: ConversionError, rows: list[dict[str, Any]]) -> Refusal:
-    at = [int(row) for row in error.rows]
-    return wrong_values(error.expected, error.name, at, [rows[row][error.name] for row in at])
-
-
-def _records(answers: pd.DataFrame) -> list[dict[str, Any]]:
-    columns = [answers[name].tolist() for name in answers]
-    names = [str(name) for name in answers]
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def _if_any(name: str, values: list[str]) -> dict[str, list[str]]:

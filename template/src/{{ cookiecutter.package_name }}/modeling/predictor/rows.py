@@ -83,6 +83,10 @@ class Predictor:
         answers = answer(self.pipeline[-1], whole, self.schema.decision)
         return answers.iloc[: len(features)].set_axis(features.index)
 
+    def question(self) -> dict[str, Any]:
+        """Return what the service can be asked, as an example."""
+        return {"rows": [{column.name: column.example for column in self.schema.inputs}]}
+
     def describe(self) -> dict[str, Any]:
         """Return what the model is, how good it was on the test set, and which inputs it takes."""
         run = read_json(self.folder / store.RUN)

@@ -29,6 +29,7 @@ from ..continued import Continued, overlay
 from ..forecasters.naive import usual_change
 
 RECENT = 36  # periods of each series that `describe` tells
+SHOWN_SERIES = 100  # that it tells of
 
 
 class WrongQuestionError(UserError):
@@ -91,8 +92,8 @@ class Predictor:
         Returns
         -------
         DataFrame
-            ``series``, ``date``, ``prediction``, ``low`` and ``high``, and what is known ahead of
-            each date, sorted by series and date.
+            ``series``, ``date``, ``prediction``, ``low``, ``high`` and ``unit``, and what is known
+            ahead of each date, sorted by series and date.
 
         Raises
         ------
@@ -117,8 +118,8 @@ class Predictor:
         panel, told = self._with_future(panel, names, horizon, future)
         answers = self._continue(panel, panel.periods, names, horizon)
         answers["date"] = self._calendar.texts(answers[PERIOD].to_numpy())
-        shown = answers.rename(columns={SERIES: "series"})
-        return pd.concat([shown[["series", "date", "prediction", "low", "high"]], told], axis=1)
+        columns = ["series", "date", "prediction", "low", "high", "unit"]
+        return pd.concat([answers.rename(columns={SERIES: "series"})[columns], told], axis=1)
 
     def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Answer rows that have a date and a series, but no target; those with one are history.
@@ -201,10 +202,19 @@ class Predictor:
             "known": [column.model_dump() for column in self.known()],
             "history": {"until": recent[-1], "dates": recent},
             "inputs": [column.model_dump() for column in self.schema.inputs],
-            "example": {"horizon": decision["horizon"]},
+            "example": self.question(),
+            "recent": {name: self._recent(name) for name in panel.names[:SHOWN_SERIES]},
         }
 
-    def recent(self, series: str) -> list[float | None]:
+    def question(self) -> dict[str, Any]:
+        """Return what the service can be asked, as an example."""
+        question: dict[str, Any] = {"horizon": self.schema.decision["horizon"]}
+        future = self.typical_future()
+        if future is not None:
+            question["future"] = future.to_dict("records")
+        return question
+
+    def _recent(self, series: str) -> list[float | None]:
         """Return the newest values of a series, as many as `describe` has dates."""
         row = self._panel.history[self._panel.names.index(series), -RECENT:]
         return [None if np.isnan(value) else float(value) for value in row]

@@ -12,14 +12,14 @@ from pyarrow import parquet
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from ..collection.parts import Parts, open_parts
-from ..errors import UserError
-from ..files import read_json, release_memory, replacing, write_json
-from ..modeling import store
-from ..modeling.predictor import Predictor, load_predictor
-from ..preparation.schema import ConversionError
-from ..problem.project import Project
-from .prediction_log import (
+from ...collection.parts import Parts, open_parts
+from ...errors import UserError
+from ...files import read_json, release_memory, replacing, write_json
+from ...modeling import store
+from ...modeling.predictor import Predictor, load_predictor
+from ...preparation.schema import ConversionError
+from ...problem.project import Project
+from ..prediction_log import (
     PREDICTIONS,
     SHADOW,
     TABLES,
