@@ -125,7 +125,7 @@ def new_figure(width: float = 3.2, height: float = 2.3, grid: str = "y") -> tupl
 
 def show_dates(axes: Axes) -> None:
     """Write the dates of the x axis short."""
-    locator = AutoDateLocator(minticks=3, maxticks=6)
+    locator = AutoDateLocator(minticks=2, maxticks=8)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
 

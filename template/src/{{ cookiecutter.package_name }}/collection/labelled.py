@@ -32,8 +32,10 @@ def join(
     """
     labelled = labelled.filter(collected.columns)
     alike = labelled.assign(**{name: _like(labelled[name], collected[name]) for name in labelled})
-    asked = pd.Index(identity) if identity else alike.columns.difference(own)
-    alike = alike[~row_keys(alike[asked]).duplicated(keep="last")] if identity else alike
+    asked = alike.columns.difference(own)
+    if identity and set(identity) <= set(alike.columns):
+        asked = pd.Index(identity)
+        alike = alike[~row_keys(alike[asked]).duplicated(keep="last")]
     new = ~row_keys(alike[asked]).isin(row_keys(collected[asked]))
     return plain(pd.concat([collected, alike[new]], ignore_index=True))
 
