@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -165,13 +167,23 @@ class Environment:
             stderr=subprocess.PIPE,
             text=True,
         )
+        said: list[str] = []
+        assert process.stderr is not None
+        # It is read to the end, or the service would wait for its log to be taken.
+        reader = threading.Thread(target=said.extend, args=(process.stderr,))
+        reader.start()
         try:
-            assert process.stderr is not None
-            said = (re.search(r"http://\S+", line) for line in process.stderr)
-            yield next(found.group() for found in said if found)
+            deadline = time.monotonic() + 60
+            while not (address := re.search(r"http://[^\s\"]+", "".join(said))):
+                assert process.poll() is None, "".join(said)
+                assert time.monotonic() < deadline, "the service does not start"
+                time.sleep(0.05)
+            yield address.group()
         finally:
             process.send_signal(signal.SIGTERM)
-            _, errors = process.communicate(timeout=60)
+            process.wait(timeout=60)
+            reader.join(timeout=60)
+        errors = "".join(said)
         # uvicorn ends by the signal itself, once it has answered and written all.
         assert process.returncode in (0, -signal.SIGTERM), errors
         assert "Traceback" not in errors

@@ -36,7 +36,8 @@ def sections(page: Path) -> dict[str, str]:
 
 def commands() -> dict[str, set[str]]:
     """Return the options of each command, as cli.py declares them."""
-    functions = [f for f in parse(PACKAGE / "cli.py").body if isinstance(f, ast.FunctionDef)]
+    nodes = ast.walk(parse(PACKAGE / "cli.py"))  # one command stands inside of an if
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
     found = {}
     for function in functions:
         said = [ast.unparse(decorator) for decorator in function.decorator_list]

@@ -37,6 +37,8 @@ ROOT = Path(__file__).parent.parent
 ROWS = 600
 TARGETS = {"classification": {"positive": "yes", "metric": "roc_auc", "baseline": "prior"}}
 TARGETS["regression"] = {"metric": "rmse", "baseline": "mean"}
+TARGETS["forecasting"] = {"metric": "mase", "baseline": "seasonal_naive", "horizon": 4}
+SERIES = 4
 
 
 def run_in(folder, *arguments):
@@ -83,6 +85,15 @@ def records(frame):
     return [json.dumps(row) for row in json.loads(frame.to_json(orient="records"))]
 
 
+def some(rows, definition):
+    """Return a part of the rows that can be learnt from: some of them, or some whole series."""
+    if TYPE != "forecasting":
+        return rows.sample(min(len(rows), ROWS), random_state=0)
+    for name in definition.columns.series_names():
+        rows = rows[rows[name].isin(rows[name].unique()[:SERIES])]
+    return rows
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A project in which `run` was done, and what it printed."""
@@ -93,7 +104,7 @@ def trained(tmp_path_factory):
         pytest.skip(f"the data is not here: {error.message}")
     root = tmp_path_factory.mktemp("project")
     shutil.copy(ROOT / "project.toml", root)
-    rows.sample(min(len(rows), ROWS), random_state=0).to_csv(root / "rows.csv", index=False)
+    some(rows, real.definition).to_csv(root / "rows.csv", index=False)
     metric = METRICS[real.definition.problem.metric]
     small = edit(
         SimpleNamespace(root=root),
@@ -103,7 +114,9 @@ def trained(tmp_path_factory):
         models={"candidates": real.definition.models.candidates[:2]},
         search={"method": "none", "folds": 3},
         # Newer rows may really differ from older ones; then an alarm would be right.
-        split={"by": "group" if real.definition.columns.group else "random"},
+        split={}
+        if TYPE == "forecasting"
+        else {"by": "group" if real.definition.columns.group else "random"},
         constraints={"predict_milliseconds": 10_000},
         improvement={"minimum_rows": 50},
     )
@@ -144,7 +157,7 @@ def define():
     """Make a definition for data of a test's own, with some tables changed."""
 
     def make(**changes):
-        candidates = ["tree", "boosting"]
+        candidates = ["theta", "ridge"] if TYPE == "forecasting" else ["tree", "boosting"]
         problem = {"type": TYPE, "target": "y", "minimum": 0, **TARGETS[TYPE]}
         tables = {
             "problem": problem,
@@ -158,6 +171,8 @@ def define():
         }
         others = ("columns", "split", "preparation", "search", "evaluation", "serving")
         tables |= {name: {} for name in (*others, "improvement")}
+        if TYPE == "forecasting":
+            tables["columns"] = {"date": "date"}
         return check_definition({k: {**v, **changes.get(k, {})} for k, v in tables.items()})
 
     return make

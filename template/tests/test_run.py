@@ -2,12 +2,10 @@
 
 import json
 
-import pandas as pd
 import pytest
 from conftest import edit, run_in
 
 from {{ cookiecutter.package_name }}.modeling import store
-from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
 
 
 def results(project):
@@ -84,50 +82,12 @@ def test_an_interrupted_run_leaves_no_half_version(own, monkeypatch):
     assert not list(own.models.glob(".*.tmp"))
 
 
-@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
-def test_predict_keeps_rows_and_order_and_adds_the_predictors_answers(own, rows, tmp_path, suffix):
-    rows.to_parquet(tmp_path / "in.parquet")
-    out = tmp_path / f"out.{suffix}"
-    done = run_in(own.root, "predict", tmp_path / "in.parquet", out)
-    assert done.exit_code == 0, done.output
-    readers = {"csv": pd.read_csv, "parquet": pd.read_parquet}
-    readers["jsonl"] = lambda path: pd.read_json(path, lines=True)
-    scored = readers[suffix](out)
-    assert list(scored.columns[: rows.shape[1]]) == list(rows.columns)
-    answers = load_predictor(store.champion_folder(own.models)).predict(rows)
-    assert len(scored) == len(rows)
-    for name in answers.select_dtypes("number"):
-        assert scored[name].to_numpy() == pytest.approx(answers[name].to_numpy())
-
-
-def test_predict_names_a_column_that_is_missing_and_writes_nothing(own, rows, tmp_path):
-    schema = load_predictor(store.champion_folder(own.models)).schema
-    needed = next(column.name for column in schema.inputs if column.required)
-    rows.drop(columns=needed).to_csv(tmp_path / "in.csv", index=False)
-    failed = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv")
-    assert failed.exit_code == 2
-    assert f'"{needed}" is missing' in failed.output
-    assert not (tmp_path / "out.csv").exists()
-
-
-def test_predict_names_the_value_that_is_no_number(own, rows, tmp_path):
-    schema = load_predictor(store.champion_folder(own.models)).schema
-    number = next(column.name for column in schema.inputs if column.kind == "number")
-    rows[number] = rows[number].astype(object)
-    rows.loc[rows.index[1], number] = "many"
-    rows.to_csv(tmp_path / "in.csv", index=False)
-    failed = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv")
-    assert failed.exit_code == 2
-    assert f"\"{number}\" has 'many' in row 2, but must be a number" in failed.output
-
-
 @pytest.mark.parametrize(
     ("table", "key", "value", "message"),
     [
         ("problem", "metrik", "luck", '[problem] metrik is not a known key; did you mean "metric"'),
         ("search", "fold", 3, '[search] fold is not a known key; did you mean "folds"?'),
         ("search", "folds", 1, "[search] folds is 1, but should be greater than or equal to 2"),
-        ("preparation", "scaling", "log", "[preparation] scaling is 'log'"),
         ("problem", "metric", "luck", '[problem] metric is "luck"; allowed: '),
         ("models", "candidates", ["oracle"], '[models] candidates has "oracle"; known candidates'),
     ],
@@ -200,24 +160,6 @@ def test_a_damaged_champion_json_is_said_and_made_again(own, content):
     assert "champion.json" in failed.output
     assert run_in(own.root, "run").exit_code == 0
     assert store.champion(own.models) == store.newest_version(own.models)
-
-
-def test_what_the_system_refuses_is_one_sentence(own, rows, tmp_path):
-    rows.to_csv(tmp_path / "in.csv", index=False)
-    (tmp_path / "file").write_text("no folder", encoding="utf-8")
-    failed = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "file" / "out.csv")
-    assert failed.exit_code == 2
-    assert failed.output.startswith("Error: ")
-    assert "file" in failed.output
-
-
-def test_a_number_too_large_to_compute_with_is_refused(own, rows, tmp_path):
-    schema = load_predictor(store.champion_folder(own.models)).schema
-    number = next(column.name for column in schema.inputs if column.kind == "number")
-    rows.assign(**{number: 1e300}).to_csv(tmp_path / "in.csv", index=False)
-    failed = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv")
-    assert failed.exit_code == 2
-    assert "must be a finite number, 1e+30 at most" in failed.output
 
 
 def test_outside_of_a_project_every_command_says_so(tmp_path):

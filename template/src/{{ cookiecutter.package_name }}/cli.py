@@ -1,6 +1,8 @@
 """The command line: a command for each step, and those that a model needs afterwards."""
 
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 FAILED = 1  # the exit code when the gate failed or `monitor` raised an alarm; mistakes have 2
 NAME_WIDTH = 10
+SERVICE = ".deployment.service"
 
 force_option = click.option("--force", is_flag=True, help="Run even if nothing has changed.")
 
@@ -41,7 +44,7 @@ class Commands(click.Group):
 def main() -> None:
     """Define a problem, learn from data, serve predictions and keep getting better.
 
-    Start with `run`; then open reports/index.html, or `serve`.
+    Start with `run`; then open reports/index.html.
     """
 
 
@@ -135,16 +138,19 @@ def predict(source: str, target: Path) -> None:
     click.echo(score_file(_open(), source, target))
 
 
-@main.command()
-@click.option("--host", help="Instead of the one in project.toml.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Instead of the one in project.toml.")
-def serve(host: str | None, port: int | None) -> None:
-    """Start the service."""
-    from .deployment import serve as start
+if find_spec(SERVICE, __package__):  # a project that only scores files has none
 
-    project = _open()
-    settings = project.definition.serving
-    start(project, host or settings.host, settings.port if port is None else port)
+    @main.command()
+    @click.option("--host", help="Instead of the one in project.toml.")
+    @click.option(
+        "--port", type=click.IntRange(0, 65535), help="Instead of the one in project.toml."
+    )
+    def serve(host: str | None, port: int | None) -> None:
+        """Start the service."""
+        project = _open()
+        settings = project.definition.serving
+        service = import_module(SERVICE, __package__)
+        service.serve(project, host or settings.host, settings.port if port is None else port)
 
 
 @main.command()

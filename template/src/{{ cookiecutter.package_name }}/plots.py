@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from matplotlib.ticker import Formatter, MaxNLocator
@@ -120,6 +121,13 @@ def new_figure(width: float = 3.2, height: float = 2.3, grid: str = "y") -> tupl
         axis.set_major_formatter(_Compact())
         axis.set_major_locator(MaxNLocator(max(3, round(inches * 1.6)), steps=[1, 2, 2.5, 5, 10]))
     return plot, axes
+
+
+def show_dates(axes: Axes) -> None:
+    """Write the dates of the x axis short."""
+    locator = AutoDateLocator(minticks=2, maxticks=8)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
 
 
 def shorten(label: object, length: int = 20) -> str:

@@ -142,7 +142,8 @@ def read_raw(project: Project) -> pd.DataFrame:
     if not (project.raw / LABELLED).is_file():
         return frame
     labelled = read_frame(project.raw / LABELLED)
-    return join(frame, labelled, project.definition.columns.not_features())
+    columns = project.definition.columns
+    return join(frame, labelled, columns.not_features(), columns.identity())
 
 
 def _tables(data: Data, root: Path) -> Iterator[pa.Table]:

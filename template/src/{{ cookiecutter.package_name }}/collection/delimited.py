@@ -2,9 +2,10 @@
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from io import TextIOWrapper
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -43,11 +44,8 @@ def read_delimited(stream: BinaryIO, missing: Sequence[str]) -> tuple[pd.DataFra
     UnreadableError
         If it is not text, or not the same number of values in each line.
     """
-    encoding, quotes = survey(stream)
-    dialect = find_dialect(stream, encoding)
-    if quotes % 2:  # fine as inches, but not where a quoted value never ends
-        _find_bad_line(stream, dialect)
-    table = _parse(stream, dialect, quoted=quotes > 0)
+    dialect, quoted = _survey(stream)
+    table = _parse(stream, dialect, quoted=quoted)
     found: Counter[str] = Counter()
     columns = table.columns
     del table
@@ -62,24 +60,79 @@ def read_delimited(stream: BinaryIO, missing: Sequence[str]) -> tuple[pd.DataFra
     return frame, f"{dialect}{'; read as missing: ' + marks if marks else ''}"
 
 
+def delimited_parts(
+    stream: BinaryIO, missing: Sequence[str], texts: Container[str]
+) -> Iterator[pd.DataFrame]:
+    """Read delimited text a few megabytes at a time; see `read_delimited`.
+
+    Parameters
+    ----------
+    texts
+        The columns that stay text even where a part of them could be numbers.
+
+    Raises
+    ------
+    UnreadableError
+        As `read_delimited` does.
+    """
+    dialect, quoted = _survey(stream)
+    found: Counter[str] = Counter()
+    for table in _parse_parts(stream, dialect, quoted=quoted):
+        yield pd.DataFrame(
+            {
+                name: _texts(column, missing, found).to_pandas()
+                if name in texts
+                else _column(column, dialect.decimal, missing, found)
+                for name, column in zip(dialect.names, table.columns, strict=True)
+            }
+        )
+
+
+def _survey(stream: BinaryIO) -> tuple[Dialect, bool]:
+    """Return how a file is written, and whether it has quotes."""
+    encoding, quotes = survey(stream)
+    dialect = find_dialect(stream, encoding)
+    if quotes % 2:  # fine as inches, but not where a quoted value never ends
+        _find_bad_line(stream, dialect)
+    return dialect, quotes > 0
+
+
 def _parse(stream: BinaryIO, dialect: Dialect, *, quoted: bool) -> pa.Table:
     """Return all values as text, the columns named by their positions."""
+    with _saying_where(stream, dialect):
+        stream.seek(0)
+        return arrow.read_csv(pa.PythonFile(stream, mode="r"), **_options(dialect, 16, quoted))
+
+
+def _parse_parts(stream: BinaryIO, dialect: Dialect, *, quoted: bool) -> Iterator[pa.Table]:
+    with _saying_where(stream, dialect):
+        stream.seek(0)
+        file = pa.PythonFile(stream, mode="r")
+        for batch in arrow.open_csv(file, **_options(dialect, 4, quoted)):
+            yield pa.Table.from_batches([batch])
+
+
+def _options(dialect: Dialect, chunks: int, quoted: bool) -> dict[str, Any]:
     positions = [str(k) for k in range(len(dialect.names))]
-    stream.seek(0)
+    return {
+        "read_options": arrow.ReadOptions(
+            column_names=positions,
+            skip_rows=dialect.header_lines,
+            block_size=chunks * CHUNK,
+            encoding="utf8" if dialect.encoding.startswith("utf-8") else dialect.encoding,
+        ),
+        "parse_options": arrow.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=quoted),
+        "convert_options": arrow.ConvertOptions(
+            column_types=dict.fromkeys(positions, pa.string()), strings_can_be_null=False
+        ),
+    }
+
+
+@contextmanager
+def _saying_where(stream: BinaryIO, dialect: Dialect) -> Iterator[None]:
+    """Name the line at fault if parsing in the block fails."""
     try:
-        return arrow.read_csv(
-            pa.PythonFile(stream, mode="r"),
-            arrow.ReadOptions(
-                column_names=positions,
-                skip_rows=dialect.header_lines,
-                block_size=16 * CHUNK,
-                encoding="utf8" if dialect.encoding.startswith("utf-8") else dialect.encoding,
-            ),
-            arrow.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=quoted),
-            arrow.ConvertOptions(
-                column_types=dict.fromkeys(positions, pa.string()), strings_can_be_null=False
-            ),
-        )
+        yield
     except pa.ArrowInvalid as error:
         _find_bad_line(stream, dialect)
         raise UnreadableError(f"is not a table ({error})") from None
@@ -113,6 +166,11 @@ def typed_column(
     numbers = _numbers(texts, decimal)
     if not pa.types.is_string(numbers.type):
         return numbers.to_pandas()
+    return _numbers(_texts(texts, missing, found), decimal).to_pandas()
+
+
+def _texts(texts: pa.ChunkedArray, missing: Sequence[str], found: Counter[str]) -> pa.ChunkedArray:
+    """Return texts without blanks around them, null where they stand for a missing value."""
     texts = pc.utf8_trim_whitespace(texts)
     blank = pc.is_in(texts, value_set=pa.array(missing, pa.string()))
     if pc.any(blank).as_py():
@@ -120,7 +178,7 @@ def typed_column(
             if mark["values"]:
                 found[mark["values"]] += mark["counts"]
         texts = pc.if_else(blank, pa.scalar(None, pa.string()), texts)
-    return _numbers(texts, decimal).to_pandas()
+    return texts
 
 
 def _numbers(texts: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:

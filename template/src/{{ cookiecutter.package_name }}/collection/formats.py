@@ -3,7 +3,7 @@
 import json
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from gzip import BadGzipFile
 from io import TextIOWrapper
 from itertools import islice
@@ -72,7 +72,7 @@ def read_format(path: Path, name: str, missing: Sequence[str] = ()) -> tuple[pd.
         raise UserError(f"{name} is damaged or cut off ({error}).") from None
     except OSError as error:
         raise UserError(f"{name} cannot be read ({error.strerror or error}).") from None
-    return plain(_blank(frame, missing)), note
+    return plain(blank(frame, missing)), note
 
 
 def plain(frame: pd.DataFrame) -> pd.DataFrame:
@@ -85,7 +85,7 @@ def plain(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**changed) if changed else frame
 
 
-def _blank(frame: pd.DataFrame, missing: Sequence[str]) -> pd.DataFrame:
+def blank(frame: pd.DataFrame, missing: Sequence[str]) -> pd.DataFrame:
     """Make missing what is blank or stands in `missing`, which numbers may match as well."""
     texts = ["", *missing]
     numbers = pd.to_numeric(pd.Series(missing, dtype=object), errors="coerce").dropna()
@@ -109,21 +109,47 @@ def _csv(stream: BinaryIO, missing: Sequence[str]) -> tuple[pd.DataFrame, str]:
 
 
 def _parquet(stream: BinaryIO, missing: Sequence[str]) -> tuple[pd.DataFrame, str]:
+    file = _open_parquet(stream)
     try:
-        file = parquet.ParquetFile(pa.PythonFile(stream, mode="r"))
-        check_names(file.schema_arrow.names)
-        _refuse_nested([f.name for f in file.schema_arrow if pa.types.is_nested(f.type)])
-        table = file.read()
-        fields = [field.with_type(_simple(field.type)) for field in table.schema]
-        table = table.cast(pa.schema(fields))
+        return _to_frame(file.read()), "Parquet"
     except (pa.ArrowException, OSError) as error:
         raise UnreadableError(f"cannot be read as Parquet ({_first_line(error)})") from None
+
+
+def parquet_parts(stream: BinaryIO, rows: int) -> Iterator[pd.DataFrame]:
+    """Read Parquet so many rows at a time.
+
+    Raises
+    ------
+    UnreadableError
+        If it is not Parquet, or damaged.
+    """
+    file = _open_parquet(stream)
+    try:
+        for batch in file.iter_batches(rows):
+            yield _to_frame(pa.Table.from_batches([batch]))
+    except (pa.ArrowException, OSError) as error:
+        raise UnreadableError(f"cannot be read as Parquet ({_first_line(error)})") from None
+
+
+def _open_parquet(stream: BinaryIO) -> parquet.ParquetFile:
+    try:
+        file = parquet.ParquetFile(pa.PythonFile(stream, mode="r"))
+    except (pa.ArrowException, OSError) as error:
+        raise UnreadableError(f"cannot be read as Parquet ({_first_line(error)})") from None
+    check_names(file.schema_arrow.names)
+    _refuse_nested([f.name for f in file.schema_arrow if pa.types.is_nested(f.type)])
+    return file
+
+
+def _to_frame(table: pa.Table) -> pd.DataFrame:
+    fields = [field.with_type(_simple(field.type)) for field in table.schema]
+    table = table.cast(pa.schema(fields))
     index = [name for name in table.column_names if name.startswith("__index_level_")]
     table = table.drop_columns(index)  # pandas wrote row numbers
-    frame = table.to_pandas(
+    return table.to_pandas(
         ignore_metadata=True, date_as_object=False, split_blocks=True, self_destruct=True
     )
-    return frame, "Parquet"
 
 
 def _simple(kind: pa.DataType) -> pa.DataType:

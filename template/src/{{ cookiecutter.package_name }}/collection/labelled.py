@@ -9,7 +9,12 @@ from ..problem.keys import row_keys
 from .formats import plain
 
 
-def join(collected: pd.DataFrame, labelled: pd.DataFrame, own: Sequence[str]) -> pd.DataFrame:
+def join(
+    collected: pd.DataFrame,
+    labelled: pd.DataFrame,
+    own: Sequence[str],
+    identity: Sequence[str] = (),
+) -> pd.DataFrame:
     """Return the collected rows, then the labelled ones, written the same way.
 
     Parameters
@@ -22,10 +27,15 @@ def join(collected: pd.DataFrame, labelled: pd.DataFrame, own: Sequence[str]) ->
     own
         Columns that a prediction does not come with, so that they cannot tell whether two rows
         are the same.
+    identity
+        Columns that alone tell whether two rows are the same, if any do.
     """
     labelled = labelled.filter(collected.columns)
     alike = labelled.assign(**{name: _like(labelled[name], collected[name]) for name in labelled})
     asked = alike.columns.difference(own)
+    if identity and set(identity) <= set(alike.columns):
+        asked = pd.Index(identity)
+        alike = alike[~row_keys(alike[asked]).duplicated(keep="last")]
     new = ~row_keys(alike[asked]).isin(row_keys(collected[asked]))
     return plain(pd.concat([collected, alike[new]], ignore_index=True))
 

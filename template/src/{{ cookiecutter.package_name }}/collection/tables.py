@@ -36,7 +36,7 @@ def read_tables(path: str, root: Path, missing: Sequence[str] = ()) -> Collectio
         If nothing is there, a file cannot be read, or the files have different columns.
     """
     frames, sources = [], []
-    with _local_copies(path, root) as files:
+    with local_copies(path, root) as files:
         for name, file in files:
             frame, note = read_format(file, name, missing)
             frames.append(frame)
@@ -81,7 +81,7 @@ def short_name(file: Path, root: Path) -> str:
 
 
 @contextmanager
-def _local_copies(path: str, root: Path) -> Iterator[Iterator[tuple[str, Path]]]:
+def local_copies(path: str, root: Path) -> Iterator[Iterator[tuple[str, Path]]]:
     """Yield a name without secrets and a local path for each file; URLs are downloaded."""
     if not is_url(path):
         files = find_local(path, root)

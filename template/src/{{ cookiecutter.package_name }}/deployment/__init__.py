@@ -1,5 +1,1 @@
-"""Step 7: the champion answers over HTTP, and what it answered is logged."""
-
-from .{{ cookiecutter.serving }}_service import serve
-
-__all__ = ["serve"]
+"""Step 7: the champion answers, over HTTP or for a file, and what it answered is logged."""

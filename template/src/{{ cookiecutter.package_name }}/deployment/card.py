@@ -1,11 +1,12 @@
-"""The report's card about the service: how to start it and how to ask it."""
+"""The report's card about the champion: how to ask it."""
 
 import json
 import shlex
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 
 from ..modeling import store
-from ..modeling.predictor import load_predictor
+from ..modeling.predictor import Predictor, load_predictor
 from ..problem.project import Project
 from ..report import code, details, facts, paragraph, table, write_card
 
@@ -30,25 +31,36 @@ def write_serve_card(project: Project) -> None:
         If there is no champion, or it cannot be loaded.
     """
     predictor = load_predictor(store.champion_folder(project.models))
+    serves = find_spec(".service", __package__) is not None
+    log = project.definition.serving.log.removeprefix("sqlite:///")
+    write_card(
+        project.reports,
+        "serve",
+        f"Version {predictor.version} is the champion; "
+        + ("the service answers with it." if serves else "files are scored with it."),
+        facts({"Champion": predictor.version, "Log": log}),
+        *(_service(project, predictor) if serves else []),
+        paragraph("Score a file of any size; its rows and their order are kept:"),
+        code(f"uv run {_command()} predict new.csv scored.csv"),
+    )
+
+
+def _service(project: Project, predictor: Predictor) -> list[str]:
     serving = project.definition.serving
     address = f"http://{serving.host}:{serving.port}"
-    body = json.dumps({"rows": [predictor.describe()["example"]]}, ensure_ascii=False)
+    body = json.dumps(predictor.question(), ensure_ascii=False)
     command = (
         f"curl {address}/predict \\\n  -H 'Content-Type: application/json' \\\n"
         f"  -d {shlex.quote(body)}"
     )
     rows = [{"request": request, "answers": what} for request, what in ENDPOINTS.items()]
-    write_card(
-        project.reports,
-        "serve",
-        f"Version {predictor.version} is the champion; the service answers with it.",
-        facts({"Champion": predictor.version, "Address": address, "Log": _log(serving.log)}),
+    return [
         paragraph("Start the service; it takes up a new champion by itself, without a restart:"),
         code(f"uv run {_command()} serve"),
-        paragraph("Ask it, or open its address in a browser:"),
+        paragraph(f"Ask it, or open {address} in a browser:"),
         code(command),
         details("All it answers", table(rows)),
-    )
+    ]
 
 
 def _command() -> str:
@@ -56,7 +68,3 @@ def _command() -> str:
     package = __package__.partition(".")[0]
     scripts = entry_points(group="console_scripts")
     return next((s.name for s in scripts if s.module == f"{package}.cli"), f"python -m {package}")
-
-
-def _log(setting: str) -> str:
-    return setting.removeprefix("sqlite:///")

@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
+from pydantic_core import to_json
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..database import database_url, open_database
@@ -169,6 +170,49 @@ def find_predictions(engine: sa.Engine, ids: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({"at": at, "actual": pd.Series([r.actual for r in rows], index, object)})
 
 
+def prediction_rows(
+    version: str, inputs: Iterable[dict[str, Any]], answers: Mapping[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return predictions as rows of their table.
+
+    Parameters
+    ----------
+    version
+        The version that answered.
+    inputs
+        The rows that were asked.
+    answers
+        What was answered to each of them, by the id of the prediction.
+    """
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return [
+        {
+            "id": key,
+            "at": now,
+            "version": version,
+            "inputs": _json(asked),
+            "answer": _json(answer),
+        }
+        for asked, (key, answer) in zip(inputs, answers.items(), strict=True)
+    ]
+
+
+def shadow_rows(version: str, answers: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what a challenger answered as rows of its table, by the id of the prediction."""
+    return [
+        {"prediction": key, "version": version, "answer": _json(answer)}
+        for key, answer in answers.items()
+    ]
+
+
+def write_rows(engine: sa.Engine, rows: Mapping[sa.Table, list[dict[str, Any]]]) -> None:
+    """Add rows of each table, all or none; many go to the database at a time."""
+    with engine.begin() as connection:
+        for table, new in rows.items():
+            if new:
+                connection.execute(table.insert(), new)
+
+
 def write_truth(engine: sa.Engine, truth: Iterable[tuple[str, Any]], at: datetime) -> None:
     """Add what predictions turned out to be, pairs of an id and a value, all or none.
 
@@ -217,6 +261,11 @@ def count_truth(engine: sa.Engine, since: datetime | None = None) -> dict[str, i
     )
     (row,) = _rows(engine, sa.select(made, sa.func.count(each.c.twice), twice, corrected))
     return dict(zip(("predictions", "known", "twice", "corrected"), map(int, row), strict=True))
+
+
+def _json(value: Any) -> str:
+    """Write JSON; NaN and infinity, which it does not have, become null."""
+    return to_json(value, inf_nan_mode="null").decode()
 
 
 def why(error: Exception) -> str:

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
 from ..modeling.predictor import Predictor
-from ..plots import BLUE, GREY, INK, ORANGE, new_figure, tilt_labels
+from ..plots import BLUE, GREY, INK, ORANGE, new_figure, show_dates
 from ..preparation.panel import Panel
 from ..preparation.schema import Schema
 from ..problem.calendar import Calendar
@@ -68,11 +67,10 @@ def _plot_series(
     since = max(panel.start, periods.min() - SHOWN_HORIZONS * definition.problem.horizon)
     history = panel.history[panel.names.index(name), since - panel.start :]
     plot, axes = new_figure()
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(AutoDateLocator()))
+    show_dates(axes)
     axes.fill_between(calendar.dates(periods), part["low"], part["high"], color=BLUE, alpha=0.2)
     axes.plot(calendar.dates(since + np.arange(len(history))), history, color=INK, linewidth=1)
     axes.plot(calendar.dates(periods), part["prediction"], color=BLUE)
-    tilt_labels(axes)
     mase = float(((part["prediction"] - part["true"]).abs() / part["unit"]).mean())
     title = "The test" if name == ONLY else name
     interval = f"{definition.evaluation.interval:.0%} interval"

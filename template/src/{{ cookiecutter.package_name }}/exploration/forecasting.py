@@ -2,10 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
-from ..plots import BLUE, GREY, ORANGE, new_figure, tilt_labels
+from ..plots import BLUE, GREY, ORANGE, new_figure, show_dates
 from ..preparation.panel import Panel
 from ..preparation.schema import Schema
 from ..preparation.series import as_numbers
@@ -40,12 +39,11 @@ def plot_history(panel: Panel, k: int, calendar: Calendar) -> Figure:
     values = panel.history[k, panel.periods - length :]
     dates = calendar.dates(panel.end - length + np.arange(length))
     plot, axes = new_figure()
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(AutoDateLocator()))
+    show_dates(axes)
     axes.plot(dates, values, color=BLUE, linewidth=1)
     gaps = np.isnan(values)
     line = pd.Series(values).interpolate().to_numpy()
     axes.plot(dates[gaps], line[gaps], "o", color=ORANGE, markersize=2)
-    tilt_labels(axes)
     return plot
 
 

@@ -12,10 +12,11 @@ from ..modeling.history import add_line, new_line, read_history
 from ..modeling.predictor import load_predictor
 from ..pipeline import ORDER, run_one
 from ..preparation.schema import ConversionError, read_schema
-from ..preparation.sets import GROUP, KEY, Learnt
+from ..preparation.sets import KEY, Learnt
 from ..problem.keys import row_keys
 from ..problem.project import Project
 from ..steps import Outcome
+from .asked import ask_both
 from .compare import Comparison, compare
 from .concept import truth_of
 from .labelled import add_labelled_rows
@@ -180,16 +181,12 @@ def _judge(project: Project, champion: str, challenger: str) -> Decision:
     if not gate["passed"]:
         reason = f"the challenger failed the gate: {'; '.join(gate['reasons'])}"
         return Decision("kept", champion, challenger, reason)
-    test = read_frame(project.prepared / "test.parquet")
-    target = test[read_schema(project.prepared / "schema.json").target]
-    raw = read_raw(project).loc[test.index]
-    try:  # as it would if it were asked today
-        answers = load_predictor(project.models / champion).predict(raw)
+    try:
+        both = ask_both(project, champion, challenger)
     except (UserError, ConversionError) as error:
-        reason = f"the champion cannot answer rows of today: {error}"
+        reason = f"the champion cannot answer what is asked today: {error}"
         return Decision("promoted", champion, challenger, reason)
-    rival = load_predictor(project.models / challenger).answer(test)
-    compared = compare(target, answers, rival, definition, test.get(GROUP))
+    compared = compare(both.target, both.answers, both.rival_answers, definition, both.group)
     return _better_or_not(
         project, champion, challenger, compared, shadow=bool(definition.improvement.shadow_rows)
     )

@@ -13,6 +13,7 @@ from ..problem import METRICS, TARGET_KIND
 from ..problem.columns import convert
 from ..problem.project import Project
 from ..report import number
+from .asked import watched
 from .concept import Change, Window, errors, find_change, truth_of, windows
 from .drift import Drift, adjust, compare_column
 from .truth import take_truth
@@ -132,20 +133,15 @@ def monitor(project: Project) -> Watch:
 
 
 def _drifts(logged: Logged, predictor: Predictor, date: str) -> list[Drift]:
-    """Compare every feature, and the predictions, and adjust for their number.
-
-    The date of the rows is left out: time always goes on.
-    """
+    """Compare every feature that is watched, and the predictions, and adjust for their number."""
+    columns, with_answers = watched(predictor.schema, date)
     reference = read_frame(predictor.folder / store.REFERENCE)
     answered = read_frame(predictor.folder / store.ANSWERS)
     features = make_features(predictor.schema.conform(logged.inputs))
-    drifts = [
-        compare_column(c.name, c.kind, reference[c.name], features[c.name])
-        for c in predictor.schema.features
-        if c.name != date
-    ]
-    answers = [convert(frame[PREDICTION], TARGET_KIND) for frame in (answered, logged.answers)]
-    drifts.append(compare_column(PREDICTION, TARGET_KIND, *answers))
+    drifts = [compare_column(c.name, c.kind, reference[c.name], features[c.name]) for c in columns]
+    if with_answers:
+        answers = [convert(frame[PREDICTION], TARGET_KIND) for frame in (answered, logged.answers)]
+        drifts.append(compare_column(PREDICTION, TARGET_KIND, *answers))
     adjusted = adjust([drift.p_value for drift in drifts])
     drifts = [Drift(d.column, p, d.psi, d.note) for d, p in zip(drifts, adjusted, strict=True)]
     return sorted(drifts, key=lambda d: d.p_value)

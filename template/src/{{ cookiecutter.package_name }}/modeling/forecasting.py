@@ -42,9 +42,9 @@ CANDIDATES = {
 def learn_intervals(answers: pd.DataFrame, definition: Definition) -> dict[str, Any]:
     """Learn the intervals from the errors of the backtest.
 
-    Conformal prediction by step: each step ahead has the quantiles of its own errors in units of the
-    usual change of their series, of all series and origins; where they are few, those of the steps
-    nearest to it as well. An interval never narrows further ahead.
+    Conformal prediction by step: each step ahead has the quantiles of its own errors, of all series
+    and origins, in units of the usual change of their series; where they are few, those of the
+    steps nearest to it as well. An interval never narrows further ahead.
 
     Parameters
     ----------

@@ -43,6 +43,7 @@ def train(project: Project) -> str:
         "metric": definition.problem.metric,
         "judged_by": learnt.judged_by,
         "leaderboard": _leaderboard(result),
+        "notes": list(best.notes),
         "left_out": result.left_out,
         "training_rows": len(learnt.keys),
         "fit_seconds": learnt.fit_seconds,
@@ -81,6 +82,7 @@ def _leaderboard(result: SearchResult) -> list[dict[str, Any]]:
             "cv_std": trial.std,
             "fit_seconds": float(np.mean(trial.fit_seconds)),
             "settings": trial.settings,
+            **trial.notes,
         }
         for trial in result.leaderboard
     ]
@@ -92,6 +94,7 @@ def _write_card(reports: Path, summary: str, title: str, record: dict[str, Any])
             "candidate": line["model"],
             f"{title}, mean of the folds": line["cv_mean"],
             "deviation": line["cv_std"],
+            **{name: line[name] for name in record["notes"]},
             "seconds to fit": line["fit_seconds"],
             "settings": ", ".join(f"{k} {v}" for k, v in line["settings"].items()) or "default",
         }

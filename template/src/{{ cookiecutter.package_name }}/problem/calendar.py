@@ -103,10 +103,10 @@ class Calendar:
         """Return where in the cycles of the calendar each period stands, from 0 to below 1."""
         dates = self.dates(ordinals)
         day = (dates.hour * 3600 + dates.minute * 60 + dates.second) / DAY
-        year = (dates.dayofyear - 1) / 366
+        year = (dates.day_of_year - 1) / 366
         found = {
             "year": (dates.month - 1) / 12 if self.unit in ("M", "Q") else year,
-            "week": dates.dayofweek / 7,
+            "week": dates.day_of_week / 7,
             "day": day,
         }
         names = {"Y": [], "Q": ["year"], "M": ["year"], "W": ["year"]}.get(
@@ -179,10 +179,10 @@ def _frequency(dates: pd.Series, steps: pd.Series) -> str:
     if 27 <= days <= 32:
         return "M"
     if days % 7 == 0 and (steps % (7 * DAY) == 0).mean() > LEAST_REGULAR:
-        return f"W-{WEEKDAYS[int(dates.dt.dayofweek.mode()[0]) % 7]}"
+        return f"W-{WEEKDAYS[int(dates.dt.day_of_week.mode()[0]) % 7]}"
     if days == 1:
-        weekend = (dates.dt.dayofweek >= 5).any()
-        return "D" if weekend or dates.dt.dayofweek.nunique() < 5 else "B"
+        weekend = (dates.dt.day_of_week >= 5).any()
+        return "D" if weekend or dates.dt.day_of_week.nunique() < 5 else "B"
     seconds = int(np.gcd.reduce(steps[steps <= steps.median()].round().astype("int64")))
     for unit, size in (("D", DAY), ("h", 3600), ("min", 60)):
         if seconds % size == 0:

@@ -18,6 +18,8 @@ DATE_FORMATS = [f"{day}{time}" for day in DAYS for time in ("", " %H:%M", " %H:%
 AMBIGUOUS = {"%d/%m/%Y": "%m/%d/%Y", "%d-%m-%Y": "%m-%d-%Y"}
 TEXT_WORDS = 3  # a column whose values have more words than this, on average, is text
 LARGEST = 1e30  # trees compute with 32 bits, and scaling squares
+MOST_CATEGORIES = 10_000  # of a column that are remembered
+SHOWN_CATEGORIES = 100  # of them, in a description
 SAMPLE_ROWS = 10_000  # enough to tell a kind; `convert` checks every row
 
 
@@ -31,7 +33,7 @@ class Column(BaseModel):
     minimum, maximum
         The training range of a number.
     categories
-        The training values of a category, the most frequent first, 100 at most.
+        The training values of a category, the most frequent first, `MOST_CATEGORIES` at most.
     date_format
         How dates are written, where they are not ISO 8601.
     example
@@ -125,6 +127,8 @@ def convert(values: pd.Series, kind: Kind, date_format: str = "") -> pd.Series:
     """
     name = str(values.name)
     if kind == "number":
+        if values.dtype == "float64" and not (np.abs(values.to_numpy()) > LARGEST).any():
+            return values
         numbers = _numbers(values)
         _refuse(name, values, numbers.isna() & values.notna(), "a number")
         _refuse(name, values, numbers.abs() > LARGEST, f"a finite number, {LARGEST:g} at most")
@@ -148,6 +152,8 @@ def column_of(frame: pd.DataFrame, name: str) -> pd.Series:
 
 def labels(values: pd.Series) -> pd.Series:
     """Write values as text so that 1, 1.0 and "1" are one label; missing stays missing."""
+    if values.dtype == "str":
+        return values.str.strip()
     if values.dtype == object:
         texts = values.map(label, na_action="ignore").astype("str")
     elif pd.api.types.is_float_dtype(values):
@@ -180,7 +186,7 @@ def describe(values: pd.Series, kind: Kind, date_format: str = "") -> Column:
         frequent = present.value_counts().index
         column.example = str(frequent[0])
         if kind == "category":
-            column.categories = [str(label) for label in frequent[:100]]
+            column.categories = [str(label) for label in frequent[:MOST_CATEGORIES]]
     return column
 
 

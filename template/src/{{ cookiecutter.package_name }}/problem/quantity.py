@@ -34,8 +34,10 @@ def mape(true: np.ndarray, predicted: np.ndarray, *_: np.ndarray) -> float:
 def coverage(
     true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray, *_: np.ndarray
 ) -> float:
-    """Return the share of true values inside of their interval."""
-    return float(np.mean((low <= true) & (true <= high)))
+    """Return the share of true values inside of their interval, NaN where there is none."""
+    known = ~np.isnan(low)
+    inside = (low <= true) & (true <= high)
+    return float(np.mean(inside[known])) if known.any() else np.nan
 
 
 def check_quantity(target: pd.Series, problem: Supervised) -> pd.Series:

@@ -129,10 +129,11 @@ def join_dates(
         first = rows[twice].iloc[0]
         values = rows.loc[(rows[SERIES] == first[SERIES]) & (rows[PERIOD] == first[PERIOD]), target]
         shown = " and ".join(f"{value:g}" for value in values.iloc[:2])
+        (date,) = calendar.texts(np.array([first[PERIOD]]))
         raise UserError(
             f"{twice.sum():,} rows share their series and their date with another row: "
-            f"{calendar.texts(np.array([first[PERIOD]]))[0]}{_of(first[SERIES])} is {shown}; correct "
-            'it, or say with [preparation] duplicates = "sum", "mean" or "last" what they become.'
+            f"{date}{_of(first[SERIES])} is {shown}; correct it, or say with "
+            '[preparation] duplicates = "sum", "mean" or "last" what they become.'
         )
     parts = rows.groupby([SERIES, PERIOD], sort=False)
     joined = rows[~rows.duplicated([SERIES, PERIOD], keep="last")].copy()
@@ -151,7 +152,7 @@ def find_season(history: pd.DataFrame, target: str, calendar: Calendar, given: s
     """
     if isinstance(given, int):
         return max(given, 1)
-    values = history.pivot(index=PERIOD, columns=SERIES, values=target)
+    values = history.pivot_table(target, PERIOD, SERIES)
     values = values.reindex(range(values.index.min(), values.index.max() + 1))
     changes = values.diff()
     best, strength = 1, SEASON_CORRELATION - LONGER_SEASON

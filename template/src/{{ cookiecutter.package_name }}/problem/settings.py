@@ -46,8 +46,14 @@ class Serving(Table):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     log: str = "sqlite:///predictions.db"
+    log_files: bool = False
     max_rows: int = Field(default=1000, ge=1)
     max_megabytes: float = Field(default=5, gt=0)
+    max_seconds: float = Field(default=30, gt=0)
+    api_keys: str = ""
+    cors: list[str] = []
+    page: bool = True
+    docs: bool = True
 
 
 class Improvement(Table):

@@ -89,19 +89,16 @@ def _alike(answers: pd.DataFrame) -> pd.Series:
 
 def _by_series(answers: pd.DataFrame, definition: Definition) -> list[dict[str, Any]]:
     """Return the metric of each series, the worst first; nothing if there is but one."""
-    name = definition.problem.metric
+    name, seed = definition.problem.metric, definition.search.seed
     found = []
     for label, part in answers.groupby(SERIES):
         value = evaluate_metrics({name: METRICS[name]}, arrays(part["true"], part)).get(name)
-        if value is not None:
-            steps = part["step"] // BLOCK
-            spread = measure(
-                part["true"], part, definition.search.seed, names=[name], most=200, group=steps
-            )
-            line = {"column": "series", "slice": label, "rows": len(part)}
-            found.append(
-                {**line, **spread.get(name, {"value": value, "low": value, "high": value})}
-            )
+        if value is None:
+            continue
+        block = part["step"] // BLOCK
+        spread = measure(part["true"], part, seed, names=[name], most=200, group=block)
+        numbers = spread.get(name, {"value": value, "low": value, "high": value})
+        found.append({"column": "series", "slice": label, "rows": len(part), **numbers})
     found.sort(key=lambda line: line["value"], reverse=not METRICS[name].higher_is_better)
     return found[:200] if len(found) > 1 else []
 

@@ -1,4 +1,4 @@
-"""ARIMA with a season (Box and Jenkins, 1970), its orders chosen from a few that fit most series."""
+"""ARIMA with a season (Box and Jenkins, 1970), its orders chosen from few that fit most series."""
 
 from typing import Any
 

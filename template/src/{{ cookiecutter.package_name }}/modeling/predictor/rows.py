@@ -3,14 +3,22 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from ...errors import UserError
 from ...files import read_json
 from ...preparation.derive import make_features
+from ...preparation.row_encoder import RowEncoder
 from ...preparation.schema import Schema, read_schema
+from ...problem.columns import SHOWN_CATEGORIES
 from .. import answer, store
+
+# Matrix products treat the last few rows of a table in another way than the others. In whole blocks
+# a row has the same answer to the last bit, whoever stands beside it.
+BLOCK = 8
+PART_ROWS = 50_000  # that are numbers at a time
 
 
 class Predictor:
@@ -31,6 +39,7 @@ class Predictor:
         self.version = folder.name
         self.pipeline = pipeline
         self.schema = schema
+        self._encoder = RowEncoder(pipeline[0])
         self._features = [column.name for column in schema.features]
 
     def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -63,7 +72,20 @@ class Predictor:
                 f'Model {self.version} was trained with the feature "{absent[0]}", which '
                 "add_features in preparation/features.py no longer makes; train again with `run`."
             )
-        return answer(self.pipeline, features[self._features], self.schema.decision)
+        starts = range(0, max(len(features), 1), PART_ROWS)
+        parts = [self._answer_part(features.iloc[s : s + PART_ROWS]) for s in starts]
+        return parts[0] if len(parts) == 1 else pd.concat(parts)
+
+    def _answer_part(self, features: pd.DataFrame) -> pd.DataFrame:
+        numbers = self._encoder.encode(features[self._features])
+        filling = np.zeros((-len(numbers) % BLOCK, numbers.shape[1]))
+        whole = pd.DataFrame(np.vstack([numbers, filling]), copy=False)
+        answers = answer(self.pipeline[-1], whole, self.schema.decision)
+        return answers.iloc[: len(features)].set_axis(features.index)
+
+    def question(self) -> dict[str, Any]:
+        """Return what the service can be asked, as an example."""
+        return {"rows": [{column.name: column.example for column in self.schema.inputs}]}
 
     def describe(self) -> dict[str, Any]:
         """Return what the model is, how good it was on the test set, and which inputs it takes."""
@@ -78,7 +100,10 @@ class Predictor:
             "metric": run["metric"],
             "test": read_json(metrics)["test"] if metrics.exists() else {},
             "classes": self.schema.decision.get("classes", []),
-            "inputs": [column.model_dump() for column in self.schema.inputs],
+            "inputs": [
+                column.model_dump() | {"categories": column.categories[:SHOWN_CATEGORIES]}
+                for column in self.schema.inputs
+            ],
             "example": {column.name: column.example for column in self.schema.inputs},
         }
 

@@ -29,6 +29,7 @@ from ..continued import Continued, overlay
 from ..forecasters.naive import usual_change
 
 RECENT = 36  # periods of each series that `describe` tells
+SHOWN_SERIES = 100  # that it tells of
 
 
 class WrongQuestionError(UserError):
@@ -91,8 +92,8 @@ class Predictor:
         Returns
         -------
         DataFrame
-            ``series``, ``date``, ``prediction``, ``low`` and ``high``, and what is known ahead of
-            each date, sorted by series and date.
+            ``series``, ``date``, ``prediction``, ``low``, ``high`` and ``unit``, and what is known
+            ahead of each date, sorted by series and date.
 
         Raises
         ------
@@ -115,21 +116,68 @@ class Predictor:
             panel = overlay(panel, panel_of(self._arranged(history, "rows"), self.schema))
         names = self._chosen(panel, series)
         panel, told = self._with_future(panel, names, horizon, future)
-        head = panel.head(panel.periods, decision["gaps"])
+        answers = self._continue(panel, panel.periods, names, horizon)
+        answers["date"] = self._calendar.texts(answers[PERIOD].to_numpy())
+        columns = ["series", "date", "prediction", "low", "high", "unit"]
+        return pd.concat([answers.rename(columns={SERIES: "series"})[columns], told], axis=1)
+
+    def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Answer rows that have a date and a series, but no target; those with one are history.
+
+        Dates that the model knows already are forecast as if it did not: the history ends before
+        the first date that is asked for.
+
+        Returns
+        -------
+        DataFrame
+            With the index of the rows that were asked: ``prediction``, ``low``, ``high`` and
+            ``unit``, by which MASE measures.
+
+        Raises
+        ------
+        WrongQuestionError
+            If dates are too far ahead, or a series is unknown.
+        ConversionError
+            If a value does not fit its column.
+        """
+        target, panel = self.schema.target, self._panel
+        asked = rows[target].isna() if target in rows else pd.Series(True, index=rows.index)
+        if not asked.all():
+            panel = overlay(panel, panel_of(self._arranged(rows[~asked], "rows"), self.schema))
+        wanted = self._arranged(rows[asked].drop(columns=target, errors="ignore"), "future")
+        names = self._chosen(panel, wanted[SERIES].tolist())
+        origin = min(int(wanted[PERIOD].min()), panel.end)
+        horizon, most = int(wanted[PERIOD].max()) + 1 - origin, self.schema.decision["horizon"]
+        if horizon > most:
+            (last,) = self._calendar.texts(np.array([origin + horizon - 1]))
+            raise WrongQuestionError(
+                "future",
+                f"{last} is {horizon:,} periods after what is known, but the model was tested on 1 "
+                f"to {most:,}; send newer values, or train again",
+            )
+        panel = overlay(panel, panel_of(wanted, self.schema, panel.names))
+        answers = self._continue(panel, origin - panel.start, names, horizon)
+        keys = pd.MultiIndex.from_frame(wanted[[SERIES, PERIOD]])
+        found = answers.set_index([SERIES, PERIOD])[["prediction", "low", "high", "unit"]].loc[keys]
+        return found.set_axis(wanted.index)
+
+    def _continue(self, panel: Panel, periods: int, names: list[str], horizon: int) -> pd.DataFrame:
+        """Forecast series after so many periods of their panel."""
+        decision = self.schema.decision
+        head = panel.head(periods, decision["gaps"])
         head = head.rows(pd.Index(head.names).get_indexer(names))
         predicted = self.pipeline.forecaster.forecast(head, horizon)
         unit = usual_change(head.history, decision["season"])
         answers = pd.DataFrame(
             {
-                "series": np.repeat(names, horizon),
-                "date": np.tile(self._calendar.texts(panel.end + np.arange(horizon)), len(names)),
+                SERIES: np.repeat(names, horizon),
+                PERIOD: np.tile(head.end + np.arange(horizon), len(names)),
                 "prediction": predicted.ravel(),
                 "unit": np.repeat(unit, horizon),
                 "step": np.tile(np.arange(1, horizon + 1), len(names)),
             }
         )
-        covered = cover(answers, decision).drop(columns=["unit", "step"])
-        return pd.concat([covered, told], axis=1)
+        return cover(answers, decision)
 
     def describe(self) -> dict[str, Any]:
         """Return what the model is, how good it was on the test, and what it is asked with."""
@@ -154,10 +202,19 @@ class Predictor:
             "known": [column.model_dump() for column in self.known()],
             "history": {"until": recent[-1], "dates": recent},
             "inputs": [column.model_dump() for column in self.schema.inputs],
-            "example": {"horizon": decision["horizon"]},
+            "example": self.question(),
+            "recent": {name: self._recent(name) for name in panel.names[:SHOWN_SERIES]},
         }
 
-    def recent(self, series: str) -> list[float | None]:
+    def question(self) -> dict[str, Any]:
+        """Return what the service can be asked, as an example."""
+        question: dict[str, Any] = {"horizon": self.schema.decision["horizon"]}
+        future = self.typical_future()
+        if future is not None:
+            question["future"] = future.to_dict("records")
+        return question
+
+    def _recent(self, series: str) -> list[float | None]:
         """Return the newest values of a series, as many as `describe` has dates."""
         row = self._panel.history[self._panel.names.index(series), -RECENT:]
         return [None if np.isnan(value) else float(value) for value in row]
@@ -223,11 +280,12 @@ class Predictor:
                     f'"{first[SERIES]}" and {len(absent) - 1:,} others; give it for each date',
                 )
         rows = told.assign(**{decision["date"]: self._calendar.dates(told[PERIOD].to_numpy())})
-        parts = rows[SERIES].str.split(
-            SEPARATOR, n=max(len(decision["series"]) - 1, 0), expand=True
-        )
-        for place, name in enumerate(decision["series"]):
-            rows[name] = parts[place] if len(decision["series"]) > 1 else rows[SERIES]
+        columns = decision["series"]
+        if len(columns) == 1:
+            rows[columns[0]] = rows[SERIES]
+        elif columns:
+            parts = rows[SERIES].str.split(SEPARATOR, n=len(columns) - 1, expand=True)
+            rows[columns] = parts.to_numpy()
         features = make_features(rows[[column.name for column in self.schema.inputs]])
         beside = rows[[SERIES, PERIOD]].assign(**{self.schema.target: np.nan})
         ahead = panel_of(pd.concat([features, beside], axis=1), self.schema, names)

@@ -94,7 +94,9 @@ def _notes(definition: Definition, arranged: Arranged) -> list[str]:
         f"{arranged.gaps:,} dates inside of the series have no value; {_filled(settings.gaps)}.": (
             arranged.gaps
         ),
-        f"{len(dropped):,} series are too short and left out, like {_listed(dropped[:3])}.": dropped,
+        f"{len(dropped):,} series are too short, so left out, like {_listed(dropped[:3])}.": (
+            dropped
+        ),
         f"Not known ahead of time, so not used: {unknown}.": unknown,
     }
     return [note for note, worth in notes.items() if worth]

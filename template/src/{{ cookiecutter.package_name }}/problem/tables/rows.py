@@ -40,6 +40,10 @@ class Columns(Table):
             | {self.group: "group"}
         )
 
+    def identity(self) -> list[str]:
+        """Return the columns that alone tell whether two rows are the same: there are none."""
+        return []
+
     def not_features(self) -> list[str]:
         """Return the columns that the definition keeps away from the model."""
         group = [self.group] if self.group else []

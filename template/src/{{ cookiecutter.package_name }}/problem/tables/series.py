@@ -43,6 +43,10 @@ class Columns(Table):
             | {self.date: "date"}
         )
 
+    def identity(self) -> list[str]:
+        """Return the columns that alone tell whether two rows are the same."""
+        return [self.date, *self.series_names()]
+
     def not_features(self) -> list[str]:
         """Return the columns that the definition keeps away from the model."""
         return [*self.id, *self.unknown_at_prediction, *self.drop]

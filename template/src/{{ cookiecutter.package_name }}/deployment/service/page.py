@@ -1,4 +1,4 @@
-"""The page for people: one file, with headers that let it load nothing from anywhere else."""
+"""The pages for people: single files, with headers that let them load nothing from elsewhere."""
 
 import base64
 import hashlib
@@ -6,24 +6,36 @@ import re
 from functools import cache
 from importlib import resources
 
+from .asked import PAGE
+from .reply import Reply
+
+
+def page() -> Reply:
+    """Return the page with a form for one question."""
+    return _read(PAGE)
+
+
+def docs() -> Reply:
+    """Return the page that shows openapi.json; FastAPI's own loads its script from elsewhere."""
+    return _read("docs.html")
+
 
 @cache
-def page() -> tuple[bytes, dict[str, str]]:
-    """Return the page and the HTTP headers to send with it."""
-    html = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+def _read(name: str) -> Reply:
+    html = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
     policy = (
         f"default-src 'none'; script-src {_hashes(html, 'script')}; "
         f"style-src {_hashes(html, 'style')}; connect-src 'self'; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    return html.encode(), {
+    headers = {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": policy,
-        "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-cache",
     }
+    return Reply(200, html.encode(), headers)
 
 
 def _hashes(html: str, tag: str) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import UserError
-from ..modeling.predictor import Predictor, load_predictor
-from ..modeling.store import challenger
-from ..problem.project import Project
+from ...errors import UserError
+from ...modeling.predictor import Predictor, load_predictor
+from ...modeling.store import challenger
+from ...problem.project import Project
 from .log_writer import LogWriter
 
 POLL_SECONDS = 1.0

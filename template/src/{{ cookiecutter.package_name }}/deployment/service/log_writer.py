@@ -8,19 +8,28 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from .prediction_log import FEEDBACK, PREDICTIONS, SHADOW, TABLES, why
+from ..prediction_log import (
+    FEEDBACK,
+    PREDICTIONS,
+    SHADOW,
+    TABLES,
+    prediction_rows,
+    shadow_rows,
+    why,
+    write_rows,
+)
 
 FLUSH_SECONDS = 0.05  # how long rows gather before they are written
 LONGEST_DELAY = 5.0  # seconds between tries while the database does not answer
 CLOSE_SECONDS = 20.0  # an orchestrator kills 30 seconds after SIGTERM
-BATCH = 1000  # rows in one transaction
+BATCH = 5000  # rows in one transaction, unless one request brings more
 MOST_BYTES = 64 * 2**20  # what may wait in memory
+PATIENCE_SECONDS = 10.0  # how long answers wait for a database that takes nothing
 ROW_BYTES = 1000  # what a waiting row costs beside its text
 
 logger = logging.getLogger(__name__)
@@ -32,18 +41,19 @@ class LogUnavailableError(Exception):
 
 @dataclass(frozen=True)
 class Entry:
-    """A row on its way to a table."""
+    """Rows on their way to a table; they came together."""
 
     table: sa.Table
-    row: dict[str, Any]
+    rows: list[dict[str, Any]]
     size: int
 
 
 class LogWriter:
     """Writes predictions and feedback in the order they come, many in one transaction.
 
-    While the database is locked or away the rows are kept and tried again; when too many wait,
-    new ones are dropped and counted.
+    Where rows come faster than the database takes them, whoever brings them waits. While it is
+    locked or away, rows are kept and tried again; once it has taken nothing for `PATIENCE_SECONDS`
+    and the memory is full, new ones are dropped and counted, because the service is to go on.
 
     Attributes
     ----------
@@ -56,8 +66,10 @@ class LogWriter:
         self._engine = engine
         self._waiting: deque[Entry] = deque()
         self._ids: set[str] = set()  # of the predictions that wait
+        self._rows = 0
         self._bytes = 0
         self._failures = 0
+        self._written = time.monotonic()  # when the database last took something, or had nothing
         self._closing = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
@@ -74,12 +86,12 @@ class LogWriter:
 
     def __len__(self) -> int:
         """Return how many rows wait."""
-        return len(self._waiting)
+        return self._rows
 
     def write(
         self, version: str, inputs: Iterable[dict[str, Any]], answers: Mapping[str, dict[str, Any]]
     ) -> None:
-        """Take predictions to write; returns at once.
+        """Take predictions to write; returns at once, unless too many wait.
 
         Parameters
         ----------
@@ -90,18 +102,14 @@ class LogWriter:
         answers
             What was answered to each of them, by the id of the prediction.
         """
-        now = _now()
-        for asked, (key, answer) in zip(inputs, answers.items(), strict=True):
-            given, answered = json.dumps(asked), json.dumps(answer)
-            row = {"id": key, "at": now, "version": version, "inputs": given, "answer": answered}
-            self._put(Entry(PREDICTIONS, row, ROW_BYTES + len(given) + len(answered)))
+        rows = prediction_rows(version, inputs, answers)
+        size = sum(ROW_BYTES + len(row["inputs"]) + len(row["answer"]) for row in rows)
+        self._put(Entry(PREDICTIONS, rows, size))
 
     def write_shadow(self, version: str, answers: Mapping[str, dict[str, Any]]) -> None:
         """Take what the challenger answered, by the id of the champion's prediction."""
-        for key, answer in answers.items():
-            answered = json.dumps(answer)
-            row = {"prediction": key, "version": version, "answer": answered}
-            self._put(Entry(SHADOW, row, ROW_BYTES + len(answered)))
+        rows = shadow_rows(version, answers)
+        self._put(Entry(SHADOW, rows, sum(ROW_BYTES + len(row["answer"]) for row in rows)))
 
     def write_feedback(self, prediction: str, actual: str | float) -> bool:
         """Take what a prediction turned out to be; return False if its id is not known.
@@ -114,14 +122,14 @@ class LogWriter:
         if not self._knows(prediction):
             return False
         row = {"prediction": prediction, "at": _now(), "actual": json.dumps(actual)}
-        self._put(Entry(FEEDBACK, row, ROW_BYTES))
+        self._put(Entry(FEEDBACK, [row], ROW_BYTES))
         return True
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
         """Write all that waits, trying for so many seconds, and stop."""
         with self._changed:
             self._closing = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join(seconds)
         if self._waiting:
             logger.error("The prediction log does not answer; %d rows are lost.", len(self))
@@ -129,16 +137,28 @@ class LogWriter:
 
     def _put(self, entry: Entry) -> None:
         with self._changed:
-            if self._bytes + entry.size > MOST_BYTES:
+            if not self._wait_for_room(entry.size):
                 if not self.dropped:
                     logger.error("Too many rows wait for the prediction log; new ones are dropped.")
-                self.dropped += 1
+                self.dropped += len(entry.rows)
                 return
+            if not self._waiting:
+                self._written = time.monotonic()
             self._waiting.append(entry)
+            self._rows += len(entry.rows)
             self._bytes += entry.size
             if entry.table is PREDICTIONS:
-                self._ids.add(entry.row["id"])
-            self._changed.notify()
+                self._ids.update(row["id"] for row in entry.rows)
+            self._changed.notify_all()
+
+    def _wait_for_room(self, size: int) -> bool:
+        """Wait until so many bytes fit; an entry that is larger than all the room waits for all."""
+        while self._waiting and self._bytes + size > MOST_BYTES:
+            left = self._written + PATIENCE_SECONDS - time.monotonic()
+            if left <= 0:
+                return False
+            self._changed.wait(left)
+        return True
 
     def _knows(self, prediction: str) -> bool:
         with self._changed:
@@ -173,39 +193,42 @@ class LogWriter:
         """Wait for rows and let more gather; no rows means that all is written and closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closing)
-            if not self._closing and len(self._waiting) < BATCH:
-                self._changed.wait_for(
-                    lambda: self._closing or len(self._waiting) >= BATCH, FLUSH_SECONDS
-                )
-            return list(islice(self._waiting, BATCH))
+            self._changed.wait_for(lambda: self._closing or self._rows >= BATCH, FLUSH_SECONDS)
+            batch, rows = [], 0
+            for entry in self._waiting:
+                batch.append(entry)
+                rows += len(entry.rows)
+                if rows >= BATCH:
+                    break
+            return batch
 
     def _insert(self, batch: list[Entry]) -> None:
-        predictions = [entry.row for entry in batch if entry.table is PREDICTIONS]
-        others = {
-            table: [entry.row for entry in batch if entry.table is table]
-            for table in (FEEDBACK, SHADOW)
-        }
+        rows: dict[sa.Table, list[dict[str, Any]]] = {PREDICTIONS: [], FEEDBACK: [], SHADOW: []}
+        for entry in batch:
+            rows[entry.table] += entry.rows
         if self._failures:
             TABLES.create_all(self._engine)  # the database may be new, or have been away at start
-        with self._engine.begin() as connection:
-            if self._failures and predictions:  # the last commit may have failed only in its answer
-                ids = [row["id"] for row in predictions]
-                there = sa.select(PREDICTIONS.c.id).where(PREDICTIONS.c.id.in_(ids))
-                known = set(connection.scalars(there))
-                predictions = [row for row in predictions if row["id"] not in known]
-            if predictions:
-                connection.execute(PREDICTIONS.insert(), predictions)
-            for table, rows in others.items():
-                if rows:
-                    connection.execute(table.insert(), rows)
+            self._leave_out_known(rows[PREDICTIONS])
+        write_rows(self._engine, rows)
+
+    def _leave_out_known(self, predictions: list[dict[str, Any]]) -> None:
+        """Leave out what is there already: the last commit may have failed only in its answer."""
+        ids = [row["id"] for row in predictions]
+        with self._engine.connect() as connection:
+            there = sa.select(PREDICTIONS.c.id).where(PREDICTIONS.c.id.in_(ids))
+            known = set(connection.scalars(there))
+        predictions[:] = [row for row in predictions if row["id"] not in known]
 
     def _forget(self, batch: list[Entry]) -> None:
         with self._changed:
             for entry in batch:
                 self._waiting.popleft()
+                self._rows -= len(entry.rows)
                 self._bytes -= entry.size
                 if entry.table is PREDICTIONS:
-                    self._ids.discard(entry.row["id"])
+                    self._ids.difference_update(row["id"] for row in entry.rows)
+            self._written = time.monotonic()
+            self._changed.notify_all()
 
     def _pause(self) -> None:
         delay = min(0.1 * 2 ** min(self._failures, 10), LONGEST_DELAY)

@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import UserError
-from ..modeling.predictor import Predictor, load_predictor
-from ..modeling.store import champion
-from ..problem.project import Project
-from .contract import Contract
+from ...errors import UserError
+from ...modeling.predictor import Predictor, load_predictor
+from ...modeling.store import champion
+from ...problem.project import Project
+from .asked import Contract, rehearse
 
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 30.0  # before a version that could not be loaded is tried again
@@ -38,10 +38,10 @@ class Serving:
 def load_serving(project: Project, version: str) -> Serving:
     """Load a version and let it answer its example once, so that the first caller need not wait."""
     predictor = load_predictor(project.models / version)
-    contract = Contract(predictor.schema, project.definition.serving.max_rows)
-    serving = Serving(predictor, contract, predictor.describe())
-    predictor.predict(contract.frame([serving.description["example"]]))
-    return serving
+    definition = project.definition
+    contract = Contract(predictor.schema, definition.serving.max_rows, definition.data.missing)
+    rehearse(predictor, contract)
+    return Serving(predictor, contract, predictor.describe())
 
 
 class ChampionWatch:

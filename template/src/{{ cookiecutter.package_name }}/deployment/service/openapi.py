@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel
-
+from .asked import Contract
 from .contract import Feedback
 
 SCHEMAS = "#/components/schemas/"
@@ -16,7 +15,7 @@ PREDICTIONS = {
         "model": {**TEXT, "description": "The version that answered."},
         "predictions": {
             "type": "array",
-            "description": "One for each row, in their order.",
+            "description": "One for each row in their order, or for each series and date.",
             "items": {
                 "type": "object",
                 "required": ["id", "prediction"],
@@ -55,101 +54,108 @@ WRONG_INPUT = {
 FAILURE = {"type": "object", "required": ["detail"], "properties": {"detail": TEXT}}
 
 
-def document(body: type[BaseModel] | None, classes: list[str], max_bytes: int) -> dict[str, Any]:
+def document(contract: Contract | None, max_bytes: int, *, locked: bool) -> dict[str, Any]:
     """Return the OpenAPI document.
 
     Parameters
     ----------
-    body
-        The body of ``POST /predict``, None without a model.
-    classes
-        What ``POST /feedback`` may call a prediction; empty if it takes a number.
+    contract
+        Of the model that serves; None without one.
     max_bytes
         The longest body that is accepted.
+    locked
+        Whether callers have to show a key.
     """
-    rows, parts = _rows(body)
+    rows, parts = _rows(contract)
     schemas = {
         **parts,
         "Rows": rows,
         "Predictions": PREDICTIONS,
-        "Feedback": _feedback(classes),
+        "Feedback": _feedback(contract),
         "WrongInput": WRONG_INPUT,
         "Failure": FAILURE,
     }
-    too_large = _answer(f"The body is larger than {max_bytes / 1e6:g} MB.", "Failure")
+    components: dict[str, Any] = {"schemas": schemas}
+    if locked:
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Predictions", "version": "1"},
+        "paths": {**_posts(max_bytes, locked=locked), **_gets(locked=locked)},
+        "components": components,
+    }
+
+
+def _posts(max_bytes: int, *, locked: bool) -> dict[str, Any]:
     failures = {
-        "413": too_large,
+        "413": _answer(f"The body is larger than {max_bytes / 1e6:g} MB.", "Failure"),
         "422": _answer(
             "The body does not fit; says the row, the field and the reason.", "WrongInput"
         ),
         "500": _answer("The service failed.", "Failure"),
-        "503": _answer("There is no model yet, or the log does not answer.", "Failure"),
+        "503": _answer(
+            "There is no model yet, the log does not answer, or it took too long.", "Failure"
+        ),
     }
-    unknown = {"404": _answer("No prediction has this id.", "Failure")}
+    predicted = {"200": _answer("The predictions.", "Predictions"), **failures}
+    noted = {
+        "200": _answer("It is noted.", "Feedback"),
+        "404": _answer("No prediction has this id.", "Failure"),
+        **failures,
+    }
+    truth = "Say what a prediction turned out to be"
     return {
-        "openapi": "3.1.0",
-        "info": {"title": "Predictions", "version": "1"},
-        "paths": {
-            "/predict": {
-                "post": _operation(
-                    "Predict rows",
-                    {"200": _answer("The predictions.", "Predictions"), **failures},
-                    "Rows",
-                )
-            },
-            "/feedback": {
-                "post": _operation(
-                    "Say what a prediction turned out to be",
-                    {"200": _answer("It is noted.", "Feedback"), **unknown, **failures},
-                    "Feedback",
-                )
-            },
-            "/model": {
-                "get": _operation(
-                    "Describe the model",
-                    {"200": _answer("Its inputs and its quality."), "503": failures["503"]},
-                )
-            },
-            "/metrics": {
-                "get": _operation(
-                    "Metrics for Prometheus",
-                    {"200": {"description": "Text.", "content": {"text/plain": {"schema": TEXT}}}},
-                )
-            },
-            "/health/live": {
-                "get": _operation("Whether the process works", {"200": _answer("It does.")})
-            },
-            "/health/ready": {
-                "get": _operation(
-                    "Whether a model is loaded",
-                    {"200": _answer("It is."), "503": _answer("It is not.")},
-                )
-            },
-        },
-        "components": {"schemas": schemas},
+        "/predict": {"post": _operation("Predict rows", predicted, "Rows", locked=locked)},
+        "/feedback": {"post": _operation(truth, noted, "Feedback", locked=locked)},
     }
 
 
-def _rows(body: type[BaseModel] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def _gets(*, locked: bool) -> dict[str, Any]:
+    text = {"text/plain": {"schema": TEXT}}
+    described = {
+        "200": _answer("Its inputs and its quality."),
+        "503": _answer("There is no model yet.", "Failure"),
+    }
+    measured = {"200": {"description": "In Prometheus's text format.", "content": text}}
+    ready = {"200": _answer("It is."), "503": _answer("It is not.")}
+    return {
+        "/model": {"get": _operation("Describe the model", described, locked=locked)},
+        "/metrics": {"get": _operation("Metrics for Prometheus", measured)},
+        "/health/live": {
+            "get": _operation("Whether the process works", {"200": _answer("It does.")})
+        },
+        "/health/ready": {"get": _operation("Whether a model is loaded", ready)},
+    }
+
+
+def _rows(contract: Contract | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the schema of the body of ``POST /predict``, and those that it refers to."""
-    if body is None:
+    if contract is None:
         return {"type": "object", "description": "There is no model yet."}, {}
-    schema = body.model_json_schema(ref_template=SCHEMAS + "{model}")
+    schema = contract.body.model_json_schema(ref_template=SCHEMAS + "{model}")
     return schema, schema.pop("$defs")
 
 
-def _feedback(classes: list[str]) -> dict[str, Any]:
+def _feedback(contract: Contract | None) -> dict[str, Any]:
     schema = Feedback.model_json_schema()
+    if contract is None:
+        return schema
     actual = schema["properties"]["actual"]
     del actual["anyOf"]
-    actual |= {"enum": classes} if classes else {"type": "number"}
+    actual |= {"enum": contract.classes} if contract.classes else {"type": "number"}
     return schema
 
 
-def _operation(summary: str, responses: dict[str, Any], takes: str = "") -> dict[str, Any]:
+def _operation(
+    summary: str, responses: dict[str, Any], takes: str = "", *, locked: bool = False
+) -> dict[str, Any]:
     operation: dict[str, Any] = {"summary": summary, "responses": responses}
     if takes:
         operation["requestBody"] = {"required": True, "content": _json(takes)}
+    if locked:
+        operation["security"] = [{"key": []}]
+        refused = _answer("The key is missing or not known.", "Failure")
+        operation["responses"] = {**responses, "401": refused}
     return operation
 
 

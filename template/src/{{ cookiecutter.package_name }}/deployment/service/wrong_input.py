@@ -1,4 +1,8 @@
-"""Tells a caller what is wrong with a body: the row, the field, and the reason in a sentence."""
+"""Tells a caller what is wrong with a body: the row, the field, and the reason in a sentence.
+
+For each mistake the detail of the refusal has ``row`` (counted from 0), ``field`` and ``reason``;
+row and field are None where the mistake belongs to none.
+"""
 
 import difflib
 import json
@@ -8,7 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from ..problem.columns import LARGEST, Column
+from ...problem.columns import LARGEST, Column
+from .reply import Refusal
 
 MOST_REASONS = 100  # a caller who got everything wrong learns no more from ten thousand
 MOST_NAMES = 30
@@ -24,37 +29,21 @@ EXPECTED = {
 }
 
 
-class WrongInputError(ValueError):
-    """A body that does not fit.
-
-    Attributes
-    ----------
-    detail
-        For each mistake ``row`` (counted from 0), ``field`` and ``reason``; row and field are None
-        where the mistake belongs to none.
-    """
-
-    def __init__(self, detail: list[dict[str, Any]]) -> None:
-        super().__init__(detail)
-        self.detail = detail
-
-
-def wrong(reason: str, field: str | None = None, row: int | None = None) -> WrongInputError:
+def wrong(reason: str, field: str | None = None, row: int | None = None) -> Refusal:
     """Return the error for one mistake."""
-    return WrongInputError([_detail(reason, field, row)])
+    return Refusal(422, [_detail(reason, field, row)])
 
 
-def wrong_values(
-    expected: str, field: str, rows: Sequence[int], values: Sequence[Any]
-) -> WrongInputError:
+def wrong_values(expected: str, field: str, rows: Sequence[int], values: Sequence[Any]) -> Refusal:
     """Return the error for values of one field, each in its row."""
     pairs = list(zip(rows, values, strict=True))[:MOST_REASONS]
-    return WrongInputError(
-        [_detail(f"must be {expected}, got {shown(value)}", field, row) for row, value in pairs]
+    return Refusal(
+        422,
+        [_detail(f"must be {expected}, got {shown(value)}", field, row) for row, value in pairs],
     )
 
 
-def wrong_rows(error: ValidationError, columns: list[Column], most: int) -> WrongInputError:
+def wrong_rows(error: ValidationError, columns: list[Column], most: int) -> Refusal:
     """Say what pydantic found wrong with the body of ``POST /predict``.
 
     Parameters
@@ -68,10 +57,10 @@ def wrong_rows(error: ValidationError, columns: list[Column], most: int) -> Wron
     """
     kinds = {column.name: column.kind for column in columns}
     found = error.errors(include_url=False)[:MOST_REASONS]
-    return WrongInputError([_explain(one, kinds, most) for one in found])
+    return Refusal(422, [_explain(one, kinds, most) for one in found])
 
 
-def wrong_feedback(error: ValidationError) -> WrongInputError:
+def wrong_feedback(error: ValidationError) -> Refusal:
     """Say what pydantic found wrong with the body of ``POST /feedback``."""
     first = error.errors(include_url=False)[0]
     if not first["loc"]:

@@ -1,9 +1,10 @@
 """What a request may hold: rows are checked against the columns that the model was trained on."""
 
 import math
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
-import numpy as np
 import pandas as pd
 from pydantic import (
     BaseModel,
@@ -16,27 +17,47 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
-from ..preparation.schema import Schema
-from ..problem.columns import LARGEST, Column, label
+from ...preparation.schema import Schema
+from ...problem.columns import LARGEST, MOST_CATEGORIES, SHOWN_CATEGORIES, Column, label
 from .wrong_input import shown, wrong, wrong_feedback, wrong_rows
 
-MOST_CATEGORIES = 100  # a schema that lists so many may have left others out
+
+class Feedback(BaseModel):
+    """The body of ``POST /feedback``: what a prediction turned out to be."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    id: str = Field(description="The id that came with the prediction.")
+    actual: str | bool | int | float = Field(description="What it really was.")
 
 
 class Contract:
-    """The rows that one version of the model takes.
+    """What one version of the model may be asked, and told.
+
+    Parameters
+    ----------
+    schema
+        Of the version.
+    max_rows
+        In one request.
+    missing
+        Texts and numbers that stand for a missing value, as in the files.
 
     Attributes
     ----------
     body
         The pydantic model of the body of ``POST /predict``.
+    classes
+        What a prediction may turn out to be; empty if that is a number.
     """
 
-    def __init__(self, schema: Schema, max_rows: int) -> None:
+    def __init__(self, schema: Schema, max_rows: int, missing: Sequence[str] = ()) -> None:
         self.body = _body(schema.inputs, max_rows)
+        self.classes: list[str] = schema.decision.get("classes", [])
         self._inputs = schema.inputs
         self._max_rows = max_rows
         self._ignored = frozenset(schema.ignored) - {column.name for column in schema.inputs}
+        self._missing = _marks(missing)
         self._seen = {
             column.name: frozenset(column.categories)
             for column in schema.inputs
@@ -48,12 +69,12 @@ class Contract:
 
         Raises
         ------
-        WrongInputError
+        Refusal
             If the body is not JSON or a row does not fit the model's columns.
         """
         content = read_body(body)
-        if self._ignored and isinstance(content, dict) and isinstance(content.get("rows"), list):
-            content = {**content, "rows": [self._without_ignored(row) for row in content["rows"]]}
+        if isinstance(content, dict) and isinstance(content.get("rows"), list):
+            content = {**content, "rows": [self._tidy(row) for row in content["rows"]]}
         try:
             checked: Any = self.body.model_validate(content)
         except ValidationError as error:
@@ -64,12 +85,13 @@ class Contract:
         """Return checked rows as the frame that the predictor takes."""
         return pd.DataFrame(
             {
-                column.name: np.array(
+                column.name: pd.array(
                     [row[column.name] for row in rows],
-                    dtype=float if column.kind == "number" else object,
+                    dtype="float64" if column.kind == "number" else "str",
                 )
                 for column in self._inputs
-            }
+            },
+            copy=False,
         )
 
     def warnings(self, row: dict[str, Any]) -> list[str]:
@@ -84,19 +106,30 @@ class Contract:
                 found.append(f"{column.name} is {shown(value)}, which training never saw")
         return found
 
-    def _without_ignored(self, row: Any) -> Any:
+    def feedback(self, body: bytes) -> tuple[str, str | float]:
+        """Read a prediction's id and what it really was.
+
+        Raises
+        ------
+        Refusal
+            If the body is not JSON or does not fit.
+        """
+        return read_feedback(body, self.classes)
+
+    def _tidy(self, row: Any) -> Any:
+        """Leave out what the model ignores, and make None what stands for a missing value."""
         if not isinstance(row, dict):
             return row
-        return {name: value for name, value in row.items() if name not in self._ignored}
+        return {
+            name: None if self._missing and self._is_missing(value) else value
+            for name, value in row.items()
+            if name not in self._ignored
+        }
 
-
-class Feedback(BaseModel):
-    """The body of ``POST /feedback``: what a prediction turned out to be."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    id: str = Field(description="The id that came with the prediction.")
-    actual: str | bool | int | float = Field(description="What it really was.")
+    def _is_missing(self, value: Any) -> bool:
+        if isinstance(value, str):
+            return value.strip() in self._missing
+        return type(value) in (int, float) and value in self._missing
 
 
 def read_feedback(body: bytes, classes: list[str]) -> tuple[str, str | float]:
@@ -104,17 +137,18 @@ def read_feedback(body: bytes, classes: list[str]) -> tuple[str, str | float]:
 
     Raises
     ------
-    WrongInputError
+    Refusal
         If the body is not JSON or does not fit.
     """
     try:
         feedback = Feedback.model_validate(read_body(body))
     except ValidationError as error:
         raise wrong_feedback(error) from None
-    actual = _label(feedback.actual) if classes else _number(feedback.actual)
+    given = feedback.actual
+    actual = _label(given) if classes else _number(given)
     if actual is None or (classes and actual not in classes):
         expected = f"one of {', '.join(classes)}" if classes else "a number"
-        raise wrong(f"must be {expected}, got {shown(feedback.actual)}", "actual")
+        raise wrong(f"must be {expected}, got {shown(given)}", "actual")
     return feedback.id, actual
 
 
@@ -123,7 +157,7 @@ def read_body(body: bytes) -> Any:
 
     Raises
     ------
-    WrongInputError
+    Refusal
         If it is not JSON, saying where; NaN and Infinity are not JSON.
     """
     try:
@@ -135,7 +169,7 @@ def read_body(body: bytes) -> Any:
 def _body(columns: list[Column], max_rows: int) -> type[BaseModel]:
     # Columns may be called anything, so they are aliases of fields with plain names.
     fields: dict[str, Any] = {
-        f"field_{i}": (_annotation(column), ... if column.required else None)
+        f"field_{i}": (annotation(column), ... if column.required else None)
         for i, column in enumerate(columns)
     }
     row = create_model("Row", __config__=ConfigDict(extra="forbid"), **fields)
@@ -145,7 +179,8 @@ def _body(columns: list[Column], max_rows: int) -> type[BaseModel]:
     return create_model("Rows", __config__=config, rows=(rows, ...))
 
 
-def _annotation(column: Column) -> Any:
+def annotation(column: Column) -> Any:
+    """Return the type of a field, with its description."""
     shows = Field(
         alias=column.name,
         title=column.name,
@@ -169,12 +204,21 @@ def _description(column: Column) -> str:
     if column.minimum is not None and column.maximum is not None:
         return f"A number; {column.minimum:g} to {column.maximum:g} in training."
     if column.categories:
-        more = " and more" if len(column.categories) >= MOST_CATEGORIES else ""
-        return f"A category; in training {', '.join(column.categories)}{more}."
+        more = " and more" if len(column.categories) > SHOWN_CATEGORIES else ""
+        return f"A category; in training {', '.join(column.categories[:SHOWN_CATEGORIES])}{more}."
     if column.kind == "date":
         own = f"written {column.date_format} or " if column.date_format else ""
         return f"A date, {own}as ISO 8601."
     return f"A {column.kind}."
+
+
+def _marks(missing: Sequence[str]) -> frozenset[str | float]:
+    """Return the texts, and the numbers that are written so."""
+    marks: set[str | float] = set(missing)
+    for mark in missing:
+        with suppress(ValueError):
+            marks.add(float(mark))
+    return frozenset(marks)
 
 
 def _no_bool(value: Any) -> Any:

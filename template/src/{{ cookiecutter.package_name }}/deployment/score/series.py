@@ -1,0 +1,110 @@
+"""Forecast into a file, from the history that the model knows and what a file adds to it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import pandas as pd
+from sqlalchemy.exc import SQLAlchemyError
+
+from ...collection.tables import read_tables
+from ...errors import UserError
+from ...files import replacing
+from ...modeling import store
+from ...modeling.predictor import Predictor, load_predictor
+from ...preparation.schema import ConversionError
+from ...problem.project import Project
+from ...problem.series import SEPARATOR, label_series
+from ..prediction_log import PREDICTIONS, TABLES, open_log, prediction_rows, why, write_rows
+
+ID = "prediction_id"  # the column that feedback is joined by
+ANSWERS = ["prediction", "low", "high"]
+WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
+    ".csv": lambda frame, path: frame.to_csv(path, index=False),
+    ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
+    ".jsonl": lambda frame, path: frame.to_json(path, orient="records", lines=True),
+}
+
+
+def score_file(project: Project, source: str, target: Path) -> str:
+    """Forecast the series of `source` with the champion: a row for each series and date.
+
+    Rows of the file that have the target are history, newer than what the model knows. Rows that
+    lack it say which dates to forecast, and what is known of them ahead of time; without such rows
+    every series of the file is forecast as far as the model can.
+
+    Parameters
+    ----------
+    source
+        Any file that `collect` can read, relative to the working directory, or a URL.
+    target
+        A new file, .csv, .parquet or .jsonl; it appears whole or not at all.
+
+    Returns
+    -------
+    str
+        What was done, in a line.
+
+    Raises
+    ------
+    UserError
+        If there is no champion, the file cannot be read, or what it holds does not suffice.
+    """
+    if target.suffix not in WRITERS:
+        raise UserError(
+            f'The file to write, {target}, ends in "{target.suffix}"; '
+            f"allowed: {', '.join(WRITERS)}."
+        )
+    predictor = load_predictor(store.champion_folder(project.models))
+    rows = read_tables(source, Path.cwd(), project.definition.data.missing).frame
+    try:
+        found = _forecast(predictor, rows)
+    except ConversionError as error:
+        raise UserError(f"{source}: the {error}; correct it and forecast again.") from None
+    except UserError as error:
+        raise UserError(f"{source}: {error.message.rstrip('.')}.") from None
+    if project.definition.serving.log_files:
+        _remember(project, predictor, found)
+    with replacing(target.absolute()) as temporary:
+        WRITERS[target.suffix](found.drop(columns="unit"), temporary)
+    columns = predictor.schema.decision["series"]
+    number = len(found[columns].drop_duplicates()) if columns else 1
+    return f"{len(found):,} forecasts of {number:,} series by {predictor.version} into {target}"
+
+
+def _forecast(predictor: Predictor, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns that tell the series and the date, what is known ahead, and the answer."""
+    schema, columns = predictor.schema, predictor.schema.decision["series"]
+    date = schema.decision["date"]
+    absent = [name for name in (date, *columns) if name not in rows.columns]
+    if absent:
+        raise UserError(f'column "{absent[0]}" is missing; a forecast needs it')
+    history = rows[rows[schema.target].notna()] if schema.target in rows else rows.iloc[:0]
+    asked = rows.drop(index=history.index)
+    if len(asked):
+        told = asked[[c.name for c in schema.inputs if c.name in asked]]
+        return pd.concat([told, predictor.predict(rows)], axis=1)
+    labels = label_series(rows, columns).dropna().unique().tolist()
+    found = predictor.forecast(history=history, series=labels)
+    parts = found["series"].str.split(SEPARATOR, n=max(len(columns) - 1, 0), expand=True)
+    told = pd.DataFrame({date: found["date"]})
+    for place, name in enumerate(columns):
+        told[name] = parts[place] if len(columns) > 1 else found["series"]
+    return pd.concat([told, found.drop(columns=["series", "date"])], axis=1)
+
+
+def _remember(project: Project, predictor: Predictor, found: pd.DataFrame) -> None:
+    """Write forecasts to the prediction log, as the service does, and give each row its id."""
+    numbers = [*ANSWERS, "unit"]
+    ids = [uuid4().hex for _ in range(len(found))]
+    found.insert(0, ID, ids)
+    asked = found.drop(columns=[ID, *numbers]).astype("str").to_dict("records")
+    answers = dict(zip(ids, found[numbers].to_dict("records"), strict=True))
+    log = open_log(project)
+    try:
+        TABLES.create_all(log)
+        write_rows(log, {PREDICTIONS: prediction_rows(predictor.version, asked, answers)})
+    except SQLAlchemyError as error:
+        raise UserError(
+            f"The prediction log does not answer ({why(error)}); forecast again later."
+        ) from None

@@ -1,0 +1,42 @@
+"""An answer as every framework sends it."""
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from pydantic_core import to_json
+
+JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A status, bytes, and the headers that belong to them."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def json_reply(status: int, content: Any) -> Reply:
+    """Return an answer in JSON; NaN and infinity, which JSON does not have, become null."""
+    return Reply(status, to_json(content, inf_nan_mode="null"), JSON)
+
+
+def plain_refusal(status: int) -> Reply:
+    """Return the answer that says no more than its status: 404 for a path that is unknown."""
+    return json_reply(status, {"detail": HTTPStatus(status).phrase})
+
+
+class Refusal(Exception):  # noqa: N818 -- the caller's mistake, or a state that passes
+    """A request that is not answered, and what its caller is told.
+
+    Attributes
+    ----------
+    reply
+        The answer it gets instead.
+    """
+
+    def __init__(self, status: int, detail: Any) -> None:
+        super().__init__(detail)
+        self.reply = json_reply(status, {"detail": detail})

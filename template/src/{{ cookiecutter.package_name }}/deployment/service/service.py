@@ -1,0 +1,218 @@
+"""What the service does, apart from HTTP: from the bytes of a request to a reply.
+
+The HTTP frameworks only carry these functions, so they all answer alike.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import groupby
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+from ...problem.project import Project
+from ..prediction_log import open_log
+from .answered import Answered
+from .asked import Asked, answer
+from .champion import ChampionWatch, Serving
+from .front import Front
+from .gather import Gatherer
+from .log_writer import LogUnavailableError, LogWriter
+from .metrics import CONTENT_TYPE, Metrics
+from .openapi import document
+from .page import docs, page
+from .reply import Refusal, Reply, json_reply
+from .shadow import Shadow
+
+Page = Callable[[], Reply]
+
+NO_MODEL = "There is no model yet; train and promote one with `run`."
+NO_LOG = "The prediction log does not answer; send it again later."
+TOO_SLOW = "It took too long; send it again later."
+FAILED = "The service failed to answer; its log says why."
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What waits for the model that it was checked for."""
+
+    serving: Serving
+    asked: Asked
+
+    def __len__(self) -> int:
+        return len(self.asked)
+
+
+class Service:
+    """The endpoints. Enter it before the first request; leaving it writes the log to its end.
+
+    Attributes
+    ----------
+    front
+        What requests pass before they come here.
+    max_bytes, max_seconds
+        A body that is longer is refused, and so is what takes longer to come or to be answered.
+    pages
+        What ``GET`` answers, by path.
+
+    Raises
+    ------
+    UserError
+        If ``[serving]`` names a log or keys that cannot be used.
+    """
+
+    def __init__(self, project: Project) -> None:
+        settings = project.definition.serving
+        self.max_bytes = int(settings.max_megabytes * 1e6)
+        self.max_seconds = settings.max_seconds
+        self._watch = ChampionWatch(project)
+        self._log = LogWriter(open_log(project))
+        self._shadow = Shadow(project, self._log)
+        self._gatherer = Gatherer(self._answer)
+        self._metrics = Metrics(project, self._watch, self._log, self._gatherer)
+        self.front = Front(settings, self._metrics)
+        self.pages: dict[str, Page] = {
+            "/model": self._model,
+            "/metrics": self._measures,
+            "/health/live": self._live,
+            "/health/ready": self._ready,
+        }
+        if settings.page:
+            self.pages["/"] = page
+        if settings.docs:
+            self.pages |= {"/docs": docs, "/openapi.json": self._openapi}
+
+    def __enter__(self) -> Self:
+        self._log.start()
+        self._watch.start()
+        self._shadow.start()
+        self._gatherer.start()
+        if self._watch.serving is None:
+            logger.warning("%s", self._watch.problem or NO_MODEL)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._gatherer.close()
+        self._shadow.close()
+        self._watch.close()
+        self._log.close()
+
+    def predict(self, body: bytes) -> Reply:
+        """Answer ``POST /predict``."""
+        try:
+            return self._ask(body).result(self.max_seconds)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer
+            return _refused(error)
+
+    async def predict_async(self, body: bytes) -> Reply:
+        """Answer ``POST /predict``, and let others be answered meanwhile."""
+        try:
+            async with asyncio.timeout(self.max_seconds):
+                return await asyncio.wrap_future(self._ask(body))
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer
+            return _refused(error)
+
+    def feedback(self, body: bytes) -> Reply:
+        """Answer ``POST /feedback``."""
+        try:
+            return self._feedback(body)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer
+            return _refused(error)
+
+    def _ask(self, body: bytes) -> Future[Reply]:
+        serving = self._serving_for(body)
+        return self._gatherer.ask(Question(serving, serving.contract.rows(body)))
+
+    def _answer(self, questions: list[Question]) -> list[Reply]:
+        """Answer questions that waited together, with one call of each model that is asked."""
+        replies: list[Reply] = []
+        for _, same in groupby(questions, key=lambda question: id(question.serving)):
+            replies += self._answer_with_one(list(same))
+        return replies
+
+    def _answer_with_one(self, questions: list[Question]) -> list[Reply]:
+        serving = questions[0].serving
+        with self._metrics.model_call(sum(map(len, questions))):
+            answered = answer(
+                serving.predictor, serving.contract, [question.asked for question in questions]
+            )
+        return [self._reply(serving, each) for each in answered]
+
+    def _reply(self, serving: Serving, answered: list[Answered]) -> Reply:
+        version = serving.predictor.version
+        logged = {uuid4().hex: each for each in answered}
+        rows = [each.row for each in answered]
+        self._log.write(version, rows, {key: each.answer for key, each in logged.items()})
+        self._shadow.ask(rows, list(logged))
+        self._metrics.predicted(len(rows))
+        predictions = [
+            {"id": key, **each.shown, **_if_any("warnings", each.warnings)}
+            for key, each in logged.items()
+        ]
+        return json_reply(200, {"model": version, "predictions": predictions})
+
+    def _feedback(self, body: bytes) -> Reply:
+        prediction, actual = self._serving_for(body).contract.feedback(body)
+        try:
+            known = self._log.write_feedback(prediction, actual)
+        except LogUnavailableError:
+            raise Refusal(503, NO_LOG) from None
+        if not known:
+            raise Refusal(404, f'There is no prediction with the id "{prediction[:64]}".')
+        self._metrics.took_feedback()
+        return json_reply(200, {"id": prediction, "actual": actual})
+
+    def _serving_for(self, body: bytes) -> Serving:
+        """Return what serves now, unless the body is too long for it to be read."""
+        if len(body) > self.max_bytes:
+            limit = f"{self.max_bytes / 1e6:g}"
+            raise Refusal(413, f"The body is larger than {limit} MB; send the rows in parts.")
+        if self._watch.serving is None:
+            raise Refusal(503, NO_MODEL)
+        return self._watch.serving
+
+    def _model(self) -> Reply:
+        serving = self._watch.serving
+        if serving is None:
+            return json_reply(503, {"detail": NO_MODEL})
+        return json_reply(200, serving.description)
+
+    def _measures(self) -> Reply:
+        return Reply(200, self._metrics.text(), {"Content-Type": CONTENT_TYPE})
+
+    def _live(self) -> Reply:
+        return json_reply(200, {"status": "live"})
+
+    def _ready(self) -> Reply:
+        serving = self._watch.serving
+        trouble = {"detail": self._watch.problem} if self._watch.problem else {}
+        if serving is None:
+            return json_reply(503, {"status": "not ready", "detail": NO_MODEL, **trouble})
+        return json_reply(200, {"status": "ready", "model": serving.predictor.version, **trouble})
+
+    def _openapi(self) -> Reply:
+        contract = self._watch.serving.contract if self._watch.serving else None
+        return json_reply(200, document(contract, self.max_bytes, locked=self.front.locked))
+
+
+def _refused(error: Exception) -> Reply:
+    if isinstance(error, Refusal):
+        return error.reply
+    if isinstance(error, TimeoutError):
+        return json_reply(503, {"detail": TOO_SLOW})
+    logger.error("A request could not be answered.", exc_info=error)
+    return json_reply(500, {"detail": FAILED})
+
+
+def _if_any(name: str, values: list[str]) -> dict[str, list[str]]:
+    return {name: values} if values else {}

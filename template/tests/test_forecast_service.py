@@ -1,0 +1,113 @@
+"""The service of forecasts: a horizon in, a prediction for each series and date out."""
+
+import json
+import time
+from collections import Counter
+
+import pytest
+
+from {{ cookiecutter.package_name }}.deployment.prediction_log import (
+    open_log,
+    read_predictions,
+)
+from {{ cookiecutter.package_name }}.deployment.service.service import Service
+
+
+@pytest.fixture
+def ask(own):
+    """Ask the service of a project; return the status and what it answered."""
+    with Service(own) as service:
+
+        def ask(path, body=None):
+            if body is None:
+                reply = service.pages[path]()
+            else:
+                sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+                reply = {"/predict": service.predict, "/feedback": service.feedback}[path](sent)
+            return reply.status, json.loads(reply.body)
+
+        yield ask
+
+
+@pytest.fixture
+def question(ask):
+    """A question that the model can answer."""
+    return ask("/model")[1]["example"]
+
+
+def test_a_horizon_is_answered_for_each_series_and_date(ask, question):
+    status, answer = ask("/predict", question)
+    model = ask("/model")[1]
+    assert status == 200
+    assert answer["model"] == model["version"]
+    dates = Counter(line["date"] for line in answer["predictions"])
+    assert len(dates) == model["horizon"]
+    assert set(dates.values()) == {len(model["series"]["labels"])}
+    for line in answer["predictions"]:
+        assert {"id", "date", "prediction", "low", "high"} <= line.keys()
+        assert line["low"] <= line["high"]
+
+
+def test_a_shorter_horizon_of_one_series_has_the_same_numbers(ask, question):
+    label = ask("/model")[1]["series"]["labels"][0]
+    whole = ask("/predict", question)[1]["predictions"]
+    part = ask("/predict", question | {"horizon": 1, "series": [label]})[1]["predictions"]
+    assert len(part) == 1
+    assert part[0]["prediction"] == pytest.approx(whole[0]["prediction"])
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "reason"),
+    [
+        ({"horizon": 0}, "horizon", "must be greater than or equal to 1"),
+        ({"horizon": 100_000}, "horizon", "must be less than or equal to"),
+        ({"horizon": "many"}, "horizon", "must be a valid integer"),
+        ({"horizons": 3}, "horizons", "is not known"),
+        ({"series": ["no such"]}, "series", 'the model knows no series "no such"'),
+        ({"rows": [{}]}, None, "is missing"),
+        ({"rows": 3}, "rows", "must be a valid list"),
+        ([], None, "the body must be"),
+        (b"{", None, "the body is not JSON"),
+    ],
+)
+def test_a_wrong_question_gets_422_with_the_field_and_the_reason(ask, body, field, reason):
+    status, answer = ask("/predict", body)
+    assert status == 422
+    first = answer["detail"][0]
+    assert reason in first["reason"]
+    assert field is None or first["field"] == field
+
+
+def test_a_date_that_is_none_is_named_with_its_row(ask, own):
+    columns, model = own.definition.columns, ask("/model")[1]
+    row = {columns.date: "soon", own.definition.problem.target: 1}
+    row |= dict.fromkeys(columns.series_names(), model["series"]["labels"][0])
+    status, answer = ask("/predict", {"rows": [row]})
+    assert status == 422
+    assert answer["detail"][0]["field"] == columns.date
+    assert answer["detail"][0]["row"] == 0
+
+
+def test_feedback_is_joined_by_the_id_and_becomes_a_row(ask, own, question):
+    first = ask("/predict", question)[1]["predictions"][0]
+    assert ask("/feedback", {"id": first["id"], "actual": 12.5}) == (
+        200,
+        {"id": first["id"], "actual": 12.5},
+    )
+    assert ask("/feedback", {"id": "0" * 32, "actual": 1})[0] == 404
+    deadline = time.monotonic() + 20  # the log is written beside the service
+    while (logged := read_predictions(open_log(own), with_truth=True)).facts.empty:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert logged.facts.loc[first["id"], "actual"] == 12.5
+    assert logged.inputs.loc[first["id"], own.definition.columns.date] == first["date"]
+
+
+def test_the_description_for_programs_has_the_question(ask):
+    document = ask("/openapi.json")[1]
+    assert set(document["components"]["schemas"]["Rows"]["properties"]) == {
+        "horizon",
+        "series",
+        "rows",
+        "future",
+    }

@@ -1,0 +1,317 @@
+"""Forecasting: calendars, forecasters, backtests, intervals, and forecasts into a file."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import edit, run_in
+from sklearn.base import clone
+
+from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.evaluation.bootstrap import measure
+from {{ cookiecutter.package_name }}.modeling import (
+    CANDIDATES,
+    cover,
+    learn_intervals,
+    store,
+)
+from {{ cookiecutter.package_name }}.modeling.backtest import choose_origins
+from {{ cookiecutter.package_name }}.modeling.continued import Continued
+from {{ cookiecutter.package_name }}.modeling.forecasters import Drift, SeasonalNaive
+from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
+from {{ cookiecutter.package_name }}.preparation.panel import Panel, fill
+from {{ cookiecutter.package_name }}.problem.calendar import tell_calendar
+from {{ cookiecutter.package_name }}.problem.check import check
+from {{ cookiecutter.package_name }}.problem.series import arrange
+
+SEASON, PERIODS = 12, 72
+FREQUENCIES = ["YS", "YE-JUN", "QS", "QE", "QS-FEB", "MS", "ME", "W-MON", "W-SUN", "D", "B"]
+FREQUENCIES += ["h", "2h", "15min", "30s", pd.DateOffset(months=1)]
+
+
+@pytest.fixture
+def frame():
+    """Two monthly series with a trend, a season and a little noise."""
+    generator = np.random.default_rng(0)
+    months = pd.date_range("2015-01-01", periods=PERIODS, freq="MS")
+    parts = []
+    for place, name in enumerate(["a", "b"]):
+        wave = 20 * np.sin(2 * np.pi * np.arange(PERIODS) / SEASON)
+        y = 100 * (place + 1) + np.arange(PERIODS) + wave + generator.normal(size=PERIODS)
+        parts.append(pd.DataFrame({"date": months.strftime("%Y-%m-%d"), "name": name, "y": y}))
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture
+def panel():
+    """Three series without noise: a trend and a season of 12."""
+    time = np.arange(PERIODS)
+    wave = 10 * np.sin(2 * np.pi * time / SEASON)
+    history = np.array([100 + time + wave, 50 + 0.5 * time + wave, 200 - time + 2 * wave])
+    return Panel(["a", "b", "c"], 0, history, np.zeros((3, PERIODS + SEASON, 0)))
+
+
+@pytest.fixture
+def by_name(define):
+    """Make a definition with two series."""
+
+    def make(**changes):
+        columns = {"date": "date", "series": "name"} | changes.pop("columns", {})
+        return define(columns=columns, **changes)
+
+    return make
+
+
+@pytest.mark.parametrize("frequency", FREQUENCIES, ids=str)
+def test_a_calendar_is_told_from_dates_with_gaps_and_gives_them_back(frequency):
+    start = "2020-01-15" if isinstance(frequency, pd.DateOffset) else "2020-01-01"
+    dates = pd.Series(pd.date_range(start, periods=60, freq=frequency), name="date")
+    seen = dates[np.random.default_rng(0).random(60) > 0.15]
+    calendar = tell_calendar(seen, pd.Series("a", index=seen.index))
+    ordinals = calendar.ordinals(dates)
+    assert (np.diff(ordinals) == 1).all()
+    assert (calendar.dates(ordinals) == dates.to_numpy()).all()
+
+
+def test_the_problem_is_said_in_plain_words(frame, by_name):
+    first, second, *_ = check(by_name(), frame).sentences
+    assert 'Forecast "y" of 2 series by "name"' in first
+    assert "4 periods ahead from 72 monthly values" in first
+    assert "A season has 12 periods" in second
+
+
+def test_without_a_season_none_is_found(frame, by_name):
+    noise = np.random.default_rng(1).normal(size=len(frame))
+    assert arrange(frame.assign(y=noise), by_name()).season == 1
+    given = by_name(problem={"season": 7})
+    assert arrange(frame.assign(y=noise), given).season == 7
+
+
+def mistakes(frame):
+    """Yield what is wrong with some data, and what is said about it."""
+    yield frame.drop(columns="date"), 'names "date", a column that the data does not have'
+    yield frame.assign(date="2020-01-01"), "has one date for each series"
+    yield frame.groupby("name").head(1), "has one date for each series"
+    yield frame.groupby("name").head(9), "has 9 periods"
+    yield pd.concat([frame, frame.iloc[:1].assign(y=1.0)]), "rows share their series and their date"
+    yield frame.assign(date=frame["date"].where(frame.index > 0)), "date is missing in 1 rows"
+    yield frame.assign(name=frame["name"].where(frame.index > 0)), "series is missing in 1 rows"
+    yield frame.assign(date="soon"), "must be a date"
+    yield frame.assign(y="much"), "must be a number"
+    yield frame.assign(y=1.0), "is 1 in every row"
+    yield frame.assign(note=[f"words that say {k}" for k in range(len(frame))]), "known ahead"
+    days = pd.to_datetime("2020-01-01") + pd.to_timedelta(np.arange(len(frame)) ** 2, unit="D")
+    yield frame.assign(date=days, name="a"), "are irregular"
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_bad_data_is_one_sentence_that_names_it(frame, by_name, number):
+    wrong, message = list(mistakes(frame))[number]
+    with pytest.raises(UserError, match=message):
+        check(by_name(), wrong)
+
+
+@pytest.mark.parametrize(("how", "value"), [("sum", 30.0), ("mean", 15.0), ("last", 20.0)])
+def test_repeated_dates_become_what_the_definition_says(frame, by_name, how, value):
+    frame.loc[0, "y"] = 10.0
+    twice = pd.concat([frame, frame.iloc[:1].assign(y=20.0)], ignore_index=True)
+    arranged = arrange(twice, by_name(preparation={"duplicates": how}))
+    assert arranged.joined == 1
+    assert arranged.rows["y"].iloc[0] == value
+
+
+def test_gaps_are_counted_and_may_be_refused(frame, by_name):
+    gappy = frame.drop(index=[5, 6])
+    assert arrange(gappy, by_name()).gaps == 2
+    with pytest.raises(UserError, match="2 dates are missing, the first before 2015-07-01"):
+        arrange(gappy, by_name(preparation={"gaps": "refuse"}))
+
+
+def test_short_series_may_be_dropped(frame, by_name):
+    short = pd.concat([frame, frame.head(5).assign(name="c")], ignore_index=True)
+    with pytest.raises(UserError, match='"c" has 5 periods'):
+        arrange(short, by_name())
+    assert arrange(short, by_name(preparation={"short": "drop"})).dropped == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("gaps", "filled"), [("interpolate", 2.0), ("previous", 1.0), ("zero", 0.0)]
+)
+def test_gaps_are_filled_as_the_definition_says_but_not_before_a_series_begins(gaps, filled):
+    values = fill(np.array([[np.nan, 1.0, np.nan, 3.0]]), gaps)
+    np.testing.assert_array_equal(values, [[np.nan, 1.0, filled, 3.0]])
+
+
+def test_a_gap_at_an_origin_is_not_filled_by_what_comes_after_it(panel):
+    panel.history[0, 50] = np.nan
+    head = panel.head(51, "interpolate")
+    assert head.history[0, 50] == panel.history[0, 49]
+
+
+def test_the_baselines_repeat_the_season_and_continue_the_line():
+    panel = Panel(["a"], 0, np.array([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]), np.zeros((1, 9, 0)))
+    np.testing.assert_allclose(SeasonalNaive(2).forecast(panel, 3), [[5.0, 6.0, 5.0]])
+    np.testing.assert_allclose(Drift().forecast(panel, 3), [[7.0, 8.0, 9.0]])
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_every_candidate_continues_a_trend_and_a_season_and_can_be_stored(panel, name, tmp_path):
+    forecaster = clone(CANDIDATES[name].estimator)
+    told = {"season": SEASON, "horizon": SEASON, "frequency": "M"}
+    taken = forecaster.get_params(deep=False)
+    forecaster.set_params(**{key: value for key, value in told.items() if key in taken})
+    head = panel.head(PERIODS - SEASON, "interpolate")
+    forecast = forecaster.fit(head).forecast(head, SEASON)
+    naive = SeasonalNaive(SEASON).forecast(head, SEASON)
+    truth = panel.history[:, -SEASON:]
+    assert np.abs(forecast - truth).mean() < 0.7 * np.abs(naive - truth).mean()
+    store.save_pipeline(Continued(forecaster).remember(head), tmp_path / "model.skops")
+    again = store.load_pipeline(tmp_path / "model.skops")
+    np.testing.assert_allclose(again.forecaster.forecast(again.panel(), SEASON), forecast)
+
+
+@pytest.mark.parametrize("periods", [40, 60, 500])
+def test_origins_leave_a_whole_horizon_and_a_history(define, periods):
+    origins = choose_origins(periods, SEASON, define(problem={"horizon": 8}))
+    assert origins[-1] == periods - 8
+    assert origins[0] >= 2 * SEASON
+    assert origins == sorted(set(origins))
+
+
+def errors(size, seed):
+    """Answers of a backtest whose errors grow with the distance."""
+    generator = np.random.default_rng(seed)
+    step = np.tile(np.arange(1, 5), size)
+    return pd.DataFrame(
+        {
+            "true": generator.normal(size=4 * size) * step,
+            "prediction": 0.0,
+            "unit": 1.0,
+            "step": step,
+            "origin": np.repeat(np.arange(size) % 5, 4),
+        }
+    )
+
+
+def test_intervals_cover_what_they_promise_and_never_narrow(define):
+    decision = learn_intervals(errors(400, seed=0), define())
+    new = cover(errors(2000, seed=1), decision)
+    inside = new["true"].between(new["low"], new["high"]).groupby(new["step"]).mean()
+    assert inside.to_numpy() == pytest.approx(0.9, abs=0.04)
+    assert decision["covered"] == pytest.approx(0.9, abs=0.04)
+    assert decision["high"] == sorted(decision["high"])
+    assert decision["low"] == sorted(decision["low"], reverse=True)
+
+
+def test_mase_is_in_units_of_the_usual_change():
+    answers = pd.DataFrame({"prediction": [1.0, 2.0], "low": 0.0, "high": 3.0, "unit": [2.0, 4.0]})
+    found = measure(pd.Series([3.0, 6.0]), answers, seed=0)
+    assert found["mase"]["value"] == 1.0
+    assert found["coverage"]["value"] == 0.5
+
+
+def test_every_candidate_stands_beside_the_seasonal_naive(project):
+    run = json.loads(next(project.models.glob("*/run.json")).read_text(encoding="utf-8"))
+    results = json.loads((project.reports / "metrics.json").read_text(encoding="utf-8"))
+    assert {line["model"] for line in run["leaderboard"]} == set(
+        project.definition.models.candidates
+    )
+    assert all("seasonal naive" in line for line in run["leaderboard"])
+    assert set(results["baselines"]) == {"seasonal_naive", "drift"}
+
+
+def test_the_model_knows_the_test_in_the_end(project, rows):
+    predictor = load_predictor(store.champion_folder(project.models))
+    last = pd.to_datetime(rows[project.definition.columns.date]).max()
+    assert predictor.describe()["history"]["until"] == f"{last:%Y-%m-%d}"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
+def test_predict_writes_a_row_for_each_series_and_date(own, rows, tmp_path, suffix):
+    rows.to_parquet(tmp_path / "in.parquet")
+    out = tmp_path / f"out.{suffix}"
+    done = run_in(own.root, "predict", tmp_path / "in.parquet", out)
+    assert done.exit_code == 0, done.output
+    readers = {"csv": pd.read_csv, "parquet": pd.read_parquet}
+    readers["jsonl"] = lambda path: pd.read_json(path, lines=True)
+    found = readers[suffix](out)
+    columns = own.definition.columns
+    series = rows[columns.series_names()].drop_duplicates() if columns.series else [0]
+    assert len(found) == own.definition.problem.horizon * len(series)
+    assert not found.duplicated([columns.date, *columns.series_names()]).any()
+    assert (found["low"] <= found["high"]).all()
+
+
+def test_newer_values_move_the_dates_on(own):
+    predictor = load_predictor(store.champion_folder(own.models))
+    before = predictor.forecast()
+    columns = own.definition.columns
+    newer = before.groupby("series").head(1)
+    history = newer.rename(columns={"date": columns.date, "prediction": predictor.schema.target})
+    if len(columns.series_names()) == 1:
+        history = history.rename(columns={"series": columns.series_names()[0]})
+    elif columns.series:
+        pytest.skip("the series have several columns")
+    after = predictor.forecast(history=history)
+    assert after["date"].min() == sorted(set(before["date"]))[1]
+
+
+def test_dates_too_far_ahead_are_refused_in_a_sentence(own, rows, tmp_path):
+    date, target = own.definition.columns.date, own.definition.problem.target
+    rows.head(1).assign(**{date: "2999-01-01", target: None}).to_csv(
+        tmp_path / "in.csv", index=False
+    )
+    failed = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv")
+    assert failed.exit_code == 2
+    assert "periods after what is known" in failed.output
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.fixture
+def promoted(own, frame):
+    """A project whose data has a column that is known ahead of time."""
+    generator = np.random.default_rng(2)
+    promotion = generator.integers(0, 2, len(frame))
+    data = frame.assign(promotion=promotion, y=frame["y"] + 30 * promotion)
+    data.to_csv(own.root / "rows.csv", index=False)
+    edit(
+        own,
+        problem={"target": "y", "horizon": 4},
+        columns={"date": "date", "series": "name", "unknown_at_prediction": [], "drop": []},
+        models={"candidates": ["arima"]},
+    )
+    done = run_in(own.root, "run")
+    assert done.exit_code == 0, done.output
+    return own
+
+
+def test_what_is_known_ahead_is_used_and_asked_for(promoted):
+    predictor = load_predictor(store.champion_folder(promoted.models))
+    with pytest.raises(UserError, match='"promotion" is known ahead of time and is missing for'):
+        predictor.forecast(2)
+    future = predictor.typical_future()
+    low, high = (
+        predictor.forecast(2, future=future.assign(promotion=value))["prediction"]
+        for value in (0, 1)
+    )
+    assert (high - low).to_numpy() == pytest.approx(30, abs=5)
+
+
+def test_improve_learns_from_new_dates_and_compares_on_what_neither_knew(own, rows):
+    predictor = load_predictor(store.champion_folder(own.models))
+    if predictor.known() or len(own.definition.columns.series_names()) > 1:
+        pytest.skip("new rows cannot be made up")
+    found = predictor.forecast()
+    names = own.definition.columns.series_names()
+    new = pd.DataFrame(
+        {
+            own.definition.columns.date: found["date"],
+            **({names[0]: found["series"]} if names else {}),
+            own.definition.problem.target: found["prediction"],
+        }
+    )
+    pd.concat([rows, new]).to_csv(own.root / "rows.csv", index=False)
+    done = run_in(own.root, "improve")
+    assert done.exit_code == 0, done.output
+    assert f"on the same {len(new):,} rows" in done.output

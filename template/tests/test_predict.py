@@ -1,0 +1,63 @@
+"""A file in, a file out: the rows, in their order, with the champion's answers beside them."""
+
+import pandas as pd
+import pytest
+from conftest import run_in
+
+from {{ cookiecutter.package_name }}.modeling import store
+from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
+def test_predict_keeps_rows_and_order_and_adds_the_predictors_answers(own, rows, tmp_path, suffix):
+    rows.to_parquet(tmp_path / "in.parquet")
+    out = tmp_path / f"out.{suffix}"
+    done = run_in(own.root, "predict", tmp_path / "in.parquet", out)
+    assert done.exit_code == 0, done.output
+    readers = {"csv": pd.read_csv, "parquet": pd.read_parquet}
+    readers["jsonl"] = lambda path: pd.read_json(path, lines=True)
+    scored = readers[suffix](out)
+    assert list(scored.columns[: rows.shape[1]]) == list(rows.columns)
+    answers = load_predictor(store.champion_folder(own.models)).predict(rows)
+    assert len(scored) == len(rows)
+    for name in answers.select_dtypes("number"):
+        assert scored[name].to_numpy() == pytest.approx(answers[name].to_numpy())
+
+
+def test_predict_names_a_column_that_is_missing_and_writes_nothing(own, rows, tmp_path):
+    schema = load_predictor(store.champion_folder(own.models)).schema
+    needed = next(column.name for column in schema.inputs if column.required)
+    rows.drop(columns=needed).to_csv(tmp_path / "in.csv", index=False)
+    failed = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv")
+    assert failed.exit_code == 2
+    assert f'"{needed}" is missing' in failed.output
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_predict_names_the_value_that_is_no_number(own, rows, tmp_path):
+    schema = load_predictor(store.champion_folder(own.models)).schema
+    number = next(column.name for column in schema.inputs if column.kind == "number")
+    rows[number] = rows[number].astype(object)
+    rows.loc[rows.index[1], number] = "many"
+    rows.to_csv(tmp_path / "in.csv", index=False)
+    failed = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv")
+    assert failed.exit_code == 2
+    assert f"\"{number}\" has 'many' in row 2, but must be a number" in failed.output
+
+
+def test_what_the_system_refuses_is_one_sentence(own, rows, tmp_path):
+    rows.to_csv(tmp_path / "in.csv", index=False)
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    failed = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "file" / "out.csv")
+    assert failed.exit_code == 2
+    assert failed.output.startswith("Error: ")
+    assert "file" in failed.output
+
+
+def test_a_number_too_large_to_compute_with_is_refused(own, rows, tmp_path):
+    schema = load_predictor(store.champion_folder(own.models)).schema
+    number = next(column.name for column in schema.inputs if column.kind == "number")
+    rows.assign(**{number: 1e300}).to_csv(tmp_path / "in.csv", index=False)
+    failed = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv")
+    assert failed.exit_code == 2
+    assert "must be a finite number, 1e+30 at most" in failed.output

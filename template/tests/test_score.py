@@ -1,0 +1,159 @@
+"""Scoring files part by part: the same answers, whatever happens on the way."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import edit, run_in
+
+from {{ cookiecutter.package_name }}.collection import parts
+from {{ cookiecutter.package_name }}.deployment.prediction_log import (
+    open_log,
+    read_predictions,
+)
+
+PART = 500
+
+
+@pytest.fixture
+def data(own, rows, tmp_path):
+    """A file of some thousand rows."""
+    repeated = pd.concat([rows] * (6 * PART // len(rows) + 1), ignore_index=True)
+    repeated.to_parquet(tmp_path / "in.parquet")
+    return tmp_path / "in.parquet"
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch):
+    monkeypatch.setattr(parts, "ROWS", PART)
+
+
+def start(folder, *arguments):
+    """Run a command in a process of its own, with small parts."""
+    package = parts.__name__.partition(".")[0]
+    code = (
+        f"from {package}.collection import parts; parts.ROWS = {PART};"
+        f"from {package}.cli import main; main()"
+    )
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL)  # noqa: S603
+
+
+def logged_ids(project):
+    engine = open_log(project)
+    try:
+        return list(read_predictions(engine).facts.index)
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+def test_parts_give_what_the_whole_gives(own, data, tmp_path, monkeypatch, suffix):
+    own = edit(own, serving={"log_files": False})
+    in_parts, whole = tmp_path / f"parts{suffix}", tmp_path / f"whole{suffix}"
+    assert run_in(own.root, "predict", data, in_parts).exit_code == 0
+    monkeypatch.setattr(parts, "ROWS", 10**6)
+    assert run_in(own.root, "predict", data, whole).exit_code == 0
+    read = {".csv": pd.read_csv, ".parquet": pd.read_parquet}.get(
+        suffix, lambda file: pd.read_json(file, lines=True)
+    )
+    pd.testing.assert_frame_equal(read(in_parts), read(whole))
+    if suffix == ".parquet":
+        kept = read(in_parts).iloc[:, : pd.read_parquet(data).shape[1]]
+        pd.testing.assert_frame_equal(kept, pd.read_parquet(data))
+    assert sorted(file.name for file in tmp_path.iterdir() if file.name.startswith(".")) == []
+
+
+def test_a_killed_run_goes_on_where_it_was(own, data, tmp_path):
+    own = edit(own, serving={"log_files": True})
+    out, folder = tmp_path / "out.parquet", tmp_path / ".out.parquet.parts"
+    process = start(own.root, "predict", data, out)
+    end = time.monotonic() + 60
+    while len(list(folder.glob("0*.parquet"))) < 2:
+        assert process.poll() is None, "it was done before it could be killed"
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not out.exists()
+    before = {file: file.stat().st_mtime_ns for file in folder.glob("0*.parquet")}
+
+    done = run_in(own.root, "predict", data, out)
+
+    assert done.exit_code == 0, done.output
+    assert f"{len(before) * PART:,} of them by a run before" in done.output
+    assert not folder.exists()
+    scored = pd.read_parquet(out)
+    assert len(scored) == len(pd.read_parquet(data))
+    assert scored["prediction_id"].is_unique
+    assert sorted(logged_ids(own)) == sorted(scored["prediction_id"])
+    again = tmp_path / "again.parquet"
+    run_in(own.root, "predict", data, again)
+    others = scored.columns.drop("prediction_id")
+    pd.testing.assert_frame_equal(scored[others], pd.read_parquet(again)[others])
+
+
+def test_another_file_is_not_taken_for_the_one_before(own, data, tmp_path):
+    out, folder = tmp_path / "out.csv", tmp_path / ".out.csv.parts"
+    process = start(own.root, "predict", data, out)
+    while not list(folder.glob("0*.parquet")) and process.poll() is None:
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    pd.read_parquet(data).iloc[::-1].to_parquet(data)
+    done = run_in(own.root, "predict", data, out)
+    assert done.exit_code == 0, done.output
+    assert "by a run before" not in done.output
+
+
+def test_a_wrong_value_is_named_by_its_row_in_the_file(own, data, tmp_path):
+    frame = pd.read_parquet(data)
+    numbers = frame.select_dtypes("number").columns.drop(
+        own.definition.problem.target, errors="ignore"
+    )
+    name = numbers[0]
+    frame[name] = frame[name].astype(object).map(str)
+    frame.loc[2 * PART + 6, name] = "many"
+    frame.to_parquet(data)
+    failed = run_in(own.root, "predict", data, tmp_path / "out.csv")
+    assert failed.exit_code == 2
+    assert f"\"{name}\" has 'many' in row {2 * PART + 7:,}" in failed.output
+    assert [file.name for file in tmp_path.iterdir() if "out" in file.name] == []
+
+
+def test_scored_rows_are_watched_and_their_truth_comes_back(own, data, tmp_path):
+    own = edit(own, serving={"log_files": True})
+    out = tmp_path / "out.csv"
+    assert run_in(own.root, "predict", data, out).exit_code == 0
+    ids = pd.read_csv(out)["prediction_id"]
+    truth = own.definition.problem.target
+    known = pd.DataFrame({"id": ids, "actual": pd.read_parquet(data)[truth]}).head(200)
+    known.to_csv(tmp_path / "truth.csv", index=False)
+    told = run_in(own.root, "feedback", tmp_path / "truth.csv")
+    assert "200 new" in told.output
+    watched = run_in(own.root, "monitor")
+    assert "no alarm" in watched.output, watched.output
+
+
+def test_types_are_those_of_the_whole_file(tmp_path, monkeypatch):
+    """A part without a missing value, or without a letter, is no other column."""
+    rows = 400_000
+    frame = pd.DataFrame({"number": np.arange(rows), "code": np.arange(rows).astype(str)})
+    frame["number"] = frame["number"].astype("Int64").where(frame.index < rows - 1)
+    frame.loc[rows - 2, "code"] = "A7"
+    frame.loc[0, "code"] = "007"
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    with parts.open_parts("in.csv", tmp_path) as found:
+        frames = list(found.frames)
+    assert len(frames) > 1
+    assert found.rows == rows
+    assert {str(f["number"].dtype) for f in frames} == {"float64"}
+    assert {str(f["code"].dtype) for f in frames} == {"str"}
+    codes = pd.concat(frames)["code"]
+    assert codes.iloc[0] == "007"
+    assert codes.iloc[-2:].tolist() == ["A7", str(rows - 1)]

@@ -1,0 +1,124 @@
+"""Whatever serves a project, the same request gets the same answer."""
+
+import json
+import re
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from conftest import Environment, Template
+
+pytestmark = pytest.mark.slow
+
+FRAMEWORKS = ["fastapi", "flask"]
+KEY = "a-key-that-is-long-enough"
+HEADERS = ("content-type", "cache-control", "allow", "x-content-type-options", "www-authenticate")
+
+# method, path, body (EXAMPLE is the model's own row), headers
+EXAMPLE = object()
+REQUESTS: list[tuple[str, str, object, dict[str, str]]] = [
+    ("POST", "/predict", EXAMPLE, {}),
+    ("POST", "/predict", EXAMPLE, {"X-Request-ID": "mine"}),
+    ("POST", "/predict", EXAMPLE, {"Content-Type": "text/plain"}),
+    ("POST", "/predict", b"", {}),
+    ("POST", "/predict", b"{", {}),
+    ("POST", "/predict", b"\xff\xfe", {}),
+    ("POST", "/predict", b'{"rows": [{"a": NaN}]}', {}),
+    ("POST", "/predict", b"[" * 100_000, {}),
+    ("POST", "/predict", b" " * 6_000_000, {}),
+    ("POST", "/predict", {}, {}),
+    ("POST", "/predict", {"rows": []}, {}),
+    ("POST", "/predict", {"rows": [{}] * 1001}, {}),
+    ("POST", "/predict", {"rows": [{"nobody": 1}, 3, None, []]}, {}),
+    ("POST", "/predict", {"rows": [{"age": "old", "seniority": True, "job": [1]}]}, {}),
+    ("POST", "/predict?rows=1", EXAMPLE, {}),
+    ("POST", "/predict/", EXAMPLE, {}),
+    ("POST", "//predict", EXAMPLE, {}),
+    ("GET", "/predict", None, {}),
+    ("PUT", "/predict", EXAMPLE, {}),
+    ("OPTIONS", "/predict", None, {}),
+    ("OPTIONS", "/model", None, {}),
+    ("POST", "/feedback", {"id": "0" * 32, "actual": "good"}, {}),
+    ("POST", "/feedback", {"id": "0" * 32, "actual": "perhaps"}, {}),
+    ("POST", "/feedback", {"id": 3}, {}),
+    ("POST", "/feedback", [], {}),
+    ("GET", "/model", None, {}),
+    ("HEAD", "/model", None, {}),
+    ("GET", "/model", None, {"Authorization": "Bearer wrong-but-long-enough"}),
+    ("GET", "/model", None, {"Authorization": ""}),
+    ("POST", "/predict", EXAMPLE, {"Authorization": "Basic " + KEY}),
+    ("DELETE", "/model", None, {}),
+    ("GET", "/health/live", None, {"Authorization": ""}),
+    ("GET", "/health/ready", None, {"Authorization": ""}),
+    ("GET", "/", None, {"Authorization": ""}),
+    ("GET", "/docs", None, {"Authorization": ""}),
+    ("GET", "/openapi.json", None, {}),
+    ("GET", "/nobody", None, {}),
+    ("GET", "/static/page.html", None, {}),
+    ("GET", "/%2e%2e/project.toml", None, {}),
+]
+
+
+@pytest.fixture(scope="module")
+def addresses(
+    finished: Callable[[str], Path],
+    template: Template,
+    environment: Environment,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, str]]:
+    """A service of each framework, with the same model."""
+    with ExitStack() as stack:
+        found = {}
+        for name in FRAMEWORKS:
+            project = with_champion(template, tmp_path_factory.mktemp(name), finished, name)
+            text = (project / "project.toml").read_text(encoding="utf-8")
+            text = text.replace('api_keys = ""', 'api_keys = "env:KEYS"')
+            (project / "project.toml").write_text(text, encoding="utf-8")
+            found[name] = stack.enter_context(environment.serve(project, KEYS=KEY))
+        yield found
+
+
+def with_champion(
+    template: Template, folder: Path, finished: Callable[[str], Path], serving: str
+) -> Path:
+    """Start a project, and give it the champion of one that is finished."""
+    project = template.cookiecutter(folder, problem_type="classification", serving=serving)
+    for name in ("models", "reports", "data"):
+        shutil.copytree(finished("classification") / name, project / name, dirs_exist_ok=True)
+    return project
+
+
+def send(
+    address: str, method: str, path: str, body: object, headers: dict[str, str]
+) -> tuple[int, bytes, dict[str, str]]:
+    """Return status, body and headers of an answer; what is new in each is made the same."""
+    if body is EXAMPLE:
+        body = {"rows": [json.loads(send(address, "GET", "/model", None, {})[1])["example"]]}
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    given = {"Authorization": f"Bearer {KEY}", **headers}
+    request = urllib.request.Request(address + path, data, given, method=method)
+    try:
+        answer = urllib.request.urlopen(request, timeout=30)
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        content = re.sub(rb'"id":"[0-9a-f]{32}"', b'"id":"X"', answer.read())
+        names = {k.lower(): v for k, v in answer.headers.items()}
+    kept = {name: names[name] for name in HEADERS if name in names}
+    identity = names["x-request-id"]
+    return answer.status, content, kept | {"id": "new" if len(identity) == 32 else identity}
+
+
+@pytest.mark.parametrize(
+    "request_", REQUESTS, ids=lambda r: f"{r[0]} {r[1]} {str(r[2])[:20]} {r[3] or ''}"
+)
+def test_both_frameworks_give_the_same_answer(
+    addresses: dict[str, str], request_: tuple[str, str, object, dict[str, str]]
+) -> None:
+    first, second = (send(address, *request_) for address in addresses.values())
+    assert first == second
+    assert first[0] < 500
