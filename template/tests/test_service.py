@@ -416,14 +416,14 @@ def test_champion_is_followed_without_a_restart(own):
         assert post(client, {"rows": [row]}).json()["model"] == first
 
         new = copy_version(own.models, first)
-        store.promote(own, new)
+        store.promote(own, new, "test")
         eventually(lambda: client.get("/model").json()["version"] == new)
         assert post(client, {"rows": [row]}).json()["model"] == new
         assert measured(client, "service_model_info", version=new) == 1
 
         broken = copy_version(own.models, first)
         (own.models / broken / store.MODEL).write_bytes(b"not a model")
-        store.promote(own, broken)
+        store.promote(own, broken, "test")
         eventually(lambda: "detail" in client.get("/health/ready").json())
         ready = client.get("/health/ready")
         assert ready.status_code == 200
