@@ -432,7 +432,7 @@ def test_champion_is_followed_without_a_restart(own):
         assert measured(client, "service_champion_load_failures_total") == 1
         assert any(store.MODEL in line for line in service.said)
 
-        store.rollback(own)
+        store.rollback(own, "test")
         eventually(lambda: "detail" not in client.get("/health/ready").json())
 
 
