@@ -33,7 +33,7 @@ SECONDS = 20.0
 PEERS = {
     "mlflow": ["mlflow>=3,<4"],
     "bentoml": ["bentoml>=1.4,<2"],
-    "mlserver": ["mlserver>=1.7,<2", "mlserver-sklearn>=1.7,<2"],
+    "mlserver": ["mlserver>=1.6,<2", "mlserver-sklearn>=1.6,<2"],
 }
 # Ours, but each answer is that of the example; it is computed once, and repeated for every row.
 NO_MODEL = """
