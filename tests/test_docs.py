@@ -66,8 +66,8 @@ def tables() -> dict[str, dict[str, str]]:
     """Return what holds without each key of project.toml, by the models in the project's code."""
     types = (f"{name}.py" for name in QUESTIONS["problem_type"])
     sources = (f"sources/{name}.py" for name in QUESTIONS["data_source"])
-    modules = ("settings.py", *sources, "tables/rows.py", "supervised.py", *types, "definition.py")
-    known = classes(*modules)
+    families = ("tables/rows.py", "tables/series.py", "supervised.py")
+    known = classes("settings.py", *sources, *families, *types, "definition.py")
     attributes = next(
         part.body
         for part in parse(PACKAGE / "problem" / "definition.py").body

@@ -22,6 +22,9 @@ pytestmark = pytest.mark.slow
 TARGETS = {"classification": "diagnosis", "regression": "progression"}
 
 
+of_rows = pytest.mark.parametrize("problem_type", TARGETS, indirect=True)
+
+
 @pytest.fixture(params=CHOICES["problem_type"])
 def problem_type(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -68,6 +71,7 @@ def test_mlflow_is_told_of_every_run(
     environment.run(project, "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
 
 
+@of_rows
 def test_a_file_of_ones_own_goes_from_define_to_a_served_prediction(
     problem_type: str, project: Path, environment: Environment, tmp_path: Path
 ) -> None:
@@ -104,6 +108,7 @@ def test_a_file_of_ones_own_goes_from_define_to_a_served_prediction(
             assert by_file[name] == by_service[name]
 
 
+@of_rows
 def test_the_loop_closes(project: Path, environment: Environment) -> None:
     """Predictions are served, their truth comes back, and the next round learns from it."""
     rows = data_rows(project)
@@ -128,6 +133,26 @@ def test_the_loop_closes(project: Path, environment: Environment) -> None:
         command(environment, project, "rollback")
     page = (project / "reports" / "index.html").read_text(encoding="utf-8")
     assert page.count('class="card"') == 8
+
+
+@pytest.mark.parametrize("problem_type", ["forecasting"], indirect=True)
+def test_the_loop_of_forecasts_closes(project: Path, environment: Environment) -> None:
+    """Forecasts are served, their truth comes back, and the next round learns from it."""
+    with environment.serve(project) as address:
+        model = ask(f"{address}/model")
+        predictions = ask(f"{address}/predict", {"horizon": model["horizon"]})["predictions"]
+        assert len(predictions) == model["horizon"] * len(model["series"]["labels"])
+        for prediction in predictions:
+            actual = round(1.02 * prediction["prediction"], 1)
+            ask(f"{address}/feedback", {"id": prediction["id"], "actual": actual})
+    watched = command(environment, project, "monitor", check=False)
+    assert watched.returncode in (0, 1), watched.stderr
+    improved = command(environment, project, "improve").stdout
+    assert f"on the same {len(predictions):,} rows" in improved
+    with environment.serve(project) as address:
+        until = ask(f"{address}/model")["history"]["until"]
+    promoted = "the champion stays" not in improved
+    assert until == (predictions[-1]["date"] if promoted else model["history"]["until"])
 
 
 def test_a_new_champion_is_served_without_a_restart(

@@ -277,7 +277,7 @@ def promoted(own, frame):
     data.to_csv(own.root / "rows.csv", index=False)
     edit(
         own,
-        problem={"target": "y", "horizon": 4},
+        problem={"target": "y", "horizon": 4, "season": 12},
         columns={"date": "date", "series": "name", "unknown_at_prediction": [], "drop": []},
         models={"candidates": ["arima"]},
     )

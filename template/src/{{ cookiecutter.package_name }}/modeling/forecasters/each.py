@@ -47,19 +47,26 @@ class EachSeries(BaseEstimator):
         like
             A forecaster that was fitted to fewer periods of these series: the forms that it chose
             stay, and only their numbers are fitted anew, which is several times as quick.
+
+        Raises
+        ------
+        ValueError
+            If no series can be fitted.
         """
         forms = like.learnt() if like is not None else {}
         firsts = _firsts(panel)
-        given = [
-            (*_one(panel, k, first), forms.get(name, (0, None))[1])
-            for k, (name, first) in enumerate(zip(panel.names, firsts, strict=True))
-        ]
+        given = []
+        for k, (name, first) in enumerate(zip(panel.names, firsts, strict=True)):
+            values, known = _one(panel, k, first)
+            given.append((values, known[: len(values)], forms.get(name, (0, None))[1]))
         fitted = _map(self._fit_or_fail, given)
         width = max(map(len, fitted))
         padded = [np.pad(row, (0, width - len(row)), constant_values=np.nan) for row in fitted]
         self.names_ = np.array(panel.names, dtype=str)
         self.firsts_ = panel.start + firsts
         self.parameters_ = np.array(padded)
+        if np.isnan(self.parameters_[:, 0]).all():
+            raise ValueError("no series could be fitted")
         return self
 
     def forecast(self, panel: Panel, horizon: int) -> np.ndarray:
