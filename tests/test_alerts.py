@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 import yaml
-from conftest import Environment, Renders
+from conftest import PACKAGE, Environment, Renders
 
 needs_promtool = pytest.mark.skipif(
     not shutil.which("promtool"), reason="promtool is not here (it is part of Prometheus)"
@@ -27,6 +27,10 @@ WELL = {
     'service_request_seconds_bucket{route="/predict", le="0.01"}': "0+600x30",
     'service_request_seconds_bucket{route="/predict", le="1"}': "0+600x30",
     'service_request_seconds_bucket{route="/predict", le="+Inf"}': "0+600x30",
+    "model_monitored_timestamp_seconds": "0+60x30",
+    'model_alarms{version="1", kind="drift"}': "0x30",
+    'model_alarms{version="1", kind="errors"}': "0x30",
+    'model_alarms{version="0", kind="drift"}': "1x30",  # of a version that no longer serves
     "service_log_waiting_rows": "20x30",
     "service_log_dropped_rows_total": "0x30",
     "service_champion_load_failures_total": "0x30",
@@ -43,7 +47,8 @@ LONG = {
 }
 STOPPED = f"0+6x{DAYS} {6 * DAYS}x19"
 CASES: dict[str, dict[str, str]] = {
-    "ServiceDown": {name: GONE for name in WELL if "service" in name} | {"up": "0x30"},
+    "ServiceDown": {name: GONE for name in WELL if "service_" in name or "model_" in name}
+    | {"up": "0x30"},
     "ServiceErrors": {'service_requests_total{route="/predict", status="500"}': "0+10x30"},
     "ServiceSlow": {'service_request_seconds_bucket{route="/predict", le="0.01"}': "0+500x30"},
     "RequestsRefused": {'service_requests_total{route="/predict", status="422"}': "0+200x30"},
@@ -51,6 +56,9 @@ CASES: dict[str, dict[str, str]] = {
     "ModelMissing": {'service_model_info{version="1"}': GONE},
     "ModelNotLoaded": {"service_champion_load_failures_total": "0+2x30"},
     "ModelVersionsDiffer": {'service_model_info{version="2", instance="other"}': "1x30"},
+    "ModelDrift": {'model_alarms{version="1", kind="drift"}': "0x20 2x9"},
+    "ModelDecay": {'model_alarms{version="1", kind="errors"}': "0x20 1x9"},
+    "MonitorMissing": LONG | {"model_monitored_timestamp_seconds": f"0x{DAYS + 20}"},
     "PredictionsWait": {"service_log_waiting_rows": "0+500x30"},
     "PredictionsLost": {"service_log_dropped_rows_total": "0x27 0+5x3"},
 }
@@ -155,16 +163,18 @@ def labelled(metric: str) -> str:
 
 @pytest.mark.slow
 def test_alerts_and_board_use_what_the_service_measures(
-    render: Renders, finished: Callable[[str], Path], environment: Environment
+    render: Renders, finished: Callable[[str], Path], environment: Environment, tmp_path: Path
 ) -> None:
-    project = render(deployment="docker")
-    board = json.loads((project / "deploy" / "monitoring" / "board.json").read_text("utf-8"))
-    asked = [rule["expr"] for rule in alerts(project).values()]
+    made = render(deployment="docker")
+    board = json.loads((made / "deploy" / "monitoring" / "board.json").read_text("utf-8"))
+    asked = [rule["expr"] for rule in alerts(made).values()]
     asked += [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
     used = set(re.findall(r"\b(?:service|model|process)_\w+", " ".join(asked)))
-    with environment.serve(finished("classification")) as address:
-        with urlopen(f"{address}/model", timeout=30):
+    project = shutil.copytree(finished("classification"), tmp_path / "my-model")
+    environment.run(project, "python", "-m", PACKAGE, "monitor")
+    with environment.serve(project) as address:
+        with urlopen(f"{address}/health/ready", timeout=30):
             pass  # so that there is a request to count
         with urlopen(f"{address}/metrics", timeout=30) as answer:
-            measured = set(re.findall(r"^(\w+)", answer.read().decode(), re.MULTILINE))
+            measured = set(re.findall(r"^(?:# TYPE )?(\w+)", answer.read().decode(), re.MULTILINE))
     assert used - measured == set()

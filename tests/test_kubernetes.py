@@ -86,6 +86,7 @@ def templates(manifests: list[Manifest]) -> dict[str, Manifest]:
     return found
 
 
+@pytest.mark.slow
 @every_overlay
 @every_variant
 def test_every_manifest_fits_its_schema(

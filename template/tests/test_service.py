@@ -472,7 +472,7 @@ def test_metrics_show_what_monitor_found(service, client, row):
     eventually(lambda: answers[-1]["id"] in logged(service.project).facts.index)
     assert run_in(service.project.root, "monitor").exit_code == 1  # one row, over and over
     version = client.get("/model").json()["version"]
-    assert measured(client, "model_alarms", version=version) > 0
+    assert measured(client, "model_alarms", version=version, kind="drift") > 0
     assert measured(client, "model_monitored_rows", version=version) >= minimum
     looked = measured(client, "model_monitored_timestamp_seconds", version=version)
     assert time.time() - looked < 60

@@ -68,8 +68,7 @@ def serve(project: Project, host: str, port: int) -> None:
     """
     set_up_logs()
     service = Service(project)
-    with listen(host, port) as listener:
-        Server(service, listener.fileno()).run()
+    Server(service, listen(host, port).detach()).run()  # gunicorn closes it
 
 
 class Server(BaseApplication):

@@ -144,12 +144,18 @@ def _monitored(found: dict[str, Any], time: float) -> Iterator[Metric]:
         "model_monitored_timestamp_seconds": ("When `monitor` last looked.", time),
         "model_monitored_rows": ("Predictions that `monitor` looked at.", found["rows"]),
         "model_labelled_rows": ("Of these, with a known truth.", found["labelled"]),
-        "model_alarms": ("Alarms that `monitor` raised.", len(found["alarms"])),
     }
     for name, (what, value) in figures.items():
         family = GaugeMetricFamily(name, what, labels=["version"])
         family.add_metric([version], value)
         yield family
+    alarms = GaugeMetricFamily(
+        "model_alarms",
+        "Alarms that `monitor` raised: of drift, and of errors.",
+        labels=["version", "kind"],
+    )
+    alarms.add_metric([version, "drift"], len(found["drifted"]))
+    alarms.add_metric([version, "errors"], len(found["decayed"]))
     p_value = GaugeMetricFamily(
         "model_drift_p_value",
         "The chance of such a change of a column, or a larger one, if nothing had changed.",
@@ -169,4 +175,4 @@ def _monitored(found: dict[str, Any], time: float) -> Iterator[Metric]:
     for bound, value in (found["quality"] or {}).items():
         if value is not None:
             quality.add_metric([version, bound], value)
-    yield from (p_value, psi, quality)
+    yield from (alarms, p_value, psi, quality)
