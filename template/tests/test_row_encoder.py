@@ -8,12 +8,12 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from {{ cookiecutter.package_name }}.modeling import CANDIDATES, store
+from {{ cookiecutter.package_name }}.modeling.compare import few_threads
 from {{ cookiecutter.package_name }}.modeling.encoded import encode_training
 from {{ cookiecutter.package_name }}.modeling.predictor import (
     Predictor,
     load_predictor,
 )
-from {{ cookiecutter.package_name }}.modeling.compare import few_threads
 from {{ cookiecutter.package_name }}.preparation.encoder import fit_encoder
 from {{ cookiecutter.package_name }}.preparation.row_encoder import RowEncoder
 from {{ cookiecutter.package_name }}.problem.columns import Column
