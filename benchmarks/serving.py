@@ -1,12 +1,12 @@
 """How fast predictions are served, beside the same server with no model and three others.
 
 One row of 30 numbers and a linear model (breast cancer, 1995), then one row of numbers and
-categories (the sample of a new project), 32 connections, one worker process each. Ours checks the
-row, answers with probabilities and an id, and writes all of it to the prediction log; it runs as
-its users start it. The others get a bare scaler and logistic regression of scikit-learn and the row
-as an array, which is the least that they can be asked. "No model" is our server where the predictor
-gives one constant answer: the limit. The processor time and the memory are those of all processes
-of a server; the load comes from a process of its own.
+categories (the sample of a new project), 32 connections, one worker process each. All of them have
+the same fitted pipeline and get the same row, its values by name. Ours checks the row, answers with
+probabilities and an id, and writes all of it to the prediction log; it runs as its users start it.
+The others answer with the class alone. "No model" is our server where the predictor gives one
+constant answer: the limit. The processor time and the memory are those of all processes of a
+server; the load comes from a process of its own.
 
 With names of servers as arguments, only these are measured.
 """
@@ -33,7 +33,7 @@ SECONDS = 20.0
 PEERS = {
     "mlflow": ["mlflow>=3,<4"],
     "bentoml": ["bentoml>=1.4,<2"],
-    "mlserver": ["mlserver>=1.7,<2", "mlserver-sklearn>=1.7,<2"],
+    "mlserver": ["mlserver>=1.6,<2", "mlserver-sklearn>=1.6,<2"],
 }
 # Ours, but each answer is that of the example; it is computed once, and repeated for every row.
 NO_MODEL = """
@@ -48,31 +48,27 @@ def constant(self, rows):
 Predictor.predict = constant
 main()
 """
-FIT = """
-import joblib, pandas as pd, sys
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-rows = pd.read_csv(sys.argv[1])
-X = rows.drop(columns="diagnosis").to_numpy()
-model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(X, rows["diagnosis"])
-joblib.dump(model, "model.joblib")
-if sys.argv[2] == "mlflow":
-    import mlflow
-    mlflow.sklearn.save_model(model, "saved", serialization_format="cloudpickle")
+EXPORT = """
+import joblib, sys
+from my_model.modeling import store
+from my_model.problem.project import open_project
+folder = store.champion_folder(open_project().models)
+joblib.dump(store.load_pipeline(folder / store.MODEL), sys.argv[1])
+"""
+MLFLOW = """
+import joblib, mlflow
+mlflow.sklearn.save_model(joblib.load("model.joblib"), "saved", serialization_format="cloudpickle")
 """
 BENTO = """
-import bentoml, joblib, numpy as np
+import bentoml, joblib, pandas as pd
 @bentoml.service(workers=1)
 class Model:
     def __init__(self):
         self.model = joblib.load("model.joblib")
     @bentoml.api
-    def predict(self, rows: np.ndarray) -> list:
+    def predict(self, rows: pd.DataFrame) -> list:
         return self.model.predict(rows).tolist()
 """
-
-
 EXAMPLE = """
 import json
 from my_model.modeling import store
@@ -110,10 +106,10 @@ def main() -> None:
                 project = trained(folder / f"{kind}-{serving}", serving, kind)
                 for server in own(project, kind, serving, ports):
                     servers[server.name] = server
-        data = folder / "numeric-fastapi" / "breast_cancer.csv"
+        champion = folder / "numeric-fastapi" / COMMAND
         for name in PEERS:
             if not wanted or name in wanted:
-                servers[name] = peer(folder / name, name, data, next(ports))
+                servers[name] = peer(folder / name, name, champion, next(ports))
         rates = {
             name: measure(server)
             for name, server in servers.items()
@@ -161,31 +157,39 @@ def own(project: Path, kind: str, serving: str, ports: Iterator[int]) -> Iterato
     yield Server(name, command, project, "/predict", {"rows": [row]}, port)
 
 
-def peer(folder: Path, name: str, data: Path, port: int) -> Server:
-    """Install another server in an environment of its own, and give it a model."""
+def peer(folder: Path, name: str, project: Path, port: int) -> Server:
+    """Install another server in an environment of its own, and give it the champion."""
     folder.mkdir()
     run("uv venv --quiet .venv", folder)
     python = program(folder, "python")
     needed = [*PEERS[name], "scikit-learn>=1.9,<1.10", "pandas", "joblib"]
     run(["uv", "pip", "install", "--quiet", "--python", python, *needed], folder)
-    run([python, "-c", FIT, str(data), name], folder)
-    with data.open(encoding="utf-8") as lines:
-        next(lines)
-        numbers = [float(value) for value in next(lines).split(",")[:-1]]
+    run([program(project, "python"), "-c", EXPORT, str(folder / "model.joblib")], project)
+    row = json.loads(run([program(project, "python"), "-c", EXAMPLE], project).output)
     if name == "mlflow":
+        run([python, "-c", MLFLOW], folder)
         command = f"{program(folder, 'mlflow')} models serve -m saved --env-manager local -p {port}"
-        return Server(name, command.split(), folder, "/invocations", {"inputs": [numbers]}, port)
+        body: object = {"dataframe_split": {"columns": [*row], "data": [[*row.values()]]}}
+        return Server(name, command.split(), folder, "/invocations", body, port)
     if name == "bentoml":
         (folder / "service.py").write_text(BENTO, encoding="utf-8")
         command = f"{program(folder, 'bentoml')} serve service:Model --port {port}"
-        return Server(name, command.split(), folder, "/predict", {"rows": [numbers]}, port)
+        return Server(name, command.split(), folder, "/predict", {"rows": [row]}, port)
     (folder / "model-settings.json").write_text(json.dumps(MLSERVER), encoding="utf-8")
-    settings = {"http_port": port, "grpc_port": port + 100, "metrics_port": port + 200}
+    settings = {
+        "http_port": port,
+        "grpc_port": port + 100,
+        "metrics_port": port + 200,
+        "parallel_workers": 0,  # its worker processes do not start with uvloop of today
+    }
     (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
-    given = {"name": "x", "shape": [1, len(numbers)], "datatype": "FP64", "data": numbers}
+    given = [
+        {"name": key, "shape": [1, 1], "datatype": "FP64", "data": [value]}
+        for key, value in row.items()
+    ]
+    body = {"parameters": {"content_type": "pd"}, "inputs": given}
     command = f"{program(folder, 'mlserver')} start ."
-    path = "/v2/models/model/infer"
-    return Server(name, command.split(), folder, path, {"inputs": [given]}, port)
+    return Server(name, command.split(), folder, "/v2/models/model/infer", body, port)
 
 
 def measure(server: Server) -> float:

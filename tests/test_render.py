@@ -118,7 +118,9 @@ def test_declared_dependencies_cover_the_imports(
     runtime = pyproject["project"]["dependencies"]
     assert imported(project / "src") - {"my_model"} <= declared(runtime)
     development = runtime + pyproject["dependency-groups"]["dev"]
-    assert imported(project / "tests") - {"my_model", "conftest"} <= declared(development)
+    own = {path.stem for part in ("tests", "examples") for path in (project / part).glob("*.py")}
+    assert imported(project / "tests") - {"my_model"} - own <= declared(development)
+    assert not imported(project / "examples") - own  # they need nothing but Python
 
 
 @every_combination

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -10,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from conftest import Environment, Template
+from conftest import REPOSITORY, Environment, Template
 
 pytestmark = pytest.mark.slow
 
@@ -122,3 +124,60 @@ def test_both_frameworks_give_the_same_answer(
     first, second = (send(address, *request_) for address in addresses.values())
     assert first == second
     assert first[0] < 500
+
+
+@pytest.mark.parametrize("serving", FRAMEWORKS)
+def test_no_request_that_fits_the_description_or_does_not_makes_it_fail(
+    addresses: dict[str, str], serving: str
+) -> None:
+    checks = "not_a_server_error,response_schema_conformance,status_code_conformance"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "run"),
+            addresses[serving] + "/openapi.json",
+            *("--header", f"Authorization: Bearer {KEY}", "--checks", checks),
+            *("--max-examples", "30", "--seed", "0"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("serving", FRAMEWORKS)
+def test_ten_thousand_requests_on_64_connections_find_it_as_it_was(
+    addresses: dict[str, str], serving: str, tmp_path: Path
+) -> None:
+    """None fails, and the memory stays what it is after the first two thousand."""
+    address = addresses[serving]
+    example = json.loads(send(address, "GET", "/model", None, {})[1])["example"]
+    (tmp_path / "body.json").write_text(json.dumps({"rows": [example]}), encoding="utf-8")
+    load(address, tmp_path / "body.json", 2_000)
+    before = memory(address)
+    assert load(address, tmp_path / "body.json", 8_000) == {"200": 8_000}
+    assert memory(address) - before < 30e6
+
+
+def load(address: str, body: Path, requests: int) -> dict[str, int]:
+    """Send many requests at once, and return how many answers there were of each status."""
+    done = subprocess.run(
+        [
+            *(sys.executable, str(REPOSITORY / "benchmarks" / "load.py")),
+            *(address + "/predict", str(body), "--header", f"Authorization: Bearer {KEY}"),
+            *("--connections", "64", "--requests", str(requests), "--seconds", "120"),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return dict(json.loads(done.stdout)["statuses"])
+
+
+def memory(address: str) -> float:
+    """Return the resident memory of a service, in bytes."""
+    with urllib.request.urlopen(address + "/metrics", timeout=30) as answer:
+        text = answer.read().decode()
+    found = re.search(r"(?m)^process_resident_memory_bytes (\S+)$", text)
+    assert found is not None
+    return float(found[1])

@@ -73,7 +73,8 @@ def run(force: bool) -> None:
 def define(data: str | None, target: str | None, force: bool) -> None:
     """Check the definition against the data.
 
-    With --data and --target, look at new data and write its definition to project.toml.
+    With --target, look at the data and write its definition to project.toml; with --data as well,
+    at new data.
     """
     if data or target:
         _define_anew(data, target)
@@ -82,10 +83,16 @@ def define(data: str | None, target: str | None, force: bool) -> None:
 
 
 @main.command()
+@click.option("--preview", is_flag=True, help="Show first rows, types and count; write nothing.")
 @force_option
-def collect(force: bool) -> None:
-    """Fetch the data, with its provenance."""
-    _run_steps("collect", force=force)
+def collect(preview: bool, force: bool) -> None:
+    """Fetch the data, with its provenance; with --force all of it anew."""
+    if preview:
+        from .collection.collect import preview as look
+
+        click.echo(look(_open()))
+    else:
+        _run_steps("collect", force=force)
 
 
 @main.command()
@@ -254,16 +261,22 @@ def _run_steps(*names: str, force: bool, finish: bool = True) -> None:
 
 
 def _define_anew(data: str | None, target: str | None) -> None:
+    from .collection.collect import ROWS
     from .collection.tables import read_tables
     from .errors import UserError
+    from .files import read_frame
     from .problem.definition import FILE_NAME
     from .problem.rewrite import write_suggestion
     from .problem.suggest import suggest
 
-    if not data or not target:
-        raise UserError("--data and --target go together: a file, and its column to predict.")
+    if not target:
+        raise UserError("--data needs --target, the column of it to predict.")
     project = _open()
-    frame = read_tables(data, Path.cwd(), project.definition.data.missing).frame
+    if data:
+        frame = read_tables(data, Path.cwd(), project.definition.data.missing).frame
+    else:  # of what [data] points to, whatever source that is
+        _run_steps("collect", force=False, finish=False)
+        frame = read_frame(project.raw / ROWS)
     suggestion = suggest(frame, target)
     checked = write_suggestion(project.root / FILE_NAME, suggestion, data)
     for sentence in (*suggestion.sentences(), *checked.sentences):

@@ -1,0 +1,161 @@
+"""A client for the service, in one file that needs nothing but Python: copy it where it is used.
+
+Examples
+--------
+>>> client = Client("http://127.0.0.1:8000")
+>>> for prediction in client.predict([{"age": 36, "income": 123}]):
+...     print(prediction.value, prediction.details, prediction.warnings)
+"""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+Value = str | float | bool | None
+Row = Mapping[str, Value]
+
+BUSY = (0, 503)  # no answer at all, or one that asks to come again
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One answer.
+
+    Attributes
+    ----------
+    id
+        Give it back with `Client.feedback` once the truth is known.
+    value
+        What is predicted: a label or a number.
+    details
+        What comes with it: probabilities, or the ends of an interval.
+    warnings
+        What about the row training never saw.
+    """
+
+    id: str
+    value: Value
+    details: dict[str, Value] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+class ServiceError(Exception):
+    """The service did not do what it was asked.
+
+    Attributes
+    ----------
+    status
+        Of HTTP; 0 if there was no answer.
+    detail
+        A sentence, or for wrong rows a list with ``row``, ``field`` and ``reason`` of each mistake.
+    request
+        The id under which the service's log has it.
+    """
+
+    def __init__(self, status: int, detail: Any, request: str = "") -> None:
+        super().__init__(f"{status}: {detail}")
+        self.status = status
+        self.detail = detail
+        self.request = request
+
+
+class Client:
+    """Asks the service.
+
+    Parameters
+    ----------
+    address
+        Like ``http://127.0.0.1:8000``.
+    key
+        If the service asks for one.
+    seconds
+        How long an answer may take.
+    tries
+        How often a request is sent that finds the service away or busy.
+    """
+
+    def __init__(
+        self, address: str, key: str = "", *, seconds: float = 30.0, tries: int = 3
+    ) -> None:
+        if not address.startswith(("http://", "https://")):
+            raise ValueError(f"{address} is not an address; give one like http://127.0.0.1:8000.")
+        self._address = address.rstrip("/")
+        self._headers = {"Content-Type": "application/json"}
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
+        self._seconds = seconds
+        self._tries = tries
+
+    def predict(self, rows: Sequence[Row]) -> list[Prediction]:
+        """Return a prediction for each row, in their order.
+
+        Raises
+        ------
+        ServiceError
+            If a row does not fit the model, there are too many, or the service fails.
+        """
+        answer = self._send("/predict", {"rows": list(rows)})
+        return [_prediction(one) for one in answer["predictions"]]
+
+    def predict_many(self, rows: Iterable[Row], at_once: int = 500) -> Iterator[Prediction]:
+        """Yield a prediction for each of any number of rows, asking for some at a time."""
+        waiting = iter(rows)
+        while some := list(islice(waiting, at_once)):
+            yield from self.predict(some)
+
+    def feedback(self, prediction: str, actual: Value) -> None:
+        """Say what a prediction turned out to be, by its id.
+
+        Raises
+        ------
+        ServiceError
+            If the id is not known, or `actual` is no value of the target.
+        """
+        self._send("/feedback", {"id": prediction, "actual": actual})
+
+    def model(self) -> dict[str, Any]:
+        """Return what serves: its version, its inputs, how good it is, and a row as example."""
+        return self._send("/model")
+
+    def _send(self, path: str, body: object = None) -> dict[str, Any]:
+        for left in reversed(range(self._tries)):
+            try:
+                return self._send_once(path, body)
+            except ServiceError as error:
+                if error.status not in BUSY or not left:
+                    raise
+                time.sleep(0.5)
+        raise AssertionError("it was sent at least once")
+
+    def _send_once(self, path: str, body: object) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self._address + path, data, self._headers)  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=self._seconds) as answer:  # noqa: S310
+                return dict(json.load(answer))
+        except urllib.error.HTTPError as error:
+            with error:
+                text = error.read()
+            try:
+                detail = json.loads(text)["detail"]
+            except (ValueError, KeyError, TypeError):  # a proxy's page
+                detail = error.reason
+            name = error.headers.get("X-Request-ID", "")
+            raise ServiceError(error.code, detail, name) from None
+        except OSError as error:
+            raise ServiceError(0, f"{self._address} does not answer ({error})") from None
+
+
+def _prediction(answer: dict[str, Any]) -> Prediction:
+    details = dict(answer)
+    return Prediction(
+        id=details.pop("id"),
+        value=details.pop("prediction"),
+        warnings=details.pop("warnings", []),
+        details=details,
+    )

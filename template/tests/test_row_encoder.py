@@ -1,0 +1,86 @@
+"""A row gets the same answer to the last bit, alone or among others, over HTTP or in a file."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.pipeline import Pipeline
+
+from {{ cookiecutter.package_name }}.modeling import CANDIDATES, store
+from {{ cookiecutter.package_name }}.modeling.encoded import encode_training
+from {{ cookiecutter.package_name }}.modeling.predictor import (
+    Predictor,
+    load_predictor,
+)
+from {{ cookiecutter.package_name }}.modeling.compare import few_threads
+from {{ cookiecutter.package_name }}.preparation.encoder import fit_encoder
+from {{ cookiecutter.package_name }}.preparation.row_encoder import RowEncoder
+from {{ cookiecutter.package_name }}.problem.columns import Column
+from {{ cookiecutter.package_name }}.problem.settings import Preparation
+
+KINDS = {
+    "size": "number",
+    "share": "number",
+    "empty": "number",
+    "label": "category",
+    "flag": "category",
+    "day": "date",
+    "words": "text",
+}
+
+
+def frame(rows):
+    """Return features of every kind, with all that they may hold."""
+    random = np.random.default_rng(0)
+    labels = [*"xyzuvw", *(f"rare {k}" for k in range(80))]
+    return pd.DataFrame(
+        {
+            "size": random.normal(size=rows) * 1e7,
+            "share": np.where(random.random(rows) < 0.3, np.nan, random.normal(size=rows)),
+            "empty": np.full(rows, np.nan),
+            "label": pd.Series(random.choice(labels, rows), dtype="str"),
+            "flag": pd.Series(
+                np.where(random.random(rows) < 0.2, None, random.choice(["p", "q"], rows)),
+                dtype="str",
+            ),
+            "day": pd.Timestamp("2020-01-01") + pd.to_timedelta(random.integers(0, 999, rows), "D"),
+            "words": pd.Series([f"some words {k % 7} here" for k in range(rows)], dtype="str"),
+        }
+    )
+
+
+@pytest.mark.parametrize("scaling", ["standard", "min-max", "none"])
+@pytest.mark.parametrize("clip_share", [0.0, 0.05])
+@pytest.mark.parametrize("rare_share", [0.0, 0.1])
+def test_numbers_are_those_of_the_encoder(scaling, clip_share, rare_share):
+    settings = Preparation(scaling=scaling, clip_share=clip_share, rare_share=rare_share)
+    columns = [Column(name=name, kind=kind) for name, kind in KINDS.items()]
+    features = frame(600)
+    encoder = fit_encoder(features, columns, settings, seed=0)
+    features.loc[:50, "label"] = "never seen"
+    features.loc[20:60, "label"] = None
+    features.loc[:9, "flag"] = "never seen"
+    features.loc[:40, "size"] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn tells of labels that it has not seen
+        expected = encoder.transform(features)
+    assert np.array_equal(RowEncoder(encoder).encode(features), expected)
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_every_candidate_answers_one_row_as_it_answers_all(project, rows, name):
+    champion = load_predictor(store.champion_folder(project.models))
+    prepared = pd.read_parquet(project.prepared / "train.parquet")
+    with few_threads(len(rows)), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # so few rows do not let every candidate converge
+        encoded = encode_training(prepared, champion.schema, project.definition)
+        estimator = CANDIDATES[name].estimator.fit(encoded.numbers, encoded.target)
+        pipeline = Pipeline([("encoder", encoded.encoder), ("estimator", estimator)])
+        predictor = Predictor(champion.folder, pipeline, champion.schema)
+        asked = rows.head(43)
+        whole = predictor.predict(asked)
+        for size in (1, 5):
+            starts = range(0, len(asked), size)
+            parts = pd.concat([predictor.predict(asked.iloc[s : s + size]) for s in starts])
+            pd.testing.assert_frame_equal(parts, whole, check_exact=True)
