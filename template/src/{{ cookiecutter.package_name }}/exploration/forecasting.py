@@ -80,9 +80,7 @@ def plot_correlation(panel: Panel, season: int) -> Figure:
     return plot
 
 
-def plot_known(
-    panel: Panel, rows: pd.DataFrame, schema: Schema
-) -> dict[str, tuple[Figure, str]]:
+def plot_known(panel: Panel, rows: pd.DataFrame, schema: Schema) -> dict[str, tuple[Figure, str]]:
     """Draw the target against each column that is known ahead; return plots and captions."""
     names = list(as_numbers(rows, schema).columns)[:MOST_KNOWN]
     season = schema.decision["season"]

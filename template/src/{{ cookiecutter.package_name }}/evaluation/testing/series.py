@@ -55,9 +55,7 @@ def meet_test(project: Project, predictor: Predictor, run: dict[str, Any]) -> Te
         answers = _answer(forecaster, panel, heads, season, horizon)
         guesses = {n: _answer(rivals[n], panel, heads, season, horizon) for n in order}
     answers = cover(answers, schema.decision)
-    measured = measure(
-        answers["true"], answers, definition.search.seed, group=_alike(answers)
-    )
+    measured = measure(answers["true"], answers, definition.search.seed, group=_alike(answers))
     check_defined(measured, len(answers), definition)
     return Tested(
         answers=answers.rename(columns={SERIES: "series"}),
@@ -97,9 +95,13 @@ def _by_series(answers: pd.DataFrame, definition: Definition) -> list[dict[str, 
         value = evaluate_metrics({name: METRICS[name]}, arrays(part["true"], part)).get(name)
         if value is not None:
             steps = part["step"] // BLOCK
-            spread = measure(part["true"], part, definition.search.seed, names=[name], most=200, group=steps)
+            spread = measure(
+                part["true"], part, definition.search.seed, names=[name], most=200, group=steps
+            )
             line = {"column": "series", "slice": label, "rows": len(part)}
-            found.append({**line, **spread.get(name, {"value": value, "low": value, "high": value})})
+            found.append(
+                {**line, **spread.get(name, {"value": value, "low": value, "high": value})}
+            )
     found.sort(key=lambda line: line["value"], reverse=not METRICS[name].higher_is_better)
     return found[:200] if len(found) > 1 else []
 
