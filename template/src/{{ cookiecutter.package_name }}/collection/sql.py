@@ -171,7 +171,7 @@ def _sentences(url: sa.URL, data: Data, shown: str, what: str) -> Iterator[None]
     started = time.monotonic()
     try:
         yield
-    except (SQLAlchemyError, postgresql.Error) as error:
+    except (SQLAlchemyError, postgresql.Error, pa.ArrowException, OSError) as error:
         reason = _reason(error, url)
         if time.monotonic() - started >= data.timeout_seconds:
             raise UserError(
@@ -196,9 +196,9 @@ def _sentences(url: sa.URL, data: Data, shown: str, what: str) -> Iterator[None]
 
 def _connecting(error: Exception) -> bool:
     """Tell whether the error came before any statement."""
-    if isinstance(error, postgresql.Error):
-        return postgresql.CONNECTING in str(error)
-    return getattr(error, "statement", None) is None
+    if isinstance(error, SQLAlchemyError):
+        return getattr(error, "statement", None) is None
+    return postgresql.CONNECTING in str(error)
 
 
 def _reason(error: Exception, url: sa.URL) -> str:
