@@ -32,6 +32,7 @@ def replace_and_die(path, target):
 pathlib.Path.replace = replace_and_die
 main(["collect"])
 """
+SLOW = "SELECT repeat('x', 2000) AS x, pg_sleep(0.0001) FROM generate_series(1, 100000)"
 SAME = """
 import sys, pandas as pd
 one, other = map(pd.read_parquet, sys.argv[1:])
@@ -132,6 +133,12 @@ def test_a_table_goes_from_its_password_to_a_served_prediction(
         assert failed.returncode == 2
     assert 'refuses the user "reader"' in said
     assert 'does not answer (database "nowhere" does not exist)' in said
+    edit(project, **{'table = "loans"': 'table = ""', 'query = ""': 'query = "slow.sql"'})
+    edit(project, **{"timeout_seconds = 600": "timeout_seconds = 1"})
+    (project / "slow.sql").write_text(SLOW)
+    failed = command(environment, project, "collect", check=False, DATABASE_URL=database.url())
+    said += failed.stderr
+    assert "did not give query slow.sql within [data] timeout_seconds = 1" in said
     assert "Traceback" not in said
     written = [f.read_bytes() for f in project.rglob("*") if f.is_file()]
     for secret in (SECRET, ENCODED):

@@ -12,6 +12,7 @@ from ..problem.columns import labels
 from .names import check_names
 
 TEXT = pa.string()
+FIRST, LAST = (pa.scalar(day).cast(pa.timestamp("us")) for day in ("0001-01-02", "9999-12-30"))
 WHOLE = 18  # digits that an integer of 64 bits can hold
 
 
@@ -134,6 +135,10 @@ def _stored(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _blank(column: pa.ChunkedArray, missing: Sequence[str]) -> pa.ChunkedArray:
     if pa.types.is_floating(column.type):
         wrong = pc.is_nan(column)
+    elif pa.types.is_timestamp(column.type):  # "infinity" is no time
+        wrong = pc.or_(
+            pc.less(column, FIRST.cast(column.type)), pc.greater(column, LAST.cast(column.type))
+        )
     elif column.type == TEXT:
         wrong = pc.is_in(column, value_set=pa.array(["", *missing], TEXT))
     else:

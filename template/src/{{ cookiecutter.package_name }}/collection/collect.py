@@ -56,6 +56,7 @@ def collect(project: Project, *, anew: bool = False) -> str:
         shutil.rmtree(project.raw / CACHE, ignore_errors=True)
     stream = open_source(data, project.root, project.raw / CACHE)
     staging = Staging(path, stream, anew=anew)
+    before = staging.stored_rows()
     for chunk in _chunks(stream, staging.position):
         staging.add(chunk)
     staging.finish()
@@ -77,6 +78,8 @@ def collect(project: Project, *, anew: bool = False) -> str:
         },
     )
     summary = f"{rows:,} rows and {len(types):,} columns from {name}"
+    if before is not None:
+        summary += f", {rows - before:,} of them new"
     _write_card(project, summary, sources, changed)
     staging.clear()
     return "\n".join([summary, *(f"{change}." for change in changed)])

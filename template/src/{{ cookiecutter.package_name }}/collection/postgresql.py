@@ -39,8 +39,8 @@ def read(
 
     Raises
     ------
-    Error
-        If the database does not answer, or not with rows.
+    Error, ArrowException, OSError
+        If the database does not answer, or not with rows, or stops in the middle of them.
     """
     address = url.set(drivername="postgresql")
     if "connect_timeout" not in address.query:

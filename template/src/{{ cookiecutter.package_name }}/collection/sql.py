@@ -75,7 +75,9 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
 
     return Stream(
         chunks=chunks,
-        sources=[Source(f"{shown}, {what}")],
+        sources=[
+            Source(f"{shown}, {what}", note=f"new by {data.cursor}" if data.cursor else "whole")
+        ],
         key=digest(data.model_dump(), shown, query),
         cursor=data.cursor,
     )
@@ -171,7 +173,7 @@ def _sentences(url: sa.URL, data: Data, shown: str, what: str) -> Iterator[None]
     started = time.monotonic()
     try:
         yield
-    except (SQLAlchemyError, postgresql.Error) as error:
+    except (SQLAlchemyError, postgresql.Error, pa.ArrowException, OSError) as error:
         reason = _reason(error, url)
         if time.monotonic() - started >= data.timeout_seconds:
             raise UserError(
@@ -196,9 +198,9 @@ def _sentences(url: sa.URL, data: Data, shown: str, what: str) -> Iterator[None]
 
 def _connecting(error: Exception) -> bool:
     """Tell whether the error came before any statement."""
-    if isinstance(error, postgresql.Error):
-        return postgresql.CONNECTING in str(error)
-    return getattr(error, "statement", None) is None
+    if isinstance(error, SQLAlchemyError):
+        return getattr(error, "statement", None) is None
+    return postgresql.CONNECTING in str(error)
 
 
 def _reason(error: Exception, url: sa.URL) -> str:

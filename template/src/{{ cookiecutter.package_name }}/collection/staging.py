@@ -97,6 +97,10 @@ class Staging:
         self.reading = self.parts[-1].reading if self.parts else 0
         self.position = self._position()
 
+    def stored_rows(self) -> int | None:
+        """Return how many rows there are already; None if all are collected anew."""
+        return parquet.read_metadata(self.stored).num_rows if self.base else None
+
     def add(self, chunk: Chunk) -> None:
         """Store a chunk.
 
@@ -173,6 +177,10 @@ class Staging:
         if self.parts:
             self.reading += 1
         values = [value.as_py() for value in greatest if value.is_valid]
+        if len({type(value) for value in values}) > 1:  # it is another column by now
+            self.base = []
+            self.clear()
+            return Position()
         return Position(since=max(values, default=None))
 
     def _read_base(self) -> list[Part]:
