@@ -117,7 +117,7 @@ def test_a_wrong_value_is_named_by_its_row_in_the_file(own, data, tmp_path):
         own.definition.problem.target, errors="ignore"
     )
     name = numbers[0]
-    frame[name] = frame[name].astype(object).map(str)
+    frame[name] = frame[name].astype(object).map(str, na_action="ignore")
     frame.loc[2 * PART + 6, name] = "many"
     frame.to_parquet(data)
     failed = run_in(own.root, "predict", data, tmp_path / "out.csv")
