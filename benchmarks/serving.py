@@ -251,7 +251,7 @@ def wait(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
     end = time.monotonic() + 120
     while True:
         try:
-            with urllib.request.urlopen(request, timeout=10):  # noqa: S310
+            with urllib.request.urlopen(request, timeout=10):
                 return
         except urllib.error.HTTPError as error:
             reason = f"{error.code} {error.read().decode(errors='replace')}"
