@@ -49,7 +49,7 @@ def rows() -> list[tuple[str, str, str]]:
     """Return series with a level, a trend, a season and a random walk of their own."""
     made = []
     for number in range(SERIES):
-        chance = random.Random(number)
+        chance = random.Random(number)  # noqa: S311 -- made up, not secret
         slope, wave, shift = chance.uniform(0, 1), chance.uniform(5, 20), chance.randrange(12)
         walk = 100.0
         for month in range(MONTHS):
