@@ -20,7 +20,7 @@ ROUNDS = 3
 def main() -> None:
     """Print the median, and how the time is spent."""
     with workplace() as folder:
-        for problem in ("classification", "regression"):
+        for problem in ("classification", "regression", "forecasting"):
             _, *rounds = [start(folder, problem) for _ in range(1 + ROUNDS)]
             middle = {part: median(spent[part] for spent in rounds) for part in rounds[0]}
             each = ", ".join(f"{spent['all']:.1f}" for spent in rounds)
