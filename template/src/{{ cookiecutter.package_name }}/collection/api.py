@@ -72,7 +72,7 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
 
     return Stream(
         chunks=chunks,
-        sources=[Source(shown, note="JSON")],
+        sources=[Source(shown, note=f"JSON, new by {data.cursor}" if data.cursor else "JSON")],
         key=digest(data.model_dump()),
         cursor=data.cursor,
     )

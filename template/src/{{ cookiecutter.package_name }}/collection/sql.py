@@ -75,7 +75,9 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
 
     return Stream(
         chunks=chunks,
-        sources=[Source(f"{shown}, {what}")],
+        sources=[
+            Source(f"{shown}, {what}", note=f"new by {data.cursor}" if data.cursor else "whole")
+        ],
         key=digest(data.model_dump(), shown, query),
         cursor=data.cursor,
     )
