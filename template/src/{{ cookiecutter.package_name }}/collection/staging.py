@@ -129,9 +129,11 @@ class Staging:
         pieces = [*self.base, *self.parts]
         schema = common_schema(piece.schema() for piece in pieces)
         marked = schema.with_metadata({KEY: self.stream.key})
+        # Numbers seldom repeat enough for a dictionary to be worth the time that it takes.
+        texts = [c.name for c in schema if c.type not in {pa.int64(), pa.float64()}]
         with (
             replacing(self.stored) as temporary,
-            parquet.ParquetWriter(temporary, marked) as writer,
+            parquet.ParquetWriter(temporary, marked, use_dictionary=texts) as writer,
         ):
             rows = 0
             for table in _regrouped(self._tables(pieces, schema)):
