@@ -99,9 +99,8 @@ def _decide(project: Project, champion: str, tell: Tell, *, force: bool) -> Deci
         return _judge_shadow(project, champion, challenger)
     reasons, against = reasons_to_retrain(project, found)
     if not (force or reasons or _undecided(project, champion)):
-        return Decision(
-            "waited", champion, None, f"there is no reason to retrain: {', '.join(against)}"
-        )
+        why = ", ".join(against) or "[improvement] retrain names none"
+        return Decision("waited", champion, None, f"there is no reason to retrain: {why}")
     _make_challenger(project, champion, tell, force=force)
     challenger = _undecided(project, champion)
     if challenger is None:
