@@ -439,6 +439,26 @@ def test_champion_is_followed_without_a_restart(own):
 # What surrounds it
 
 
+def test_challenger_answers_in_the_log_only(own):
+    champion = store.champion(own.models)
+    edit(own, search={"seed": 1})
+    assert run_in(own.root, "train").exit_code == 0
+    challenger = store.newest_version(own.models)
+    store.set_challenger(own.models, challenger)
+    with running(own) as service:
+        rows = [service.client.get("/model").json()["example"]] * 5
+        assert post(service.client, {"rows": rows}).json()["model"] == champion
+        eventually(lambda: len(logged(own, challenger=challenger).facts) == 5)
+        store.set_challenger(own.models, None)
+        eventually(lambda: "answers no version" in "".join(service.said))
+        assert post(service.client, {"rows": rows}).status_code == 200
+        eventually(lambda: len(logged(own).facts) == 10)
+    found = logged(own, challenger=challenger)
+    assert set(found.facts["version"]) == {champion}
+    expected = load_predictor(own.models / challenger).predict(found.inputs)
+    assert found.shadow["prediction"].tolist() == expected["prediction"].tolist()
+
+
 def test_openapi_shows_the_row_of_the_model(client, model):
     document = client.get("/openapi.json").json()
     row = document["components"]["schemas"]["Row"]
