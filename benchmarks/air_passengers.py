@@ -1,9 +1,9 @@
 """How good a forecast is: AirPassengers, trained before 1958, 36 months ahead, MAPE against 5.2 %.
 
-The winner is chosen by the backtest on the years before 1958. Which candidates there are was decided
-knowing how exponential trends and logarithms do in the test, so it is not a blind one. The numbers
-are those of Box and Jenkins (1976), "Time Series Analysis: Forecasting and Control", series G:
-thousands of international airline passengers, each month from 1949 to 1960.
+The winner is chosen by the backtest on the years before 1958. Which candidates there are was
+decided knowing how exponential trends and logarithms do in the test, so it is not a blind one. The
+numbers are those of Box and Jenkins (1976), "Time Series Analysis: Forecasting and Control",
+series G: thousands of international airline passengers, each month from 1949 to 1960.
 """
 
 import json
