@@ -82,7 +82,7 @@ def delimited_parts(
             {
                 name: _texts(column, missing, found).to_pandas()
                 if name in texts
-                else _column(column, dialect.decimal, missing, found)
+                else typed_column(column, dialect.decimal, missing, found)
                 for name, column in zip(dialect.names, table.columns, strict=True)
             }
         )
