@@ -50,6 +50,7 @@ def main() -> None:
         off, first = score(project, folder / "test.csv"), batches(project, folder)
         reached, reference = score(project, folder / "test.csv"), 0.0
         page = keep(project)
+        (project / "data" / "raw" / "labelled.parquet").unlink()  # from the new ones alone
         learn(project, folder / "new.csv")
         reference = score(project, folder / "test.csv")
     print_batches(first)
