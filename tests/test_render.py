@@ -35,8 +35,8 @@ TEST_IMPORT = re.compile(r"\s*(from|import) {{ cookiecutter\.package_name }}")
 PARSERS: dict[str, Callable[[str], object]] = {
     ".json": json.loads,
     ".toml": tomllib.loads,
-    ".yml": yaml.safe_load,
-    ".yaml": yaml.safe_load,
+    ".yml": lambda text: list(yaml.safe_load_all(text)),
+    ".yaml": lambda text: list(yaml.safe_load_all(text)),
 }
 WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?$", re.IGNORECASE)
 
