@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from {{ cookiecutter.package_name }}.evaluation import enough
+from {{ cookiecutter.package_name }}.evaluation import checks
 from {{ cookiecutter.package_name }}.evaluation.bootstrap import (
     measure,
     resamples,
@@ -48,7 +48,7 @@ def gate(definition, value, *, spread=0.01, baseline, rows=50, **costs):
     name = definition.problem.metric
     test = {name: {"value": value, "low": value - spread, "high": value + spread}}
     tested = pd.DataFrame({"y": ["yes", "no"] * (rows // 2)})
-    others = [enough(tested, definition)]
+    others = checks(tested, test, definition)
     cheap = {"train_seconds": 1, "model_megabytes": 1, "predict_milliseconds": 1}
     return judge(test, {"guess": {name: baseline}}, cheap | costs, others, definition)
 

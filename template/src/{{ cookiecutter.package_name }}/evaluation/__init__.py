@@ -1,12 +1,21 @@
-"""Step 6: the best model meets the test set once, and the gate decides."""
+"""Step 6: the best model is judged, and the gate decides."""
 
 from .{{ cookiecutter.problem_type }} import (
     LOSS,
-    enough,
+    checks,
+    closer_look,
     figures,
     measure_baselines,
     outcome,
     usefulness,
 )
 
-__all__ = ["LOSS", "enough", "figures", "measure_baselines", "outcome", "usefulness"]
+__all__ = [
+    "LOSS",
+    "checks",
+    "closer_look",
+    "figures",
+    "measure_baselines",
+    "outcome",
+    "usefulness",
+]

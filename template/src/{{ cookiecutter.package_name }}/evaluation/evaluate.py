@@ -18,7 +18,7 @@ from ..preparation.split import GROUP
 from ..problem import METRICS
 from ..problem.project import Project
 from ..report import columns, facts, figure, heading, notice, number, paragraph, table, write_card
-from . import LOSS, enough, figures, measure_baselines, outcome
+from . import LOSS, checks, closer_look, figures, measure_baselines, outcome
 from .bootstrap import measure
 from .gate import judge
 from .importance import measure_importance
@@ -26,6 +26,7 @@ from .model_card import model_card
 from .slices import measure_slices
 
 SHOWN_FEATURES = 15
+UNSEEN = "the test set"
 KEPT_ANSWERS = 5000  # for step 8, to tell when the answers change
 
 
@@ -47,7 +48,9 @@ def evaluate(project: Project) -> str:
     features, target = features_and_target(test, predictor.schema)
 
     answers = predictor.answer(features)
-    measured = measure(target, answers, definition.search.seed, group=test.get(GROUP))
+    judged = predictor.measurable(answers, features)
+    measured = measure(target, judged, definition.search.seed, group=test.get(GROUP))
+    measured |= {name: x for name, x in run["measured"].items() if name not in measured}
     if definition.problem.metric not in measured:
         raise UserError(
             f"[problem] metric {definition.problem.metric} is not defined on the {len(test):,} "
@@ -69,12 +72,13 @@ def evaluate(project: Project) -> str:
         "baseline": next(iter(baselines.values()), {}),
         "baselines": baselines,
         "leaderboard": run["leaderboard"],
-        "gate": judge(measured, baselines, costs, [enough(test, definition)], definition),
+        "gate": judge(measured, baselines, costs, checks(test, measured, definition), definition),
         "costs": costs,
-        "outcome": outcome(target, answers, predictor, definition),
-        "slices": measure_slices(test, answers, predictor.schema, definition),
+        "outcome": outcome(target, judged, predictor, definition),
+        "slices": measure_slices(test, judged, predictor.schema, definition),
         "importance": importance.to_dict("records"),
         "test_rows": len(test),
+        "tested_on": UNSEEN if definition.split_by() != "none" else "all rows",
         "test_opened": _times_opened(project.models, run["data"]["test"], predictor.version),
     }
     kept = answers.sample(min(len(answers), KEPT_ANSWERS), random_state=definition.search.seed)
@@ -84,8 +88,9 @@ def evaluate(project: Project) -> str:
     write_json(folder / store.METRICS, results)
     write_json(project.reports / "metrics.json", results)
     summary = _summary(results)
-    plots = figures(target, answers, predictor, definition)
-    _write_card(project.reports, summary, results, plots)
+    plots = figures(target, judged, predictor, definition)
+    further = closer_look(target, judged, predictor, definition)
+    _write_card(project.reports, summary, results, plots, further)
     return summary
 
 
@@ -120,12 +125,14 @@ def _summary(results: dict[str, Any]) -> str:
     guess = results["baseline"].get(name)
     return (
         f"{results['model']}: {METRICS[name].title} {number(mine['value'])} "
-        f"({number(mine['low'])} to {number(mine['high'])}) on the test set"
+        f"({number(mine['low'])} to {number(mine['high'])}) on {results['tested_on']}"
         f"{'' if guess is None else f', baseline {number(guess)}'}; gate {gate}"
     )
 
 
-def _write_card(reports: Path, summary: str, results: dict[str, Any], plots: list[str]) -> None:
+def _write_card(
+    reports: Path, summary: str, results: dict[str, Any], plots: list[str], further: list[str]
+) -> None:
     gate, baselines = results["gate"], results["baselines"]
     checks = [
         notice(check["what"], "good" if check["passed"] else "bad") for check in gate["checks"]
@@ -133,7 +140,7 @@ def _write_card(reports: Path, summary: str, results: dict[str, Any], plots: lis
     metrics = [
         {
             "metric": METRICS[name].title,
-            "test": numbers["value"],
+            "value": numbers["value"],
             "95 % from": numbers["low"],
             "to": numbers["high"],
             **{f"baseline {rival}": values.get(name) for rival, values in baselines.items()},
@@ -154,14 +161,21 @@ def _write_card(reports: Path, summary: str, results: dict[str, Any], plots: lis
         summary,
         heading("The gate"),
         *checks,
-        heading(f"The test set: {results['test_rows']:,} rows that no model has seen"),
-        *(often if opened > 3 else []),
+        heading(_tested(results)),
+        *(often if opened > 3 and results["tested_on"] == UNSEEN else []),
         table(metrics),
         facts(results["outcome"]),
         columns(*plots, _importance(results)),
+        *further,
         heading(f"{METRICS[results['metric']].title} by slice"),
         table(results["slices"]) if results["slices"] else paragraph("No column has few values."),
     )
+
+
+def _tested(results: dict[str, Any]) -> str:
+    if results["tested_on"] == UNSEEN:
+        return f"The test set: {results['test_rows']:,} rows that no model has seen"
+    return f"All {results['test_rows']:,} rows, from which the model has learnt as well"
 
 
 def _importance(results: dict[str, Any]) -> str:

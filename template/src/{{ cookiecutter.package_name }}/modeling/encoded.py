@@ -65,7 +65,15 @@ class EncodedFold:
     @cached_property
     def outside(self) -> tuple[pd.DataFrame, pd.Series]:
         """The numbers and the target of the rows to be judged on, with the index of `train`."""
-        features, target = features_and_target(self._train.iloc[self._outside], self._schema)
+        return self._encode(self._train.iloc[self._outside])
+
+    @cached_property
+    def everything(self) -> tuple[pd.DataFrame, pd.Series]:
+        """The numbers and the target of all rows, inside and outside."""
+        return self._encode(self._train)
+
+    def _encode(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+        features, target = features_and_target(rows, self._schema)
         numbers = encode(self.inside.encoder, features)
         return pd.DataFrame(numbers, index=features.index, copy=False), target
 

@@ -9,8 +9,9 @@ from sklearn.pipeline import Pipeline
 from ..errors import UserError
 from ..files import read_json
 from ..preparation.derive import make_features
+from ..preparation.encoder import encode
 from ..preparation.schema import Schema, read_schema
-from . import answer, store
+from . import answer, measurable, store
 
 
 class Predictor:
@@ -64,6 +65,11 @@ class Predictor:
                 "add_features in preparation/features.py no longer makes; train again with `run`."
             )
         return answer(self.pipeline, features[self._features], self.schema.decision)
+
+    def measurable(self, answers: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+        """Return answers to prepared rows with what the metrics need beside them."""
+        shown = features[self._features]
+        return measurable(answers, lambda: encode(self.pipeline[0], shown))
 
     def describe(self) -> dict[str, Any]:
         """Return what the model is, how good it was on the test set, and which inputs it takes."""

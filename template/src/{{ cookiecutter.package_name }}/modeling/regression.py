@@ -19,9 +19,19 @@ from ..problem import arrays
 from ..problem.definition import Definition
 from ..problem.regression import INTERVAL
 from .candidate import Candidate
-from .supervised import judge
+from .supervised import TRUSTED, always_tried, judge, measurable, remember
 
-__all__ = ["CANDIDATES", "answer", "judge", "learn_decision", "plain_decision"]
+__all__ = [
+    "CANDIDATES",
+    "TRUSTED",
+    "always_tried",
+    "answer",
+    "judge",
+    "learn_decision",
+    "measurable",
+    "plain_decision",
+    "remember",
+]
 
 MOST_BINS = 5
 BIN_ROWS = 100  # a 90 % interval needs some dozens of rows to have a tail of a few

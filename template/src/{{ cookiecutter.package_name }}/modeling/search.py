@@ -20,7 +20,9 @@ from ..preparation.schema import Schema
 from ..preparation.split import Folds
 from ..problem import METRICS
 from ..problem.definition import Definition
-from . import CANDIDATES, answer, judge, plain_decision
+from ..problem.metric import Metric
+from . import CANDIDATES, always_tried, answer, judge, plain_decision
+from .candidate import Candidate
 from .encoded import Encoded, EncodedFold, encode_training
 from .trial import Fitted, OutOfTimeError, Trial
 
@@ -39,11 +41,14 @@ class SearchResult:
         The best trial of each candidate, the best candidate first.
     left_out
         Why a candidate was not judged, or not with all of its settings.
+    trials
+        All that were judged, the best first.
     answers
         Out-of-fold answers of the best trial, with the index of the training rows.
     """
 
     leaderboard: list[Trial]
+    trials: list[Trial]
     left_out: dict[str, str]
     answers: pd.DataFrame
 
@@ -91,23 +96,18 @@ def search(
                 left_out[name] = why
                 continue
             seconds[name] = max(trial.fit_seconds)
-            best = not trials or all(metric.gain(trial.mean, t.mean) > 0 for t in trials)
+            best = all(_rank(trial, metric) > _rank(t, metric) for t in trials)
             for loser in trials if best else [trial]:
                 loser.answers = None
             trials.append(trial)
     if not trials:
-        reasons = "; ".join(f"{name}, {why}" for name, why in left_out.items())
-        raise UserError(
-            f"No candidate could be judged on {len(train):,} training rows: {reasons}. Raise "
-            f"[search] budget_seconds = {definition.search.budget_seconds:g}, add rows, or name "
-            "others in [models] candidates."
-        )
-    trials.sort(key=lambda t: t.mean, reverse=metric.higher_is_better)
+        raise _nothing_judged(len(train), left_out, definition)
+    trials.sort(key=lambda trial: _rank(trial, metric), reverse=True)
     first = {trial.candidate: trial for trial in reversed(trials)}
     for name in left_out.keys() & first.keys():
         left_out[name] = f"judged, but not with all of its settings: {left_out[name]}"
     leaderboard = [t for t in trials if first[t.candidate] is t]
-    return SearchResult(leaderboard, left_out, trials[0].answers)
+    return SearchResult(leaderboard, trials, left_out, trials[0].answers)
 
 
 def build_estimator(name: str, settings: dict[str, Any], definition: Definition) -> BaseEstimator:
@@ -132,6 +132,20 @@ def few_threads(rows: int) -> AbstractContextManager[object]:
     return threadpool_limits(1 if rows < FEW_ROWS else None)
 
 
+def _rank(trial: Trial, metric: Metric) -> tuple[bool, float]:
+    """Return what is higher for a better trial."""
+    return trial.sound, trial.mean if metric.higher_is_better else -trial.mean
+
+
+def _nothing_judged(rows: int, left_out: dict[str, str], definition: Definition) -> UserError:
+    reasons = "; ".join(f"{name}, {why}" for name, why in left_out.items())
+    return UserError(
+        f"No candidate could be judged on {rows:,} training rows: {reasons}. Raise "
+        f"[search] budget_seconds = {definition.search.budget_seconds:g}, add rows, or name "
+        "others in [models] candidates."
+    )
+
+
 def _choose_candidates(definition: Definition, rows: int) -> tuple[list[str], dict[str, str]]:
     names, left_out = [], {}
     for name in definition.models.candidates:
@@ -149,10 +163,15 @@ def _choose_candidates(definition: Definition, rows: int) -> tuple[list[str], di
 
 def _plan(names: list[str], definition: Definition) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each candidate with its defaults, then round by round with other settings."""
-    yield from ((name, {}) for name in names)
-    rounds = {name: _settings(CANDIDATES[name].space, definition) for name in names}
+    rounds = {name: _rounds(CANDIDATES[name], definition) for name in names}
     for k in range(max(map(len, rounds.values()), default=0)):
         yield from ((name, rounds[name][k]) for name in names if k < len(rounds[name]))
+
+
+def _rounds(candidate: Candidate, definition: Definition) -> list[dict[str, Any]]:
+    always = list(ParameterGrid(always_tried(candidate, definition)))
+    others = [{}, *_settings(candidate.space, definition)]
+    return [first | other for other in others for first in always]
 
 
 def _settings(space: dict[str, list[Any]], definition: Definition) -> list[dict[str, Any]]:

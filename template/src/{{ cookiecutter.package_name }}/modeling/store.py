@@ -13,6 +13,7 @@ from ..files import read_json, unreadable, write_json
 from ..preparation import transformers
 from ..problem import TYPE
 from ..problem.project import Project
+from . import TRUSTED as OWN
 
 MODEL = "model.skops"
 SCHEMA = "schema.json"
@@ -33,6 +34,7 @@ TRUSTED = [
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",
     *(f"{transformers.__name__}.{name}" for name in ("Clipper", "DateParts", "TextTopics")),
+    *OWN,
 ]
 
 

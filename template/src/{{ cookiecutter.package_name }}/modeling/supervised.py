@@ -1,12 +1,19 @@
 """How a trial is judged where there is a target: by cross-validation."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
+from ..preparation.schema import Schema
 from ..problem import METRICS, arrays
 from ..problem.definition import Definition
+from .candidate import Candidate
 from .trial import Answer, Fitted, Trial
+
+TRUSTED: list[str] = []  # no candidate needs a class of this project
 
 
 def judge(trial: Trial, fitted: Iterable[Fitted], answer: Answer, definition: Definition) -> None:
@@ -18,3 +25,18 @@ def judge(trial: Trial, fitted: Iterable[Fitted], answer: Answer, definition: De
         answers.append(answer(estimator, numbers, target))
         trial.scores.append(metric.function(*arrays(target, answers[-1])))
     trial.answers = pd.concat(answers)
+
+
+def always_tried(candidate: Candidate, definition: Definition) -> dict[str, list[Any]]:
+    """Return what is tried with all settings of a candidate: nothing is."""
+    return {}
+
+
+def measurable(answers: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.DataFrame:
+    """Return answers with what the metrics need beside them: nothing but the target."""
+    return answers
+
+
+def remember(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -> dict[str, Any]:
+    """Return what goes with the model beside its decision: nothing does."""
+    return {}

@@ -20,9 +20,10 @@ from ..problem.columns import column_of
 from ..problem.definition import Definition
 from ..problem.project import Project
 from ..report import number, paragraph, table, write_card
-from . import learn_decision, store
+from . import learn_decision, remember, store
 from .encoded import encode_training, features_and_target
-from .search import SearchResult, build_estimator, few_threads, fit, search
+from .search import build_estimator, few_threads, fit, search
+from .trial import Trial
 
 REFERENCE_ROWS = 5000  # what drift is measured against; more would not change a test's answer
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
@@ -60,6 +61,7 @@ def train(project: Project) -> str:
         fit_seconds = fit(estimator, encoded)
     _use_one_core(estimator)
     pipeline = Pipeline([("encoder", encoded.encoder), ("estimator", estimator)])
+    schema.decision |= remember(pipeline, reference, schema)
 
     version = store.new_version(project.models)
     record = {
@@ -68,7 +70,9 @@ def train(project: Project) -> str:
         "model": best.candidate,
         "settings": best.settings,
         "metric": definition.problem.metric,
-        "leaderboard": _leaderboard(result),
+        "leaderboard": _lines(result.leaderboard),
+        "trials": _lines(result.trials),
+        "measured": best.measured,
         "left_out": result.left_out,
         "training_rows": len(keys),
         "fit_seconds": fit_seconds,
@@ -118,7 +122,7 @@ def _store(
         write_json(temporary / store.RUN, record)
 
 
-def _leaderboard(result: SearchResult) -> list[dict[str, Any]]:
+def _lines(trials: list[Trial]) -> list[dict[str, Any]]:
     return [
         {
             "model": trial.candidate,
@@ -126,8 +130,9 @@ def _leaderboard(result: SearchResult) -> list[dict[str, Any]]:
             "cv_std": trial.std,
             "fit_seconds": float(np.mean(trial.fit_seconds)),
             "settings": trial.settings,
+            **{name: numbers["value"] for name, numbers in trial.measured.items()},
         }
-        for trial in result.leaderboard
+        for trial in trials
     ]
 
 
@@ -137,6 +142,7 @@ def _write_card(reports: Path, summary: str, title: str, record: dict[str, Any])
             "candidate": line["model"],
             f"{title}, mean of the folds": line["cv_mean"],
             "deviation": line["cv_std"],
+            **{METRICS[n].title: line[n] for n in record["measured"] if n != record["metric"]},
             "seconds to fit": line["fit_seconds"],
             "settings": ", ".join(f"{k} {v}" for k, v in line["settings"].items()) or "default",
         }

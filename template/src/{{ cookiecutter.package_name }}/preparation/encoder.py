@@ -9,6 +9,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
+from ..problem import NEEDS_TARGET
 from ..problem.columns import Column
 from ..problem.settings import Kind, Preparation
 from .transformers import Clipper, DateParts, TextTopics
@@ -21,7 +22,7 @@ PART_ROWS = 50_000
 def build_encoder(features: list[Column], settings: Preparation, seed: int) -> ColumnTransformer:
     """Return an unfitted transformer from a frame of features to a dense array of numbers.
 
-    Missing numbers become the median, with a column that says so; a missing label is a label of
+    Missing numbers become the median, with a column that says so if there is a target; a missing label is a label of
     its own; labels that are rare or were never seen share one column.
     """
     names = {kind: [c.name for c in features if c.kind == kind] for kind in get_args(Kind)}
@@ -70,8 +71,11 @@ def _numbers(settings: Preparation) -> Pipeline:
 
 
 def _impute() -> SimpleImputer:
-    # A column that is empty in one fold is kept, so that all folds have the same columns.
-    return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    # A column that is empty in one fold is kept, so that all folds have the same columns. Where
+    # nothing but distance counts, a column that says what was missing would make rare gaps loud.
+    return SimpleImputer(
+        strategy="median", add_indicator=NEEDS_TARGET, keep_empty_features=True
+    )
 
 
 def _scale(settings: Preparation) -> list[StandardScaler | MinMaxScaler]:

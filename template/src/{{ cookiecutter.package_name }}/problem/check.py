@@ -14,6 +14,8 @@ from .columns import ConversionError, Inference, column_of, convert, infer
 from .definition import Definition
 from .project import Project
 
+TARGET = "[problem] target"
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -90,7 +92,7 @@ def _check_names(definition: Definition, frame: pd.DataFrame) -> None:
         raise UserError(f'The data has more than one column "{twice[0]}"; names must differ.')
     columns = definition.columns
     named = {
-        "[problem] target": [definition.problem.target] if NEEDS_TARGET else [],
+        TARGET: [definition.problem.target] if definition.problem.target else [],
         "[columns] date": [columns.date] if columns.date else [],
         "[columns] group": [columns.group] if columns.group else [],
         "[columns] id": columns.id,
@@ -100,7 +102,7 @@ def _check_names(definition: Definition, frame: pd.DataFrame) -> None:
         "[evaluation] slices": definition.evaluation.slices,
     }
     for key, names in named.items():
-        _check_present(key, names, list(frame.columns))
+        _check_present(key, names, list(frame.columns), needed=key != TARGET or NEEDS_TARGET)
     for name in definition.evaluation.slices:
         if name in columns.not_features():
             raise UserError(
@@ -109,11 +111,13 @@ def _check_names(definition: Definition, frame: pd.DataFrame) -> None:
             )
 
 
-def _check_present(key: str, names: Iterable[str], present: list[str]) -> None:
+def _check_present(key: str, names: Iterable[str], present: list[str], *, needed: bool) -> None:
     for name in names:
         if name not in present:
             known = {column.lower(): column for column in present}
             close = difflib.get_close_matches(name.lower(), known, n=1)
+            if not (needed or close):
+                continue
             few = ", ".join(present[:10]) + (", …" if len(present) > 10 else "")
             hint = f'did you mean "{known[close[0]]}"?' if close else f"it has {few}."
             raise UserError(f'{key} names "{name}", a column that the data does not have; {hint}')
@@ -154,6 +158,8 @@ def _split(definition: Definition, frame: pd.DataFrame) -> str:
                 f"folds = {folds} are needed."
             )
     by = definition.split_by()
+    if by == "none":
+        return "All rows are learnt from, and all are judged."
     if by == "date":
         return f'Test on the newest {share} of the rows by "{columns.date}" ({span}).'
     if by == "group":
@@ -211,11 +217,14 @@ def _bar(definition: Definition) -> list[str]:
 
 def _notes(definition: Definition, frame: pd.DataFrame, inputs: list[str]) -> list[str]:
     """Say what is worth knowing, though nothing has to be done about it."""
+    target = definition.problem.target
     unlabelled = int(frame[definition.problem.target].isna().sum()) if NEEDS_TARGET else 0
     empty = [f'"{name}"' for name in inputs if frame[name].isna().all()]
     unknown = [f'"{name}"' for name in definition.columns.unknown_at_prediction]
+    later = target and target not in frame.columns
     notes = {
         f"{unlabelled:,} rows have no target; they are not used.": unlabelled,
+        f'The data has no column "{target}", so no row has a label yet.': later,
         f"Empty, so without use: {', '.join(empty)}; [columns] drop leaves it out.": empty,
         f"Not known at prediction time, so not used: {', '.join(unknown)}.": unknown,
     }
