@@ -16,7 +16,8 @@ from {{ cookiecutter.package_name }}.cli import main
 from {{ cookiecutter.package_name }}.collection import read
 from {{ cookiecutter.package_name }}.collection.collect import read_raw
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.problem import METRICS, TYPE
+from {{ cookiecutter.package_name }}.modeling import CANDIDATES
+from {{ cookiecutter.package_name }}.problem import METRICS, PLAIN_SPLIT, TYPE
 from {{ cookiecutter.package_name }}.problem.definition import check_definition
 from {{ cookiecutter.package_name }}.problem.project import open_project
 
@@ -24,6 +25,8 @@ ROOT = Path(__file__).parent.parent
 ROWS = 600
 TARGETS = {"classification": {"positive": "yes", "metric": "roc_auc", "baseline": "prior"}}
 TARGETS["regression"] = {"metric": "rmse", "baseline": "mean"}
+TARGETS["clustering"] = {"metric": "silhouette", "clusters": [2, 4]}
+QUICK = {"clustering": {"clusters": [2, 3]}}  # settings that a few hundred rows can be tried with
 
 
 def run_in(folder, *arguments):
@@ -57,12 +60,12 @@ def trained(tmp_path_factory):
     small = edit(
         SimpleNamespace(root=root),
         # A few hundred rows need not reach the real bar.
-        problem={"minimum": -1e12 if metric.higher_is_better else 1e12},
+        problem={"minimum": -1e12 if metric.higher_is_better else 1e12, **QUICK.get(TYPE, {})},
         data={"path": "rows.csv"},
         models={"candidates": real.definition.models.candidates[:2]},
         search={"method": "none", "folds": 3},
         # Newer rows may really differ from older ones; then an alarm would be right.
-        split={"by": "group" if real.definition.columns.group else "random"},
+        split={"by": "group" if real.definition.columns.group else PLAIN_SPLIT},
         constraints={"predict_milliseconds": 10_000},
         improvement={"minimum_rows": 50},
     )
@@ -94,7 +97,7 @@ def define():
     """Make a definition for data of a test's own, with some tables changed."""
 
     def make(**changes):
-        candidates = ["tree", "boosting"]
+        candidates = list(CANDIDATES)[:2]
         problem = {"type": TYPE, "target": "y", "minimum": 0, **TARGETS[TYPE]}
         tables = {
             "problem": problem,

@@ -67,7 +67,7 @@ def run(force: bool) -> None:
 def define(data: str | None, target: str | None, force: bool) -> None:
     """Check the definition against the data.
 
-    With --data and --target, look at new data and write its definition to project.toml.
+    With --data, look at new data and write its definition to project.toml.
     """
     if data or target:
         _define_anew(data, target)
@@ -241,11 +241,11 @@ def _define_anew(data: str | None, target: str | None) -> None:
     from .problem.rewrite import write_suggestion
     from .problem.suggest import suggest
 
-    if not data or not target:
-        raise UserError("--data and --target go together: a file, and its column to predict.")
+    if not data:
+        raise UserError("--target says which column of a file to predict; name the file by --data.")
     project = _open()
     frame = read_tables(data, Path.cwd(), project.definition.data.missing).frame
-    suggestion = suggest(frame, target)
+    suggestion = suggest(frame, target or "")
     checked = write_suggestion(project.root / FILE_NAME, suggestion, data)
     for sentence in (*suggestion.sentences(), *checked.sentences):
         click.echo(sentence)

@@ -14,7 +14,7 @@ from ..modeling.encoded import features_and_target
 from ..modeling.predictor import Predictor, load_predictor
 from ..modeling.search import few_threads
 from ..plots import bars, new_figure
-from ..preparation.split import GROUP
+from ..preparation.split import GROUP, KEY
 from ..problem import METRICS
 from ..problem.project import Project
 from ..report import columns, facts, figure, heading, notice, number, paragraph, table, write_card
@@ -78,7 +78,7 @@ def evaluate(project: Project) -> str:
         "slices": measure_slices(test, judged, predictor.schema, definition),
         "importance": importance.to_dict("records"),
         "test_rows": len(test),
-        "tested_on": UNSEEN if definition.split_by() != "none" else "all rows",
+        "tested_on": "all rows" if test[KEY].isin(train[KEY]).all() else UNSEEN,
         "test_opened": _times_opened(project.models, run["data"]["test"], predictor.version),
     }
     kept = answers.sample(min(len(answers), KEPT_ANSWERS), random_state=definition.search.seed)

@@ -64,12 +64,11 @@ Fitted in {run["fit_seconds"]:.1f} s, {run["model_megabytes"]:.1f} MB,
 
 
 def _rows(results: dict[str, Any], run: dict[str, Any], definition: Definition) -> str:
-    by = definition.split_by()
-    if by == "none":
+    if results["test_rows"] == run["training_rows"]:
         return f"{run['training_rows']:,} rows; the model has learnt from all and is judged on all."
     return (
         f"{run['training_rows']:,} training rows and {results['test_rows']:,} test rows, split by "
-        f"{by}. {results['test_opened']} version(s) have met this test set."
+        f"{definition.split_by()}. {results['test_opened']} version(s) have met this test set."
     )
 
 

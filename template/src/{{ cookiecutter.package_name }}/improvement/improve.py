@@ -17,6 +17,7 @@ from ..preparation.prepare import Learnt
 from ..preparation.schema import ConversionError, read_schema
 from ..preparation.split import GROUP, KEY
 from ..problem import METRICS, arrays
+from ..problem.columns import column_of
 from ..problem.project import Project
 from ..report import facts, notice, number, write_card
 from ..steps import Outcome
@@ -117,15 +118,16 @@ def _compare(project: Project, champion: str, challenger: str) -> Decision:
         reason = f"the challenger failed the gate: {'; '.join(gate['reasons'])}"
         return Decision(champion, challenger, promoted=False, reason=reason)
     test = read_frame(project.prepared / "test.parquet")
-    target = test[read_schema(project.prepared / "schema.json").target]
+    target = column_of(test, definition.problem.target)
     raw = read_raw(project).loc[test.index]
     try:  # as it would if it were asked today
         old_answers = load_predictor(project.models / champion).predict(raw)
     except (UserError, ConversionError) as error:
         reason = f"the champion cannot answer rows of today: {error}"
         return Decision(champion, challenger, promoted=True, reason=reason)
-    new_answers = load_predictor(project.models / challenger).answer(test)
-    parts = [arrays(target, answers) for answers in (old_answers, new_answers)]
+    predictor = load_predictor(project.models / challenger)
+    both_answers = (old_answers, predictor.answer(test))
+    parts = [arrays(target, predictor.measurable(answers, test)) for answers in both_answers]
 
     def values(rows: np.ndarray) -> list[float]:
         """Return the metric of both on some rows; NaN where it is not defined."""
@@ -133,6 +135,9 @@ def _compare(project: Project, champion: str, challenger: str) -> Decision:
         return [evaluate_metrics({"": metric}, both).get("", np.nan) for both in drawn]
 
     old, new = values(np.arange(len(test)))
+    if not np.isfinite(new):
+        reason = f"these rows do not tell {metric.title}, and the challenger has learnt newer ones"
+        return Decision(champion, challenger, promoted=True, reason=reason, rows=len(test))
     draws = resamples(len(test), definition.search.seed, group=test.get(GROUP))
     gains = np.array([metric.gain(now, then) for then, now in map(values, draws)])
     confidence = float(np.mean(gains[np.isfinite(gains)] > settings.margin))

@@ -11,7 +11,7 @@ from ..files import read_frame, read_json, write_json
 from ..modeling import store
 from ..modeling.predictor import Predictor, load_predictor
 from ..preparation.derive import make_features
-from ..problem import METRICS, TARGET_KIND
+from ..problem import METRICS, TARGET_KIND, TEACHES
 from ..problem.columns import convert
 from ..problem.project import Project
 from ..report import facts, heading, notice, number, table, write_card
@@ -87,7 +87,9 @@ def monitor(project: Project) -> Watch:
             for d in drifts
             if d.p_value < settings.false_alarm_rate
         ]
-    if labelled.sum() < settings.minimum_rows:
+    if not TEACHES:
+        pass  # nothing ever tells whether an answer was right
+    elif labelled.sum() < settings.minimum_rows:
         notes.append(
             f"not enough yet to tell errors: the truth of {labelled.sum()} predictions is known, "
             f"{settings.minimum_rows} are needed"

@@ -75,6 +75,7 @@ class Predictor:
         """Return what the model is, how good it was on the test set, and which inputs it takes."""
         run = read_json(self.folder / store.RUN)
         metrics = self.folder / store.METRICS
+        judged = read_json(metrics) if metrics.exists() else {}
         return {
             "version": self.version,
             "problem": self.schema.problem,
@@ -82,8 +83,10 @@ class Predictor:
             "model": run["model"],
             "trained": run["trained"],
             "metric": run["metric"],
-            "test": read_json(metrics)["test"] if metrics.exists() else {},
+            "test": judged.get("test", {}),
+            "tested_on": judged.get("tested_on", ""),
             "classes": self.schema.decision.get("classes", []),
+            "profiles": self.schema.decision.get("profiles", {}),
             "inputs": [column.model_dump() for column in self.schema.inputs],
             "example": {column.name: column.example for column in self.schema.inputs},
         }

@@ -1,6 +1,6 @@
 """What is particular to grouping rows: the number of clusters, metrics and baselines."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,10 @@ from .unsupervised import STABILITY
 
 TYPE = "clustering"
 TARGET_KIND: Kind = "category"
+TEACHES = False  # what comes back as feedback is a value of the target
 NEEDS_TARGET = False
 PLAIN_SPLIT = "none"  # all rows are to be grouped; resampling tells whether the groups hold
+MOST_TRIED, ROWS_IN_CLUSTER = 10, 10  # where nobody has said how many clusters there may be
 BASELINES = ("one_cluster", "random")
 WIDTH = " silhouette"  # a row's own; no column that was collected begins with a blank
 PLACE = " place "  # the beginning of the names of a row's numbers
@@ -140,6 +142,16 @@ METRICS = {
         selects=False,
     ),
 }
+
+
+def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
+    """Return the number of clusters, the metric and the bar for new data, each with its reason."""
+    most = max(2, min(MOST_TRIED, rows // ROWS_IN_CLUSTER))
+    return {
+        "clusters": ([2, most], "one number twice, if you know it"),
+        "metric": ("silhouette", ""),
+        "minimum": (0.0, "no better than no clusters: set what is good enough for you"),
+    }
 
 
 def check_target(target: pd.Series, problem: Problem, folds: int) -> str:

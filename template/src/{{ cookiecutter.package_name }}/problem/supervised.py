@@ -4,6 +4,8 @@ from pydantic import Field
 
 from .settings import Table
 
+UNKNOWN_BAR = "no better than guessing: set what is good enough for you"
+
 
 class Supervised(Table):
     """What stands in ``[problem]`` where a target is predicted."""
