@@ -4,20 +4,31 @@ The tests follow project.toml. After it is pointed at other data, they test on t
 """
 
 import contextlib
+import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import tomlkit
 from click.testing import CliRunner
+from sqlalchemy import insert
 
 from {{ cookiecutter.package_name }}.cli import main
 from {{ cookiecutter.package_name }}.collection import read
 from {{ cookiecutter.package_name }}.collection.collect import read_raw
+from {{ cookiecutter.package_name }}.deployment.prediction_log import (
+    FEEDBACK,
+    PREDICTIONS,
+    TABLES,
+    open_log,
+)
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.modeling import CANDIDATES
-from {{ cookiecutter.package_name }}.problem import METRICS, PLAIN_SPLIT, TYPE
+from {{ cookiecutter.package_name }}.modeling import CANDIDATES, store
+from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
+from {{ cookiecutter.package_name }}.problem import METRICS, NEEDS_TARGET, PLAIN_SPLIT, TYPE
 from {{ cookiecutter.package_name }}.problem.definition import check_definition
 from {{ cookiecutter.package_name }}.problem.project import open_project
 
@@ -43,6 +54,36 @@ def edit(project, **tables):
         document[table].update(keys)
     path.write_text(document.as_string(), encoding="utf-8")
     return open_project(project.root)
+
+
+def serve(project, rows, truth=None):
+    """Put predictions for `rows` into the log, as the service does, with their truth."""
+    predictor = load_predictor(store.champion_folder(project.models))
+    inputs = rows[[column.name for column in predictor.schema.inputs]]
+    answers = predictor.predict(inputs)
+    engine, now = open_log(project), datetime.now(UTC).replace(tzinfo=None)
+    TABLES.create_all(engine)
+    with engine.begin() as connection:
+        for k, (asked, answer) in enumerate(zip(records(inputs), records(answers), strict=True)):
+            key = f"{k:032d}"
+            line = {"id": key, "at": now, "version": predictor.version}
+            connection.execute(insert(PREDICTIONS).values(inputs=asked, answer=answer, **line))
+            if truth is not None:
+                actual = json.dumps(truth.tolist()[k])
+                connection.execute(insert(FEEDBACK).values(prediction=key, at=now, actual=actual))
+    engine.dispose()
+
+
+def records(frame):
+    """Return each row as the JSON that the log holds."""
+    return [json.dumps(row) for row in json.loads(frame.to_json(orient="records"))]
+
+
+def truth_of(project, rows):
+    """Return what rows turned out to be: their target, or else what the champion says."""
+    if NEEDS_TARGET:
+        return rows[project.definition.problem.target]
+    return load_predictor(store.champion_folder(project.models)).predict(rows)["prediction"]
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +131,15 @@ def own(project, tmp_path):
 def rows(project):
     """The rows of the project, as collected."""
     return read_raw(project)
+
+
+@pytest.fixture
+def new_rows(own, rows):
+    """Rows to predict: hardly other than those of the test set, so nothing has changed."""
+    tested = rows.loc[pd.read_parquet(own.prepared / "test.parquet").index]
+    schema = load_predictor(store.champion_folder(own.models)).schema
+    name = next(c.name for c in schema.inputs if c.kind == "number")
+    return tested.assign(**{name: tested[name] + 0.001})
 
 
 @pytest.fixture

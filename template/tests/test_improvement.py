@@ -1,21 +1,16 @@
-"""The loop: what is served is watched, and a challenger has to be better."""
-
-import json
-from datetime import UTC, datetime
+"""Truth comes back, and what is served is watched."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import edit, run_in
-from sqlalchemy import create_engine, insert
+from conftest import edit, run_in, serve, truth_of
+from sqlalchemy import create_engine
 
 from {{ cookiecutter.package_name }}.deployment.prediction_log import (
-    FEEDBACK,
-    PREDICTIONS,
-    TABLES,
     open_log,
     read_predictions,
 )
+from {{ cookiecutter.package_name }}.improvement.concept import find_change
 from {{ cookiecutter.package_name }}.improvement.drift import (
     adjust,
     compare_column,
@@ -24,43 +19,11 @@ from {{ cookiecutter.package_name }}.modeling import store
 from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
 
 
-def serve(project, rows, truth=None):
-    """Put predictions for `rows` into the log, as the service does, with their truth."""
-    predictor = load_predictor(store.champion_folder(project.models))
-    inputs = rows[[column.name for column in predictor.schema.inputs]]
-    answers = predictor.predict(inputs)
-    engine, now = open_log(project), datetime.now(UTC).replace(tzinfo=None)
-    TABLES.create_all(engine)
-    with engine.begin() as connection:
-        for k, (asked, answer) in enumerate(zip(records(inputs), records(answers), strict=True)):
-            key = f"{k:032d}"
-            line = {"id": key, "at": now, "version": predictor.version}
-            connection.execute(insert(PREDICTIONS).values(inputs=asked, answer=answer, **line))
-            if truth is not None:
-                actual = json.dumps(truth.tolist()[k])
-                connection.execute(insert(FEEDBACK).values(prediction=key, at=now, actual=actual))
-    engine.dispose()
-
-
-def records(frame):
-    """Return each row as the JSON that the log holds."""
-    return [json.dumps(row) for row in json.loads(frame.to_json(orient="records"))]
-
-
-@pytest.fixture
-def new_rows(own, rows):
-    """Rows to predict: hardly other than those of the test set, so nothing has changed."""
-    tested = rows.loc[pd.read_parquet(own.prepared / "test.parquet").index]
-    schema = load_predictor(store.champion_folder(own.models)).schema
-    name = next(c.name for c in schema.inputs if c.kind == "number")
-    return tested.assign(**{name: tested[name] + 0.001})
-
-
 @pytest.fixture
 def truth(own, new_rows):
     """The truth of predictions that are in the log, as a table of somebody else's."""
     serve(own, new_rows)
-    actual = new_rows[own.definition.problem.target].to_numpy()
+    actual = truth_of(own, new_rows).to_numpy()
     return pd.DataFrame({"id": [f"{k:032d}" for k in range(len(new_rows))], "actual": actual})
 
 
@@ -141,8 +104,7 @@ def test_monitor_says_when_there_is_not_enough_to_tell(own):
 
 
 def test_monitor_is_quiet_while_nothing_has_changed(own, new_rows):
-    target = new_rows[own.definition.problem.target]
-    serve(own, new_rows, target)
+    serve(own, new_rows, truth_of(own, new_rows))
     done = run_in(own.root, "monitor")
     assert done.exit_code == 0, done.output
     assert "no alarm" in done.output
@@ -157,57 +119,6 @@ def test_monitor_raises_an_alarm_when_an_input_moves(own, new_rows):
     assert done.exit_code == 1
     assert f'"{name}" has drifted' in done.output
     assert f"{name}" in (own.reports / "index.html").read_text(encoding="utf-8")
-
-
-def test_monitor_raises_an_alarm_when_the_truth_is_not_what_was_promised(own, new_rows):
-    answers = load_predictor(store.champion_folder(own.models)).predict(new_rows)
-    chances = answers.filter(like="probability_")
-    if chances.empty:
-        wrong = 10 * answers["prediction"] + 1
-    else:  # always the class that was thought least likely
-        wrong = chances.idxmin(axis="columns").str.removeprefix("probability_")
-    serve(own, new_rows, wrong)
-    done = run_in(own.root, "monitor")
-    assert done.exit_code == 1
-    assert "was promised" in done.output
-
-
-def test_improve_says_when_nothing_is_new(own):
-    champion = store.champion(own.models)
-    done = run_in(own.root, "improve")
-    assert done.exit_code == 0, done.output
-    assert "nothing new to learn" in done.output
-    assert store.champion(own.models) == champion
-
-
-def test_improve_learns_from_the_truth_that_came_back(own, new_rows):
-    target = new_rows[own.definition.problem.target]
-    raw = (own.raw / "data.parquet").read_bytes()
-    champion = store.champion(own.models)
-    serve(own, new_rows, target)
-    done = run_in(own.root, "improve")
-    assert done.exit_code == 0, done.output
-    challenger = store.newest_version(own.models)
-    assert challenger != champion
-    assert "of the challenger is" in done.output
-    assert (own.raw / "data.parquet").read_bytes() == raw
-    learnt = pd.read_parquet(own.raw / "labelled.parquet")
-    assert set(learnt[" version"]) == {champion}
-    assert learnt[" prediction"].is_unique
-    tested = pd.read_parquet(own.prepared / "test.parquet")[" key"]
-    assert not tested.isin(store.training_keys(own.models, champion)).any()
-    promoted = "promoted" in done.output.splitlines()[-2]
-    assert store.champion(own.models) == (challenger if promoted else champion)
-
-
-def test_a_challenger_that_is_not_better_by_the_margin_is_not_promoted(own, new_rows):
-    champion = store.champion(own.models)
-    edit(own, improvement={"margin": 1e12})
-    serve(own, new_rows, new_rows[own.definition.problem.target])
-    done = run_in(own.root, "improve")
-    assert done.exit_code == 0, done.output
-    assert "the champion stays" in done.output
-    assert store.champion(own.models) == champion
 
 
 def test_adjusting_for_many_columns_follows_holm():
@@ -236,3 +147,31 @@ def test_many_labels_raise_no_alarm_by_themselves():
         )
         alarms += compare_column("x", "category", before, now).p_value < 0.05
     assert alarms <= 20
+
+
+def test_a_label_that_was_never_seen_is_a_change():
+    before = pd.Series(["a", "b"] * 500)
+    now = pd.Series((["a", "b"] * 200) + ["c"] * 20)
+    found = compare_column("x", "category", before, now)
+    assert found.p_value < 0.001
+    assert "20 rows with labels not seen before, like 'c'" in found.note
+
+
+def test_a_few_values_beyond_the_range_are_a_change():
+    generator = np.random.default_rng(0)
+    before, now = (pd.Series(generator.random(n)) for n in (1000, 200))
+    now[:8] = 1000.0
+    found = compare_column("x", "number", before, now)
+    assert found.p_value < 0.001
+    assert "8 rows beyond" in found.note
+
+
+def test_errors_that_rise_are_found_and_others_are_not():
+    generator = np.random.default_rng(0)
+    calm = [(generator.random(600) < 0.2).astype(float) for _ in range(50)]
+    assert not any(find_change(errors) for errors in calm)
+    change = find_change(np.concatenate([calm[0], (generator.random(200) < 0.6)]))
+    assert change is not None
+    assert change.before < 0.25 < change.after
+    assert 600 < change.rows < 700
+    assert find_change(np.concatenate([generator.random(300) < 0.6, calm[0]])) is None  # it fell

@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import run_in
+from conftest import run_in, serve
 
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.exploration import rank_features
+from {{ cookiecutter.package_name }}.modeling import store
+from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
 from {{ cookiecutter.package_name }}.preparation.schema import Schema
 from {{ cookiecutter.package_name }}.problem import TARGET_KIND, TYPE
 from {{ cookiecutter.package_name }}.problem.columns import Column, convert
@@ -46,7 +48,7 @@ def test_association_is_high_only_where_the_feature_tells():
 
 def test_without_a_target_other_problem_types_are_named():
     frame = pd.DataFrame({"x": range(100), "kind": list("ab") * 50})
-    with pytest.raises(UserError, match="clustering .* or anomaly detection") as raised:
+    with pytest.raises(UserError, match=r"clustering .* or anomaly detection") as raised:
         suggest(frame)
     assert f"holds the code for {TYPE}" in str(raised.value)
 
@@ -59,3 +61,16 @@ def test_a_model_that_predicts_is_tested_on_rows_that_it_has_not_seen(own):
     failed = run_in(own.root, "run")
     assert failed.exit_code == 2
     assert "has to be tested on rows that it has not seen" in failed.output
+
+
+def test_monitor_raises_an_alarm_when_the_truth_is_not_what_was_promised(own, new_rows):
+    answers = load_predictor(store.champion_folder(own.models)).predict(new_rows)
+    chances = answers.filter(like="probability_")
+    if chances.empty:
+        wrong = 10 * answers["prediction"] + 1
+    else:  # always the class that was thought least likely
+        wrong = chances.idxmin(axis="columns").str.removeprefix("probability_")
+    serve(own, new_rows, wrong)
+    done = run_in(own.root, "monitor")
+    assert done.exit_code == 1
+    assert "was promised" in done.output

@@ -49,14 +49,16 @@ def main() -> None:
 @force_option
 def run(force: bool) -> None:
     """Run steps 1 to 6; promote the model if it passes the gate."""
+    from .modeling import store
     from .pipeline import ORDER, run_one
 
     project = _open()
-    for name in ORDER:
-        _tell(name, run_one(project, name, force=force))
-    passed = _gate_passed(project)
-    if passed:
-        _promote(project, None)
+    with store.locked(project.models):
+        for name in ORDER:
+            _tell(name, run_one(project, name, force=force))
+        passed = _gate_passed(project)
+        if passed:
+            _promote(project, store.newest_version(project.models), "it passed the gate")
     _finish(project, passed=passed)
 
 
@@ -155,11 +157,13 @@ def feedback(source: str) -> None:
 @main.command()
 def monitor() -> None:
     """Look for drift and for errors in what was served; exit code 1 on an alarm."""
+    from .improvement.card import write_improve_card
     from .improvement.monitor import monitor as watch
 
     project = _open()
     found = watch(project)
     _say("monitor", found.summary())
+    write_improve_card(project, found.summary())
     _finish(project, passed=not found.alarms)
 
 
@@ -167,12 +171,14 @@ def monitor() -> None:
 @force_option
 def improve(force: bool) -> None:
     """Collect, retrain, compare with the champion, and promote only what is better."""
+    from .improvement.card import write_improve_card
     from .improvement.improve import improve as go_round
+    from .modeling import store
 
     project = _open()
     decision = go_round(project, _tell, force=force)
-    verdict = "promoted" if decision.promoted else "the champion stays"
-    _say("improve", f"{decision.reason}: {verdict}")
+    _say("improve", f"{decision.reason}: {decision.verdict()}")
+    write_improve_card(project, f"{store.champion(project.models)} serves: {decision.reason}")
     _show_champion(project)
     _finish(project)
 
@@ -182,7 +188,7 @@ def improve(force: bool) -> None:
 def promote(version: str) -> None:
     """Let a version serve."""
     project = _open()
-    _promote(project, version)
+    _promote(project, version, "promoted by hand")
     _finish(project)
 
 
@@ -192,7 +198,7 @@ def rollback() -> None:
     from .modeling import store
 
     project = _open()
-    _say("rollback", f"{store.rollback(project)} is the champion again")
+    _say("rollback", f"{store.rollback(project, 'rolled back by hand')} is the champion again")
     _show_champion(project)
     _finish(project)
 
@@ -225,11 +231,13 @@ def _tell(name: str, outcome: "Outcome") -> None:
 
 
 def _run_steps(*names: str, force: bool, finish: bool = True) -> None:
+    from .modeling import store
     from .pipeline import run_one
 
     project = _open()
-    for name in names:
-        _tell(name, run_one(project, name, force=force))
+    with store.locked(project.models):
+        for name in names:
+            _tell(name, run_one(project, name, force=force))
     if finish:
         _finish(project)
 
@@ -260,12 +268,10 @@ def _gate_passed(project: "Project") -> bool:
     return bool(read_json(folder / store.METRICS)["gate"]["passed"])
 
 
-def _promote(project: "Project", version: str | None) -> None:
-    """Promote a version, the newest if none is named."""
+def _promote(project: "Project", version: str, reason: str) -> None:
     from .modeling import store
 
-    version = version or store.newest_version(project.models)
-    store.promote(project, version)
+    store.promote(project, version, reason)
     _show_champion(project)
     _say("promote", f"{version} is the champion")
 

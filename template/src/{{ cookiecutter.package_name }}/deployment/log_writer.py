@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from .prediction_log import FEEDBACK, PREDICTIONS, TABLES, why
+from .prediction_log import FEEDBACK, PREDICTIONS, SHADOW, TABLES, why
 
 FLUSH_SECONDS = 0.05  # how long rows gather before they are written
 LONGEST_DELAY = 5.0  # seconds between tries while the database does not answer
@@ -96,6 +96,13 @@ class LogWriter:
             row = {"id": key, "at": now, "version": version, "inputs": given, "answer": answered}
             self._put(Entry(PREDICTIONS, row, ROW_BYTES + len(given) + len(answered)))
 
+    def write_shadow(self, version: str, answers: Mapping[str, dict[str, Any]]) -> None:
+        """Take what the challenger answered, by the id of the champion's prediction."""
+        for key, answer in answers.items():
+            answered = json.dumps(answer)
+            row = {"prediction": key, "version": version, "answer": answered}
+            self._put(Entry(SHADOW, row, ROW_BYTES + len(answered)))
+
     def write_feedback(self, prediction: str, actual: str | float) -> bool:
         """Take what a prediction turned out to be; return False if its id is not known.
 
@@ -174,7 +181,10 @@ class LogWriter:
 
     def _insert(self, batch: list[Entry]) -> None:
         predictions = [entry.row for entry in batch if entry.table is PREDICTIONS]
-        feedback = [entry.row for entry in batch if entry.table is FEEDBACK]
+        others = {
+            table: [entry.row for entry in batch if entry.table is table]
+            for table in (FEEDBACK, SHADOW)
+        }
         if self._failures:
             TABLES.create_all(self._engine)  # the database may be new, or have been away at start
         with self._engine.begin() as connection:
@@ -185,8 +195,9 @@ class LogWriter:
                 predictions = [row for row in predictions if row["id"] not in known]
             if predictions:
                 connection.execute(PREDICTIONS.insert(), predictions)
-            if feedback:
-                connection.execute(FEEDBACK.insert(), feedback)
+            for table, rows in others.items():
+                if rows:
+                    connection.execute(table.insert(), rows)
 
     def _forget(self, batch: list[Entry]) -> None:
         with self._changed:

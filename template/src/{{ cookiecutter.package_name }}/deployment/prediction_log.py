@@ -37,6 +37,14 @@ FEEDBACK = sa.Table(
     sa.Column("at", sa.DateTime, nullable=False),  # UTC
     sa.Column("actual", sa.JSON, nullable=False),
 )
+SHADOW = sa.Table(  # what the challenger answers to the same rows
+    "shadow",
+    TABLES,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("prediction", sa.String(32), nullable=False, index=True),
+    sa.Column("version", sa.String(100), nullable=False),
+    sa.Column("answer", sa.JSON, nullable=False),
+)
 
 
 @dataclass(frozen=True)
@@ -51,11 +59,14 @@ class Logged:
         The rows that were asked, as they were given.
     answers
         ``prediction`` and what came with it.
+    shadow
+        What the challenger answered, where it was asked for.
     """
 
     facts: pd.DataFrame
     inputs: pd.DataFrame
     answers: pd.DataFrame
+    shadow: pd.DataFrame
 
 
 def open_log(project: Project) -> sa.Engine:
@@ -117,6 +128,7 @@ def read_predictions(
     last: int | None = None,
     *,
     with_truth: bool = False,
+    challenger: str | None = None,
 ) -> Logged:
     """Read what was logged.
 
@@ -130,6 +142,8 @@ def read_predictions(
         Only the newest so many.
     with_truth
         Only those whose truth is known.
+    challenger
+        Only those that this version has answered in the shadow of the champion.
 
     Raises
     ------
@@ -143,6 +157,12 @@ def read_predictions(
     )
     if version is not None:
         query = query.where(PREDICTIONS.c.version == version)
+    if challenger is not None:
+        query = (
+            query.join(SHADOW, SHADOW.c.prediction == PREDICTIONS.c.id)
+            .where(SHADOW.c.version == challenger)
+            .add_columns(SHADOW.c.answer.label("shadow"))
+        )
     rows = _rows(engine, query)[::-1]
     ids = pd.Index([row.id for row in rows], name="id")
     return Logged(
@@ -155,6 +175,7 @@ def read_predictions(
         ),
         pd.DataFrame([row.inputs for row in rows], index=ids),
         pd.DataFrame([row.answer for row in rows], index=ids),
+        pd.DataFrame([row.shadow for row in rows] if challenger else None, index=ids),
     )
 
 
@@ -194,8 +215,13 @@ def write_truth(engine: sa.Engine, truth: Iterable[tuple[str, Any]], at: datetim
         raise _no_answer(error) from None
 
 
-def count_truth(engine: sa.Engine) -> dict[str, int]:
+def count_truth(engine: sa.Engine, since: datetime | None = None) -> dict[str, int]:
     """Count the predictions, those whose truth is known, and how often it came twice or changed.
+
+    Parameters
+    ----------
+    since
+        Only truth that came after this time (UTC).
 
     Raises
     ------
@@ -209,6 +235,7 @@ def count_truth(engine: sa.Engine) -> dict[str, int]:
             sa.case((times > 1, 1), else_=0).label("twice"),
             sa.case((different > 1, 1), else_=0).label("corrected"),
         )
+        .where(sa.true() if since is None else FEEDBACK.c.at > since)
         .group_by(FEEDBACK.c.prediction)
         .subquery()
     )

@@ -13,6 +13,7 @@ from ..files import read_json
 from ..modeling import measurable, store
 from ..modeling.clustering import agreement
 from ..modeling.predictor import Predictor
+from ..modeling.search import build_estimator
 from ..plots import GREY, PALETTE, new_figure
 from ..preparation.encoder import encode
 from ..problem import METRICS, arrays
@@ -43,6 +44,8 @@ def measure_baselines(
     if len(numbers) > CLOUD_ROWS:
         numbers = numbers[generator.permutation(len(numbers))[:CLOUD_ROWS]]
     clusterer = predictor.pipeline[-1]
+    run = read_json(predictor.folder / store.RUN)
+    anew = build_estimator(run["model"], run["settings"], definition)
     names = np.array(clusterer.classes_)
     guessed = [generator.permutation(names[clusterer.assign(numbers)[0]]) for _ in range(CLOUDS)]
     middle, covariance = numbers.mean(axis=0), np.cov(numbers, rowvar=False, ddof=0)
@@ -51,7 +54,7 @@ def measure_baselines(
         for _ in range(CLOUDS)
     ]
     return {
-        "one_cluster": _mean([_cut_up(clusterer, cloud) for cloud in clouds]),
+        "one_cluster": _mean([_cut_up(anew, cloud) for cloud in clouds]),
         "random": _mean([_judge(numbers, clusters) for clusters in guessed]),
     }
 

@@ -36,26 +36,29 @@ class Drift:
 def compare_column(name: str, kind: Kind, reference: pd.Series, current: pd.Series) -> Drift:
     """Compare the values of a column now with those it was trained on.
 
-    Numbers, dates and the length of texts: the two-sample test of Kolmogorov and Smirnov; labels:
-    chi-squared. Missing values are compared by themselves, and the two tests share one p-value
-    by Bonferroni's rule.
+    Numbers, dates and the length of texts: the two-sample test of Kolmogorov and Smirnov, and how
+    many values lie beyond the range of the reference; labels: chi-squared, in which one that was
+    not seen before is a label like others. Missing values are compared by themselves. The tests
+    of a column share one p-value by Bonferroni's rule.
     """
     missing = _counts_p_value(
         np.array([[s.isna().sum(), s.notna().sum()] for s in (reference, current)])
     )
     before, now = reference.dropna(), current.dropna()
+    tests, shares = [missing], np.array([[1.0], [1.0]])
     if before.empty or now.empty:
-        change = 1.0
-        shares = np.array([[1.0], [1.0]])
+        pass  # all that can be told is what is missing
     elif kind == "category":
         counts = _label_counts(before, now)
-        change, shares = _counts_p_value(counts.to_numpy()), _shares(counts.to_numpy())
+        tests.append(_counts_p_value(counts.to_numpy()))
+        shares = _shares(counts.to_numpy())
     else:
         before, now = _as_numbers(before, kind), _as_numbers(now, kind)
-        change = float(stats.ks_2samp(before, now).pvalue)
+        tests += [float(stats.ks_2samp(before, now).pvalue), _range_p_value(before, now)]
         shares = _shares(_bin_counts(before, now))
+    p_value = min(1.0, len(tests) * min(tests))
     psi = float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
-    return Drift(name, min(1.0, 2 * min(missing, change)), psi, _note(kind, reference, current))
+    return Drift(name, p_value, psi, _note(kind, reference, current))
 
 
 def adjust(p_values: list[float]) -> list[float]:
@@ -110,11 +113,28 @@ def _counts_p_value(counts: np.ndarray) -> float:
     return float(stats.chi2_contingency(counts).pvalue)
 
 
+def _range_p_value(before: np.ndarray, now: np.ndarray) -> float:
+    """Return the chance that so many values lie beyond the range of those before.
+
+    If nothing has changed every order of the values is as likely as any other, so the largest k
+    of all are new ones with the probability that k draws from one urn take none of the old.
+    """
+    chances = []
+    for beyond in ((now > before.max()).sum(), (now < before.min()).sum()):
+        draws = np.arange(beyond)
+        chances.append(np.prod((len(now) - draws) / (len(now) + len(before) - draws)))
+    return min(1.0, 2 * float(min(chances)))
+
+
 def _note(kind: Kind, reference: pd.Series, current: pd.Series) -> str:
     was, now = reference.isna().mean(), current.isna().mean()
     notes = [f"missing {was:.1%}, now {now:.1%}"] if abs(was - now) >= 0.005 else []
     if kind == "number":
         notes.append(f"median {reference.median():.4g}, now {current.median():.4g}")
+        beyond = ((current < reference.min()) | (current > reference.max())).sum()
+        if beyond:
+            limits = f"{reference.min():.4g} to {reference.max():.4g}"
+            notes.append(f"{beyond} rows beyond {limits}")
     elif kind == "category":
         unseen = current.dropna()[~current.dropna().isin(reference)]
         if len(unseen):

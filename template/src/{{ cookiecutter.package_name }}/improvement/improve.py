@@ -1,92 +1,161 @@
 """Collect, retrain, compare champion and challenger, and promote only what is better."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..collection.collect import read_raw
 from ..collection.keys import row_keys
+from ..deployment.prediction_log import open_log, read_predictions
 from ..errors import UserError
-from ..evaluation.bootstrap import evaluate_metrics, resamples
-from ..files import read_frame, read_json, write_json
+from ..files import read_frame, read_json
 from ..modeling import store
+from ..modeling.history import add_line, new_line, read_history
 from ..modeling.predictor import load_predictor
 from ..pipeline import ORDER, run_one
 from ..preparation.prepare import Learnt
 from ..preparation.schema import ConversionError, read_schema
 from ..preparation.split import GROUP, KEY
-from ..problem import METRICS, arrays
+from ..problem import METRICS
 from ..problem.columns import column_of
 from ..problem.project import Project
-from ..report import facts, notice, number, write_card
 from ..steps import Outcome
+from .compare import Comparison, compare
+from .concept import truth_of
 from .labelled import add_labelled_rows
-from .truth import take_truth
+from .monitor import monitor
+from .policy import reasons_to_retrain
+
+Tell = Callable[[str, Outcome], None]
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What became of the challenger.
+    """What was decided.
 
     Attributes
     ----------
+    event
+        "promoted": the other serves now. "kept": it does not. "shadow": it answers beside the
+        champion first. "waited": there was nothing to decide. "rolled back": the predecessor was
+        better.
+    champion, other
+        The version that served before, and the one that it was compared with.
     reason
-        Why it was promoted or not, in a sentence.
-    champion_value, challenger_value
-        The metric of each on the same rows, which neither was trained on; None where they were
-        not compared.
-    confidence
-        The share of resamples of these rows in which the challenger is better by the margin.
+        Why, in a sentence.
+    compared
+        What was measured, if it was.
     """
 
+    event: str
     champion: str
-    challenger: str
-    promoted: bool
+    other: str | None
     reason: str
-    rows: int = 0
-    champion_value: float | None = None
-    challenger_value: float | None = None
-    confidence: float | None = None
+    compared: Comparison | None = None
+
+    def verdict(self) -> str:
+        """Return what becomes of the champion, in a few words."""
+        return {"promoted": "promoted", "rolled back": "rolled back"}.get(
+            self.event, "the champion stays"
+        )
+
+    def figures(self) -> dict[str, float]:
+        """Return what was measured, for the history."""
+        return vars(self.compared) if self.compared else {}
 
 
-def improve(
-    project: Project, tell: Callable[[str, Outcome], None], *, force: bool = False
-) -> Decision:
+def improve(project: Project, tell: Tell, *, force: bool = False) -> Decision:
     """Go once around the loop.
+
+    It may be killed at any moment: the champion serves on, and the next call does what is left.
 
     Parameters
     ----------
     tell
         Is called after each step with its name and outcome.
     force
-        Train a challenger even if nothing has changed.
+        Train a challenger whatever the policy says, and even if nothing has changed.
 
     Raises
     ------
     UserError
-        If there is no champion, or a step cannot be done.
+        If there is no champion, a step cannot be done, or another process is at it.
     """
-    champion = store.champion_folder(project.models).name
-    take_truth(project)
+    with store.locked(project.models):
+        champion = store.champion_folder(project.models).name
+        decision = _decide(project, champion, tell, force=force)
+        if decision.event == "promoted" and store.champion(project.models) != champion:
+            reason = f"the champion is no longer {champion}; the next round compares with the new"
+            decision = replace(decision, event="waited", reason=reason)
+        _act(project, decision)
+        store.prune(project, project.definition.improvement.keep_versions)
+    return decision
+
+
+def _decide(project: Project, champion: str, tell: Tell, *, force: bool) -> Decision:
+    found = monitor(project)
     add_labelled_rows(project)
+    worse = _worse_than_predecessor(project, champion)
+    if worse:
+        return worse
+    challenger = store.challenger(project.models)
+    if challenger:
+        return _judge_shadow(project, champion, challenger)
+    reasons, against = reasons_to_retrain(project, found)
+    if not (force or reasons or _undecided(project, champion)):
+        return Decision(
+            "waited", champion, None, f"there is no reason to retrain: {', '.join(against)}"
+        )
+    _make_challenger(project, champion, tell, force=force)
+    challenger = _undecided(project, champion)
+    if challenger is None:
+        return Decision("waited", champion, None, "there is nothing new to learn from")
+    return _judge(project, champion, challenger)
+
+
+def _act(project: Project, decision: Decision) -> None:
+    models, other = project.models, decision.other
+    if decision.event == "promoted" and other:
+        store.promote(project, other, decision.reason, **decision.figures())
+        store.set_challenger(models, None)
+    elif decision.event == "rolled back":
+        store.rollback(project, decision.reason, **decision.figures())
+    else:
+        _note(project, decision)
+        if decision.event == "shadow":
+            store.set_challenger(models, other)
+        elif decision.event == "kept":
+            store.set_challenger(models, None)
+
+
+def _note(project: Project, decision: Decision) -> None:
+    """Add a decision that changes no champion to the history; not the same one again and again."""
+    models = project.models
+    line = new_line(
+        decision.event, decision.champion, decision.other, decision.reason, **decision.figures()
+    )
+    last = (read_history(models) or [{}])[-1]
+    if any(last.get(key) != line[key] for key in ("event", "champion", "other", "reason")):
+        add_line(models, line)
+
+
+def _undecided(project: Project, champion: str) -> str | None:
+    """Return the newest version if nothing was decided about it yet."""
+    newest = store.newest_version(project.models)
+    decided = {champion}
+    for line in read_history(project.models):
+        if line["event"] != "waited":
+            decided |= {line["champion"], line["other"]}
+    return None if newest in decided else newest
+
+
+def _make_challenger(project: Project, champion: str, tell: Tell, *, force: bool) -> None:
     learnt = _learnt_by(project, champion)
     for name in ORDER:
         # A test set that the champion has learnt from would flatter it, so it is taken anew.
         seen = name == "prepare" and _test_rows_seen(project, learnt)
         tell(name, run_one(project, name, force=force or seen, learnt=learnt))
-    challenger = store.newest_version(project.models)
-    if challenger == champion:
-        decision = Decision(
-            champion, challenger, promoted=False, reason="there is nothing new to learn from"
-        )
-    else:
-        decision = _compare(project, champion, challenger)
-    if decision.promoted:
-        store.promote(project, challenger)
-    write_json(project.reports / "improve.json", asdict(decision))
-    _write_card(project, decision)
-    return decision
 
 
 def _learnt_by(project: Project, version: str) -> Learnt:
@@ -109,53 +178,76 @@ def _test_rows_seen(project: Project, learnt: Learnt) -> bool:
     return bool(learnt(raw.loc[tested]).any())
 
 
-def _compare(project: Project, champion: str, challenger: str) -> Decision:
-    """Judge both on the test rows, which neither was trained on."""
+def _judge(project: Project, champion: str, challenger: str) -> Decision:
+    """Judge both on the test rows, the newest that neither was trained on."""
     definition = project.definition
-    settings, metric = definition.improvement, METRICS[definition.problem.metric]
     gate = read_json(project.models / challenger / store.METRICS)["gate"]
     if not gate["passed"]:
         reason = f"the challenger failed the gate: {'; '.join(gate['reasons'])}"
-        return Decision(champion, challenger, promoted=False, reason=reason)
+        return Decision("kept", champion, challenger, reason)
     test = read_frame(project.prepared / "test.parquet")
     target = column_of(test, definition.problem.target)
     raw = read_raw(project).loc[test.index]
     try:  # as it would if it were asked today
-        old_answers = load_predictor(project.models / champion).predict(raw)
+        answers = load_predictor(project.models / champion).predict(raw)
     except (UserError, ConversionError) as error:
         reason = f"the champion cannot answer rows of today: {error}"
-        return Decision(champion, challenger, promoted=True, reason=reason)
-    predictor = load_predictor(project.models / challenger)
-    both_answers = (old_answers, predictor.answer(test))
-    parts = [arrays(target, predictor.measurable(answers, test)) for answers in both_answers]
-
-    def values(rows: np.ndarray) -> list[float]:
-        """Return the metric of both on some rows; NaN where it is not defined."""
-        drawn = (tuple(part[rows] for part in both) for both in parts)
-        return [evaluate_metrics({"": metric}, both).get("", np.nan) for both in drawn]
-
-    old, new = values(np.arange(len(test)))
-    if not np.isfinite(new):
-        reason = f"these rows do not tell {metric.title}, and the challenger has learnt newer ones"
-        return Decision(champion, challenger, promoted=True, reason=reason, rows=len(test))
-    draws = resamples(len(test), definition.search.seed, group=test.get(GROUP))
-    gains = np.array([metric.gain(now, then) for then, now in map(values, draws)])
-    confidence = float(np.mean(gains[np.isfinite(gains)] > settings.margin))
-    better = metric.gain(new, old) > settings.margin and confidence >= settings.confidence
-    reason = (
-        f"{metric.title} of the challenger is {number(new)}, of the champion {number(old)}, on the "
-        f"same {len(test):,} rows; better by more than {number(settings.margin)} in "
-        f"{confidence:.0%} of resamples, {settings.confidence:.0%} are needed"
+        return Decision("promoted", champion, challenger, reason)
+    new = load_predictor(project.models / challenger)
+    answers, rival = (new.measurable(each, test) for each in (answers, new.answer(test)))
+    compared = compare(target, answers, rival, definition, test.get(GROUP))
+    if not np.isfinite(compared.rival_value):
+        title = METRICS[definition.problem.metric].title
+        reason = f"these rows do not tell {title}, and the challenger has learnt newer ones"
+        return Decision("promoted", champion, challenger, reason)
+    return _better_or_not(
+        project, champion, challenger, compared, shadow=bool(definition.improvement.shadow_rows)
     )
-    return Decision(champion, challenger, better, reason, len(test), old, new, confidence)
 
 
-def _write_card(project: Project, decision: Decision) -> None:
-    verdict = "promoted" if decision.promoted else "not promoted"
-    write_card(
-        project.reports,
-        "improve",
-        f"challenger {decision.challenger} {verdict}",
-        notice(f"{decision.reason}.", "good" if decision.promoted else "warn"),
-        facts({"champion": store.champion(project.models), "predecessor": decision.champion}),
+def _judge_shadow(project: Project, champion: str, challenger: str) -> Decision:
+    """Judge both on what they answered side by side, once enough truth has come back."""
+    settings = project.definition.improvement
+    logged = read_predictions(
+        open_log(project), champion, settings.window, with_truth=True, challenger=challenger
     )
+    if len(logged.facts) < settings.shadow_rows:
+        reason = (
+            f"{challenger} answers in the shadow of the champion; the truth of "
+            f"{len(logged.facts):,} of its answers is known, {settings.shadow_rows:,} are needed"
+        )
+        return Decision("waited", champion, challenger, reason)
+    compared = compare(truth_of(logged), logged.answers, logged.shadow, project.definition)
+    return _better_or_not(project, champion, challenger, compared, shadow=False)
+
+
+def _better_or_not(
+    project: Project, champion: str, challenger: str, compared: Comparison, *, shadow: bool
+) -> Decision:
+    settings = project.definition.improvement
+    words = compared.words(project.definition, "champion", "challenger")
+    reason = f"{words}, {settings.confidence:.0%} are needed"
+    better = compared.gain > settings.margin and compared.confidence >= settings.confidence
+    if not better:
+        return Decision("kept", champion, challenger, reason, compared)
+    if shadow:
+        reason += f"; it answers in the shadow until {settings.shadow_rows:,} truths are known"
+    return Decision("shadow" if shadow else "promoted", champion, challenger, reason, compared)
+
+
+def _worse_than_predecessor(project: Project, champion: str) -> Decision | None:
+    """Roll back if the predecessor answers the champion's live rows better, beyond doubt."""
+    settings, predecessor = project.definition.improvement, store.predecessor(project)
+    logged = read_predictions(open_log(project), champion, settings.window, with_truth=True)
+    if predecessor is None or len(logged.facts) < settings.minimum_rows:
+        return None
+    try:
+        rival = load_predictor(project.models / predecessor).predict(logged.inputs)
+    except (UserError, ConversionError):  # then there is nothing to go back to
+        return None
+    compared = compare(truth_of(logged), logged.answers, rival, project.definition)
+    doubt = 1 - settings.false_alarm_rate
+    if compared.gain <= settings.margin or compared.confidence < doubt:
+        return None
+    words = compared.words(project.definition, "champion", "predecessor")
+    return Decision("rolled back", champion, predecessor, f"{words} of live rows", compared)

@@ -1,9 +1,6 @@
 """Watch what is served: inputs, predictions, and errors on the rows whose truth has come back."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
-
-import pandas as pd
 
 from ..deployment.prediction_log import Logged, open_log, read_predictions
 from ..evaluation.bootstrap import measure
@@ -11,15 +8,18 @@ from ..files import read_frame, read_json, write_json
 from ..modeling import store
 from ..modeling.predictor import Predictor, load_predictor
 from ..preparation.derive import make_features
-from ..problem import METRICS, TARGET_KIND, TEACHES
+from ..problem import METRICS, TARGET_KIND
 from ..problem.columns import convert
 from ..problem.project import Project
-from ..report import facts, heading, notice, number, table, write_card
+from ..report import number
+from .concept import Change, Window, errors, find_change, truth_of, windows
 from .drift import Drift, adjust, compare_column
 from .truth import take_truth
 
 PREDICTION = "prediction"  # the name under which the answers stand among the columns
-SHOWN_COLUMNS = 20
+DRIFT_SHARE = 0.5  # of the false alarms that are allowed; the other half is for the errors
+MOST_TIMES = 10  # as many rows as [improvement] window are shown over time
+FILE = "monitor.json"
 
 
 @dataclass(frozen=True)
@@ -28,23 +28,37 @@ class Watch:
 
     Attributes
     ----------
-    alarms
-        A sentence for each change that is not chance; empty when all is well.
+    drifted, decayed
+        A sentence for each change that is not chance: of inputs and predictions, and of errors.
     notes
         What could not be told, and why.
     drifts
         Every column with its adjusted p-value, the most suspicious first.
-    quality
-        The metric on the rows whose truth is known, or None when they are too few.
+    quality, promised
+        The metric with its interval on the newest rows whose truth is known, and on the test set;
+        None while they are too few.
+    change
+        Where the errors rose.
+    windows
+        The metric over time, of all versions that have served.
     """
 
     version: str
     rows: int
     labelled: int
-    alarms: list[str]
+    drifted: list[str]
+    decayed: list[str]
     notes: list[str]
     drifts: list[Drift]
     quality: dict[str, float] | None
+    promised: dict[str, float] | None
+    change: Change | None
+    windows: list[Window]
+
+    @property
+    def alarms(self) -> list[str]:
+        """All sentences about changes; empty when all is well."""
+        return [*self.drifted, *self.decayed]
 
     def summary(self) -> str:
         """Return what was found, in a line."""
@@ -58,7 +72,7 @@ class Watch:
 def monitor(project: Project) -> Watch:
     """Compare the newest predictions of the champion with what it was trained and tested on.
 
-    Writes reports/monitor.json and the card of step 8.
+    Takes the truth that ``[improvement] truth`` brings, and writes reports/monitor.json.
 
     Raises
     ------
@@ -67,41 +81,49 @@ def monitor(project: Project) -> Watch:
     """
     take_truth(project)
     settings = project.definition.improvement
-    folder = store.champion_folder(project.models)
-    predictor = load_predictor(folder)
-    logged = read_predictions(open_log(project), folder.name, settings.window)
-    labelled = logged.facts["actual"].notna()
-    alarms: list[str] = []
-    notes: list[str] = []
+    predictor = load_predictor(store.champion_folder(project.models))
+    engine = open_log(project)
+    newest = read_predictions(engine, predictor.version, settings.window)
+    labelled = read_predictions(engine, predictor.version, settings.window, with_truth=True)
+    notes, decayed = [], []
     drifts: list[Drift] = []
-    quality = None
-    if len(logged.facts) < settings.minimum_rows:
+    quality = promised = change = None
+    if len(newest.facts) < settings.minimum_rows:
         notes.append(
-            f"not enough yet to tell drift: {len(logged.facts)} predictions, "
+            f"not enough yet to tell drift: {len(newest.facts)} predictions, "
             f"{settings.minimum_rows} are needed"
         )
     else:
-        drifts = _drifts(logged, predictor, project.definition.columns.date)
-        alarms += [
+        drifts = _drifts(newest, predictor, project.definition.columns.date)
+    if len(labelled.facts) < settings.minimum_rows:
+        notes.append(
+            f"not enough yet to tell errors: the truth of {len(labelled.facts)} predictions is "
+            f"known, {settings.minimum_rows} are needed"
+        )
+    else:
+        promised = _promised(predictor, project)
+        quality = _quality(labelled, project)
+        change = find_change(errors(labelled))
+        decayed = _decay(quality, promised, change, project)
+    found = Watch(
+        version=predictor.version,
+        rows=len(newest.facts),
+        labelled=len(labelled.facts),
+        drifted=[
             f'"{d.column}" has drifted (p = {d.p_value:.1g}, PSI {d.psi:.2f}; {d.note})'
             for d in drifts
-            if d.p_value < settings.false_alarm_rate
-        ]
-    if not TEACHES:
-        pass  # nothing ever tells whether an answer was right
-    elif labelled.sum() < settings.minimum_rows:
-        notes.append(
-            f"not enough yet to tell errors: the truth of {labelled.sum()} predictions is known, "
-            f"{settings.minimum_rows} are needed"
-        )
-    else:
-        quality = _quality(logged, labelled, project)
-        alarms += _decay(quality, predictor, project)
-    found = Watch(
-        folder.name, len(logged.facts), int(labelled.sum()), alarms, notes, drifts, quality
+            if d.p_value < DRIFT_SHARE * settings.false_alarm_rate
+        ],
+        decayed=decayed,
+        notes=notes,
+        drifts=drifts,
+        quality=quality,
+        promised=promised,
+        change=change,
+        windows=_windows(project),
     )
-    write_json(project.reports / "monitor.json", asdict(found))
-    _write_card(project, found)
+    engine.dispose()
+    write_json(project.reports / FILE, asdict(found) | {"alarms": found.alarms})
     return found
 
 
@@ -125,54 +147,47 @@ def _drifts(logged: Logged, predictor: Predictor, date: str) -> list[Drift]:
     return sorted(drifts, key=lambda d: d.p_value)
 
 
-def _quality(logged: Logged, labelled: pd.Series, project: Project) -> dict[str, float] | None:
+def _quality(labelled: Logged, project: Project) -> dict[str, float] | None:
     definition = project.definition
     name = definition.problem.metric
-    truth = convert(logged.facts.loc[labelled, "actual"], TARGET_KIND)
-    answers = logged.answers[labelled.to_numpy()]
-    return measure(truth, answers, definition.search.seed, names=[name]).get(name)
+    seed = definition.search.seed
+    return measure(truth_of(labelled), labelled.answers, seed, names=[name]).get(name)
 
 
-def _decay(quality: dict[str, float] | None, predictor: Predictor, project: Project) -> list[str]:
-    """Return an alarm if even the better end of the interval is worse than what was promised."""
-    if quality is None:
-        return []
-    name = project.definition.problem.metric
-    metric = METRICS[name]
-    promised = read_json(predictor.folder / store.METRICS)["test"][name]
+def _promised(predictor: Predictor, project: Project) -> dict[str, float]:
+    metrics = read_json(predictor.folder / store.METRICS)
+    return dict(metrics["test"][project.definition.problem.metric])
+
+
+def _decay(
+    quality: dict[str, float] | None,
+    promised: dict[str, float],
+    change: Change | None,
+    project: Project,
+) -> list[str]:
+    """Say that even the better end of the interval is worse than promised, or the errors rose."""
+    alarms = []
+    metric = METRICS[project.definition.problem.metric]
     better_end, worse_end = ("high", "low") if metric.higher_is_better else ("low", "high")
-    if metric.gain(quality[better_end], promised[worse_end]) >= 0:
-        return []
-    now, then = (
-        f"{number(numbers['low'])} to {number(numbers['high'])}" for numbers in (quality, promised)
-    )
-    return [f"{metric.title} is {number(quality['value'])} ({now}), but {then} was promised"]
+    if quality and metric.gain(quality[better_end], promised[worse_end]) < 0:
+        now, then = (
+            f"{number(numbers['low'])} to {number(numbers['high'])}"
+            for numbers in (quality, promised)
+        )
+        alarms.append(
+            f"{metric.title} is {number(quality['value'])} ({now}), but {then} was promised"
+        )
+    if change:
+        alarms.append(
+            f"the errors have risen: {change.before:.3f} of 1 a row before, "
+            f"{change.after:.3f} since, seen after {change.rows:,} rows with truth (ADWIN)"
+        )
+    return alarms
 
 
-def _write_card(project: Project, found: Watch) -> None:
-    alarms = [notice(alarm, "bad") for alarm in found.alarms]
-    calm = [] if alarms or not found.drifts else [notice("No change that is not chance.", "good")]
-    figures: dict[str, Any] = {
-        "champion": found.version,
-        "predictions looked at": found.rows,
-        "of these with truth": found.labelled,
-    }
-    if found.quality:
-        title = METRICS[project.definition.problem.metric].title
-        figures[f"{title} now"] = number(found.quality["value"])
-    shown = [
-        {"column": d.column, "p, adjusted": d.p_value, "PSI": d.psi, "what changed most": d.note}
-        for d in found.drifts[:SHOWN_COLUMNS]
-    ]
-    left = len(found.drifts) - len(shown)
-    write_card(
-        project.reports,
-        "improve",
-        found.summary(),
-        *alarms,
-        *calm,
-        *(notice(note, "warn") for note in found.notes),
-        facts(figures),
-        *([heading("Drift of the inputs and of the predictions")] if shown else []),
-        *([table(shown, f"{left} calmer columns are not shown." if left else "")] if shown else []),
-    )
+def _windows(project: Project) -> list[Window]:
+    settings, definition = project.definition.improvement, project.definition
+    last = MOST_TIMES * settings.window
+    logged = read_predictions(open_log(project), last=last, with_truth=True)
+    seed = definition.search.seed
+    return windows(logged, definition.problem.metric, settings.minimum_rows, seed)

@@ -1,11 +1,16 @@
 """Versions of the model on disk, and which of them is the champion."""
 
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import skops.io
+from filelock import FileLock, Timeout
 from sklearn.pipeline import Pipeline
 
 from ..errors import UserError
@@ -14,6 +19,7 @@ from ..preparation import transformers
 from ..problem import TYPE
 from ..problem.project import Project
 from . import TRUSTED as OWN
+from .history import Line, add_line, new_line
 
 MODEL = "model.skops"
 SCHEMA = "schema.json"
@@ -23,6 +29,8 @@ RUN = "run.json"
 KEYS = "training_keys.npy"
 REFERENCE = "reference.parquet"  # a sample of the training rows, which drift is measured against
 ANSWERS = "answers.parquet"  # what it answered on test rows
+CHAMPION, CHALLENGER = "champion.json", "challenger.json"
+STALE_SECONDS = 3600  # a temporary file that is older was left by a process that was killed
 
 # A model file may name these types beyond those that skops trusts by itself. Nothing else is
 # loaded: a model that needs more is refused, so add here what a candidate of your own needs.
@@ -128,8 +136,36 @@ def champion_folder(models: Path) -> Path:
     return version_folder(models, version)
 
 
-def promote(project: Project, version: str) -> None:
-    """Let `version` serve from now on, and remember its predecessors.
+def challenger(models: Path) -> str | None:
+    """Return the version that answers beside the champion, in the log only, or None."""
+    path = models / CHALLENGER
+    version = read_json(path).get("version") if path.is_file() else None
+    return version if version in versions(models) and version != champion(models) else None
+
+
+def set_challenger(models: Path, version: str | None) -> None:
+    """Let a version answer beside the champion, or none."""
+    if version is None:
+        (models / CHALLENGER).unlink(missing_ok=True)
+    else:
+        write_json(models / CHALLENGER, {"version": version})
+
+
+def predecessor(project: Project) -> str | None:
+    """Return the version that served before the champion, or None.
+
+    One that was deleted, or was made for another target, is passed over.
+    """
+    return next(iter(_predecessors(project)[::-1]), None)
+
+
+def promote(project: Project, version: str, reason: str, **figures: Any) -> None:
+    """Let `version` serve from now on, and remember its predecessors and why.
+
+    Parameters
+    ----------
+    reason, figures
+        For the history.
 
     Raises
     ------
@@ -155,28 +191,85 @@ def promote(project: Project, version: str) -> None:
         pointer = {}
     if pointer.get("version") == version:
         return
-    predecessors = [*pointer["predecessors"], pointer["version"]] if pointer else []
-    _point(models, version, predecessors)
+    before = pointer.get("version")
+    predecessors = [*pointer["predecessors"], before] if pointer else []
+    _point(models, predecessors, new_line("promoted", version, before, reason, **figures))
 
 
-def rollback(project: Project) -> str:
+def rollback(project: Project, reason: str, **figures: Any) -> str:
     """Let the champion's predecessor serve again, and return its version.
 
-    One that was deleted, or was made for another target, is passed over.
+    Parameters
+    ----------
+    reason, figures
+        For the history.
 
     Raises
     ------
     UserError
         If there is none.
     """
-    models, target = project.models, project.definition.problem.target
-    there = [v for v in versions(models) if _predicts(models / v, target)]
-    predecessors = [v for v in _pointer(models).get("predecessors", []) if v in there]
+    predecessors = _predecessors(project)
     if not predecessors:
         raise UserError("There is no earlier champion to go back to.")
     *earlier, version = predecessors
-    _point(models, version, earlier)
+    line = new_line("rolled back", version, champion(project.models), reason, **figures)
+    _point(project.models, earlier, line)
     return version
+
+
+@contextmanager
+def locked(models: Path) -> Iterator[None]:
+    """Hold the lock of what makes versions; a process that ends, or is killed, frees it.
+
+    Raises
+    ------
+    UserError
+        If another process holds it.
+    """
+    models.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(models / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(
+            f"Another process is at work on {models}; wait until it has ended, then try again."
+        ) from None
+    try:
+        finish(models)
+        yield
+    finally:
+        lock.release()
+
+
+def finish(models: Path) -> None:
+    """Finish what a process that was killed has left: a line of history, temporary files."""
+    try:
+        line = _pointer(models).get("line")
+    except UserError:  # damaged: the next promotion makes it anew
+        line = None
+    if line:
+        add_line(models, line)
+    for path in models.glob(".*.tmp"):
+        if time.time() - path.stat().st_mtime > STALE_SECONDS:
+            _delete(path)
+
+
+def prune(project: Project, keep: int) -> list[str]:
+    """Delete the oldest versions until `keep` are left; return their names.
+
+    The champion, its predecessor, the challenger and the newest version stay in any case.
+    """
+    models = project.models
+    names = versions(models)
+    kept = {champion(models), predecessor(project), challenger(models), *names[-1:]}
+    spare = [name for name in names if name not in kept]
+    pruned = spare[: max(0, len(names) - keep)]
+    for name in pruned:
+        gone = models / f".{name}.tmp"  # so that no half version can be seen
+        (models / name).rename(gone)
+        _delete(gone)
+    return pruned
 
 
 def training_keys(models: Path, version: str) -> np.ndarray:
@@ -201,7 +294,7 @@ def _predicts(folder: Path, target: str) -> bool:
 
 def _pointer(models: Path) -> dict[str, Any]:
     """Return the content of champion.json, empty before the first promotion."""
-    path = models / "champion.json"
+    path = models / CHAMPION
     if not path.is_file():
         return {}
     pointer = read_json(path)
@@ -214,9 +307,22 @@ def _pointer(models: Path) -> dict[str, Any]:
     return pointer
 
 
-def _point(models: Path, version: str, predecessors: list[str]) -> None:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(
-        models / "champion.json",
-        {"version": version, "promoted": now, "predecessors": predecessors},
-    )
+def _predecessors(project: Project) -> list[str]:
+    models, target = project.models, project.definition.problem.target
+    there = [v for v in versions(models) if _predicts(models / v, target)]
+    return [v for v in _pointer(models).get("predecessors", []) if v in there]
+
+
+def _point(models: Path, predecessors: list[str], line: Line) -> None:
+    """Change the champion; the line goes with it, so that neither is ever without the other."""
+    version, now = line["champion"], line["at"]
+    content = {"version": version, "promoted": now, "predecessors": predecessors, "line": line}
+    write_json(models / CHAMPION, content)
+    add_line(models, line)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -22,8 +22,8 @@ PART_ROWS = 50_000
 def build_encoder(features: list[Column], settings: Preparation, seed: int) -> ColumnTransformer:
     """Return an unfitted transformer from a frame of features to a dense array of numbers.
 
-    Missing numbers become the median, with a column that says so if there is a target; a missing label is a label of
-    its own; labels that are rare or were never seen share one column.
+    Missing numbers become the median, with a column that says so if there is a target; a missing
+    label is a label of its own; labels that are rare or were never seen share one column.
     """
     names = {kind: [c.name for c in features if c.kind == kind] for kind in get_args(Kind)}
     labels = OneHotEncoder(
@@ -73,9 +73,7 @@ def _numbers(settings: Preparation) -> Pipeline:
 def _impute() -> SimpleImputer:
     # A column that is empty in one fold is kept, so that all folds have the same columns. Where
     # nothing but distance counts, a column that says what was missing would make rare gaps loud.
-    return SimpleImputer(
-        strategy="median", add_indicator=NEEDS_TARGET, keep_empty_features=True
-    )
+    return SimpleImputer(strategy="median", add_indicator=NEEDS_TARGET, keep_empty_features=True)
 
 
 def _scale(settings: Preparation) -> list[StandardScaler | MinMaxScaler]:

@@ -17,7 +17,7 @@ from ..problem.project import Project
 from ..report import facts, table, write_card
 from .derive import make_features
 from .schema import Schema
-from .split import DATE, GROUP, KEY, take_test
+from .split import DATE, GROUP, KEY, newest, take_test
 
 Learnt = Callable[[pd.DataFrame], np.ndarray]
 
@@ -54,8 +54,8 @@ def prepare(project: Project, learnt: Learnt | None = None) -> str:
     definition = project.definition
     raw = read_raw(project)
     cleaned = clean(raw, definition)
-    rows = cleaned.rows
     check_left(cleaned, definition)
+    rows = newest(cleaned.rows, definition)
     may_test = np.ones(len(rows), bool) if learnt is None else ~learnt(raw.loc[rows.index])
     test = take_test(rows, definition, may_test)
     train = np.ones(len(rows), bool) if test.all() else ~test
@@ -83,6 +83,8 @@ def prepare(project: Project, learnt: Learnt | None = None) -> str:
     summary = f"{train.sum():,} training rows, {test.sum():,} test rows, {len(derived)} features"
     if cleaned.duplicates:
         summary += f", rows left out as repetitions: {cleaned.duplicates:,}"
+    if len(rows) < len(cleaned.rows):
+        summary += f", older rows not used: {len(cleaned.rows) - len(rows):,}"
     _write_card(project, summary, schema, cleaned, {n: k.reason for n, k in kinds.items()})
     return summary
 

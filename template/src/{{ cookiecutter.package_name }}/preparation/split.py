@@ -24,6 +24,16 @@ GROUP, DATE, KEY = " group", " date", " key"
 Folds = list[tuple[np.ndarray, np.ndarray]]
 
 
+def newest(rows: pd.DataFrame, definition: Definition) -> pd.DataFrame:
+    """Return the newest ``[split] newest_rows``, by date or else by their order."""
+    number = definition.split.newest_rows
+    if not 0 < number < len(rows):
+        return rows
+    if DATE not in rows:
+        return rows.iloc[-number:]
+    return rows[rows[DATE].rank(method="first") > len(rows) - number]
+
+
 def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) -> np.ndarray:
     """Return which rows are for the test.
 

@@ -46,6 +46,7 @@ class Split(Table):
 
     by: Literal["auto", "random", "group", "date", "none"] = "auto"
     test_share: float = Field(default=0.2, gt=0, lt=1)
+    newest_rows: int = Field(default=0, ge=0)
 
 
 class Preparation(Table):
@@ -98,5 +99,10 @@ class Improvement(Table):
     window: int = Field(default=1000, ge=1)
     minimum_rows: int = Field(default=100, ge=1)
     false_alarm_rate: float = Field(default=0.01, gt=0, lt=1)
+    retrain: list[Literal["always", "drift", "decay", "schedule", "labels"]] = ["always"]
+    every_days: float = Field(default=7, gt=0)
+    new_labels: int = Field(default=500, ge=1)
     margin: float = Field(default=0.0, ge=0)
     confidence: float = Field(default=0.8, ge=0.5, lt=1)
+    shadow_rows: int = Field(default=0, ge=0)
+    keep_versions: int = Field(default=10, ge=1)

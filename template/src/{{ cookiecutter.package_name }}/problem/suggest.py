@@ -232,4 +232,3 @@ def _date(frame: pd.DataFrame, kinds: dict[str, Inference]) -> tuple[str, str]:
         return found[0], "the only date that every row has"
     others = ", ".join(f'"{name}"' for name in found[1:])
     return found[0], f"the first date that every row has; there is {others} as well"
-

@@ -1,0 +1,97 @@
+"""Shadow mode: the challenger answers what the champion was asked, in the log only."""
+
+import logging
+import queue
+import threading
+from typing import Any
+
+import pandas as pd
+
+from ..errors import UserError
+from ..modeling.predictor import Predictor, load_predictor
+from ..modeling.store import challenger
+from ..problem.project import Project
+from .log_writer import LogWriter
+
+POLL_SECONDS = 1.0
+MOST_WAITING = 100  # requests; what comes while so many wait is not asked
+
+logger = logging.getLogger(__name__)
+
+Asked = tuple[list[dict[str, Any]], list[str]]
+
+
+class Shadow:
+    """Follows models/challenger.json, and answers in a thread of its own.
+
+    No caller waits for it, and whatever goes wrong in it changes no answer.
+    """
+
+    def __init__(self, project: Project, log: LogWriter) -> None:
+        self._project = project
+        self._log = log
+        self._predictor: Predictor | None = None
+        self._failed: str | None = None
+        self._waiting: queue.Queue[Asked] = queue.Queue(MOST_WAITING)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
+
+    def start(self) -> None:
+        """Load the challenger, if there is one, and begin."""
+        self._follow()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop; what waits is left unanswered."""
+        self._stop.set()
+        self._thread.join()
+
+    def ask(self, rows: list[dict[str, Any]], ids: list[str]) -> None:
+        """Take checked rows and the ids of the champion's predictions; returns at once."""
+        if self._predictor is None:
+            return
+        try:
+            self._waiting.put_nowait((rows, ids))
+        except queue.Full:
+            logger.debug("The challenger is slower than the requests; some are not asked of it.")
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._answer(*self._waiting.get(timeout=POLL_SECONDS))
+            except queue.Empty:
+                self._follow()
+
+    def _answer(self, rows: list[dict[str, Any]], ids: list[str]) -> None:
+        self._follow()
+        predictor = self._predictor
+        if predictor is None:
+            return
+        try:
+            answers = predictor.predict(pd.DataFrame(rows))
+            self._log.write_shadow(
+                predictor.version, dict(zip(ids, _records(answers), strict=True))
+            )
+        except Exception:  # the champion has answered, so nobody else is concerned
+            logger.exception("The challenger %s cannot answer.", predictor.version)
+
+    def _follow(self) -> None:
+        version = None
+        try:
+            version = challenger(self._project.models)
+            serving = self._predictor.version if self._predictor else None
+            if version in (serving, self._failed):
+                return
+            self._predictor = load_predictor(self._project.models / version) if version else None
+            self._failed = None
+            if version:
+                logger.info("Version %s answers in the shadow.", version)
+        except (UserError, OSError) as error:
+            self._predictor, self._failed = None, version
+            logger.warning("The challenger %s cannot be loaded: %s", version or "", error)
+
+
+def _records(answers: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as JSON has them, which knows no NaN."""
+    plain = answers.astype(object).where(answers.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]

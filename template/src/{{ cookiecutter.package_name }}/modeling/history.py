@@ -1,0 +1,65 @@
+"""What became of each version and why: models/history.jsonl, a line for each decision."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from ..files import write_text
+
+FILE = "history.jsonl"
+
+Line = dict[str, Any]
+
+
+def new_line(event: str, champion: str, other: str | None, reason: str, **figures: Any) -> Line:
+    """Return a line.
+
+    Parameters
+    ----------
+    event
+        "promoted", "kept", "shadow", "waited" or "rolled back".
+    champion
+        The version that serves afterwards.
+    other
+        The version that it was compared with, or that served before.
+    reason
+        Why, in a sentence.
+    figures
+        What was measured.
+    """
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    line = {"at": now, "event": event, "champion": champion, "other": other, "reason": reason}
+    return line | figures
+
+
+def read_history(models: Path) -> list[Line]:
+    """Return all lines, the oldest first.
+
+    Raises
+    ------
+    UserError
+        If a line is damaged.
+    """
+    path = models / FILE
+    if not path.is_file():
+        return []
+    lines = []
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            lines.append({"event": "", "champion": None, "other": None, **json.loads(text)})
+        except (ValueError, TypeError):
+            raise UserError(
+                f"{path} has no JSON in line {number}; correct the line, or delete it."
+            ) from None
+    return lines
+
+
+def add_line(models: Path, line: Line) -> None:
+    """Add a line if it is not there; the file is whole at every moment."""
+    if line in read_history(models):
+        return
+    path = models / FILE
+    before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    write_text(path, before + json.dumps(line, ensure_ascii=False) + "\n")

@@ -1,0 +1,179 @@
+"""The loop: a challenger has to be better, and a champion that is not goes."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+from conftest import edit, run_in, serve
+from filelock import FileLock
+
+from {{ cookiecutter.package_name }}.modeling import store
+from {{ cookiecutter.package_name }}.modeling.history import read_history
+
+
+def flip(project):
+    """Turn the target of the source upside down, as a mistake in an import might."""
+    path, target = project.root / "rows.csv", project.definition.problem.target
+    shutil.copy(path, project.root / "good.csv")
+    rows = pd.read_csv(path)
+    values = rows[target]
+    if project.definition.problem.type == "regression":
+        rows[target] = values.max() + values.min() - values
+    else:
+        labels = sorted(values.dropna().unique())
+        rows[target] = values.map(dict(zip(labels, labels[1:] + labels[:1], strict=True)))
+    rows.to_csv(path, index=False)
+
+
+@pytest.fixture
+def misled(own):
+    """A project whose champion learnt from a target upside down, after a good one."""
+    flip(own)
+    done = run_in(own.root, "run")
+    assert done.exit_code == 0, done.output
+    return own
+
+
+def test_improve_says_when_nothing_is_new(own):
+    champion = store.champion(own.models)
+    done = run_in(own.root, "improve")
+    assert done.exit_code == 0, done.output
+    assert "nothing new to learn" in done.output
+    assert store.champion(own.models) == champion
+
+
+def test_improve_learns_from_the_truth_that_came_back(own, new_rows):
+    target = new_rows[own.definition.problem.target]
+    raw = (own.raw / "data.parquet").read_bytes()
+    champion = store.champion(own.models)
+    serve(own, new_rows, target)
+    done = run_in(own.root, "improve")
+    assert done.exit_code == 0, done.output
+    challenger = store.newest_version(own.models)
+    assert challenger != champion
+    assert "of the challenger is" in done.output
+    assert (own.raw / "data.parquet").read_bytes() == raw
+    learnt = pd.read_parquet(own.raw / "labelled.parquet")
+    assert set(learnt[" version"]) == {champion}
+    assert learnt[" prediction"].is_unique
+    tested = pd.read_parquet(own.prepared / "test.parquet")[" key"]
+    assert not tested.isin(store.training_keys(own.models, champion)).any()
+    promoted = "promoted" in done.output.splitlines()[-2]
+    assert store.champion(own.models) == (challenger if promoted else champion)
+
+
+def test_a_challenger_that_is_not_better_by_the_margin_is_not_promoted(own, new_rows):
+    champion = store.champion(own.models)
+    edit(own, improvement={"margin": 1e12})
+    serve(own, new_rows, new_rows[own.definition.problem.target])
+    done = run_in(own.root, "improve")
+    assert done.exit_code == 0, done.output
+    assert "the champion stays" in done.output
+    assert store.champion(own.models) == champion
+
+
+def test_a_challenger_that_was_judged_is_not_judged_again(own, new_rows):
+    edit(own, improvement={"margin": 1e12})
+    serve(own, new_rows, new_rows[own.definition.problem.target])
+    run_in(own.root, "improve")
+    assert "nothing new to learn" in run_in(own.root, "improve").output
+    assert [line["event"] for line in read_history(own.models)] == ["promoted", "kept", "waited"]
+
+
+def test_a_policy_waits_until_its_reason_has_come_about(own, new_rows):
+    edit(own, improvement={"retrain": ["drift", "decay", "schedule", "labels"], "new_labels": 9999})
+    serve(own, new_rows, new_rows[own.definition.problem.target])
+    before = store.versions(own.models)
+    done = run_in(own.root, "improve")
+    assert done.exit_code == 0, done.output
+    for against in ("no drift was seen", "have not risen", "7 are asked for", "9,999 are asked"):
+        assert against in done.output
+    assert store.versions(own.models) == before
+
+
+@pytest.mark.parametrize(
+    ("policy", "settings"), [("labels", {"new_labels": 50}), ("schedule", {"every_days": 1e-9})]
+)
+def test_a_policy_trains_a_challenger_when_its_reason_has_come(own, new_rows, policy, settings):
+    edit(own, improvement={"retrain": [policy], **settings})
+    serve(own, new_rows, new_rows[own.definition.problem.target])
+    before = store.versions(own.models)
+    run_in(own.root, "improve")
+    assert len(store.versions(own.models)) == len(before) + 1
+
+
+def test_drift_trains_a_challenger_where_the_policy_says_so(own, new_rows):
+    edit(own, improvement={"retrain": ["drift"]})
+    name = new_rows.select_dtypes("number").columns[0]
+    moved = new_rows.assign(**{name: new_rows[name] + 3 * new_rows[name].std()})
+    serve(own, moved, new_rows[own.definition.problem.target])
+    before = store.versions(own.models)
+    run_in(own.root, "improve")
+    assert len(store.versions(own.models)) == len(before) + 1
+
+
+def test_a_champion_that_is_worse_than_its_predecessor_is_rolled_back(misled, new_rows):
+    first, bad = store.versions(misled.models)
+    assert store.champion(misled.models) == bad
+    serve(misled, new_rows, new_rows[misled.definition.problem.target])
+    done = run_in(misled.root, "improve")
+    assert done.exit_code == 0, done.output
+    assert "of live rows: rolled back" in done.output
+    assert store.champion(misled.models) == first
+    assert read_history(misled.models)[-1]["event"] == "rolled back"
+    page = (misled.reports / "index.html").read_text(encoding="utf-8")
+    assert "rolled back" in page
+    run_in(misled.root, "improve")  # which does not promote it again
+    assert store.champion(misled.models) != bad
+
+
+def test_a_better_challenger_is_promoted_with_its_reasons(misled):
+    bad = store.champion(misled.models)
+    shutil.copy(misled.root / "good.csv", misled.root / "rows.csv")
+    done = run_in(misled.root, "improve")
+    assert done.exit_code == 0, done.output
+    assert done.output.splitlines()[-2].endswith(": promoted")
+    line = read_history(misled.models)[-1]
+    assert line["other"] == bad
+    assert line["champion"] == store.champion(misled.models)
+    assert line["gain"] > 0
+    assert line["confidence"] >= 0.8
+
+
+def test_two_never_work_at_once(own):
+    with FileLock(own.models / ".lock"):
+        for command in ("improve", "run"):
+            done = run_in(own.root, command)
+            assert done.exit_code == 2
+            assert "Another process is at work" in done.output
+    assert run_in(own.root, "improve").exit_code == 0
+
+
+def test_a_history_that_lacks_its_last_promotion_is_completed(own):
+    path = own.models / "history.jsonl"
+    whole = path.read_text(encoding="utf-8")
+    path.unlink()  # as if the process had been killed between the two files
+    run_in(own.root, "improve")
+    assert path.read_text(encoding="utf-8").startswith(whole)
+
+
+def test_a_damaged_history_is_said_in_a_sentence(own):
+    (own.models / "history.jsonl").write_text("{\n", encoding="utf-8")
+    done = run_in(own.root, "improve")
+    assert done.exit_code == 2
+    assert "has no JSON in line 1" in done.output
+
+
+def test_old_versions_go_and_those_that_matter_stay(misled):
+    models = misled.models
+    bad, good = store.champion(models), store.predecessor(misled)
+    for day in range(1, 5):
+        old = models / f"2020010{day}-000000"
+        shutil.copytree(models / good, old)
+        run = json.loads((old / "run.json").read_text(encoding="utf-8"))
+        (old / "run.json").write_text(json.dumps(run | {"version": old.name}), encoding="utf-8")
+    store.set_challenger(models, "20200101-000000")
+    assert store.prune(misled, 1) == ["20200102-000000", "20200103-000000", "20200104-000000"]
+    assert store.versions(models) == ["20200101-000000", good, bad]
+    assert run_in(misled.root, "rollback").exit_code == 0
