@@ -144,6 +144,12 @@ def test_things_with_several_rows_become_the_group(frame):
     assert suggest(frame, "y").group[0] == "patient_id"
 
 
+@pytest.mark.parametrize(("name", "group"), [("patientId", "patientId"), ("malic_acid", "")])
+def test_a_name_that_only_ends_like_id_is_no_group(frame, name, group):
+    frame[name] = np.arange(N) % 150 + 0.5
+    assert suggest(frame, "y").group[0] == group
+
+
 @pytest.mark.parametrize(
     ("target", "expected"),
     [

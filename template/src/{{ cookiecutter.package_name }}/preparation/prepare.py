@@ -80,7 +80,10 @@ def prepare(project: Project, learnt: Learnt | None = None) -> str:
             pd.concat([features[part], rows[part]], axis="columns").to_parquet(path)
     # The schema comes last: where it stands, the rows are whole.
     write_text(project.prepared / "schema.json", schema.model_dump_json(indent=2) + "\n")
-    summary = f"{train.sum():,} training rows, {test.sum():,} test rows, {len(derived)} features"
+    parts = f"{train.sum():,} training rows, {test.sum():,} test rows"
+    if train.all():
+        parts = f"{train.sum():,} rows, learnt from and judged"
+    summary = f"{parts}, {len(derived)} features"
     if cleaned.duplicates:
         summary += f", rows left out as repetitions: {cleaned.duplicates:,}"
     if len(rows) < len(cleaned.rows):
@@ -170,6 +173,11 @@ def _convert(raw: pd.DataFrame, kinds: dict[str, Inference]) -> pd.DataFrame:
     return pd.DataFrame(inputs, copy=False)
 
 
+def _split(definition: Definition) -> str:
+    by = definition.split_by()
+    return by if by == "none" else f"by {by}, {definition.split.test_share:.0%} for the test"
+
+
 def _write_card(
     project: Project, summary: str, schema: Schema, cleaned: Cleaned, reasons: dict[str, str]
 ) -> None:
@@ -183,7 +191,7 @@ def _write_card(
     losses = {
         "repeated rows left out": cleaned.duplicates,
         "rows without target left out": cleaned.without_target,
-        "split": f"by {definition.split_by()}, {definition.split.test_share:.0%} for the test",
+        "split": _split(definition),
         "features added": added or "none",
         "not given to the model": ", ".join(schema.ignored),
     }

@@ -31,7 +31,7 @@ NUMBER_SHARE, STRAYS = 0.8, 10  # a column of so many numbers and so few differe
 ID_SHARE = 0.95
 GROUP_SHARE = 0.1
 ID_NAME = re.compile(
-    r"(^|[_\W])(id|ids|uuid|guid|key|nr|no|number|code)$|[a-z]I[dD]$", re.IGNORECASE
+    r"(?i:(^|[_\W])(id|ids|uuid|guid|key|nr|no|number|code)$)|[a-z]I[dD]$"  # but not malic_acid
 )
 
 
