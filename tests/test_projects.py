@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from combinations import CHOICES
-from conftest import PACKAGE, REPOSITORY, Environment, Template, git
+from conftest import PACKAGE, REPOSITORY, Environment, Renders, Template, git
 
 pytestmark = pytest.mark.slow
 
@@ -58,6 +58,14 @@ def test_run_promotes_a_model_and_leaves_one_page(project: Path) -> None:
 
 def test_a_projects_own_tests_pass(project: Path, environment: Environment) -> None:
     environment.run(project, "python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+
+
+def test_mlflow_is_told_of_every_run(
+    render: Renders, environment: Environment, tmp_path: Path
+) -> None:
+    project = shutil.copytree(render(tracking="mlflow"), tmp_path / "my-model")
+    tests = ("tests/test_mlflow.py", "tests/test_loop.py::test_two_never_work_at_once")
+    environment.run(project, "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
 
 
 def test_a_file_of_ones_own_goes_from_define_to_a_served_prediction(

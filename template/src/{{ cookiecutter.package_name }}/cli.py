@@ -59,6 +59,7 @@ def run(force: bool) -> None:
         passed = _gate_passed(project)
         if passed:
             _promote(project, store.newest_version(project.models), "it passed the gate")
+    _track(project)
     _finish(project, passed=passed)
 
 
@@ -113,6 +114,7 @@ def evaluate(force: bool) -> None:
 
     _run_steps("evaluate", force=force, finish=False)
     project = open_project()
+    _track(project)
     _finish(project, passed=_gate_passed(project))
 
 
@@ -180,6 +182,7 @@ def improve(force: bool) -> None:
     _say("improve", f"{decision.reason}: {decision.verdict()}")
     write_improve_card(project, f"{store.champion(project.models)} serves: {decision.reason}")
     _show_champion(project)
+    _track(project)
     _finish(project)
 
 
@@ -189,6 +192,7 @@ def promote(version: str) -> None:
     """Let a version serve."""
     project = _open()
     _promote(project, version, "promoted by hand")
+    _track(project)
     _finish(project)
 
 
@@ -200,6 +204,7 @@ def rollback() -> None:
     project = _open()
     _say("rollback", f"{store.rollback(project, 'rolled back by hand')} is the champion again")
     _show_champion(project)
+    _track(project)
     _finish(project)
 
 
@@ -274,6 +279,13 @@ def _promote(project: "Project", version: str, reason: str) -> None:
     store.promote(project, version, reason)
     _show_champion(project)
     _say("promote", f"{version} is the champion")
+
+
+def _track(project: "Project") -> None:
+    from .improvement import track
+
+    if said := track(project):
+        _say("track", said)
 
 
 def _show_champion(project: "Project") -> None:

@@ -1,0 +1,68 @@
+"""What MLflow is told: runs with their figures and models, and who is champion."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import edit, run_in
+from mlflow import MlflowClient, artifacts, set_tracking_uri
+from mlflow.sklearn import load_model
+
+from {{ cookiecutter.package_name }}.improvement.mlflow_tracking import NAME
+from {{ cookiecutter.package_name }}.modeling import store
+from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow warns of other versions than its own
+
+
+@pytest.fixture
+def client(own):
+    """A registry that was told of the project."""
+    assert "1 new in MLflow" in run_in(own.root, "evaluate").output
+    set_tracking_uri(f"sqlite:///{own.root / 'mlflow.db'}")
+    return MlflowClient()
+
+
+def test_a_run_has_parameters_metrics_figures_and_files(own, client):
+    version = store.champion(own.models)
+    registered = client.get_model_version_by_alias(NAME, "champion")
+    assert registered.tags["version"] == version
+    run = client.get_run(registered.run_id)
+    assert run.data.params["problem.metric"] == own.definition.problem.metric
+    assert f"test_{own.definition.problem.metric}" in run.data.metrics
+    names = [item.path for item in client.list_artifacts(run.info.run_id, "figures")]
+    assert "figures/importance.svg" in names
+    svg = artifacts.load_text(f"runs:/{run.info.run_id}/figures/importance.svg")
+    assert svg.startswith("<svg xmlns=")
+    files = [item.path for item in client.list_artifacts(run.info.run_id, "version")]
+    assert "version/card.md" in files
+
+
+def test_the_registered_model_is_the_one_that_serves(own, client):
+    features = pd.read_parquet(own.models / store.champion(own.models) / "reference.parquet")
+    loaded = load_model(f"models:/{NAME}@champion")
+    served = load_predictor(store.champion_folder(own.models)).pipeline
+    assert np.array_equal(loaded.predict(features), served.predict(features))
+
+
+def test_aliases_follow_the_champion(own, client):
+    first = store.champion(own.models)
+    edit(own, search={"seed": 1})
+    run_in(own.root, "run")
+    second = store.champion(own.models)
+    assert second != first
+
+    def alias(name):
+        return client.get_model_version_by_alias(NAME, name).tags["version"]
+
+    assert alias("champion") == second
+    run_in(own.root, "rollback")
+    assert (alias("champion"), alias("challenger")) == (first, second)
+    assert "0 new in MLflow" in run_in(own.root, "promote", second).output
+    assert alias("champion") == second
+
+
+def test_a_server_that_is_away_stops_nothing(own, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    done = run_in(own.root, "evaluate")
+    assert done.exit_code == 0, done.output
+    assert "MLflow does not answer" in done.output
