@@ -9,15 +9,17 @@ from {{ cookiecutter.package_name }}.collection.keys import row_keys
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.preparation import derive
 from {{ cookiecutter.package_name }}.preparation.encoder import build_encoder
-from {{ cookiecutter.package_name }}.preparation.prepare import (
+from {{ cookiecutter.package_name }}.preparation.rows import (
     check_left,
     clean,
 )
 from {{ cookiecutter.package_name }}.preparation.schema import read_schema
-from {{ cookiecutter.package_name }}.preparation.split import (
+from {{ cookiecutter.package_name }}.preparation.sets import (
     DATE,
     GROUP,
     KEY,
+)
+from {{ cookiecutter.package_name }}.preparation.split import (
     cut_folds,
     newest,
     take_test,
@@ -28,7 +30,7 @@ from {{ cookiecutter.package_name }}.preparation.transformers import (
 )
 from {{ cookiecutter.package_name }}.problem import NEEDS_TARGET
 from {{ cookiecutter.package_name }}.problem.columns import Column
-from {{ cookiecutter.package_name }}.problem.settings import Preparation
+from {{ cookiecutter.package_name }}.problem.tables import Preparation
 
 ALL = 200
 

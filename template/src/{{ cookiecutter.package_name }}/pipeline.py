@@ -7,7 +7,7 @@ from .problem.project import Project
 from .steps import Outcome, run_step
 
 if TYPE_CHECKING:
-    from .preparation.prepare import Learnt
+    from .preparation.sets import Learnt
 
 # The definition is read before anything else; `define` holds it against the collected data.
 ORDER = ("collect", "define", "prepare", "explore", "train", "evaluate")

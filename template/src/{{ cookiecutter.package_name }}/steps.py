@@ -49,8 +49,13 @@ class Step:
 
 
 _TARGET = ("problem.type", "problem.target", "problem.positive")
+_CALENDAR = (
+    *(f"problem.{key}" for key in ("horizon", "frequency", "season")),
+    *(f"preparation.{key}" for key in ("gaps", "duplicates", "short")),
+)
 _DECIDING = tuple(
-    f"evaluation.{key}" for key in ("calibrate", "false_positive_cost", "false_negative_cost")
+    f"evaluation.{key}"
+    for key in ("calibrate", "interval", "false_positive_cost", "false_negative_cost")
 )
 _LEARNING = (*_TARGET, "problem.metric", "split", "preparation", "search", "models")
 
@@ -64,7 +69,7 @@ STEPS = {
     "collect": Step("collection", ("data",), (), ("data/raw/data.parquet",)),
     "prepare": Step(
         "preparation",
-        (*_TARGET, "columns", "split", "search.seed"),
+        (*_TARGET, *_CALENDAR, "columns", "split", "search.seed"),
         ("data/raw/*.parquet",),
         ("data/prepared/train.parquet", "data/prepared/test.parquet", "data/prepared/schema.json"),
     ),
@@ -74,7 +79,7 @@ STEPS = {
     "train": Step(
         "modeling",
         (*_LEARNING, *_DECIDING),
-        ("data/prepared/train.parquet", "data/prepared/schema.json"),
+        ("data/prepared/*.parquet", "data/prepared/schema.json"),
         (
             "models/{newest}/model.skops",
             "models/{newest}/schema.json",

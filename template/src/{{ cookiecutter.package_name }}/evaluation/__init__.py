@@ -1,21 +1,3 @@
-"""Step 6: the best model is judged, and the gate decides."""
+"""Step 6: the best model meets the test set once, and the gate decides."""
 
-from .{{ cookiecutter.problem_type }} import (
-    LOSS,
-    checks,
-    closer_look,
-    figures,
-    measure_baselines,
-    outcome,
-    usefulness,
-)
-
-__all__ = [
-    "LOSS",
-    "checks",
-    "closer_look",
-    "figures",
-    "measure_baselines",
-    "outcome",
-    "usefulness",
-]
+from .{{ cookiecutter.problem_type }} import *

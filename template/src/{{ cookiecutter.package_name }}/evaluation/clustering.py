@@ -12,8 +12,8 @@ from sklearn.decomposition import PCA
 from ..files import read_json
 from ..modeling import measurable, store
 from ..modeling.clustering import agreement
+from ..modeling.compare import build_estimator
 from ..modeling.predictor import Predictor
-from ..modeling.search import build_estimator
 from ..plots import GREY, PALETTE, new_figure
 from ..preparation.encoder import encode
 from ..problem import METRICS, arrays

@@ -7,7 +7,6 @@ from ..preparation.schema import Schema
 from ..problem import METRICS
 from ..problem.definition import Definition
 from ..report import number
-from . import LOSS
 
 WORST_SLICES, TOP_FEATURES = 5, 10
 
@@ -49,13 +48,9 @@ It was not tested on rows from elsewhere, and says nothing about cause and effec
 
 {_slices(worst, metric.title)}
 
-## What it looks at
+{_features(results["importance"], results["loss"])}## How it was made
 
-{_features(results["importance"], LOSS.format(metric=metric.title))}
-
-## How it was made
-
-Best of {len(run["leaderboard"])} candidates in cross-validation with
+Best of {len(run["leaderboard"])} candidates in {run["judged_by"]} with
 {definition.search.folds} folds, settings {run["settings"] or "default"},
 seed {definition.search.seed}; {versions}.
 Fitted in {run["fit_seconds"]:.1f} s, {run["model_megabytes"]:.1f} MB,
@@ -100,7 +95,9 @@ def _slices(worst: list[dict[str, Any]], title: str) -> str:
 
 def _features(importance: list[dict[str, Any]], loss: str) -> str:
     lines = (f"- `{line['feature']}`: {number(line['loss'])}" for line in importance[:TOP_FEATURES])
-    return f"{loss}:\n\n" + "\n".join(lines)
+    if not importance:
+        return ""
+    return "## What it looks at\n\n" + f"{loss}:\n\n" + "\n".join(lines) + "\n\n"
 
 
 def _words(outcome: dict[str, Any]) -> str:

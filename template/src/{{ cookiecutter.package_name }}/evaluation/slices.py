@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from ..preparation.schema import Schema
-from ..preparation.split import GROUP
+from ..preparation.sets import GROUP
 from ..problem.columns import column_of
 from ..problem.definition import Definition
 from .bootstrap import measure

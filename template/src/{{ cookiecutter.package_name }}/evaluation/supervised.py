@@ -8,7 +8,7 @@ from sklearn.base import clone
 from ..modeling import answer, plain_decision
 from ..modeling.encoded import features_and_target
 from ..modeling.predictor import Predictor
-from ..preparation.split import GROUP
+from ..preparation.sets import GROUP
 from ..problem import BASELINES, METRICS, TARGET_KIND, arrays
 from ..problem.definition import Definition
 from .bootstrap import Measured, evaluate_metrics

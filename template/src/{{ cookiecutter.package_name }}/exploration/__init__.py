@@ -1,5 +1,3 @@
 """Step 4: what the training rows look like, and how they hang together."""
 
-from .{{ cookiecutter.problem_type }} import ORDER, insights, rank_features, strongest
-
-__all__ = ["ORDER", "insights", "rank_features", "strongest"]
+from .{{ cookiecutter.problem_type }} import *

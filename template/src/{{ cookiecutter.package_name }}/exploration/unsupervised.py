@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 from ..plots import bars, new_figure
 from ..preparation.encoder import build_encoder
 from ..preparation.schema import Schema
-from ..problem.settings import Preparation
+from ..problem.tables import Preparation
 from ..report import columns, figure, heading
 from .drawing import WEAK, left_out, padded_range, points
 from .ranking import cramers_v, groups

@@ -14,9 +14,8 @@ from ..modeling import store
 from ..modeling.history import add_line, new_line, read_history
 from ..modeling.predictor import load_predictor
 from ..pipeline import ORDER, run_one
-from ..preparation.prepare import Learnt
 from ..preparation.schema import ConversionError, read_schema
-from ..preparation.split import GROUP, KEY
+from ..preparation.sets import GROUP, KEY, Learnt
 from ..problem import METRICS
 from ..problem.columns import column_of
 from ..problem.project import Project

@@ -1,25 +1,3 @@
-"""Step 5: candidates are compared, and the best is fitted and stored."""
+"""Step 5: candidates are compared by cross-validation, and the best is fitted and stored."""
 
-from .{{ cookiecutter.problem_type }} import (
-    CANDIDATES,
-    TRUSTED,
-    always_tried,
-    answer,
-    judge,
-    learn_decision,
-    measurable,
-    plain_decision,
-    remember,
-)
-
-__all__ = [
-    "CANDIDATES",
-    "TRUSTED",
-    "always_tried",
-    "answer",
-    "judge",
-    "learn_decision",
-    "measurable",
-    "plain_decision",
-    "remember",
-]
+from .{{ cookiecutter.problem_type }} import *

@@ -18,12 +18,18 @@ from ..problem import arrays
 from ..problem.classification import PROBABILITY
 from ..problem.definition import Definition
 from .candidate import Candidate
-from .supervised import TRUSTED, always_tried, judge, measurable, remember
+from .supervised import (
+    ESTIMATORS,
+    JUDGED_BY,
+    judge,
+    measurable,
+    remember,
+)
 
 __all__ = [
     "CANDIDATES",
-    "TRUSTED",
-    "always_tried",
+    "ESTIMATORS",
+    "JUDGED_BY",
     "answer",
     "judge",
     "learn_decision",

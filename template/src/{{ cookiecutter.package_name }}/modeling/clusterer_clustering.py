@@ -24,7 +24,7 @@ class Clusterer(ClusterMixin, BaseEstimator):
     method
         The clusterer.
     n_clusters
-        How many clusters it shall find; not used by those that find out themselves.
+        How many clusters it shall find; None for those that find out themselves.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Clusterer(ClusterMixin, BaseEstimator):
         it is measured to the nearest row that is sure of its cluster.
     """
 
-    def __init__(self, method: BaseEstimator, n_clusters: int = 3) -> None:
+    def __init__(self, method: BaseEstimator, n_clusters: int | None = 3) -> None:
         self.method = method
         self.n_clusters = n_clusters
 
@@ -53,8 +53,9 @@ class Clusterer(ClusterMixin, BaseEstimator):
         """
         X = validate_data(self, X)
         method = clone(self.method)
-        number = {"n_clusters", "n_components"} & method.get_params().keys()
-        method.set_params(**dict.fromkeys(number, self.n_clusters))
+        if self.n_clusters is not None:
+            number = {"n_clusters", "n_components"} & method.get_params().keys()
+            method.set_params(**dict.fromkeys(number, self.n_clusters))
         found = method.fit_predict(X)
         there, sizes = np.unique(found[found >= 0], return_counts=True)
         if len(there) < 2:

@@ -22,15 +22,28 @@ from ..preparation.schema import Schema
 from ..problem import METRICS, arrays
 from ..problem.clustering import PLACE, WIDTH
 from ..problem.definition import Definition
-from . import clusterer_clustering
 from .candidate import Candidate
 from .clusterer_clustering import Clusterer
+from .encoded import Answer, Fitted
 from .profile_clustering import profile
-from .trial import Answer, Fitted, Trial
+from .trial import Trial
 from .unsupervised import spread
 
+__all__ = [
+    "CANDIDATES",
+    "ESTIMATORS",
+    "JUDGED_BY",
+    "answer",
+    "judge",
+    "learn_decision",
+    "measurable",
+    "plain_decision",
+    "remember",
+]
+
 SILHOUETTE_ROWS = 3000  # a silhouette compares each two rows; of more rows a sample is taken
-TRUSTED = [f"{clusterer_clustering.__name__}.Clusterer"]
+ESTIMATORS = (Clusterer,)  # of this project, that candidates are made of
+JUDGED_BY = "clusterings of parts of the rows"
 
 # Edit freely: a line more is a candidate more, once [models] candidates names it.
 CANDIDATES = {
@@ -53,21 +66,11 @@ CANDIDATES = {
         most_rows=10_000,
     ),
     "hdbscan": Candidate(
-        Clusterer(HDBSCAN(min_cluster_size=10, copy=True)),
+        Clusterer(HDBSCAN(min_cluster_size=10, copy=True), n_clusters=None),
         {"method__min_cluster_size": [5, 10, 20, 40]},
         most_rows=20_000,
     ),
 }
-
-
-def always_tried(candidate: Candidate, definition: Definition) -> dict[str, list[Any]]:
-    """Return what is tried with all settings of a candidate: every number of clusters.
-
-    One that finds out the number itself has none to be told.
-    """
-    fewest, most = definition.problem.clusters
-    told = {"n_clusters", "n_components"} & candidate.estimator.method.get_params().keys()
-    return {"n_clusters": list(range(fewest, most + 1))} if told else {}
 
 
 def judge(trial: Trial, fitted: Iterable[Fitted], answer: Answer, definition: Definition) -> None:

@@ -1,11 +1,13 @@
 """Rows as numbers: encoded once, for all the candidates that learn from them."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 
 from ..preparation.encoder import encode, fit_encoder
@@ -76,6 +78,10 @@ class EncodedFold:
         features, target = features_and_target(rows, self._schema)
         numbers = encode(self.inside.encoder, features)
         return pd.DataFrame(numbers, index=features.index, copy=False), target
+
+
+Fitted = tuple[BaseEstimator, EncodedFold]  # an estimator that has learnt the inside of a fold
+Answer = Callable[[BaseEstimator, pd.DataFrame, pd.Series], pd.DataFrame]
 
 
 def encode_training(rows: pd.DataFrame, schema: Schema, definition: Definition) -> Encoded:

@@ -19,12 +19,18 @@ from ..problem import arrays
 from ..problem.definition import Definition
 from ..problem.regression import INTERVAL
 from .candidate import Candidate
-from .supervised import TRUSTED, always_tried, judge, measurable, remember
+from .supervised import (
+    ESTIMATORS,
+    JUDGED_BY,
+    judge,
+    measurable,
+    remember,
+)
 
 __all__ = [
     "CANDIDATES",
-    "TRUSTED",
-    "always_tried",
+    "ESTIMATORS",
+    "JUDGED_BY",
     "answer",
     "judge",
     "learn_decision",

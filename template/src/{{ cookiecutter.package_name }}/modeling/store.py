@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 import skops.io
 from filelock import FileLock, Timeout
-from sklearn.pipeline import Pipeline
+from sklearn.base import BaseEstimator
 
 from ..errors import UserError
 from ..files import read_json, unreadable, write_json
-from ..preparation import transformers
 from ..problem import TYPE
 from ..problem.project import Project
-from . import TRUSTED as OWN
 from .history import Line, add_line, new_line
+from .learning import OWN_TYPES
 
 MODEL = "model.skops"
 SCHEMA = "schema.json"
@@ -41,8 +40,7 @@ TRUSTED = [
     "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",
-    *(f"{transformers.__name__}.{name}" for name in ("Clipper", "DateParts", "TextTopics")),
-    *OWN,
+    *(f"{own.__module__}.{own.__name__}" for own in OWN_TYPES),
 ]
 
 
@@ -89,12 +87,12 @@ def version_folder(models: Path, version: str) -> Path:
     return models / version
 
 
-def save_pipeline(pipeline: Pipeline, path: Path) -> None:
+def save_pipeline(pipeline: BaseEstimator, path: Path) -> None:
     """Write a fitted pipeline; nothing in the file can be executed."""
     skops.io.dump(pipeline, path)
 
 
-def load_pipeline(path: Path) -> Pipeline:
+def load_pipeline(path: Path) -> BaseEstimator:
     """Read a pipeline.
 
     Raises

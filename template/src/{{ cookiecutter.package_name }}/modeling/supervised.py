@@ -10,10 +10,11 @@ from sklearn.pipeline import Pipeline
 from ..preparation.schema import Schema
 from ..problem import METRICS, arrays
 from ..problem.definition import Definition
-from .candidate import Candidate
-from .trial import Answer, Fitted, Trial
+from .encoded import Answer, Fitted
+from .trial import Trial
 
-TRUSTED: list[str] = []  # no candidate needs a class of this project
+ESTIMATORS: tuple[type, ...] = ()  # of this project, that candidates are made of
+JUDGED_BY = "cross-validation"
 
 
 def judge(trial: Trial, fitted: Iterable[Fitted], answer: Answer, definition: Definition) -> None:
@@ -25,11 +26,6 @@ def judge(trial: Trial, fitted: Iterable[Fitted], answer: Answer, definition: De
         answers.append(answer(estimator, numbers, target))
         trial.scores.append(metric.function(*arrays(target, answers[-1])))
     trial.answers = pd.concat(answers)
-
-
-def always_tried(candidate: Candidate, definition: Definition) -> dict[str, list[Any]]:
-    """Return what is tried with all settings of a candidate: nothing is."""
-    return {}
 
 
 def measurable(answers: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.DataFrame:

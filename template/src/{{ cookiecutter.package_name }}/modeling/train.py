@@ -1,31 +1,22 @@
 """Search, fit the best candidate on all training rows, and store it as a new version."""
 
 import platform
-import time
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
 
-from ..files import file_digest, read_frame, release_memory, replacing, write_json, write_text
-from ..preparation.schema import Schema, read_schema
-from ..preparation.split import DATE, KEY, cut_folds
+from ..files import file_digest, replacing, write_json, write_text
 from ..problem import METRICS
-from ..problem.columns import column_of
-from ..problem.definition import Definition
 from ..problem.project import Project
 from ..report import number, paragraph, table, write_card
-from . import learn_decision, remember, store
-from .encoded import encode_training, features_and_target
-from .search import build_estimator, few_threads, fit, search
+from . import store
+from .learning import learn
+from .learnt import Learnt
 from .trial import Trial
 
-REFERENCE_ROWS = 5000  # what drift is measured against; more would not change a test's answer
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
 
 
@@ -40,28 +31,8 @@ def train(project: Project) -> str:
         If no candidate could be judged in time, or one fails.
     """
     definition = project.definition
-    schema = read_schema(project.prepared / "schema.json")
-    rows = read_frame(project.prepared / "train.parquet")
-    if DATE in rows:
-        rows = rows.sort_values(DATE, kind="stable")
-    started = time.monotonic()
-    with few_threads(len(rows)):
-        result = search(rows, schema, cut_folds(rows, definition), definition)
-    search_seconds = time.monotonic() - started
-    judged = column_of(rows, schema.target).loc[result.answers.index]
-    schema.decision = learn_decision(judged, result.answers, definition)
-
-    best = result.leaderboard[0]
-    estimator = build_estimator(best.candidate, best.settings, definition)
-    keys, reference = rows[KEY].to_numpy("uint64"), _reference(rows, schema, definition)
-    encoded = encode_training(rows, schema, definition)
-    del rows  # as numbers they may fill the memory twice
-    release_memory()
-    with few_threads(len(keys)):
-        fit_seconds = fit(estimator, encoded)
-    _use_one_core(estimator)
-    pipeline = Pipeline([("encoder", encoded.encoder), ("estimator", estimator)])
-    schema.decision |= remember(pipeline, reference, schema)
+    learnt = learn(project)
+    result, best = learnt.result, learnt.result.leaderboard[0]
 
     version = store.new_version(project.models)
     record = {
@@ -70,21 +41,22 @@ def train(project: Project) -> str:
         "model": best.candidate,
         "settings": best.settings,
         "metric": definition.problem.metric,
+        "judged_by": learnt.judged_by,
         "leaderboard": _lines(result.leaderboard),
         "trials": _lines(result.trials),
         "measured": best.measured,
         "left_out": result.left_out,
-        "training_rows": len(keys),
-        "fit_seconds": fit_seconds,
-        "search_seconds": search_seconds,
+        "training_rows": len(learnt.keys),
+        "fit_seconds": learnt.fit_seconds,
+        "search_seconds": learnt.search_seconds,
         "data": {n: file_digest(project.prepared / f"{n}.parquet") for n in ("train", "test")},
         "definition": definition.model_dump(),
         "versions": {"python": platform.python_version(), **{n: installed(n) for n in LIBRARIES}},
     }
-    _store(project.models / version, pipeline, schema, keys, reference, record)
+    _store(project.models / version, learnt, record)
     title = METRICS[definition.problem.metric].title
     score = f"{title} {number(best.mean)} ± {number(best.std)}"
-    summary = f"{best.candidate} is best: {score} in cross-validation"
+    summary = f"{best.candidate} is best: {score} in {learnt.judged_by}"
     unjudged = result.left_out.keys() - {trial.candidate for trial in result.leaderboard}
     if unjudged:
         summary += f"; left out: {', '.join(sorted(unjudged))}"
@@ -92,32 +64,13 @@ def train(project: Project) -> str:
     return f"{summary} (version {version})"
 
 
-def _reference(rows: pd.DataFrame, schema: Schema, definition: Definition) -> pd.DataFrame:
-    features, _ = features_and_target(rows, schema)
-    number = min(len(features), REFERENCE_ROWS)
-    return features.sample(number, random_state=definition.search.seed)
-
-
-def _use_one_core(estimator: BaseEstimator) -> None:
-    """Training takes all cores; an answer is quicker, and kinder to its neighbours, on one."""
-    parameters = estimator.get_params()
-    estimator.set_params(**{key: 1 for key in parameters if key.endswith("n_jobs")})
-
-
-def _store(
-    folder: Path,
-    pipeline: Pipeline,
-    schema: Schema,
-    keys: np.ndarray,
-    reference: pd.DataFrame,
-    record: dict[str, Any],
-) -> None:
+def _store(folder: Path, learnt: Learnt, record: dict[str, Any]) -> None:
     with replacing(folder) as temporary:
         temporary.mkdir()
-        store.save_pipeline(pipeline, temporary / store.MODEL)
-        write_text(temporary / store.SCHEMA, schema.model_dump_json(indent=2) + "\n")
-        np.save(temporary / store.KEYS, keys)
-        reference.to_parquet(temporary / store.REFERENCE)
+        store.save_pipeline(learnt.pipeline, temporary / store.MODEL)
+        write_text(temporary / store.SCHEMA, learnt.schema.model_dump_json(indent=2) + "\n")
+        np.save(temporary / store.KEYS, learnt.keys)
+        learnt.reference.to_parquet(temporary / store.REFERENCE)
         record["model_megabytes"] = (temporary / store.MODEL).stat().st_size / 1e6
         write_json(temporary / store.RUN, record)
 

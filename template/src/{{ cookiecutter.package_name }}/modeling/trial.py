@@ -1,17 +1,10 @@
 """One candidate with one choice of settings, and what came of it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
-
-from .encoded import EncodedFold
-
-Fitted = tuple[BaseEstimator, EncodedFold]  # an estimator that has learnt the inside of a fold
-Answer = Callable[[BaseEstimator, pd.DataFrame, pd.Series], pd.DataFrame]
 
 
 class OutOfTimeError(Exception):

@@ -11,7 +11,8 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from ..problem import NEEDS_TARGET
 from ..problem.columns import Column
-from ..problem.settings import Kind, Preparation
+from ..problem.settings import Kind
+from ..problem.tables import Preparation
 from .transformers import Clipper, DateParts, TextTopics
 
 MOST_LABELS = 50  # of one category; the rarer ones share one column

@@ -1,34 +1,13 @@
 """Write the training rows, the test rows and the schema."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
 import pandas as pd
 
 from ..collection.collect import read_raw
-from ..collection.keys import row_keys
-from ..errors import UserError
-from ..files import release_memory, replacing, write_text
-from ..problem import NEEDS_TARGET, TARGET_KIND, TYPE, check_target
-from ..problem.columns import ConversionError, Inference, column_of, convert, describe, infer
-from ..problem.definition import Definition
+from ..files import replacing, write_text
 from ..problem.project import Project
 from ..report import facts, table, write_card
-from .derive import make_features
-from .schema import Schema
-from .split import DATE, GROUP, KEY, newest, take_test
-
-Learnt = Callable[[pd.DataFrame], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Cleaned:
-    """The rows that can be learnt from: a target and what the split needs, and the losses."""
-
-    rows: pd.DataFrame
-    duplicates: int
-    without_target: int
+from . import make_sets
+from .sets import Learnt, Sets
 
 
 def prepare(project: Project, learnt: Learnt | None = None) -> str:
@@ -51,148 +30,27 @@ def prepare(project: Project, learnt: Learnt | None = None) -> str:
     UserError
         If a value does not fit its column, or the rows cannot be split.
     """
-    definition = project.definition
-    raw = read_raw(project)
-    cleaned = clean(raw, definition)
-    check_left(cleaned, definition)
-    rows = newest(cleaned.rows, definition)
-    may_test = np.ones(len(rows), bool) if learnt is None else ~learnt(raw.loc[rows.index])
-    test = take_test(rows, definition, may_test)
-    train = np.ones(len(rows), bool) if test.all() else ~test
-
-    kinds = find_kinds(raw.loc[rows.index[train]], definition)
-    inputs = _convert(raw, kinds).loc[rows.index]
-    del raw
-    release_memory()
-    features = make_features(inputs)
-    derived = {
-        str(name): kinds.get(str(name)) or infer(features.loc[train, name]) for name in features
-    }
-    schema = Schema(
-        problem=TYPE,
-        target=definition.problem.target,
-        inputs=[describe(inputs.loc[train, n], k.kind, k.date_format) for n, k in kinds.items()],
-        features=[describe(features.loc[train, n], k.kind) for n, k in derived.items()],
-        ignored=definition.not_inputs(),
-    )
-    for name, part in {"train": train, "test": test}.items():
+    sets = make_sets(read_raw(project), project.definition, learnt)
+    for name, part in {"train": sets.train, "test": sets.test}.items():
         with replacing(project.prepared / f"{name}.parquet") as path:
-            pd.concat([features[part], rows[part]], axis="columns").to_parquet(path)
+            pd.concat([sets.features[part], sets.rows[part]], axis="columns").to_parquet(path)
     # The schema comes last: where it stands, the rows are whole.
-    write_text(project.prepared / "schema.json", schema.model_dump_json(indent=2) + "\n")
-    parts = f"{train.sum():,} training rows, {test.sum():,} test rows"
-    if train.all():
-        parts = f"{train.sum():,} rows, learnt from and judged"
-    summary = f"{parts}, {len(derived)} features"
-    if cleaned.duplicates:
-        summary += f", rows left out as repetitions: {cleaned.duplicates:,}"
-    if len(rows) < len(cleaned.rows):
-        summary += f", older rows not used: {len(cleaned.rows) - len(rows):,}"
-    _write_card(project, summary, schema, cleaned, {n: k.reason for n, k in kinds.items()})
-    return summary
+    write_text(project.prepared / "schema.json", sets.schema.model_dump_json(indent=2) + "\n")
+    _write_card(project, sets)
+    return sets.summary
 
 
-def clean(raw: pd.DataFrame, definition: Definition) -> Cleaned:
-    """Drop rows that are repeated or lack the target, and read the target, date and group.
-
-    Nothing is learnt here from several rows, so it may happen before the split.
-    """
-    target, columns = definition.problem.target, definition.columns
-    rows = pd.DataFrame({KEY: row_keys(raw)})
-    try:
-        if target in raw.columns:
-            rows[target] = convert(raw[target], TARGET_KIND)
-        if columns.date:
-            kind = infer(raw[columns.date])
-            rows[DATE] = convert(raw[columns.date], "date", kind.date_format)
-    except ConversionError as error:
-        raise UserError(f"The {error}; correct it where the data comes from.") from None
-    if columns.group:
-        rows[GROUP] = raw[columns.group].astype("str")
-    repeated = rows[KEY].duplicated()
-    without_target = column_of(rows, target).isna() & NEEDS_TARGET
-    kept = rows[~repeated & ~without_target]
-    if columns.date and kept[DATE].isna().any():
-        number = kept[DATE].isna().sum()
-        raise UserError(
-            f'[columns] date "{columns.date}" is missing in {number:,} rows, so they cannot be '
-            'split by date; fill it, or set [split] by to "random".'
-        )
-    if columns.group and kept[GROUP].isna().any():
-        number = kept[GROUP].isna().sum()
-        raise UserError(
-            f'[columns] group "{columns.group}" is missing in {number:,} rows; fill it, or give '
-            "each of them a group of its own."
-        )
-    return Cleaned(kept, int(repeated.sum()), int((without_target & ~repeated).sum()))
-
-
-def check_left(cleaned: Cleaned, definition: Definition) -> None:
-    """Check that the rows without repetitions are still enough to learn from.
-
-    Raises
-    ------
-    UserError
-        If the target has too few rows, or too few of a class.
-    """
-    if not cleaned.duplicates:
-        return  # then `define` has checked the same rows
-    problem, folds = definition.problem, definition.search.folds
-    try:
-        check_target(column_of(cleaned.rows, problem.target), problem, folds)
-    except UserError as error:
-        raise UserError(
-            f"{cleaned.duplicates:,} rows repeat another one, so {len(cleaned.rows):,} are left to "
-            f"learn from, which is not enough. {error.message} If equal rows are different "
-            "things, give each a number in a column of its own and name it in [columns] id."
-        ) from None
-
-
-def find_kinds(train: pd.DataFrame, definition: Definition) -> dict[str, Inference]:
-    """Return the kind of each input, as defined or else as the training rows tell."""
-    kinds = {}
-    for name in train.columns.difference(definition.not_inputs(), sort=False):
-        told = infer(train[name])
-        kind = definition.columns.kinds.get(name, told.kind)
-        kinds[name] = told if kind == told.kind else Inference(kind, "stands in project.toml")
-    if not kinds:
-        raise UserError("No column is left to learn from; take some out of the lists in [columns].")
-    return kinds
-
-
-def _convert(raw: pd.DataFrame, kinds: dict[str, Inference]) -> pd.DataFrame:
-    inputs = {}
-    for name, told in kinds.items():
-        try:
-            inputs[name] = convert(raw[name], told.kind, told.date_format)
-        except ConversionError as error:
-            raise UserError(
-                f"The {error}; correct it, name it in [data] missing, or set "
-                f'[columns.kinds] "{name}" to another kind.'
-            ) from None
-    return pd.DataFrame(inputs, copy=False)
-
-
-def _split(definition: Definition) -> str:
-    by = definition.split_by()
-    return by if by == "none" else f"by {by}, {definition.split.test_share:.0%} for the test"
-
-
-def _write_card(
-    project: Project, summary: str, schema: Schema, cleaned: Cleaned, reasons: dict[str, str]
-) -> None:
-    definition = project.definition
+def _write_card(project: Project, sets: Sets) -> None:
+    schema = sets.schema
     columns = [
-        {"column": c.name, "kind": c.kind, "why": reasons[c.name], "always there": c.required}
+        {"column": c.name, "kind": c.kind, "why": sets.reasons[c.name], "always there": c.required}
         for c in schema.inputs
     ]
     inputs = {c.name for c in schema.inputs}
     added = ", ".join(c.name for c in schema.features if c.name not in inputs)
     losses = {
-        "repeated rows left out": cleaned.duplicates,
-        "rows without target left out": cleaned.without_target,
-        "split": _split(definition),
+        **sets.losses,
         "features added": added or "none",
         "not given to the model": ", ".join(schema.ignored),
     }
-    write_card(project.reports, "prepare", summary, facts(losses), table(columns))
+    write_card(project.reports, "prepare", sets.summary, facts(losses), table(columns))

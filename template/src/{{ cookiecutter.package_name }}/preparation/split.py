@@ -16,10 +16,7 @@ from ..errors import UserError
 from ..problem import NEEDS_TARGET, TARGET_KIND
 from ..problem.columns import column_of
 from ..problem.definition import Definition
-
-# What travels beside the features in train.parquet and test.parquet. Names of collected columns
-# have no blanks around them, so none can be one of these.
-GROUP, DATE, KEY = " group", " date", " key"
+from .sets import DATE, GROUP
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
 

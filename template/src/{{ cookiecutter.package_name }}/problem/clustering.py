@@ -55,6 +55,11 @@ class Problem(Table):
         """Return what a model is for, as the end of a sentence."""
         return "put a row into the cluster of the rows that are like it"
 
+    def always_tried(self) -> dict[str, list[int]]:
+        """Return what every candidate that takes it is tried with, whatever its settings."""
+        fewest, most = self.clusters
+        return {"n_clusters": list(range(fewest, most + 1))}
+
     def rival(self) -> str:
         """Return what a model has to be clearly better than."""
         return "random clusters, and than cutting up one cloud without clusters in it"

@@ -9,19 +9,9 @@ from pydantic import ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from ..errors import UserError
-from . import METRICS, NEEDS_TARGET, PLAIN_SPLIT, TYPE, Evaluation, Problem
-from .settings import (
-    Columns,
-    Constraints,
-    Data,
-    Improvement,
-    Models,
-    Preparation,
-    Search,
-    Serving,
-    Split,
-    Table,
-)
+from . import METRICS, TYPE, Evaluation, Problem
+from .settings import Constraints, Data, Improvement, Models, Search, Serving, Table
+from .tables import Columns, Preparation, Split
 
 FILE_NAME = "project.toml"
 
@@ -45,14 +35,7 @@ class Definition(Table):
     def _agree(self) -> Self:
         metrics = [name for name, metric in METRICS.items() if metric.selects]
         _one_of("[problem] metric", self.problem.metric, metrics)
-        if self.split.by == "none" and NEEDS_TARGET:
-            raise ValueError(
-                '[split] by is "none", but what predicts a target has to be tested on rows that it '
-                "has not seen; allowed: auto, random, group, date"
-            )
-        for key in ("date", "group"):
-            if self.split.by == key and not getattr(self.columns, key):
-                raise ValueError(f'[split] by is "{key}", but [columns] {key} names no column')
+        self.split.agree_with(self.columns)
         target = self.problem.target
         if target and target in [self.columns.date, *self.columns.not_features()]:
             raise ValueError(
@@ -63,9 +46,7 @@ class Definition(Table):
 
     def split_by(self) -> str:
         """Return how the test set is taken, with ``auto`` resolved."""
-        if self.split.by != "auto":
-            return self.split.by
-        return "date" if self.columns.date else "group" if self.columns.group else PLAIN_SPLIT
+        return self.split.chosen(self.columns)
 
     def not_inputs(self) -> list[str]:
         """Return the columns that the model does not see."""

@@ -7,8 +7,8 @@ import pandas as pd
 from sklearn.dummy import DummyRegressor
 
 from ..errors import UserError
-from .columns import ConversionError, convert
 from .metric import Metric
+from .quantity import check_quantity, coverage, describe_quantity, mae, mape, rmse
 from .settings import Kind, Table
 from .supervised import UNKNOWN_BAR, Supervised
 
@@ -18,7 +18,6 @@ TEACHES = True  # what comes back as feedback is a value of the target
 NEEDS_TARGET = True  # a row without one is of no use
 PLAIN_SPLIT = "random"  # of rows without a date and a group
 INTERVAL = 0.9  # the share of true values that should lie between `low` and `high`
-MOST_ZEROS = 0.5  # with more, MAPE tells of the exceptions only
 
 BASELINES = {
     "mean": DummyRegressor(strategy="mean"),
@@ -51,24 +50,9 @@ def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
     return (target.to_numpy(dtype=float), *columns.to_numpy(dtype=float).T)
 
 
-def _rmse(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
-    return float(np.sqrt(np.mean((true - predicted) ** 2)))
-
-
-def _mae(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
-    return float(np.mean(np.abs(true - predicted)))
-
-
 def _r2(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
     total = np.sum((true - true.mean()) ** 2)
     return float(1 - np.sum((true - predicted) ** 2) / total) if total else 0.0
-
-
-def _mape(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
-    """Return the mean absolute error as a share of the true value, where that is not 0."""
-    some = true != 0
-    shares = np.abs((true[some] - predicted[some]) / true[some])
-    return float(np.mean(shares)) if some.any() else np.nan
 
 
 def _pinball(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
@@ -84,18 +68,14 @@ def _pinball(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.
     return float(np.mean(losses) / 2)
 
 
-def _coverage(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
-    return float(np.mean((low <= true) & (true <= high)))
-
-
 METRICS = {
-    "rmse": Metric(_rmse, higher_is_better=False, title="RMSE"),
-    "mae": Metric(_mae, higher_is_better=False, title="MAE"),
+    "rmse": Metric(rmse, higher_is_better=False, title="RMSE"),
+    "mae": Metric(mae, higher_is_better=False, title="MAE"),
     "r2": Metric(_r2, higher_is_better=True, title="R²"),
-    "mape": Metric(_mape, higher_is_better=False, title="MAPE"),
+    "mape": Metric(mape, higher_is_better=False, title="MAPE"),
     "pinball": Metric(_pinball, higher_is_better=False, title="Pinball loss", selects=False),
     "coverage": Metric(
-        _coverage,
+        coverage,
         higher_is_better=True,
         title=f"Coverage of the {INTERVAL:.0%} interval",
         selects=False,
@@ -122,30 +102,10 @@ def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
         If it is empty, constant, not numbers or too often 0 for its metric, or has fewer rows than
         folds.
     """
-    name = f'target "{problem.target}"'
-    try:
-        numbers = convert(target, "number").dropna()
-    except ConversionError as error:
-        raise UserError(
-            f"The {error}; if it is a class, `copier update --data problem_type=classification` "
-            "fits it."
-        ) from None
-    if numbers.empty:
-        raise UserError(f"The {name} is missing in every row; numbers are needed.")
-    if numbers.nunique() == 1:
-        raise UserError(f"The {name} is {numbers.iloc[0]:g} in every row; nothing can be learnt.")
+    numbers = check_quantity(target, problem)
     if len(numbers) <= folds:
         raise UserError(
-            f"The {name} has {len(numbers)} rows; more than [search] folds = {folds} are needed, "
-            "so add rows or lower folds."
+            f'The target "{problem.target}" has {len(numbers)} rows; more than [search] folds = '
+            f"{folds} are needed, so add rows or lower folds."
         )
-    zeros = (numbers == 0).mean()
-    if problem.metric == "mape" and zeros > MOST_ZEROS:
-        raise UserError(
-            f'[problem] metric "mape" leaves out rows whose target is 0, but that is {zeros:.0%} '
-            f'of "{problem.target}", and {MOST_ZEROS:.0%} at most are allowed; take "mae", say.'
-        )
-    return (
-        f"a number from {numbers.min():,.6g} to {numbers.max():,.6g}, "
-        f"typically {numbers.median():,.6g}"
-    )
+    return describe_quantity(numbers)

@@ -24,39 +24,6 @@ class Data(Table):
     missing: list[str] = []
 
 
-class Columns(Table):
-    """``[columns]``: what the columns are."""
-
-    id: list[str] = []
-    date: str = ""
-    group: str = ""
-    series: Literal[""] = ""
-    unknown_at_prediction: list[str] = []
-    drop: list[str] = []
-    kinds: dict[str, Kind] = {}
-
-    def not_features(self) -> list[str]:
-        """Return the columns that the definition keeps away from the model."""
-        group = [self.group] if self.group else []
-        return [*self.id, *group, *self.unknown_at_prediction, *self.drop]
-
-
-class Split(Table):
-    """``[split]``: how the test set is taken."""
-
-    by: Literal["auto", "random", "group", "date", "none"] = "auto"
-    test_share: float = Field(default=0.2, gt=0, lt=1)
-    newest_rows: int = Field(default=0, ge=0)
-
-
-class Preparation(Table):
-    """``[preparation]``: how columns become numbers."""
-
-    scaling: Literal["standard", "min-max", "none"] = "standard"
-    clip_share: float = Field(default=0.0, ge=0, lt=0.5)
-    rare_share: float = Field(default=0.01, ge=0, lt=1)
-
-
 class Search(Table):
     """``[search]``: how settings of the candidates are looked for."""
 

@@ -26,6 +26,10 @@ class Supervised(Table):
         """Return what a model is for, as the end of a sentence."""
         return f"predict `{self.target}`"
 
+    def always_tried(self) -> dict[str, list[int]]:
+        """Return what every candidate that takes it is tried with, whatever its settings."""
+        return {}
+
     def rival(self) -> str:
         """Return what a model has to be clearly better than."""
         return f'the baseline "{self.baseline}"'

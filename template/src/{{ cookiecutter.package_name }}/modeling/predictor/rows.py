@@ -1,4 +1,4 @@
-"""The one object that answers: for the command line, batch scoring, the service and the tests."""
+"""The predictor of rows: each is answered by itself."""
 
 from pathlib import Path
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from ..errors import UserError
-from ..files import read_json
-from ..preparation.derive import make_features
-from ..preparation.encoder import encode
-from ..preparation.schema import Schema, read_schema
-from . import answer, measurable, store
+from ...errors import UserError
+from ...files import read_json
+from ...preparation.derive import make_features
+from ...preparation.encoder import encode
+from ...preparation.schema import Schema, read_schema
+from .. import answer, measurable, store
 
 
 class Predictor:

@@ -2,16 +2,16 @@
 
 import pandas as pd
 
-from ..files import read_frame
-from ..preparation.schema import Schema, read_schema
-from ..problem.project import Project
-from ..report import columns, facts, figure, heading, notice, paragraph, table, write_card
-from . import ORDER, insights, rank_features, strongest
-from .columns import as_numbers, describe_columns
-from .correlation import correlate, plot_correlations, plot_pair, strongest_pairs
-from .distributions import plot_distribution
-from .drawing import SHOWN_FEATURES, WEAK, left_out
-from .missing import MOST_COLUMNS, MOST_PATTERNS, missing_patterns, plot_missing, plot_patterns
+from ...files import read_frame
+from ...preparation.schema import Schema, read_schema
+from ...problem.project import Project
+from ...report import columns, facts, figure, heading, notice, paragraph, table, write_card
+from .. import ORDER, insights, rank_features, strongest
+from ..columns import as_numbers, describe_columns
+from ..correlation import correlate, plot_correlations, plot_pair, strongest_pairs
+from ..distributions import plot_distribution
+from ..drawing import SHOWN_FEATURES, WEAK, left_out
+from ..missing import MOST_COLUMNS, MOST_PATTERNS, missing_patterns, plot_missing, plot_patterns
 
 SAMPLE_ROWS = 20_000  # correlations of this many rows are exact to about 0.01
 SHOWN_CORRELATIONS = 20

@@ -1,0 +1,66 @@
+"""The test on rows: the model answers those that were kept back."""
+
+import statistics
+import time
+from typing import Any
+
+import pandas as pd
+
+from ...files import read_frame
+from ...modeling.compare import few_threads
+from ...modeling.encoded import features_and_target
+from ...modeling.predictor import Predictor
+from ...preparation.sets import GROUP, KEY
+from ...problem import METRICS
+from ...problem.project import Project
+from .. import LOSS, checks, closer_look, figures, measure_baselines, outcome
+from ..bootstrap import measure
+from ..importance import measure_importance
+from ..slices import measure_slices
+from ..tested import UNSEEN, Tested, check_defined
+
+
+def meet_test(project: Project, predictor: Predictor, run: dict[str, Any]) -> Tested:
+    """Answer the test rows with the newest model.
+
+    Raises
+    ------
+    UserError
+        If the prepared rows are missing or damaged, or do not define the metric.
+    """
+    definition = project.definition
+    train = read_frame(project.prepared / "train.parquet")
+    test = read_frame(project.prepared / "test.parquet")
+    features, target = features_and_target(test, predictor.schema)
+    answers = predictor.answer(features)
+    judged = predictor.measurable(answers, features)
+    measured = measure(target, judged, definition.search.seed, group=test.get(GROUP))
+    measured |= {name: x for name, x in run["measured"].items() if name not in measured}
+    check_defined(measured, len(test), definition)
+    return Tested(
+        answers=answers,
+        rows=len(test),
+        measured=measured,
+        baselines=measure_baselines(train, test, predictor, definition),
+        checks=checks(test, measured, definition),
+        outcome=outcome(target, judged, predictor, definition),
+        slices=measure_slices(test, judged, predictor.schema, definition),
+        importance=measure_importance(test, predictor, definition).to_dict("records"),
+        loss=LOSS.format(metric=METRICS[definition.problem.metric].title),
+        milliseconds=_milliseconds(predictor),
+        plots=figures(target, judged, predictor, definition),
+        further=closer_look(target, judged, predictor, definition),
+        on="all rows" if test[KEY].isin(train[KEY]).all() else UNSEEN,
+    )
+
+
+def _milliseconds(predictor: Predictor) -> float:
+    """Return the median time of answering one typical row."""
+    row = pd.DataFrame([{column.name: column.example for column in predictor.schema.inputs}])
+    seconds = []
+    with few_threads(len(row)):
+        for _ in range(20):
+            started = time.perf_counter()
+            predictor.predict(row)
+            seconds.append(time.perf_counter() - started)
+    return 1000 * statistics.median(seconds)

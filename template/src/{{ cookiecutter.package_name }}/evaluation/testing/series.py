@@ -1,0 +1,118 @@
+"""The test on series: what wins the backtest forecasts the end that was kept back."""
+
+import statistics
+import time
+from typing import Any
+
+import pandas as pd
+
+from ...files import read_frame
+from ...modeling import cover
+from ...modeling.backtest import build_forecaster, forecast_origin
+from ...modeling.compare import few_threads
+from ...modeling.forecasters import Drift, SeasonalNaive
+from ...modeling.predictor import Predictor
+from ...preparation.panel import Panel
+from ...preparation.series import panel_of
+from ...problem import METRICS, arrays
+from ...problem.definition import Definition
+from ...problem.project import Project
+from ...problem.series import SERIES, least_periods
+from .. import enough, figures, outcome
+from ..bootstrap import evaluate_metrics, measure
+from ..tested import Tested, check_defined
+
+BLOCK = 3  # neighbouring dates are alike, so the bootstrap draws them together
+LEAST_SERIES = 10  # from which whole series are drawn
+
+
+def meet_test(project: Project, predictor: Predictor, run: dict[str, Any]) -> Tested:
+    """Forecast the test from the history before it, as often as it has horizons.
+
+    The stored model knows the test already, so its candidate is fitted anew to what came before.
+
+    Raises
+    ------
+    UserError
+        If the prepared rows are missing or damaged, or do not define the metric.
+    """
+    definition, schema = project.definition, predictor.schema
+    train = read_frame(project.prepared / "train.parquet")
+    test = read_frame(project.prepared / "test.parquet")
+    panel = panel_of(pd.concat([train, test]), schema)
+    begin = panel_of(train, schema).periods
+    season, horizon = schema.decision["season"], definition.problem.horizon
+    heads = [
+        panel.head(origin, schema.decision["gaps"], least_periods(season))
+        for origin in range(begin, panel.periods, horizon)
+    ]
+    rivals = {"seasonal_naive": SeasonalNaive(season), "drift": Drift()}
+    chosen = definition.problem.baseline
+    order = [chosen, *(name for name in rivals if name != chosen)]
+    with few_threads(len(train)):
+        forecaster = build_forecaster(run["model"], run["settings"], schema, definition)
+        forecaster.fit(heads[0])
+        answers = _answer(forecaster, panel, heads, season, horizon)
+        guesses = {n: _answer(rivals[n], panel, heads, season, horizon) for n in order}
+    answers = cover(answers, schema.decision)
+    measured = measure(answers["true"], answers, definition.search.seed, group=_alike(answers))
+    check_defined(measured, len(answers), definition)
+    return Tested(
+        answers=answers.rename(columns={SERIES: "series"}),
+        rows=len(answers),
+        measured=measured,
+        baselines={n: evaluate_metrics(METRICS, arrays(g["true"], g)) for n, g in guesses.items()},
+        checks=[enough(answers, definition)],
+        outcome=outcome(answers, predictor, definition),
+        slices=_by_series(answers, definition),
+        importance=[],
+        loss="",
+        milliseconds=_milliseconds(predictor),
+        plots=figures(answers, panel, schema, definition),
+    )
+
+
+def _answer(
+    forecaster: Any, panel: Panel, heads: list[Panel], season: int, horizon: int
+) -> pd.DataFrame:
+    parts = [forecast_origin(forecaster, panel, head, season, horizon) for head in heads]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _alike(answers: pd.DataFrame) -> pd.Series:
+    """Return which answers the bootstrap draws together: series or, of few, blocks of dates."""
+    if answers[SERIES].nunique() >= LEAST_SERIES:
+        return answers[SERIES]
+    block = (answers["origin"] + answers["step"]) // BLOCK
+    return answers[SERIES] + " " + block.astype("str")
+
+
+def _by_series(answers: pd.DataFrame, definition: Definition) -> list[dict[str, Any]]:
+    """Return the metric of each series, the worst first; nothing if there is but one."""
+    name = definition.problem.metric
+    found = []
+    for label, part in answers.groupby(SERIES):
+        value = evaluate_metrics({name: METRICS[name]}, arrays(part["true"], part)).get(name)
+        if value is not None:
+            steps = part["step"] // BLOCK
+            spread = measure(
+                part["true"], part, definition.search.seed, names=[name], most=200, group=steps
+            )
+            line = {"column": "series", "slice": label, "rows": len(part)}
+            found.append(
+                {**line, **spread.get(name, {"value": value, "low": value, "high": value})}
+            )
+    found.sort(key=lambda line: line["value"], reverse=not METRICS[name].higher_is_better)
+    return found[:200] if len(found) > 1 else []
+
+
+def _milliseconds(predictor: Predictor) -> float:
+    """Return the median time of forecasting one series as far as the model can."""
+    (name, *_) = predictor.describe()["series"]["labels"]
+    future, seconds = predictor.typical_future(), []
+    with few_threads(1):
+        for _ in range(10):
+            started = time.perf_counter()
+            predictor.forecast(series=[name], future=future)
+            seconds.append(time.perf_counter() - started)
+    return 1000 * statistics.median(seconds)

@@ -1,0 +1,60 @@
+"""The baselines: what a forecast must be better than to be worth its trouble."""
+
+from typing import Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from ...preparation.panel import Panel
+
+
+class SeasonalNaive(BaseEstimator):
+    """Repeats the last season; without a season, the last value."""
+
+    def __init__(self, season: int = 1) -> None:
+        self.season = season
+
+    def fit(self, panel: Panel) -> Self:
+        """Learn nothing."""
+        return self
+
+    def forecast(self, panel: Panel, horizon: int) -> np.ndarray:
+        """Return the forecasts, (series, horizon)."""
+        return repeat_season(panel.history, self.season, horizon)
+
+
+class Drift(BaseEstimator):
+    """Continues the straight line from the first to the last value."""
+
+    def fit(self, panel: Panel) -> Self:
+        """Learn nothing."""
+        return self
+
+    def forecast(self, panel: Panel, horizon: int) -> np.ndarray:
+        """Return the forecasts, (series, horizon)."""
+        lengths = panel.lengths()
+        first = panel.history[np.arange(len(lengths)), panel.periods - lengths]
+        slope = (panel.history[:, -1] - first) / np.maximum(lengths - 1, 1)
+        return panel.history[:, -1:] + slope[:, None] * np.arange(1, horizon + 1)
+
+
+def repeat_season(values: np.ndarray, season: int, horizon: int) -> np.ndarray:
+    """Return the last season over and over, (series, horizon).
+
+    Series that are shorter than a season repeat their last value.
+    """
+    season = min(season, values.shape[1])
+    last = values[:, -season:]
+    last = np.where(np.isnan(last), values[:, -1:], last)
+    return last[:, np.arange(horizon) % season]
+
+
+def usual_change(values: np.ndarray, season: int) -> np.ndarray:
+    """Return the mean absolute change from season to season of each series, (series,).
+
+    It is the unit of MASE (Hyndman and Koehler, 2006). Where nothing changes, it is 1.
+    """
+    changes = np.abs(values[:, season:] - values[:, :-season])
+    counts = (~np.isnan(changes)).sum(axis=1)
+    means = np.nansum(changes, axis=1) / np.maximum(counts, 1)
+    return np.where(means > 0, means, 1.0)

@@ -1,0 +1,267 @@
+"""The predictor of series: it continues them, from the end of what it or the caller knows."""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...errors import UserError
+from ...files import read_json
+from ...preparation.derive import make_features
+from ...preparation.panel import Panel
+from ...preparation.schema import Schema, read_schema
+from ...preparation.series import panel_of
+from ...problem.calendar import Calendar
+from ...problem.columns import Column, convert
+from ...problem.series import ONLY, PERIOD, SEPARATOR, SERIES, join_dates, label_series, least_periods
+from .. import cover, store
+from ..continued import Continued, overlay
+from ..forecasters.naive import usual_change
+
+RECENT = 36  # periods of each series that `describe` tells
+
+
+class WrongQuestionError(UserError):
+    """A forecast that cannot be made of what was given.
+
+    Attributes
+    ----------
+    field
+        The part of the question that is at fault.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Predictor:
+    """A fitted forecaster with its schema.
+
+    Attributes
+    ----------
+    folder
+        Where the version is stored.
+    version
+        The name of that folder.
+    schema
+        The columns it needs, and the decision: calendar, season, horizon and intervals.
+    """
+
+    def __init__(self, folder: Path, pipeline: Continued, schema: Schema) -> None:
+        self.folder = folder
+        self.version = folder.name
+        self.pipeline = pipeline
+        self.schema = schema
+        self._panel = pipeline.panel()
+        self._calendar = Calendar(schema.decision["frequency"], schema.decision["place"])
+
+    def forecast(
+        self,
+        horizon: int | None = None,
+        history: pd.DataFrame | None = None,
+        future: pd.DataFrame | None = None,
+        series: list[str] | None = None,
+    ) -> pd.DataFrame:
+        """Continue the series.
+
+        Parameters
+        ----------
+        horizon
+            Periods ahead, the most there are if not given.
+        history
+            Values that are newer than what the model knows, or correct it: rows with the date, the
+            columns that tell the series, the target, and what is known ahead of time.
+        future
+            What is known ahead of time: rows with the date and such columns, and those that tell
+            the series; without them a row holds for each series.
+        series
+            Labels of the series to forecast, all if not given.
+
+        Returns
+        -------
+        DataFrame
+            ``series``, ``date``, ``prediction``, ``low`` and ``high``, and what is known ahead of
+            each date, sorted by series and date.
+
+        Raises
+        ------
+        WrongQuestionError
+            If the horizon is too long, a series is unknown, or a column that is known ahead of time
+            is missing for a date.
+        ConversionError
+            If a value does not fit its column.
+        """
+        decision = self.schema.decision
+        horizon = decision["horizon"] if horizon is None else horizon
+        if not 1 <= horizon <= decision["horizon"]:
+            raise WrongQuestionError(
+                "horizon",
+                f"horizon is {horizon:,}, but the model was tested on 1 to "
+                f"{decision['horizon']:,} periods; set [problem] horizon and train again for more",
+            )
+        panel = self._panel
+        if history is not None and len(history):
+            panel = overlay(panel, panel_of(self._arranged(history, "rows"), self.schema))
+        names = self._chosen(panel, series)
+        panel, told = self._with_future(panel, names, horizon, future)
+        head = panel.head(panel.periods, decision["gaps"])
+        head = head.rows(pd.Index(head.names).get_indexer(names))
+        predicted = self.pipeline.forecaster.forecast(head, horizon)
+        unit = usual_change(head.history, decision["season"])
+        answers = pd.DataFrame(
+            {
+                "series": np.repeat(names, horizon),
+                "date": np.tile(self._calendar.texts(panel.end + np.arange(horizon)), len(names)),
+                "prediction": predicted.ravel(),
+                "unit": np.repeat(unit, horizon),
+                "step": np.tile(np.arange(1, horizon + 1), len(names)),
+            }
+        )
+        covered = cover(answers, decision).drop(columns=["unit", "step"])
+        return pd.concat([covered, told], axis=1)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the model is, how good it was on the test, and what it is asked with."""
+        run = read_json(self.folder / store.RUN)
+        metrics = self.folder / store.METRICS
+        decision, panel = self.schema.decision, self._panel
+        recent = self._calendar.texts(np.arange(max(panel.start, panel.end - RECENT), panel.end))
+        return {
+            "version": self.version,
+            "problem": self.schema.problem,
+            "target": self.schema.target,
+            "model": run["model"],
+            "trained": run["trained"],
+            "metric": run["metric"],
+            "test": read_json(metrics)["test"] if metrics.exists() else {},
+            "classes": [],
+            "horizon": decision["horizon"],
+            "frequency": self._calendar.words(),
+            "season": decision["season"],
+            "date": decision["date"],
+            "series": {"columns": decision["series"], "labels": panel.names},
+            "known": [column.model_dump() for column in self.known()],
+            "history": {"until": recent[-1], "dates": recent},
+            "inputs": [column.model_dump() for column in self.schema.inputs],
+            "example": {"horizon": decision["horizon"]},
+        }
+
+    def recent(self, series: str) -> list[float | None]:
+        """Return the newest values of a series, as many as `describe` has dates."""
+        row = self._panel.history[self._panel.names.index(series), -RECENT:]
+        return [None if np.isnan(value) else float(value) for value in row]
+
+    def known(self) -> list[Column]:
+        """Return the inputs that have to be known ahead of time."""
+        told = {self.schema.decision["date"], *self.schema.decision["series"]}
+        return [column for column in self.schema.inputs if column.name not in told]
+
+    def typical_future(self) -> pd.DataFrame | None:
+        """Return typical values of what is known ahead for the next dates, None if nothing is."""
+        known = self.known()
+        if not known:
+            return None
+        dates = self._calendar.texts(self._panel.end + np.arange(self.schema.decision["horizon"]))
+        typical = {column.name: column.example for column in known}
+        return pd.DataFrame({self.schema.decision["date"]: dates}).assign(**typical)
+
+    def _chosen(self, panel: Panel, series: list[str] | None) -> list[str]:
+        """Return the series to forecast, once each was found to have enough of a history."""
+        names = panel.names if series is None else list(dict.fromkeys(series))
+        least = least_periods(self.schema.decision["season"])
+        lengths = dict(zip(panel.names, panel.lengths(), strict=True))
+        for name in names:
+            if name not in lengths:
+                close = difflib.get_close_matches(name, panel.names, n=1)
+                hint = f'did you mean "{close[0]}"?' if close else "send its history in rows"
+                raise WrongQuestionError("series", f'the model knows no series "{name}"; {hint}')
+            if lengths[name] < least:
+                raise WrongQuestionError(
+                    "rows",
+                    f'the series "{name}" has {lengths[name]:,} periods, but a forecast needs '
+                    f"{least:,}; send more of its history",
+                )
+        return names
+
+    def _with_future(
+        self, panel: Panel, names: list[str], horizon: int, future: pd.DataFrame | None
+    ) -> tuple[Panel, pd.DataFrame]:
+        """Add what is known ahead of time, and return it for each series and date as well."""
+        decision = self.schema.decision
+        periods = panel.end + np.arange(horizon)
+        asked = pd.DataFrame(
+            {SERIES: np.repeat(names, horizon), PERIOD: np.tile(periods, len(names))}
+        )
+        known = [column.name for column in self.known()]
+        stored = panel.known.shape[1] - panel.periods  # the data itself told so far ahead
+        if not known or (future is None and stored >= horizon):
+            return panel, pd.DataFrame(index=asked.index)
+        given = pd.DataFrame(columns=[SERIES, PERIOD, *known])
+        if future is not None:
+            given = self._arranged(future, "future", names)
+        given = given.drop_duplicates([SERIES, PERIOD], keep="last")
+        told = asked.merge(given[[SERIES, PERIOD, *known]], on=[SERIES, PERIOD], how="left")
+        for column in self.known():
+            absent = told[told[column.name].isna()] if column.required else told.iloc[:0]
+            if len(absent):
+                first = absent.iloc[0]
+                (date,) = self._calendar.texts(np.array([first[PERIOD]]))
+                raise WrongQuestionError(
+                    "future",
+                    f'"{column.name}" is known ahead of time and is missing for {date} of '
+                    f'"{first[SERIES]}" and {len(absent) - 1:,} others; give it for each date',
+                )
+        rows = told.assign(**{decision["date"]: self._calendar.dates(told[PERIOD].to_numpy())})
+        parts = rows[SERIES].str.split(SEPARATOR, n=max(len(decision["series"]) - 1, 0), expand=True)
+        for place, name in enumerate(decision["series"]):
+            rows[name] = parts[place] if len(decision["series"]) > 1 else rows[SERIES]
+        features = make_features(rows[[column.name for column in self.schema.inputs]])
+        beside = rows[[SERIES, PERIOD]].assign(**{self.schema.target: np.nan})
+        ahead = panel_of(pd.concat([features, beside], axis=1), self.schema, names)
+        return overlay(panel, ahead), told[known]
+
+    def _arranged(
+        self, rows: pd.DataFrame, part: str, names: list[str] | None = None
+    ) -> pd.DataFrame:
+        """Return rows of a question as prepared rows are, one for each series and period."""
+        decision, target = self.schema.decision, self.schema.target
+        needed = [decision["date"]]
+        needed += [target, *decision["series"]] if part == "rows" else []
+        for name in needed:
+            if name not in rows.columns:
+                raise WrongQuestionError(part, f'column "{name}" is missing in {part}')
+        optional = [c.model_copy(update={"required": False}) for c in self.schema.inputs]
+        inputs = self.schema.model_copy(update={"inputs": optional}).conform(rows)
+        arranged = make_features(inputs)
+        for column in self.known():  # as they came: the predictor gives them back
+            arranged[column.name] = inputs[column.name]
+        arranged[target] = convert(rows[target], "number") if target in rows else np.nan
+        told = names is None or all(name in rows.columns for name in decision["series"])
+        arranged[SERIES] = label_series(inputs, decision["series"]) if told else ONLY
+        if inputs[decision["date"]].isna().any() or arranged[SERIES].isna().any():
+            raise WrongQuestionError(part, f"{part} have to tell the date and the series in each")
+        arranged[PERIOD] = self._calendar.ordinals(inputs[decision["date"]])
+        if names is not None and not told:  # the same for every series
+            each = [arranged.assign(**{SERIES: name}) for name in names]
+            arranged = pd.concat(each, ignore_index=True)
+        if part == "rows":
+            try:
+                return join_dates(arranged, target, decision["duplicates"], self._calendar)
+            except UserError as error:
+                raise WrongQuestionError(part, error.message) from None
+        return arranged
+
+
+def load_predictor(folder: Path) -> Predictor:
+    """Load the predictor of a version.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or damaged, or needs a type that is not trusted.
+    """
+    pipeline = store.load_pipeline(folder / store.MODEL)
+    return Predictor(folder, pipeline, read_schema(folder / store.SCHEMA))

@@ -1,0 +1,75 @@
+"""Checks of names and values that every kind of data gets, and what they found."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ..errors import UserError
+from .columns import ConversionError, Inference, convert
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Data that fits its definition.
+
+    Attributes
+    ----------
+    task
+        What is to be done, in a sentence.
+    test
+        How it will be tested, a sentence each.
+    notes
+        What is worth knowing, though nothing has to be done about it.
+    kinds
+        The kind of each input column.
+    """
+
+    task: str
+    test: list[str]
+    notes: list[str]
+    kinds: dict[str, Inference]
+
+
+def check_present(
+    key: str, names: Iterable[str], present: list[str], *, needed: bool = True
+) -> None:
+    """Check that the data has the columns that a key of project.toml names.
+
+    One that is not needed may come later; but not if its name looks misspelt.
+
+    Raises
+    ------
+    UserError
+        If it lacks one, suggesting the nearest name.
+    """
+    for name in names:
+        if name not in present:
+            known = {column.lower(): column for column in present}
+            close = difflib.get_close_matches(name.lower(), known, n=1)
+            if not (needed or close):
+                continue
+            few = ", ".join(present[:10]) + (", …" if len(present) > 10 else "")
+            hint = f'did you mean "{known[close[0]]}"?' if close else f"it has {few}."
+            raise UserError(f'{key} names "{name}", a column that the data does not have; {hint}')
+
+
+def fitting(values: pd.Series, told: Inference, key: str) -> pd.Series:
+    """Return a column as its kind has it.
+
+    Raises
+    ------
+    UserError
+        If a value does not fit, saying what to do about it.
+    """
+    try:
+        return convert(values, told.kind, told.date_format)
+    except ConversionError as error:
+        few = len(error.rows) < len(values) / 2
+        remedy = (
+            f'correct it, or add "{error.value}" to [data] missing if it stands for a missing value'
+            if few
+            else f"mend {key}"
+        )
+        raise UserError(f"{key}: {error}; {remedy}.") from None
