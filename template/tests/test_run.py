@@ -81,7 +81,7 @@ def test_an_interrupted_run_leaves_no_half_version(own, monkeypatch):
     monkeypatch.setattr(store, "save_pipeline", interrupt)
     assert run_in(own.root, "run", "--force").exit_code != 0
     assert (store.versions(own.models), store.champion(own.models)) == before
-    assert not list(own.models.glob(".*"))
+    assert not list(own.models.glob(".*.tmp"))
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])

@@ -79,7 +79,7 @@ STEPS = {
     "train": Step(
         "modeling",
         (*_LEARNING, *_DECIDING),
-        ("data/prepared/*.parquet", "data/prepared/schema.json"),
+        ("data/prepared/train.parquet", "data/prepared/*.parquet", "data/prepared/schema.json"),
         (
             "models/{newest}/model.skops",
             "models/{newest}/schema.json",

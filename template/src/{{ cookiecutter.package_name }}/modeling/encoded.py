@@ -10,11 +10,13 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 
-from ..preparation.encoder import encode, fit_encoder
+from ..preparation.encoder import build_encoder, encode
 from ..preparation.schema import Schema
 from ..problem import TARGET_KIND
 from ..problem.columns import column_of
 from ..problem.definition import Definition
+
+FIT_ROWS = 100_000  # of more rows a sample tells medians, scales and shares of labels as well
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Encoded:
 
 
 class EncodedFold:
-    """A fold as numbers.
+    """A fold as numbers, which are made when they are asked for.
 
     Parameters
     ----------
@@ -46,11 +48,6 @@ class EncodedFold:
         Prepared training rows.
     inside, outside : ndarray of int
         Positions of the rows to learn from, and of those to be judged on.
-
-    Attributes
-    ----------
-    inside
-        The rows to learn from.
     """
 
     def __init__(
@@ -61,35 +58,62 @@ class EncodedFold:
         schema: Schema,
         definition: Definition,
     ) -> None:
-        self.inside = encode_training(train.iloc[inside], schema, definition)
-        self._train, self._outside, self._schema = train, outside, schema
+        self._train, self._inside, self._outside = train, inside, outside
+        self._schema, self._definition = schema, definition
+
+    @cached_property
+    def inside(self) -> Encoded:
+        """The rows to learn from."""
+        return encode_training(self._train, self._schema, self._definition, self._inside)
+
+    @cached_property
+    def encoder(self) -> ColumnTransformer:
+        """Fitted to the rows to learn from."""
+        return self.inside.encoder
 
     @cached_property
     def outside(self) -> tuple[pd.DataFrame, pd.Series]:
         """The numbers and the target of the rows to be judged on, with the index of `train`."""
-        return self._encode(self._train.iloc[self._outside])
+        target = column_of(self._train, self._schema.target).iloc[self._outside]
+        numbers = encode(self.encoder, self._train, self._outside)
+        return pd.DataFrame(numbers, index=target.index, copy=False), target
 
     @cached_property
     def everything(self) -> tuple[pd.DataFrame, pd.Series]:
         """The numbers and the target of all rows, inside and outside."""
-        return self._encode(self._train)
+        target = column_of(self._train, self._schema.target)
+        numbers = encode(self.encoder, self._train)
+        return pd.DataFrame(numbers, index=target.index, copy=False), target
 
-    def _encode(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
-        features, target = features_and_target(rows, self._schema)
-        numbers = encode(self.inside.encoder, features)
-        return pd.DataFrame(numbers, index=features.index, copy=False), target
+    def forget(self) -> None:
+        """Drop the numbers, to make room for others; the encoder stays."""
+        _ = self.encoder
+        for name in ("inside", "outside", "everything"):
+            self.__dict__.pop(name, None)
 
 
 Fitted = tuple[BaseEstimator, EncodedFold]  # an estimator that has learnt the inside of a fold
 Answer = Callable[[BaseEstimator, pd.DataFrame, pd.Series], pd.DataFrame]
 
 
-def encode_training(rows: pd.DataFrame, schema: Schema, definition: Definition) -> Encoded:
-    """Fit the encoder to prepared rows, and encode them."""
-    features, target = features_and_target(rows, schema)
+def encode_training(
+    rows: pd.DataFrame, schema: Schema, definition: Definition, positions: np.ndarray | None = None
+) -> Encoded:
+    """Fit the encoder to prepared rows, those at some positions if any are given, and encode them.
+
+    Where rows are many, it is fitted to a random sample of them.
+    """
+    if positions is None:
+        positions = np.arange(len(rows))
     started = time.monotonic()
-    encoder = fit_encoder(features, schema.features, definition.preparation, definition.search.seed)
-    numbers = encode(encoder, features)
+    sample = positions
+    if len(positions) > FIT_ROWS:
+        generator = np.random.default_rng(definition.search.seed)
+        sample = generator.choice(positions, FIT_ROWS, replace=False)
+    encoder = build_encoder(schema.features, definition.preparation, definition.search.seed)
+    encoder.fit(features_and_target(rows.iloc[sample], schema)[0])
+    numbers = encode(encoder, rows, positions)
+    target = column_of(rows, schema.target).iloc[positions]
     if TARGET_KIND == "category":
         target = target.astype("category")  # as an array, one Python string serves all its rows
     return Encoded(encoder, numbers, target.to_numpy(), time.monotonic() - started)

@@ -3,7 +3,6 @@
 import time
 import warnings
 from collections.abc import Iterator
-from functools import lru_cache
 
 import pandas as pd
 from sklearn.base import BaseEstimator
@@ -13,11 +12,12 @@ from ..preparation.schema import Schema
 from ..preparation.split import Folds
 from ..problem.definition import Definition
 from . import answer, judge, plain_decision
-from .compare import FEW_ROWS, SearchResult, build_estimator, compare
+from .compare import SearchResult, build_estimator, compare
 from .encoded import Encoded, EncodedFold, Fitted, encode_training
 from .trial import OutOfTimeError, Trial
 
-PROBE_ROWS = 20_000  # with more rows, the time of a fit is first told from a tenth of them
+PROBE_ROWS = 100_000  # with more rows, the time of a fit is first told from a tenth of them
+KEPT_NUMBERS = 50_000_000  # of all folds: with more, each is encoded anew for every trial
 
 
 def search(
@@ -35,10 +35,7 @@ def search(
     """
     seconds: dict[str, float] = {}  # what one fit of a candidate took
 
-    # Where rows are few each fold is encoded once; where they are many it would fill the memory.
-    @lru_cache(len(folds) if len(train) <= FEW_ROWS else 0)
-    def encoded(k: int) -> EncodedFold:
-        return EncodedFold(train, *folds[k], schema, definition)
+    encoded = [EncodedFold(train, *fold, schema, definition) for fold in folds]
 
     def answer_plainly(
         estimator: BaseEstimator, numbers: pd.DataFrame, target: pd.Series
@@ -53,13 +50,17 @@ def search(
             raise OutOfTimeError
 
         def fitted() -> Iterator[Fitted]:
-            for k in range(len(folds)):
+            for k, fold in enumerate(encoded):
                 if k and time.monotonic() > deadline:
                     raise OutOfTimeError
-                fold = encoded(k)
                 estimator = build_estimator(name, trial.settings, definition)
                 trial.fit_seconds.append(fit(estimator, fold.inside))
+                keep = len(folds) * fold.inside.numbers.size <= KEPT_NUMBERS
+                if not keep:
+                    fold.forget()
                 yield estimator, fold
+                if not keep:
+                    fold.forget()
 
         judge(trial, fitted(), answer_plainly, definition)
         seconds[name] = max(trial.fit_seconds)

@@ -22,8 +22,8 @@ def judge(trial: Trial, fitted: Iterable[Fitted], answer: Answer, definition: De
     metric = METRICS[definition.problem.metric]
     answers = []
     for estimator, fold in fitted:
-        numbers, target = fold.outside
-        answers.append(answer(estimator, numbers, target))
+        answers.append(answer(estimator, *fold.outside))
+        target = fold.outside[1]
         trial.scores.append(metric.function(*arrays(target, answers[-1])))
     trial.answers = pd.concat(answers)
 

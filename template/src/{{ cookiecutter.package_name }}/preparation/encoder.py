@@ -16,8 +16,7 @@ from ..problem.tables import Preparation
 from .transformers import Clipper, DateParts, TextTopics
 
 MOST_LABELS = 50  # of one category; the rarer ones share one column
-FIT_ROWS = 100_000  # of more rows a sample tells medians, scales and shares of labels as well
-PART_ROWS = 50_000
+PART_ROWS = 50_000  # encoded at a time
 
 
 def build_encoder(features: list[Column], settings: Preparation, seed: int) -> ColumnTransformer:
@@ -44,25 +43,23 @@ def build_encoder(features: list[Column], settings: Preparation, seed: int) -> C
     )
 
 
-def fit_encoder(
-    features: pd.DataFrame, columns: list[Column], settings: Preparation, seed: int
-) -> ColumnTransformer:
-    """Return an encoder fitted to training rows; to a random sample of them where they are many."""
-    if len(features) > FIT_ROWS:
-        features = features.sample(FIT_ROWS, random_state=seed)
-    return build_encoder(columns, settings, seed).fit(features)
-
-
-def encode(encoder: ColumnTransformer, features: pd.DataFrame) -> np.ndarray:
-    """Return the numbers of all rows, float64.
+def encode(
+    encoder: ColumnTransformer,
+    rows: pd.DataFrame,
+    positions: np.ndarray | None = None,
+    dtype: str = "float64",
+) -> np.ndarray:
+    """Return the numbers of the rows, or of those at some positions.
 
     They are written part by part, because the encoder holds several copies of what it is given.
     """
-    width = encoder.transform(features.iloc[:1]).shape[1]
-    numbers = np.empty((len(features), width))
-    for start in range(0, len(features), PART_ROWS):
+    if positions is None:
+        positions = np.arange(len(rows))
+    width = encoder.transform(rows.iloc[:1]).shape[1]
+    numbers = np.empty((len(positions), width), dtype)
+    for start in range(0, len(positions), PART_ROWS):
         part = slice(start, start + PART_ROWS)
-        numbers[part] = encoder.transform(features.iloc[part])
+        numbers[part] = encoder.transform(rows.iloc[positions[part]])
     return numbers
 
 

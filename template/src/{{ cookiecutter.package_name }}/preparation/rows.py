@@ -32,7 +32,8 @@ def make_sets(raw: pd.DataFrame, definition: Definition, learnt: Learnt | None) 
     Parameters
     ----------
     raw
-        The rows as collected; they are not needed any longer afterwards.
+        The rows as collected. Its inputs are taken out one by one, so that they are not in memory
+        twice.
     learnt
         Tells which raw rows must not be in the test set, because a champion was trained on them.
 
@@ -48,9 +49,8 @@ def make_sets(raw: pd.DataFrame, definition: Definition, learnt: Learnt | None) 
     test = take_test(rows, definition, may_test)
     train = np.ones(len(rows), bool) if test.all() else ~test
 
-    kinds = find_kinds(raw.loc[rows.index[train]], definition)
-    inputs = _convert(raw, kinds).loc[rows.index]
-    del raw
+    kinds = find_kinds(raw, rows.index[train], definition)
+    inputs = _take_inputs(raw, rows.index, kinds)
     release_memory()
     features = make_features(inputs)
     derived = {
@@ -141,11 +141,11 @@ def check_left(cleaned: Cleaned, definition: Definition) -> None:
         ) from None
 
 
-def find_kinds(train: pd.DataFrame, definition: Definition) -> dict[str, Inference]:
+def find_kinds(raw: pd.DataFrame, train: pd.Index, definition: Definition) -> dict[str, Inference]:
     """Return the kind of each input, as defined or else as the training rows tell."""
     kinds = {}
-    for name in train.columns.difference(definition.not_inputs(), sort=False):
-        told = infer(train[name])
+    for name in raw.columns.difference(definition.not_inputs(), sort=False):
+        told = infer(raw.loc[train, name])
         kind = definition.columns.kinds.get(name, told.kind)
         kinds[name] = told if kind == told.kind else Inference(kind, "stands in project.toml")
     if not kinds:
@@ -153,11 +153,11 @@ def find_kinds(train: pd.DataFrame, definition: Definition) -> dict[str, Inferen
     return kinds
 
 
-def _convert(raw: pd.DataFrame, kinds: dict[str, Inference]) -> pd.DataFrame:
+def _take_inputs(raw: pd.DataFrame, kept: pd.Index, kinds: dict[str, Inference]) -> pd.DataFrame:
     inputs = {}
     for name, told in kinds.items():
         try:
-            inputs[name] = convert(raw[name], told.kind, told.date_format)
+            inputs[name] = convert(raw.pop(name), told.kind, told.date_format).loc[kept]
         except ConversionError as error:
             raise UserError(
                 f"The {error}; correct it, name it in [data] missing, or set "

@@ -37,9 +37,11 @@ def explore(project: Project) -> str:
     strength = described["season explains"].mean() if season > 1 else 0.0
     summary = _summary(panel, season, strength)
     shown = [panel.names.index(name) for name in described.index[:SHOWN_SERIES]]
-    more = f"; {len(panel.names) - len(shown):,} smaller ones are not shown" if len(
-        shown
-    ) < len(panel.names) else ""
+    more = (
+        f"; {len(panel.names) - len(shown):,} smaller ones are not shown"
+        if len(shown) < len(panel.names)
+        else ""
+    )
     filled = panel.head(panel.periods, schema.decision["gaps"])
     write_card(
         project.reports,

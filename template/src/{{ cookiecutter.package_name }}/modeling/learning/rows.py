@@ -48,7 +48,7 @@ def learn(project: Project) -> Learnt:
     estimator = build_estimator(best.candidate, best.settings, definition)
     keys, reference = rows[KEY].to_numpy("uint64"), _reference(rows, schema, definition)
     encoded = encode_training(rows, schema, definition)
-    del rows  # as numbers they may fill the memory twice
+    del rows, judged  # as numbers they may fill the memory twice
     release_memory()
     with few_threads(len(keys)):
         fit_seconds = fit(estimator, encoded)

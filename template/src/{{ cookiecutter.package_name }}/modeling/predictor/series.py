@@ -15,7 +15,15 @@ from ...preparation.schema import Schema, read_schema
 from ...preparation.series import panel_of
 from ...problem.calendar import Calendar
 from ...problem.columns import Column, convert
-from ...problem.series import ONLY, PERIOD, SEPARATOR, SERIES, join_dates, label_series, least_periods
+from ...problem.series import (
+    ONLY,
+    PERIOD,
+    SEPARATOR,
+    SERIES,
+    join_dates,
+    label_series,
+    least_periods,
+)
 from .. import cover, store
 from ..continued import Continued, overlay
 from ..forecasters.naive import usual_change
@@ -215,7 +223,9 @@ class Predictor:
                     f'"{first[SERIES]}" and {len(absent) - 1:,} others; give it for each date',
                 )
         rows = told.assign(**{decision["date"]: self._calendar.dates(told[PERIOD].to_numpy())})
-        parts = rows[SERIES].str.split(SEPARATOR, n=max(len(decision["series"]) - 1, 0), expand=True)
+        parts = rows[SERIES].str.split(
+            SEPARATOR, n=max(len(decision["series"]) - 1, 0), expand=True
+        )
         for place, name in enumerate(decision["series"]):
             rows[name] = parts[place] if len(decision["series"]) > 1 else rows[SERIES]
         features = make_features(rows[[column.name for column in self.schema.inputs]])
