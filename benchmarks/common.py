@@ -55,10 +55,11 @@ def workplace() -> Iterator[Path]:
         yield folder
 
 
-def generate(workplace: Path, problem: str) -> tuple[Path, float]:
-    """Start a project with the default answers; return its folder and the seconds it took."""
+def generate(workplace: Path, problem: str, source: str = "file") -> tuple[Path, float]:
+    """Start a project with default answers otherwise; return its folder and the seconds it took."""
     project = workplace / problem / COMMAND
-    command = f"uvx cookiecutter --no-input --output-dir {problem} template problem_type={problem}"
+    answers = f"problem_type={problem} data_source={source}"
+    command = f"uvx cookiecutter --no-input --output-dir {problem} template {answers}"
     return project, run(command, workplace).seconds
 
 

@@ -64,7 +64,9 @@ def classes(*modules: str) -> dict[str, dict[str, ast.expr | None]]:
 def tables() -> dict[str, dict[str, str]]:
     """Return what holds without each key of project.toml, by the models in the project's code."""
     types = (f"{name}.py" for name in QUESTIONS["problem_type"])
-    known = classes("settings.py", "tables/rows.py", "supervised.py", *types, "definition.py")
+    sources = (f"sources/{name}.py" for name in QUESTIONS["data_source"])
+    modules = ("settings.py", *sources, "tables/rows.py", "supervised.py", *types, "definition.py")
+    known = classes(*modules)
     attributes = next(
         part.body
         for part in parse(PACKAGE / "problem" / "definition.py").body

@@ -17,8 +17,7 @@ from click.testing import CliRunner
 from sqlalchemy import insert
 
 from {{ cookiecutter.package_name }}.cli import main
-from {{ cookiecutter.package_name }}.collection import read
-from {{ cookiecutter.package_name }}.collection.collect import read_raw
+from {{ cookiecutter.package_name }}.collection.collect import read_raw, read_source
 from {{ cookiecutter.package_name }}.deployment.prediction_log import (
     FEEDBACK,
     PREDICTIONS,
@@ -31,6 +30,7 @@ from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
 from {{ cookiecutter.package_name }}.problem import METRICS, NEEDS_TARGET, PLAIN_SPLIT, TYPE
 from {{ cookiecutter.package_name }}.problem.definition import check_definition
 from {{ cookiecutter.package_name }}.problem.project import open_project
+from {{ cookiecutter.package_name }}.problem.sources import SOURCE
 
 ROOT = Path(__file__).parent.parent
 ROWS = 600
@@ -91,7 +91,7 @@ def trained(tmp_path_factory):
     """A project in which `run` was done, and what it printed."""
     real = open_project(ROOT)
     try:
-        rows = read(real.definition.data, ROOT).frame
+        rows = read_source(real.definition.data, ROOT)
     except UserError as error:
         pytest.skip(f"the data is not here: {error.message}")
     root = tmp_path_factory.mktemp("project")
@@ -151,7 +151,7 @@ def define():
         problem = {"type": TYPE, "target": "y", "minimum": 0, **TARGETS[TYPE]}
         tables = {
             "problem": problem,
-            "data": {"source": "file", "path": "rows.csv"},
+            "data": {"source": SOURCE, "path": "rows.csv"},
             "models": {"candidates": candidates},
             "constraints": {
                 "train_seconds": 60,

@@ -70,7 +70,8 @@ def run(force: bool) -> None:
 def define(data: str | None, target: str | None, force: bool) -> None:
     """Check the definition against the data.
 
-    With --data, look at new data and write its definition to project.toml.
+    With --data, look at new data and write its definition to project.toml; with --target alone, at
+    the data that there is.
     """
     if data or target:
         _define_anew(data, target)
@@ -79,10 +80,16 @@ def define(data: str | None, target: str | None, force: bool) -> None:
 
 
 @main.command()
+@click.option("--preview", is_flag=True, help="Show first rows, types and count; write nothing.")
 @force_option
-def collect(force: bool) -> None:
-    """Fetch the data, with its provenance."""
-    _run_steps("collect", force=force)
+def collect(preview: bool, force: bool) -> None:
+    """Fetch the data, with its provenance; with --force all of it anew."""
+    if preview:
+        from .collection.collect import preview as look
+
+        click.echo(look(_open()))
+    else:
+        _run_steps("collect", force=force)
 
 
 @main.command()
@@ -248,16 +255,19 @@ def _run_steps(*names: str, force: bool, finish: bool = True) -> None:
 
 
 def _define_anew(data: str | None, target: str | None) -> None:
+    from .collection.collect import ROWS
     from .collection.tables import read_tables
-    from .errors import UserError
+    from .files import read_frame
     from .problem.definition import FILE_NAME
     from .problem.rewrite import write_suggestion
     from .problem.suggest import suggest
 
-    if not data:
-        raise UserError("--target says which column of a file to predict; name the file by --data.")
     project = _open()
-    frame = read_tables(data, Path.cwd(), project.definition.data.missing).frame
+    if data:
+        frame = read_tables(data, Path.cwd(), project.definition.data.missing).frame
+    else:  # of what [data] points to, whatever source that is
+        _run_steps("collect", force=False, finish=False)
+        frame = read_frame(project.raw / ROWS)
     suggestion = suggest(frame, target or "")
     checked = write_suggestion(project.root / FILE_NAME, suggestion, data)
     for sentence in (*suggestion.sentences(), *checked.sentences):

@@ -29,14 +29,14 @@ def run_one(
     """
     source: str | None = ""
     if name == "collect":
-        from .collection import fingerprint
+        from .collection.file import fingerprint
 
         source = fingerprint(project.definition.data, project.root)
     outcome = run_step(
         project.root,
         project.definition.model_dump(mode="json"),
         name,
-        lambda: _work(project, name, learnt),
+        lambda: _work(project, name, learnt, force=force),
         force=force,
         source=source,
     )
@@ -45,12 +45,12 @@ def run_one(
     return outcome
 
 
-def _work(project: Project, name: str, learnt: "Learnt | None") -> str:
+def _work(project: Project, name: str, learnt: "Learnt | None", *, force: bool) -> str:
     """Do the step. Imports happen here, so that no command waits for libraries of another step."""
     if name == "collect":
         from .collection.collect import collect
 
-        return collect(project)
+        return collect(project, anew=force)
     if name == "define":
         from .collection.collect import read_raw
         from .problem.check import define

@@ -1,5 +1,5 @@
 """Step 2: the data is fetched, kept as it came, and where it came from is written beside it."""
 
-from .{{ cookiecutter.data_source }} import fingerprint, read
+from .{{ cookiecutter.data_source }} import open_stream
 
-__all__ = ["fingerprint", "read"]
+__all__ = ["open_stream"]

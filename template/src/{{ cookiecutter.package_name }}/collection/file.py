@@ -1,16 +1,19 @@
 """The source is a file, a pattern of files, or a URL."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+
 from ..files import file_digest
-from ..problem.settings import Data
-from .provenance import Collection
+from ..problem.sources import Data
+from .stream import Chunk, Stream
 from .tables import find_local, is_url, read_tables, short_name
 
 
-def read(data: Data, root: Path) -> Collection:
-    """Read the files that ``[data] path`` names.
+def open_stream(data: Data, root: Path, cache: Path) -> Stream:
+    """Return the files that ``[data] path`` names, as a source.
 
     Parameters
     ----------
@@ -18,13 +21,22 @@ def read(data: Data, root: Path) -> Collection:
         The table of project.toml.
     root
         The folder that a relative path starts from.
+    cache
+        Where a source may keep what it fetches.
 
     Raises
     ------
     UserError
-        If there is no such file, or one cannot be read.
+        When it is read, if there is no such file, or one cannot be read.
     """
-    return read_tables(data.path, root, data.missing)
+    stream = Stream(chunks=lambda _: chunks())
+
+    def chunks() -> Iterator[Chunk]:
+        collection = read_tables(data.path, root, data.missing)
+        stream.sources.extend(collection.sources)
+        yield Chunk(pa.Table.from_pandas(collection.frame, preserve_index=False))
+
+    return stream
 
 
 def fingerprint(data: Data, root: Path) -> str | None:
@@ -35,7 +47,7 @@ def fingerprint(data: Data, root: Path) -> str | None:
     UserError
         If there is no such file.
     """
-    if is_url(data.path):
+    if not data.path or is_url(data.path):
         return None
     files = find_local(data.path, root)
     return hashlib.sha256(

@@ -1,6 +1,7 @@
 """What a source hands over, and what is remembered about where it came from."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -15,17 +16,21 @@ class Source:
     name
         Where it is, without any secret.
     sha256
-        The digest of its bytes in hexadecimal.
+        The digest of its bytes in hexadecimal; "" if it has none of its own.
     rows
-        How many rows it gave.
+        How many rows it gave; None for all.
     note
         How it was read, in words.
+    licence, citation
+        What its publisher asks for.
     """
 
     name: str
-    sha256: str
-    rows: int
+    sha256: str = ""
+    rows: int | None = None
     note: str = ""
+    licence: str = ""
+    citation: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,19 @@ class Collection:
 
     frame: pd.DataFrame
     sources: list[Source]
+
+
+def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Name the columns that came, went or have another type than in the last collection."""
+    return [
+        *(f'"{name}" is gone' for name in before if name not in now),
+        *(f'"{name}" is new ({kind})' for name, kind in now.items() if name not in before),
+        *(
+            f'"{name}" was {before[name]} and is {kind} now'
+            for name, kind in now.items()
+            if before.get(name, kind) != kind
+        ),
+    ]
 
 
 def without_secrets(text: str) -> str:

@@ -1,6 +1,5 @@
 """Find the files that a path means, local or remote, and read them as one frame."""
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,12 +11,11 @@ import fsspec
 import pandas as pd
 from tqdm import tqdm
 
+from ..environment import FROM_ENVIRONMENT, from_environment
 from ..errors import UserError
 from ..files import file_digest
 from .formats import plain, read_format
 from .provenance import Collection, Source, without_secrets
-
-ENVIRONMENT = "env:"  # "env:NAME" keeps a URL with a password out of project.toml
 
 
 def read_tables(path: str, root: Path, missing: Sequence[str] = ()) -> Collection:
@@ -53,7 +51,7 @@ def read_tables(path: str, root: Path, missing: Sequence[str] = ()) -> Collectio
 
 def is_url(path: str) -> bool:
     """Tell whether `path` is a URL, rather than a file on this machine."""
-    return "://" in path or path.startswith(ENVIRONMENT)
+    return "://" in path or path.startswith(FROM_ENVIRONMENT)
 
 
 def find_local(path: str, root: Path) -> list[Path]:
@@ -94,7 +92,7 @@ def _local_copies(path: str, root: Path) -> Iterator[Iterator[tuple[str, Path]]]
 
 
 def _download(path: str, folder: Path) -> Iterator[tuple[str, Path]]:
-    url = _resolved(path)
+    url = from_environment(path, "[data] path")
     shown = without_secrets(path)
     try:
         remote = fsspec.open_files(url, "rb")
@@ -131,15 +129,6 @@ def _reason(error: BaseException) -> str:
     if hasattr(error, "status"):
         return f"the server answers {error.status} {getattr(error, 'message', '')}".rstrip()
     return str(error).rstrip(".") or type(error).__name__
-
-
-def _resolved(path: str) -> str:
-    if not path.startswith(ENVIRONMENT):
-        return path
-    name = path.removeprefix(ENVIRONMENT)
-    if not os.environ.get(name):
-        raise UserError(f'[data] path is "{path}", but the environment has no {name}.')
-    return os.environ[name]
 
 
 def _check_same(first: list[str], other: list[str], first_name: str, other_name: str) -> None:

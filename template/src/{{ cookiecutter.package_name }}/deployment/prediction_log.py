@@ -1,22 +1,20 @@
 """The log of predictions: what was asked, what was answered, and what it really was."""
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
+from ..database import database_url, open_database
 from ..errors import UserError
 from ..problem.project import Project
 
 BUSY_SECONDS = 2.0  # how long SQLite waits for another writer before it says "locked"
-FROM_ENVIRONMENT = "env:"
 IDS_AT_ONCE = 500  # in one statement; databases limit its parameters
 
 TABLES = sa.MetaData()
@@ -70,56 +68,22 @@ class Logged:
 
 
 def open_log(project: Project) -> sa.Engine:
-    """Return the engine of ``[serving] log``; see `open_database`."""
-    return open_database(project.definition.serving.log, "[serving] log", project.root)
-
-
-def open_database(given: str, key: str, root: Path) -> sa.Engine:
-    """Return the engine of a database; nothing is connected yet.
-
-    Parameters
-    ----------
-    given
-        A SQLAlchemy URL, or ``env:NAME`` for a URL that stands in the environment variable NAME,
-        as one with a password has to.
-    key
-        Where in project.toml it stands.
-    root
-        The folder at which a relative SQLite path begins.
+    """Return the engine of ``[serving] log``; nothing is connected yet.
 
     Raises
     ------
     UserError
-        If it is no such URL, holds a password, or its driver is not installed.
+        If it is no URL of a database, holds a password, or its driver is not installed.
     """
-    text, where = given, key
-    if given.startswith(FROM_ENVIRONMENT):
-        name = given.removeprefix(FROM_ENVIRONMENT)
-        where = f"The environment variable {name}, which {key} names,"
-        text = os.environ.get(name, "")
-        if not text:
-            raise UserError(f"{where} is not set; set it to the URL of a database.")
-    try:
-        url = sa.make_url(text)
-        if text is given and (url.password or "password" in url.query):
-            raise UserError(
-                f"{key} holds a password; put the URL into an environment variable, "
-                f'DATABASE_URL say, and write {key.rpartition(" ")[2]} = "env:DATABASE_URL".'
-            )
-        if url.get_backend_name() == "sqlite":
-            return _sqlite(url, root, where)
-        return _engine(url, pool_pre_ping=True)
-    except NoSuchModuleError:
-        raise UserError(f"{where} names a kind of database that SQLAlchemy lacks.") from None
-    except (ArgumentError, ValueError):  # its text would repeat the URL
-        raise UserError(
-            f"{where} is not the URL of a database; give one like sqlite:///predictions.db or "
-            "postgresql+psycopg://user@host/database."
-        ) from None
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"{where} needs the Python package {error.name}; add it with `uv add {error.name}`."
-        ) from None
+    key = "[serving] log"
+    url = database_url(project.definition.serving.log, key, project.root)
+    sqlite = url.get_backend_name() == "sqlite"
+    options = {"connect_args": {"timeout": BUSY_SECONDS}} if sqlite else {"pool_pre_ping": True}
+    # The writer hands over JSON as text.
+    engine = open_database(url, key, json_serializer=str, **options)
+    if sqlite:
+        sa.event.listen(engine, "connect", _write_ahead)
+    return engine
 
 
 def read_predictions(
@@ -281,22 +245,7 @@ def _no_answer(error: SQLAlchemyError) -> UserError:
     return UserError(f"The prediction log does not answer ({why(error)}); try again.")
 
 
-def _engine(url: sa.URL, **options: Any) -> sa.Engine:
-    # The writer hands over JSON as text. Rows may hold personal data: no error repeats them.
-    return sa.create_engine(url, json_serializer=str, hide_parameters=True, **options)
-
-
-def _sqlite(url: sa.URL, root: Path, where: str) -> sa.Engine:
-    if not url.database or url.database == ":memory:":
-        raise UserError(f"{where} names no file; give one, like sqlite:///predictions.db.")
-    engine = _engine(
-        url.set(database=str(root / url.database)), connect_args={"timeout": BUSY_SECONDS}
-    )
-
-    @sa.event.listens_for(engine, "connect")
-    def _write_ahead(connection: Any, _: Any) -> None:
-        # Readers and the writer do not block each other, and what is committed survives a kill.
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    return engine
+def _write_ahead(connection: Any, _: Any) -> None:
+    # Readers and the writer do not block each other, and what is committed survives a kill.
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")

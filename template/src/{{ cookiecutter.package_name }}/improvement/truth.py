@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..collection.tables import read_tables
+from ..database import database_url, open_database
 from ..deployment.prediction_log import (
     find_predictions,
-    open_database,
     open_log,
     why,
     write_truth,
@@ -109,7 +109,8 @@ def take_truth(project: Project, file: str = "") -> Taken | None:
 
 def _query(project: Project) -> pd.DataFrame:
     settings = project.definition.improvement
-    engine = open_database(settings.truth, "[improvement] truth", project.root)
+    key = "[improvement] truth"
+    engine = open_database(database_url(settings.truth, key, project.root), key)
     try:
         with engine.connect() as connection:
             result = connection.execute(sa.text(settings.truth_query))

@@ -10,7 +10,8 @@ from pydantic_core import ErrorDetails
 
 from ..errors import UserError
 from . import METRICS, TYPE, Evaluation, Problem
-from .settings import Constraints, Data, Improvement, Models, Search, Serving, Table
+from .settings import Constraints, Improvement, Models, Search, Serving, Table
+from .sources import SOURCE, Data
 from .tables import Columns, Preparation, Split
 
 FILE_NAME = "project.toml"
@@ -81,6 +82,13 @@ def check_definition(table: dict[str, Any], name: str = FILE_NAME) -> Definition
         raise UserError(
             f'{name}: [problem] type is "{kind}", but this project holds the code for "{TYPE}"; '
             f"`copier update --data problem_type={kind}` changes the code."
+        )
+    data = table.get("data")
+    source = data.get("source") if isinstance(data, dict) else None
+    if isinstance(source, str) and source != SOURCE:
+        raise UserError(
+            f'{name}: [data] source is "{source}", but this project holds the code for "{SOURCE}"; '
+            f"`copier update --data data_source={source}` changes the code."
         )
     try:
         return Definition.model_validate(table)

@@ -17,7 +17,7 @@ from .suggest import Suggestion
 SAMPLES = "data/sample/"  # costs that were chosen for a sample mean nothing for other data
 
 
-def write_suggestion(file: Path, suggestion: Suggestion, data: str) -> Checked:
+def write_suggestion(file: Path, suggestion: Suggestion, data: str | None = None) -> Checked:
     """Write `suggestion` to a project.toml; the former file is kept beside it as ``.bak``.
 
     Parameters
@@ -27,7 +27,8 @@ def write_suggestion(file: Path, suggestion: Suggestion, data: str) -> Checked:
     suggestion
         What to write.
     data
-        The path or URL of the data. A path inside the project is written relative to it.
+        The path or URL of the data, if it is not what ``[data]`` names already. A path inside the
+        project is written relative to it.
 
     Returns
     -------
@@ -41,7 +42,7 @@ def write_suggestion(file: Path, suggestion: Suggestion, data: str) -> Checked:
     """
     read_definition(file)
     document = tomlkit.parse(file.read_text(encoding="utf-8-sig"))
-    _fill(document, suggestion, relative(data, file.parent))
+    _fill(document, suggestion, relative(data, file.parent) if data else None)
     checked = check(check_definition(document.unwrap(), file.name), suggestion.frame)
     shutil.copyfile(file, file.with_name(f"{file.name}.bak"))
     write_text(file, document.as_string())
@@ -56,13 +57,15 @@ def relative(data: str, root: Path) -> str:
     return full.relative_to(root).as_posix() if full.is_relative_to(root) else full.as_posix()
 
 
-def _fill(document: TOMLDocument, suggestion: Suggestion, path: str) -> None:
+def _fill(document: TOMLDocument, suggestion: Suggestion, path: str | None) -> None:
     problem, data, columns = document["problem"], document["data"], document["columns"]
+    is_new = problem["target"] != suggestion.problem["target"][0]
+    was_sample = bool(path) and str(data["path"]).startswith(SAMPLES)
     for key, (value, reason) in suggestion.problem.items():
         if key != "type":
             _set(problem, key, value, reason)
-    was_sample = str(data["path"]).startswith(SAMPLES)
-    _set(data, "path", path)
+    if path:
+        _set(data, "path", path)
     if suggestion.missing:  # what the user listed before was heeded in reading, so it stays
         _set(data, "missing", _listed(dict.fromkeys(data["missing"], "") | suggestion.missing))
     for key in ("id", "unknown_at_prediction", "drop"):
@@ -73,7 +76,7 @@ def _fill(document: TOMLDocument, suggestion: Suggestion, path: str) -> None:
     evaluation = document["evaluation"]
     _set(evaluation, "slices", tomlkit.array())
     for key in ("false_positive_cost", "false_negative_cost"):
-        if was_sample and key in evaluation:
+        if (is_new or was_sample) and key in evaluation:
             _set(evaluation, key, 1.0, "no cost is known yet")
     if document["split"].get("by") in {"date", "group"}:
         _set(document["split"], "by", "auto")

@@ -16,14 +16,6 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
 
-class Data(Table):
-    """``[data]``: where the rows come from."""
-
-    source: Literal["file"]
-    path: str = Field(min_length=1)
-    missing: list[str] = []
-
-
 class Search(Table):
     """``[search]``: how settings of the candidates are looked for."""
 

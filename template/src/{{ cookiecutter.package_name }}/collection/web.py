@@ -1,0 +1,151 @@
+"""Ask for pages of the web: at a pace, again where that helps, and with a sentence where not."""
+
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx2
+import stamina
+
+from ..errors import UserError
+from .provenance import without_secrets
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds between attempts, where the server does not say
+PATIENCE = 300.0  # seconds that a server may ask to wait
+BUSY = {429, 500, 502, 503, 504}
+
+stamina.instrumentation.set_on_retry_hooks([])  # it would log what it does, with the address
+
+
+@dataclass
+class Web:
+    """A client that keeps to a pace.
+
+    Attributes
+    ----------
+    client
+        Holds the headers, the credentials and the time limit.
+    seconds
+        Between the beginnings of two requests.
+    attempts
+        How often a request is made that the server is too busy for, or that is cut off.
+    remedy
+        What to do when the server refuses whoever asks: the end of a sentence.
+    """
+
+    client: httpx2.Client
+    seconds: float = 0.0
+    attempts: int = 5
+    remedy: str = "it wants credentials"
+    _last: float = field(default=float("-inf"), init=False)
+
+    def get(self, url: str, parameters: Mapping[str, Any] | None = None) -> httpx2.Response:
+        """Return the answer to a GET request, read to its end.
+
+        Raises
+        ------
+        UserError
+            If there is none, after all attempts, or it is not a success.
+        """
+        shown = without_secrets(url)
+        try:
+            for attempt in stamina.retry_context(
+                on=_worth_another,
+                attempts=self.attempts,
+                timeout=None,
+                wait_initial=FIRST_WAIT,
+                wait_max=LONGEST_WAIT,
+            ):
+                with attempt:
+                    self._wait()
+                    answer = self.client.get(url, params=parameters or None)
+                    answer.raise_for_status()
+        except httpx2.HTTPStatusError as error:
+            raise UserError(self._refused(shown, error.response)) from None
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
+            raise UserError(
+                f"{shown} is not the address of a server; it begins with https:// or http://."
+            ) from None
+        except httpx2.TransportError as error:
+            raise UserError(_silent(shown, error)) from None
+        return answer
+
+    def _wait(self) -> None:
+        time.sleep(max(0.0, self._last + self.seconds - time.monotonic()))
+        self._last = time.monotonic()
+
+    def _refused(self, shown: str, answer: httpx2.Response) -> str:
+        status = f"{answer.status_code} {answer.reason_phrase}".strip()
+        if answer.status_code in {401, 403, 407}:
+            return f"{shown} refuses to answer ({status}): {self.remedy}."
+        if answer.status_code in {404, 410}:
+            return f"{shown} does not exist ({status}); correct the address in [data]."
+        if answer.status_code in BUSY:
+            return (
+                f"{shown} is too busy ({status}, {self.attempts} attempts); try again later, or "
+                "ask more slowly."
+            )
+        if answer.is_redirect:
+            target = without_secrets(answer.headers.get("location", ""))
+            return f"{shown} has moved to {target}; correct the address in [data]."
+        return f"{shown} answers {status}; correct [data] in project.toml."
+
+
+def _worth_another(error: Exception) -> bool | float:
+    """Tell whether to ask again; a number is how long the server wants us to wait."""
+    if isinstance(error, httpx2.HTTPStatusError):
+        if error.response.status_code not in BUSY:
+            return False
+        wait = _retry_after(error.response)
+        return wait <= PATIENCE and (wait or True)
+    cut = isinstance(error, httpx2.TransportError)
+    return cut and not isinstance(error, httpx2.UnsupportedProtocol) and not _certificate(error)
+
+
+def _retry_after(answer: httpx2.Response) -> float:
+    """Return the seconds that the header Retry-After asks for, 0 if it does not."""
+    given = answer.headers.get("retry-after", "")
+    if given.isdigit():
+        return float(given)
+    try:
+        return max(0.0, (parsedate_to_datetime(given) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
+
+
+def _silent(shown: str, error: httpx2.TransportError) -> str:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    if _certificate(error):
+        return (
+            f"The certificate of {shown} does not verify ({reason}); if it is your own "
+            "organisation's, set SSL_CERT_FILE to the file of its authority."
+        )
+    if isinstance(error, httpx2.TimeoutException):
+        return f"{shown} does not answer in time; correct the address, or raise timeout_seconds."
+    return f"{shown} does not answer ({without_secrets(reason)}); correct the address in [data]."
+
+
+def _certificate(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def same_origin(url: str, name: str) -> Callable[[httpx2.Request], None]:
+    """Return a hook that keeps requests, and the credentials in them, at one server."""
+    home = httpx2.URL(url)
+
+    def check(request: httpx2.Request) -> None:
+        if (request.url.host, request.url.port) != (home.host, home.port):
+            raise UserError(
+                f"{name} leads to another server, {request.url.host}, which would get the "
+                "credentials; set [data] url to that one if it is right."
+            )
+
+    return check

@@ -1,0 +1,71 @@
+"""Open the databases that project.toml names, and say why one cannot be opened."""
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from .environment import from_environment, named
+from .errors import UserError
+
+
+def database_url(given: str, key: str, root: Path) -> sa.URL:
+    """Return the URL of a database; a relative SQLite path begins at `root`.
+
+    Parameters
+    ----------
+    given
+        A SQLAlchemy URL, or ``env:NAME`` for a URL that stands in the environment variable NAME,
+        as one with a password has to.
+    key
+        Where in project.toml it stands.
+    root
+        The folder at which a relative SQLite path begins.
+
+    Raises
+    ------
+    UserError
+        If it is no such URL, or holds a password that does not come from the environment.
+    """
+    text, where = from_environment(given, key), named(given, key)
+    try:
+        url = sa.make_url(text)
+    except (ArgumentError, ValueError):  # its text would repeat the URL
+        raise UserError(
+            f"{where} is not the URL of a database; give one like sqlite:///predictions.db or "
+            "postgresql+psycopg://user@host/database."
+        ) from None
+    if text == given and (url.password or "password" in url.query):
+        raise UserError(
+            f"{key} holds a password; put the URL into an environment variable, DATABASE_URL say, "
+            f'and write {key.rpartition(" ")[2]} = "env:DATABASE_URL".'
+        )
+    if url.get_backend_name() == "sqlite":
+        if not url.database or url.database == ":memory:":
+            raise UserError(f"{where} names no file; give one, like sqlite:///predictions.db.")
+        return url.set(database=str(root / url.database))
+    return url
+
+
+def open_database(url: sa.URL, key: str, **options: Any) -> sa.Engine:
+    """Return the engine of a database; nothing is connected yet.
+
+    Raises
+    ------
+    UserError
+        If SQLAlchemy does not know its kind, or its driver is not installed.
+    """
+    try:  # rows may hold personal data: no error repeats them
+        return sa.create_engine(url, hide_parameters=True, **options)
+    except NoSuchModuleError:
+        raise UserError(
+            f'{key} names a database of the kind "{url.drivername}", which SQLAlchemy lacks; '
+            "correct the URL, or add the package that brings it."
+        ) from None
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"{key} needs the Python package {error.name}; add it with `uv add {error.name}`."
+        ) from None
+    except (ArgumentError, ValueError, TypeError):
+        raise UserError(f"{key} has an option that its database does not know.") from None
