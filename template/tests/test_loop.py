@@ -141,6 +141,25 @@ def test_a_better_challenger_is_promoted_with_its_reasons(misled):
     assert line["confidence"] >= 0.8
 
 
+def test_a_better_challenger_proves_itself_in_the_shadow_first(misled, new_rows):
+    champion, target = store.champion(misled.models), misled.definition.problem.target
+    shutil.copy(misled.root / "good.csv", misled.root / "rows.csv")
+    edit(misled, improvement={"shadow_rows": 50, "minimum_rows": 10_000})
+    done = run_in(misled.root, "improve")
+    assert "it answers in the shadow until 50 truths are known" in done.output
+    challenger = store.challenger(misled.models)
+    assert challenger == store.newest_version(misled.models)
+    done = run_in(misled.root, "improve")
+    assert "the truth of 0 of its answers is known, 50 are needed" in done.output
+    assert store.champion(misled.models) == champion
+    serve(misled, new_rows, new_rows[target], challenger)
+    assert run_in(misled.root, "improve").exit_code == 0
+    assert store.champion(misled.models) == challenger
+    assert store.challenger(misled.models) is None
+    events = [line["event"] for line in read_history(misled.models)]
+    assert events[-3:] == ["shadow", "waited", "promoted"]
+
+
 def test_two_never_work_at_once(own):
     with FileLock(own.models / ".lock"):
         for command in ("improve", "run"):

@@ -80,12 +80,11 @@ class Shadow:
         try:
             version = challenger(self._project.models)
             serving = self._predictor.version if self._predictor else None
-            if version in (serving, self._failed):
+            if version == serving or (version and version == self._failed):
                 return
             self._predictor = load_predictor(self._project.models / version) if version else None
             self._failed = None
-            if version:
-                logger.info("Version %s answers in the shadow.", version)
+            logger.info("In the shadow answers %s.", version or "no version")
         except (UserError, OSError) as error:
             self._predictor, self._failed = None, version
             logger.warning("The challenger %s cannot be loaded: %s", version or "", error)

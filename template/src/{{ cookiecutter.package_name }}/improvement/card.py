@@ -11,6 +11,7 @@ from ..problem import METRICS
 from ..problem.project import Project
 from ..report import facts, figure, heading, notice, number, paragraph, table, write_card
 from .monitor import FILE
+from .truth import TAKEN, Taken
 
 SHOWN_COLUMNS, SHOWN_DECISIONS = 20, 20
 
@@ -48,6 +49,7 @@ def _watch(project: Project, found: dict[str, Any]) -> list[str]:
         *([notice("No change that is not chance.", "good")] if calm else []),
         *(notice(note, "warn") for note in found["notes"]),
         facts(figures),
+        *_taken(project),
     ]
     if len(found["windows"]) > 1:
         parts.append(_over_time(metric.title, found))
@@ -65,6 +67,15 @@ def _watch(project: Project, found: dict[str, Any]) -> list[str]:
         parts.append(heading("Drift of the inputs and of the predictions"))
         parts.append(table(shown, f"{left} calmer columns are not shown." if left else ""))
     return parts
+
+
+def _taken(project: Project) -> list[str]:
+    """Say what became of the truth that a file or a query brought last."""
+    path = project.reports / TAKEN
+    if not path.is_file():
+        return []
+    content = read_json(path)
+    return [paragraph(f"Truth from {content.pop('from')}: {Taken(**content).summary()}.")]
 
 
 def _over_time(title: str, found: dict[str, Any]) -> str:

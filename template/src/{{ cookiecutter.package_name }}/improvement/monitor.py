@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from ..deployment.prediction_log import Logged, open_log, read_predictions
+from ..errors import UserError
 from ..evaluation.bootstrap import measure
 from ..files import read_frame, read_json, write_json
 from ..modeling import store
@@ -79,13 +80,16 @@ def monitor(project: Project) -> Watch:
     UserError
         If there is no champion, or the prediction log does not answer.
     """
-    take_truth(project)
     settings = project.definition.improvement
     predictor = load_predictor(store.champion_folder(project.models))
+    notes, decayed = [], []
+    try:
+        take_truth(project)
+    except UserError as error:  # what is known already can still be looked at
+        notes.append(f"no truth was taken: {error.message}".rstrip("."))
     engine = open_log(project)
     newest = read_predictions(engine, predictor.version, settings.window)
     labelled = read_predictions(engine, predictor.version, settings.window, with_truth=True)
-    notes, decayed = [], []
     drifts: list[Drift] = []
     quality = promised = change = None
     if len(newest.facts) < settings.minimum_rows:

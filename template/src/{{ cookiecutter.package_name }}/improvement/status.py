@@ -3,6 +3,7 @@
 from ..deployment.prediction_log import open_log, read_predictions
 from ..files import read_json
 from ..modeling import store
+from ..modeling.history import read_history
 from ..problem import METRICS
 from ..problem.project import Project
 from ..report import number
@@ -21,6 +22,13 @@ def status(project: Project) -> list[str]:
     known = int(logged.facts["actual"].notna().sum())
     made = len(logged.facts)
     lines.append(f"the champion made {made:,} predictions; the truth of {known:,} is known")
+    challenger = store.challenger(project.models)
+    if challenger:
+        lines.append(f"{challenger} answers in its shadow, in the log only")
+    lines += [
+        f"last decision: {line['event']}; {line['reason']}"
+        for line in read_history(project.models)[-1:]
+    ]
     watch = project.reports / "monitor.json"
     if watch.is_file():
         found = read_json(watch)

@@ -26,6 +26,7 @@ from ..problem.columns import ConversionError, convert
 from ..problem.project import Project
 
 ID, ACTUAL = "id", "actual"  # the columns of a file or a query
+TAKEN = "truth.json"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def take_truth(project: Project, file: str = "") -> Taken | None:
             f'"{ID}", the id that came with a prediction, and "{ACTUAL}", what it really was.'
         )
     taken = _take(project, frame)
-    write_json(project.reports / "truth.json", {"from": where, **asdict(taken)})
+    write_json(project.reports / TAKEN, {"from": where, **asdict(taken)})
     return taken
 
 

@@ -1,6 +1,7 @@
 """What became of each version and why: models/history.jsonl, a line for each decision."""
 
 import json
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ FILE = "history.jsonl"
 Line = dict[str, Any]
 
 
-def new_line(event: str, champion: str, other: str | None, reason: str, **figures: Any) -> Line:
+def new_line(event: str, champion: str, other: str | None, reason: str, **figures: float) -> Line:
     """Return a line.
 
     Parameters
@@ -27,11 +28,11 @@ def new_line(event: str, champion: str, other: str | None, reason: str, **figure
     reason
         Why, in a sentence.
     figures
-        What was measured.
+        What was measured; what is not finite becomes null.
     """
     now = datetime.now(UTC).isoformat(timespec="microseconds")
     line = {"at": now, "event": event, "champion": champion, "other": other, "reason": reason}
-    return line | figures
+    return line | {k: v if math.isfinite(v) else None for k, v in figures.items()}
 
 
 def read_history(models: Path) -> list[Line]:

@@ -157,7 +157,7 @@ def predecessor(project: Project) -> str | None:
     return next(iter(_predecessors(project)[::-1]), None)
 
 
-def promote(project: Project, version: str, reason: str, **figures: Any) -> None:
+def promote(project: Project, version: str, reason: str, **figures: float) -> None:
     """Let `version` serve from now on, and remember its predecessors and why.
 
     Parameters
@@ -194,7 +194,7 @@ def promote(project: Project, version: str, reason: str, **figures: Any) -> None
     _point(models, predecessors, new_line("promoted", version, before, reason, **figures))
 
 
-def rollback(project: Project, reason: str, **figures: Any) -> str:
+def rollback(project: Project, reason: str, **figures: float) -> str:
     """Let the champion's predecessor serve again, and return its version.
 
     Parameters
