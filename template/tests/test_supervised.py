@@ -48,7 +48,7 @@ def test_association_is_high_only_where_the_feature_tells():
 
 def test_without_a_target_other_problem_types_are_named():
     frame = pd.DataFrame({"x": range(100), "kind": list("ab") * 50})
-    with pytest.raises(UserError, match=r"clustering .* or anomaly detection") as raised:
+    with pytest.raises(UserError, match="so this is clustering") as raised:
         suggest(frame)
     assert f"holds the code for {TYPE}" in str(raised.value)
 

@@ -24,7 +24,6 @@ def test_no_target_is_needed_to_suggest_a_definition_and_it_says_why(project):
     found = suggest(rows)
     assert found.problem["type"][0] == TYPE
     assert "there is no column to predict" in found.problem["type"][1]
-    assert "copier update --data problem_type=" in found.problem["type"][1]
 
 
 def test_labels_that_do_not_come_with_the_data_may_come_later(define):

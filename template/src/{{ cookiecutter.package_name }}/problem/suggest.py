@@ -15,23 +15,11 @@ MANY_MISSING = 0.5
 DATES = 10  # an event date takes at least so many values
 BIRTH = re.compile(r"birth|born|dob", re.IGNORECASE)
 
-# Why a type without a target fits, and what would fit otherwise.
-WITHOUT_TARGET = {
-    "clustering": (
-        "there is no column to predict, so rows that are alike can be grouped; to find the rows "
-        "that are unlike the others, `copier update --data problem_type=anomaly_detection`"
-    ),
-    "anomaly_detection": (
-        "there is no column to predict, so rows that are unlike the others can be found; to group "
-        "those that are alike, `copier update --data problem_type=clustering`"
-    ),
-}
+WITHOUT_TARGET = "there is no column to predict, so rows that are alike can be grouped"
 NO_TARGET = (
     "Without --target there is no column to predict, so this is clustering (groups of rows that "
-    "are alike) or anomaly detection (rows that are unlike the others), but the project holds the "
-    f"code for {TYPE}; name the column with --target, or run `copier update --data "
-    "problem_type=clustering` or `… problem_type=anomaly_detection`, then this again (nothing was "
-    "written)."
+    f"are alike), but the project holds the code for {TYPE}; name the column with --target, or "
+    "run `copier update --data problem_type=clustering`, then this again (nothing was written)."
 )
 
 
@@ -108,7 +96,7 @@ def suggest(frame: pd.DataFrame, target: str = "") -> Suggestion:
             "problem_type=classification` (a label) or `… problem_type=regression` (a number)"
         )
     else:
-        reason = WITHOUT_TARGET[TYPE]
+        reason = WITHOUT_TARGET
     inputs = frame.drop(columns=target) if target else frame
     drop = suspicious.constant(inputs)
     kinds = {name: _kind(inputs[name]) for name in inputs.columns.drop(list(drop))}
