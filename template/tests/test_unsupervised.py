@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 from conftest import edit, run_in, serve, truth_of
 
-from {{ cookiecutter.package_name }}.collection import read
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.modeling import store
 from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
@@ -19,8 +18,7 @@ def test_the_card_of_the_exploration_shows_how_features_go_together(project):
     assert "Map of the rows" in card
 
 
-def test_no_target_is_needed_to_suggest_a_definition_and_it_says_why(project):
-    rows = read(project.definition.data, project.root).frame
+def test_no_target_is_needed_to_suggest_a_definition_and_it_says_why(rows):
     found = suggest(rows)
     assert found.problem["type"][0] == TYPE
     assert "there is no column to predict" in found.problem["type"][1]
