@@ -17,7 +17,10 @@ from click.testing import CliRunner
 from sqlalchemy import insert
 
 from {{ cookiecutter.package_name }}.cli import main
-from {{ cookiecutter.package_name }}.collection.collect import read_raw, read_source
+from {{ cookiecutter.package_name }}.collection.collect import (
+    read_raw,
+    read_source,
+)
 from {{ cookiecutter.package_name }}.deployment.prediction_log import (
     FEEDBACK,
     PREDICTIONS,

@@ -18,7 +18,10 @@ from {{ cookiecutter.package_name }}.modeling import (
 )
 from {{ cookiecutter.package_name }}.modeling.backtest import choose_origins
 from {{ cookiecutter.package_name }}.modeling.continued import Continued
-from {{ cookiecutter.package_name }}.modeling.forecasters import Drift, SeasonalNaive
+from {{ cookiecutter.package_name }}.modeling.forecasters import (
+    Drift,
+    SeasonalNaive,
+)
 from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
 from {{ cookiecutter.package_name }}.preparation.panel import Panel, fill
 from {{ cookiecutter.package_name }}.problem.calendar import tell_calendar

@@ -25,8 +25,12 @@ from {{ cookiecutter.package_name }}.deployment.prediction_log import (
     read_predictions,
 )
 from {{ cookiecutter.package_name }}.deployment.service import log_writer
-from {{ cookiecutter.package_name }}.deployment.service.champion import load_serving
-from {{ cookiecutter.package_name }}.deployment.service.log_writer import LogWriter
+from {{ cookiecutter.package_name }}.deployment.service.champion import (
+    load_serving,
+)
+from {{ cookiecutter.package_name }}.deployment.service.log_writer import (
+    LogWriter,
+)
 from {{ cookiecutter.package_name }}.deployment.service.service import Service
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.modeling import store
