@@ -183,6 +183,7 @@ class Environment:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=60)
             reader.join(timeout=60)
+            process.stderr.close()
         errors = "".join(said)
         # uvicorn ends by the signal itself, once it has answered and written all.
         assert process.returncode in (0, -signal.SIGTERM), errors
