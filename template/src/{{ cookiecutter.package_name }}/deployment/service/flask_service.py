@@ -32,6 +32,7 @@ def create_app(service: Service) -> Flask:
 
     @app.after_request
     def leave(response: Response) -> Response:
+        _read_rest(service)
         response.headers.update(g.visit.headers)
         route = request.url_rule.rule if request.url_rule else None
         service.front.leave(g.visit, route, response.status_code)
@@ -113,11 +114,14 @@ class PlainLogger(Logger):
 
 def _body(service: Service) -> bytes:
     """Read the body, and stop where it is too long, whatever its header says."""
+    return request.stream.read(service.max_bytes + 1)
+
+
+def _read_rest(service: Service) -> None:
+    """Read what is left of the body: the caller hears an answer only then, and is heard again."""
     end = time.monotonic() + service.max_seconds
-    body = request.stream.read(service.max_bytes + 1)
     while request.stream.read(CHUNK) and time.monotonic() < end:
-        pass  # the rest is read, so that the caller hears why
-    return body
+        pass
 
 
 def _endpoint(answer: Callable[[], Reply]) -> Callable[[], Response]:
