@@ -189,8 +189,9 @@ def test_the_service_needs_no_library_that_its_image_leaves_out(
     log = f"sqlite:///{tmp_path}/predictions.db"
     path = os.pathsep.join([str(tmp_path), str(project / "src")])
     with environment.serve(project, PYTHONPATH=path, PREDICTION_LOG=log) as url:
-        row = ask(f"{url}/model")["example"]
-        assert ask(f"{url}/predict", {"rows": [row]})["predictions"]
+        rows = {"rows": [ask(f"{url}/model")["example"]]}
+        question = {"horizon": 1} if problem_type == "forecasting" else rows
+        assert ask(f"{url}/predict", question)["predictions"]
 
 
 @pytest.fixture(scope="session")
