@@ -18,7 +18,7 @@ from pathlib import Path
 
 import copier
 import pytest
-from combinations import COMBINATIONS
+from combinations import FEW
 from cookiecutter.main import cookiecutter
 
 REPOSITORY = Path(__file__).parent.parent
@@ -194,7 +194,7 @@ class Environment:
 def environment(render: Renders) -> Environment:
     """One environment for all variants, kept until a dependency of theirs changes."""
     needed = {*DRIVERS, *DATA}
-    for combination in COMBINATIONS:
+    for combination in FEW:
         made = (render(**combination) / "pyproject.toml").read_text(encoding="utf-8")
         declared = tomllib.loads(made)
         needed.update(declared["project"]["dependencies"], declared["dependency-groups"]["dev"])
