@@ -15,6 +15,7 @@ def judge(trial: Trial, fitted: Iterable[Fitted], answer: Answer, definition: De
     metric = METRICS[definition.problem.metric]
     answers = []
     for estimator, fold in fitted:
+        # The numbers have no name here: one would keep them while the next fold is encoded.
         answers.append(answer(estimator, *fold.outside))
         target = fold.outside[1]
         trial.scores.append(metric.function(*arrays(target, answers[-1])))
