@@ -17,6 +17,7 @@ import yaml
 from combinations import COMBINATIONS, FEW, title
 from conftest import (
     CACHE,
+    CHOICES,
     Environment,
     Renders,
     Template,
@@ -137,13 +138,16 @@ def test_every_dependency_is_bounded(render: Renders, combination: dict[str, str
 
 
 def test_each_problem_type_has_its_own_files_only(render: Renders) -> None:
-    names = {
-        kind: set(files(render(problem_type=kind))) for kind in ("classification", "regression")
-    }
-    assert not [name for name in names["classification"] if "regression" in name]
-    assert not [name for name in names["regression"] if "classification" in name]
-    assert "data/sample/credit.csv" in names["classification"] - names["regression"]
-    assert "data/sample/houses.csv" in names["regression"] - names["classification"]
+    kinds, samples = CHOICES["problem_type"], set()
+    for kind in kinds:
+        names = set(files(render(problem_type=kind)))
+        others = [other for other in kinds if other != kind]
+        assert not [name for name in names if any(other in name for other in others)]
+        (sample,) = (name for name in names if re.fullmatch(r"data/sample/\w+\.csv", name))
+        samples.add(sample)
+        families = {Path(name).stem for name in names} & {"supervised", "unsupervised"}
+        assert len(families) <= 1
+    assert len(samples) == len(kinds)
 
 
 @pytest.mark.slow

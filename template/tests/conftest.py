@@ -29,9 +29,9 @@ from {{ cookiecutter.package_name }}.deployment.prediction_log import (
     open_log,
 )
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.modeling import store
+from {{ cookiecutter.package_name }}.modeling import CANDIDATES, store
 from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
-from {{ cookiecutter.package_name }}.problem import METRICS, TYPE
+from {{ cookiecutter.package_name }}.problem import METRICS, NEEDS_TARGET, PLAIN_SPLIT, TYPE
 from {{ cookiecutter.package_name }}.problem.definition import check_definition
 from {{ cookiecutter.package_name }}.problem.project import open_project
 from {{ cookiecutter.package_name }}.problem.sources import SOURCE
@@ -40,8 +40,10 @@ ROOT = Path(__file__).parent.parent
 ROWS = 600
 TARGETS = {"classification": {"positive": "yes", "metric": "roc_auc", "baseline": "prior"}}
 TARGETS["regression"] = {"metric": "rmse", "baseline": "mean"}
+TARGETS["clustering"] = {"metric": "silhouette", "clusters": [2, 4]}
 TARGETS["forecasting"] = {"metric": "mase", "baseline": "seasonal_naive", "horizon": 4}
 SERIES = 4
+QUICK = {"clustering": {"clusters": [2, 3]}}  # settings that a few hundred rows can be tried with
 
 
 def run_in(folder, *arguments):
@@ -97,6 +99,13 @@ def some(rows, definition):
     return rows
 
 
+def truth_of(project, rows):
+    """Return what rows turned out to be: their target, or else what the champion says."""
+    if NEEDS_TARGET:
+        return rows[project.definition.problem.target]
+    return load_predictor(store.champion_folder(project.models)).predict(rows)["prediction"]
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A project in which `run` was done, and what it printed."""
@@ -112,14 +121,12 @@ def trained(tmp_path_factory):
     small = edit(
         SimpleNamespace(root=root),
         # A few hundred rows need not reach the real bar.
-        problem={"minimum": -1e12 if metric.higher_is_better else 1e12},
+        problem={"minimum": -1e12 if metric.higher_is_better else 1e12, **QUICK.get(TYPE, {})},
         data={"path": "rows.csv"},
         models={"candidates": real.definition.models.candidates[:2]},
         search={"method": "none", "folds": 3},
         # Newer rows may really differ from older ones; then an alarm would be right.
-        split={}
-        if TYPE == "forecasting"
-        else {"by": "group" if real.definition.columns.group else "random"},
+        split={"by": "group" if real.definition.columns.group else PLAIN_SPLIT},
         constraints={"predict_milliseconds": 10_000},
         improvement={"minimum_rows": 50},
     )
@@ -160,7 +167,7 @@ def define():
     """Make a definition for data of a test's own, with some tables changed."""
 
     def make(**changes):
-        candidates = ["theta", "ridge"] if TYPE == "forecasting" else ["tree", "boosting"]
+        candidates = list(CANDIDATES)[:2]
         problem = {"type": TYPE, "target": "y", "minimum": 0, **TARGETS[TYPE]}
         tables = {
             "problem": problem,

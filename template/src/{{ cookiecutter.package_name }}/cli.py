@@ -73,8 +73,8 @@ def run(force: bool) -> None:
 def define(data: str | None, target: str | None, force: bool) -> None:
     """Check the definition against the data.
 
-    With --target, look at the data and write its definition to project.toml; with --data as well,
-    at new data.
+    With --data, look at new data and write its definition to project.toml; with --target alone, at
+    the data that there is.
     """
     if data or target:
         _define_anew(data, target)
@@ -263,21 +263,18 @@ def _run_steps(*names: str, force: bool, finish: bool = True) -> None:
 def _define_anew(data: str | None, target: str | None) -> None:
     from .collection.collect import ROWS
     from .collection.tables import read_tables
-    from .errors import UserError
     from .files import read_frame
     from .problem.definition import FILE_NAME
     from .problem.rewrite import write_suggestion
     from .problem.suggest import suggest
 
-    if not target:
-        raise UserError("--data needs --target, the column of it to predict.")
     project = _open()
     if data:
         frame = read_tables(data, Path.cwd(), project.definition.data.missing).frame
     else:  # of what [data] points to, whatever source that is
         _run_steps("collect", force=False, finish=False)
         frame = read_frame(project.raw / ROWS)
-    suggestion = suggest(frame, target)
+    suggestion = suggest(frame, target or "")
     checked = write_suggestion(project.root / FILE_NAME, suggestion, data)
     for sentence in (*suggestion.sentences(), *checked.sentences):
         click.echo(sentence)

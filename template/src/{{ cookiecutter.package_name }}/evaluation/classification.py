@@ -10,9 +10,17 @@ from ..plots import GREY, heat_map, new_figure
 from ..problem import arrays
 from ..problem.definition import Definition
 from ..report import figure
-from .supervised import LOSS, enough, measure_baselines, usefulness
+from .supervised import LOSS, checks, closer_look, measure_baselines, usefulness
 
-__all__ = ["LOSS", "enough", "figures", "measure_baselines", "outcome", "usefulness"]
+__all__ = [
+    "LOSS",
+    "checks",
+    "closer_look",
+    "figures",
+    "measure_baselines",
+    "outcome",
+    "usefulness",
+]
 
 MOST_CURVES = 6  # classes with a curve of their own, the most frequent ones
 BINS = 10  # of the calibration plot, with equally many rows

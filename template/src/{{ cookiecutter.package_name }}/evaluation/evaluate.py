@@ -12,6 +12,7 @@ from ..problem.project import Project
 from ..report import columns, facts, figure, heading, notice, number, paragraph, table, write_card
 from .gate import judge
 from .model_card import model_card
+from .tested import UNSEEN, Tested
 from .testing import meet_test
 
 SHOWN_FEATURES = 15
@@ -53,6 +54,7 @@ def evaluate(project: Project) -> str:
         "importance": tested.importance,
         "loss": tested.loss,
         "test_rows": tested.rows,
+        "tested_on": tested.on,
         "test_opened": _times_opened(project.models, run["data"]["test"], predictor.version),
     }
     answers = tested.answers
@@ -63,7 +65,7 @@ def evaluate(project: Project) -> str:
     write_json(folder / store.METRICS, results)
     write_json(project.reports / "metrics.json", results)
     summary = _summary(results)
-    _write_card(project.reports, summary, results, tested.plots)
+    _write_card(project.reports, summary, results, tested)
     return summary
 
 
@@ -86,12 +88,12 @@ def _summary(results: dict[str, Any]) -> str:
     guess = results["baseline"].get(name)
     return (
         f"{results['model']}: {METRICS[name].title} {number(mine['value'])} "
-        f"({number(mine['low'])} to {number(mine['high'])}) on the test set"
+        f"({number(mine['low'])} to {number(mine['high'])}) on {results['tested_on']}"
         f"{'' if guess is None else f', baseline {number(guess)}'}; gate {gate}"
     )
 
 
-def _write_card(reports: Path, summary: str, results: dict[str, Any], plots: list[str]) -> None:
+def _write_card(reports: Path, summary: str, results: dict[str, Any], tested: Tested) -> None:
     gate, baselines = results["gate"], results["baselines"]
     checks = [
         notice(check["what"], "good" if check["passed"] else "bad") for check in gate["checks"]
@@ -99,7 +101,7 @@ def _write_card(reports: Path, summary: str, results: dict[str, Any], plots: lis
     metrics = [
         {
             "metric": METRICS[name].title,
-            "test": numbers["value"],
+            "value": numbers["value"],
             "95 % from": numbers["low"],
             "to": numbers["high"],
             **{f"baseline {rival}": values.get(name) for rival, values in baselines.items()},
@@ -120,14 +122,21 @@ def _write_card(reports: Path, summary: str, results: dict[str, Any], plots: lis
         summary,
         heading("The gate"),
         *checks,
-        heading(f"The test set: {results['test_rows']:,} rows that no model has seen"),
-        *(often if opened > 3 else []),
+        heading(_rows(tested)),
+        *(often if opened > 3 and tested.on == UNSEEN else []),
         table(metrics),
         facts(results["outcome"]),
-        columns(*plots, *_importance(results)),
+        columns(*tested.plots, *_importance(results)),
+        *tested.further,
         heading(f"{METRICS[results['metric']].title} by slice"),
         table(results["slices"]) if results["slices"] else paragraph("No column has few values."),
     )
+
+
+def _rows(tested: Tested) -> str:
+    if tested.on == UNSEEN:
+        return f"The test set: {tested.rows:,} rows that no model has seen"
+    return f"All {tested.rows:,} rows, from which the model has learnt as well"
 
 
 def _importance(results: dict[str, Any]) -> list[str]:

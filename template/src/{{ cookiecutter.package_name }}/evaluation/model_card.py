@@ -36,10 +36,9 @@ It was not tested on rows from elsewhere, and says nothing about cause and effec
 
 ## Data
 
-{run["training_rows"]:,} training rows and {results["test_rows"]:,} test rows, split by
-{definition.split_by()}. {results["test_opened"]} version(s) have met this test set.
+{_rows(results, run, definition)}
 
-## Quality on the test set
+## Quality on {results["tested_on"]}
 
 {_table(["metric", "value", "95 % interval", *baselines], _quality(results))}
 
@@ -57,6 +56,15 @@ seed {definition.search.seed}; {versions}.
 Fitted in {run["fit_seconds"]:.1f} s, {run["model_megabytes"]:.1f} MB,
 {results["costs"]["predict_milliseconds"]:.1f} ms for one row.
 """
+
+
+def _rows(results: dict[str, Any], run: dict[str, Any], definition: Definition) -> str:
+    if results["test_rows"] == run["training_rows"]:
+        return f"{run['training_rows']:,} rows; the model has learnt from all and is judged on all."
+    return (
+        f"{run['training_rows']:,} training rows and {results['test_rows']:,} test rows, split by "
+        f"{definition.split_by()}. {results['test_opened']} version(s) have met this test set."
+    )
 
 
 def _quality(results: dict[str, Any]) -> Iterable[list[str]]:

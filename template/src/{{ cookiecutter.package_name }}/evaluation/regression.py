@@ -9,9 +9,17 @@ from ..problem import arrays
 from ..problem.definition import Definition
 from ..problem.regression import INTERVAL
 from ..report import figure
-from .supervised import LOSS, enough, measure_baselines, usefulness
+from .supervised import LOSS, checks, closer_look, measure_baselines, usefulness
 
-__all__ = ["LOSS", "enough", "figures", "measure_baselines", "outcome", "usefulness"]
+__all__ = [
+    "LOSS",
+    "checks",
+    "closer_look",
+    "figures",
+    "measure_baselines",
+    "outcome",
+    "usefulness",
+]
 
 MOST_POINTS = 1000  # drawn; more would be a blot
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from ..preparation.schema import Schema
 from ..preparation.sets import GROUP
+from ..problem.columns import column_of
 from ..problem.definition import Definition
 from .bootstrap import measure
 
@@ -37,7 +38,7 @@ def measure_slices(
         for label, part in rows.groupby(values.fillna("missing").astype("str")):
             if len(part) < LEAST_ROWS:
                 continue
-            target, given = part[schema.target], answers.loc[part.index]
+            target, given = column_of(part, schema.target), answers.loc[part.index]
             group = part.get(GROUP)
             measured = measure(target, given, seed, names=[name], most=RESAMPLES, group=group)
             if name in measured:

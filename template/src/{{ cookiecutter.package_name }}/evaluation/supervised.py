@@ -11,7 +11,8 @@ from ..modeling.predictor import Predictor
 from ..preparation.sets import GROUP
 from ..problem import BASELINES, METRICS, TARGET_KIND, arrays
 from ..problem.definition import Definition
-from .bootstrap import evaluate_metrics
+from .bootstrap import Measured, evaluate_metrics
+from .gate import Check
 
 LEAST_ROWS, LEAST_OF_CLASS, LEAST_GROUPS = 20, 5, 5
 LOSS = "{metric} lost when a feature is shuffled"  # what `usefulness` makes of a shuffled feature
@@ -39,7 +40,14 @@ def usefulness(
     return lambda shuffled: sign * metric.function(*arrays(target, predictor.answer(shuffled)))
 
 
-def enough(rows: pd.DataFrame, definition: Definition) -> tuple[bool, str]:
+def closer_look(
+    target: pd.Series, answers: pd.DataFrame, predictor: Predictor, definition: Definition
+) -> list[str]:
+    """Return further sections of the report: the plots have said it all."""
+    return []
+
+
+def checks(rows: pd.DataFrame, test: Measured, definition: Definition) -> list[Check]:
     """Check that test rows can carry an interval: one of few rows looks surer than it is."""
     target, group = rows[definition.problem.target], rows.get(GROUP)
     counts = {"test rows": (len(target), LEAST_ROWS)}
@@ -51,4 +59,4 @@ def enough(rows: pd.DataFrame, definition: Definition) -> tuple[bool, str]:
     found = ", ".join(f"{count:,} {what}" for what, (count, _) in counts.items())
     asked = ", ".join(f"{least} {what}" for what, (_, least) in counts.items())
     passed = all(count >= least for count, least in counts.values())
-    return passed, f"{found}; at least {asked} are needed to tell"
+    return [(passed, f"{found}; at least {asked} are needed to tell")]

@@ -1,6 +1,6 @@
 """What came of the test."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -9,6 +9,8 @@ from ..errors import UserError
 from ..problem.definition import Definition
 from .bootstrap import Measured
 from .gate import Check
+
+UNSEEN = "the test set"
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Tested:
         Each metric with its interval.
     baselines
         The metrics of each baseline on the same rows.
+    on
+        What the rows were, in words.
     checks
         What the gate is told beside the metrics and the costs.
     outcome
@@ -32,8 +36,8 @@ class Tested:
         saying of what.
     milliseconds
         What one answer took.
-    plots
-        Figures for the report.
+    plots, further
+        Figures for the report, and other sections.
     """
 
     answers: pd.DataFrame
@@ -47,6 +51,8 @@ class Tested:
     loss: str
     milliseconds: float
     plots: list[str]
+    further: list[str] = field(default_factory=list)
+    on: str = UNSEEN
 
 
 def check_defined(measured: Measured, rows: int, definition: Definition) -> None:

@@ -10,9 +10,10 @@ from ..preparation.schema import Schema
 from ..problem.settings import Kind
 from .columns import as_numbers
 from .drawing import MISSING, frequent_labels, histogram_edges, label_values
+from .ranking import cramers_v
 from .supervised import ORDER, Look, rank, show_target, strongest
 
-__all__ = ["ORDER", "association", "insights", "rank_features", "strongest"]
+__all__ = ["ORDER", "insights", "rank_features", "strongest"]
 
 MEASURE = "Cramér's V, bias-corrected, with numbers cut at their deciles"
 AGAINST = (
@@ -25,23 +26,8 @@ SHOWN_CLASSES = 12
 
 
 def association(groups: np.ndarray, target: pd.Series) -> float:
-    """Return how much a grouping of the rows tells about the class, 0 to 1.
-
-    Cramér's V with the correction of Bergsma (2013), "A bias-correction for Cramér's V and
-    Tschuprow's T", so that many small groups do not look strong by chance.
-    """
-    classes, labels = pd.factorize(target)
-    shape = (groups.max() + 1, len(labels))
-    observed = np.bincount(groups * shape[1] + classes, minlength=shape[0] * shape[1]).reshape(
-        shape
-    )
-    n = observed.sum()
-    expected = observed.sum(axis=1, keepdims=True) * observed.sum(axis=0) / n
-    phi = np.sum((observed - expected) ** 2 / expected) / n
-    by_chance = [(k - 1) ** 2 / max(n - 1, 1) for k in shape]
-    phi -= (shape[0] - 1) * (shape[1] - 1) / max(n - 1, 1)
-    most = min(k - 1 - chance for k, chance in zip(shape, by_chance, strict=True))
-    return float(np.sqrt(min(max(phi, 0) / most, 1))) if most > 0 else 0.0
+    """Return how much a grouping of the rows tells about the class, 0 to 1: Cramér's V."""
+    return cramers_v(groups, pd.factorize(target)[0])
 
 
 def rank_features(rows: pd.DataFrame, schema: Schema) -> pd.Series:

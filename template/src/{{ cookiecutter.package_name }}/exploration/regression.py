@@ -12,7 +12,7 @@ from .distributions import plot_numbers
 from .drawing import MISSING, box, frequent_labels, label_values, padded_range, points
 from .supervised import ORDER, Look, rank, show_target, strongest
 
-__all__ = ["ORDER", "association", "insights", "rank_features", "strongest"]
+__all__ = ["ORDER", "insights", "rank_features", "strongest"]
 
 MEASURE = (
     "Correlation ratio of the target's ranks, bias-corrected, with numbers cut at their deciles"

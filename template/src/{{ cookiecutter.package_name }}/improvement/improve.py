@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ..collection.collect import read_raw
 from ..deployment.prediction_log import open_log, read_predictions
 from ..errors import UserError
@@ -13,6 +15,7 @@ from ..modeling.predictor import load_predictor
 from ..pipeline import ORDER, run_one
 from ..preparation.schema import ConversionError, read_schema
 from ..preparation.sets import KEY, Learnt
+from ..problem import METRICS
 from ..problem.keys import row_keys
 from ..problem.project import Project
 from ..steps import Outcome
@@ -186,6 +189,10 @@ def _judge(project: Project, champion: str, challenger: str) -> Decision:
         reason = f"the champion cannot answer what is asked today: {error}"
         return Decision("promoted", champion, challenger, reason)
     compared = compare(both.target, both.answers, both.rival_answers, definition, both.group)
+    if not np.isfinite(compared.rival_value):
+        title = METRICS[definition.problem.metric].title
+        reason = f"these rows do not tell {title}, and the challenger has learnt newer ones"
+        return Decision("promoted", champion, challenger, reason)
     return _better_or_not(
         project, champion, challenger, compared, shadow=bool(definition.improvement.shadow_rows)
     )

@@ -3,6 +3,7 @@
 from ..collection.collect import LABELLED
 from ..deployment.prediction_log import open_log, read_predictions
 from ..files import replacing
+from ..problem import TEACHES
 from ..problem.project import Project
 
 # Where each row comes from. Names of collected columns have no blanks around them, and what is
@@ -27,7 +28,8 @@ def add_labelled_rows(project: Project) -> int:
         return 0
     facts, definition = logged.facts, project.definition
     rows = logged.inputs.copy()
-    rows[definition.problem.target] = facts["actual"]
+    if TEACHES:
+        rows[definition.problem.target] = facts["actual"]
     date, group = definition.columns.date, definition.columns.group
     if date and date not in rows:
         rows[date] = facts["at"].dt.strftime("%Y-%m-%dT%H:%M:%S")

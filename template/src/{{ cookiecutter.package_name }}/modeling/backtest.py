@@ -65,7 +65,7 @@ def backtest(panel: Panel, schema: Schema, definition: Definition) -> SearchResu
             answers.append(forecast_origin(forecaster, panel, head, season, horizon))
             trial.scores.append(score(answers[-1]))
         trial.answers = pd.concat(answers, ignore_index=True)
-        trial.notes["seasonal naive"] = float(np.mean(rival))
+        trial.measured["seasonal naive"] = {"value": float(np.mean(rival))}
 
     return compare(judge, panel.periods, definition)
 

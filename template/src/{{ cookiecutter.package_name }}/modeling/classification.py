@@ -18,9 +18,25 @@ from ..problem import arrays
 from ..problem.classification import PROBABILITY
 from ..problem.definition import Definition
 from .candidate import Candidate
-from .supervised import judge
+from .supervised import (
+    ESTIMATORS,
+    JUDGED_BY,
+    judge,
+    measurable,
+    remember,
+)
 
-__all__ = ["CANDIDATES", "answer", "judge", "learn_decision", "plain_decision"]
+__all__ = [
+    "CANDIDATES",
+    "ESTIMATORS",
+    "JUDGED_BY",
+    "answer",
+    "judge",
+    "learn_decision",
+    "measurable",
+    "plain_decision",
+    "remember",
+]
 
 # Edit freely: a line more is a candidate more, once [models] candidates names it.
 CANDIDATES = {

@@ -15,7 +15,9 @@ from tqdm import tqdm
 from ..errors import UserError
 from ..problem import METRICS
 from ..problem.definition import Definition
+from ..problem.metric import Metric
 from . import CANDIDATES
+from .candidate import Candidate
 from .trial import OutOfTimeError, Trial
 
 FEW_ROWS = 10_000
@@ -32,11 +34,14 @@ class SearchResult:
         The best trial of each candidate, the best candidate first.
     left_out
         Why a candidate was not judged, or not with all of its settings.
+    trials
+        All that were judged, the best first.
     answers
         Out-of-fold answers of the best trial, with the index of the training rows.
     """
 
     leaderboard: list[Trial]
+    trials: list[Trial]
     left_out: dict[str, str]
     answers: pd.DataFrame
 
@@ -79,7 +84,7 @@ def compare(
                 why = f"it fails with {settings or 'its defaults'} ({_first_line(error)})"
                 left_out[name] = why
             else:
-                best = not trials or all(metric.gain(trial.mean, t.mean) > 0 for t in trials)
+                best = all(_rank(trial, metric) > _rank(t, metric) for t in trials)
                 for loser in trials if best else [trial]:
                     loser.answers = None
                 trials.append(trial)
@@ -91,12 +96,12 @@ def compare(
             f"[search] budget_seconds = {definition.search.budget_seconds:g}, add rows, or name "
             "others in [models] candidates."
         )
-    trials.sort(key=lambda t: t.mean, reverse=metric.higher_is_better)
+    trials.sort(key=lambda trial: _rank(trial, metric), reverse=True)
     first = {trial.candidate: trial for trial in reversed(trials)}
     for name in left_out.keys() & first.keys():
         left_out[name] = f"judged, but not with all of its settings: {left_out[name]}"
     leaderboard = [t for t in trials if first[t.candidate] is t]
-    return SearchResult(leaderboard, left_out, trials[0].answers)
+    return SearchResult(leaderboard, trials, left_out, trials[0].answers)
 
 
 def build_estimator(name: str, settings: dict[str, Any], definition: Definition) -> BaseEstimator:
@@ -109,6 +114,11 @@ def build_estimator(name: str, settings: dict[str, Any], definition: Definition)
 def few_threads(rows: int) -> AbstractContextManager[object]:
     """Keep numeric libraries from starting threads where they cost more than they save."""
     return threadpool_limits(1 if rows < FEW_ROWS else None)
+
+
+def _rank(trial: Trial, metric: Metric) -> tuple[bool, float]:
+    """Return what is higher for a better trial."""
+    return trial.sound, trial.mean if metric.higher_is_better else -trial.mean
 
 
 def _choose_candidates(definition: Definition, rows: int) -> tuple[list[str], dict[str, str]]:
@@ -128,10 +138,17 @@ def _choose_candidates(definition: Definition, rows: int) -> tuple[list[str], di
 
 def _plan(names: list[str], definition: Definition) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each candidate with its defaults, then round by round with other settings."""
-    yield from ((name, {}) for name in names)
-    rounds = {name: _settings(CANDIDATES[name].space, definition) for name in names}
+    rounds = {name: _rounds(CANDIDATES[name], definition) for name in names}
     for k in range(max(map(len, rounds.values()), default=0)):
         yield from ((name, rounds[name][k]) for name in names if k < len(rounds[name]))
+
+
+def _rounds(candidate: Candidate, definition: Definition) -> list[dict[str, Any]]:
+    takes = candidate.estimator.get_params(deep=False)
+    given = definition.problem.always_tried().items()
+    always = list(ParameterGrid({k: v for k, v in given if takes.get(k) is not None}))
+    others = [{}, *_settings(candidate.space, definition)]
+    return [first | other for other in others for first in always]
 
 
 def _settings(space: dict[str, list[Any]], definition: Definition) -> list[dict[str, Any]]:

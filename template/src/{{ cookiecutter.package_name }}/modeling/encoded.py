@@ -78,10 +78,17 @@ class EncodedFold:
         numbers = encode(self.encoder, self._train, self._outside)
         return pd.DataFrame(numbers, index=target.index, copy=False), target
 
+    @cached_property
+    def everything(self) -> tuple[pd.DataFrame, pd.Series]:
+        """The numbers and the target of all rows, inside and outside."""
+        target = column_of(self._train, self._schema.target)
+        numbers = encode(self.encoder, self._train)
+        return pd.DataFrame(numbers, index=target.index, copy=False), target
+
     def forget(self) -> None:
         """Drop the numbers, to make room for others; the encoder stays."""
         _ = self.encoder
-        for name in ("inside", "outside"):
+        for name in ("inside", "outside", "everything"):
             self.__dict__.pop(name, None)
 
 

@@ -19,9 +19,25 @@ from ..problem import arrays
 from ..problem.definition import Definition
 from ..problem.regression import INTERVAL
 from .candidate import Candidate
-from .supervised import judge
+from .supervised import (
+    ESTIMATORS,
+    JUDGED_BY,
+    judge,
+    measurable,
+    remember,
+)
 
-__all__ = ["CANDIDATES", "answer", "judge", "learn_decision", "plain_decision"]
+__all__ = [
+    "CANDIDATES",
+    "ESTIMATORS",
+    "JUDGED_BY",
+    "answer",
+    "judge",
+    "learn_decision",
+    "measurable",
+    "plain_decision",
+    "remember",
+]
 
 MOST_BINS = 5
 BIN_ROWS = 100  # a 90 % interval needs some dozens of rows to have a tail of a few

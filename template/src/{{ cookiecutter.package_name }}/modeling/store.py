@@ -174,7 +174,10 @@ def promote(project: Project, version: str, reason: str, **figures: float) -> No
     folder = version_folder(models, version)
     target = project.definition.problem.target
     if not _predicts(folder, target):
-        raise UserError(f'Version {version} does not predict "{target}", as project.toml asks for.')
+        raise UserError(
+            f"Version {version} was made for another problem or target than project.toml names, "
+            f'"{target}".'
+        )
     if not (folder / METRICS).exists():
         raise UserError(f"Version {version} has not been evaluated; run `evaluate` first.")
     gate = read_json(folder / METRICS)["gate"]

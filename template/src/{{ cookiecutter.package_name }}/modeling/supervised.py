@@ -1,13 +1,20 @@
 """How a trial is judged where there is a target: by cross-validation."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
+from ..preparation.schema import Schema
 from ..problem import METRICS, arrays
 from ..problem.definition import Definition
 from .encoded import Answer, Fitted
 from .trial import Trial
+
+ESTIMATORS: tuple[type, ...] = ()  # of this project, that candidates are made of
+JUDGED_BY = "cross-validation"
 
 
 def judge(trial: Trial, fitted: Iterable[Fitted], answer: Answer, definition: Definition) -> None:
@@ -20,3 +27,13 @@ def judge(trial: Trial, fitted: Iterable[Fitted], answer: Answer, definition: De
         target = fold.outside[1]
         trial.scores.append(metric.function(*arrays(target, answers[-1])))
     trial.answers = pd.concat(answers)
+
+
+def measurable(answers: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.DataFrame:
+    """Return answers with what the metrics need beside them: nothing but the target."""
+    return answers
+
+
+def remember(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -> dict[str, Any]:
+    """Return what goes with the model beside its decision: nothing does."""
+    return {}

@@ -13,9 +13,9 @@ from ..problem import METRICS
 from ..problem.project import Project
 from ..report import number, paragraph, table, write_card
 from . import store
-from .compare import SearchResult
 from .learning import learn
 from .learnt import Learnt
+from .trial import Trial
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
 
@@ -42,8 +42,9 @@ def train(project: Project) -> str:
         "settings": best.settings,
         "metric": definition.problem.metric,
         "judged_by": learnt.judged_by,
-        "leaderboard": _leaderboard(result),
-        "notes": list(best.notes),
+        "leaderboard": _lines(result.leaderboard),
+        "trials": _lines(result.trials),
+        "measured": best.measured,
         "left_out": result.left_out,
         "training_rows": len(learnt.keys),
         "fit_seconds": learnt.fit_seconds,
@@ -74,7 +75,7 @@ def _store(folder: Path, learnt: Learnt, record: dict[str, Any]) -> None:
         write_json(temporary / store.RUN, record)
 
 
-def _leaderboard(result: SearchResult) -> list[dict[str, Any]]:
+def _lines(trials: list[Trial]) -> list[dict[str, Any]]:
     return [
         {
             "model": trial.candidate,
@@ -82,9 +83,9 @@ def _leaderboard(result: SearchResult) -> list[dict[str, Any]]:
             "cv_std": trial.std,
             "fit_seconds": float(np.mean(trial.fit_seconds)),
             "settings": trial.settings,
-            **trial.notes,
+            **{name: numbers["value"] for name, numbers in trial.measured.items()},
         }
-        for trial in result.leaderboard
+        for trial in trials
     ]
 
 
@@ -94,7 +95,7 @@ def _write_card(reports: Path, summary: str, title: str, record: dict[str, Any])
             "candidate": line["model"],
             f"{title}, mean of the folds": line["cv_mean"],
             "deviation": line["cv_std"],
-            **{name: line[name] for name in record["notes"]},
+            **{_title(n): line[n] for n in record["measured"] if n != record["metric"]},
             "seconds to fit": line["fit_seconds"],
             "settings": ", ".join(f"{k} {v}" for k, v in line["settings"].items()) or "default",
         }
@@ -102,3 +103,7 @@ def _write_card(reports: Path, summary: str, title: str, record: dict[str, Any])
     ]
     left_out = [paragraph(f"{name}: {why}.") for name, why in record["left_out"].items()]
     write_card(reports, "train", summary, table(rows, mark=record["model"]), *left_out)
+
+
+def _title(measured: str) -> str:
+    return METRICS[measured].title if measured in METRICS else measured

@@ -19,8 +19,10 @@ class Trial:
     ----------
     scores, fit_seconds
         One number for each fold.
-    notes
-        What else is told of it, by name.
+    measured
+        What else is told of it, by name; each with ``value``, some with ``low`` and ``high``.
+    sound
+        Whether it may win over others that are.
     answers
         Out-of-fold answers, with the index of the training rows; kept for the best trial only.
     """
@@ -29,7 +31,8 @@ class Trial:
     settings: dict[str, Any]
     scores: list[float] = field(default_factory=list)
     fit_seconds: list[float] = field(default_factory=list)
-    notes: dict[str, Any] = field(default_factory=dict)
+    measured: dict[str, dict[str, float]] = field(default_factory=dict)
+    sound: bool = True
     answers: pd.DataFrame | None = None
 
     @property

@@ -9,6 +9,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
+from ..problem import NEEDS_TARGET
 from ..problem.columns import Column
 from ..problem.settings import Kind
 from ..problem.tables import Preparation
@@ -21,8 +22,8 @@ PART_ROWS = 50_000  # encoded at a time
 def build_encoder(features: list[Column], settings: Preparation, seed: int) -> ColumnTransformer:
     """Return an unfitted transformer from a frame of features to a dense array of numbers.
 
-    Missing numbers become the median, with a column that says so; a missing label is a label of
-    its own; labels that are rare or were never seen share one column.
+    Missing numbers become the median, with a column that says so if there is a target; a missing
+    label is a label of its own; labels that are rare or were never seen share one column.
     """
     names = {kind: [c.name for c in features if c.kind == kind] for kind in get_args(Kind)}
     labels = OneHotEncoder(
@@ -43,12 +44,17 @@ def build_encoder(features: list[Column], settings: Preparation, seed: int) -> C
 
 
 def encode(
-    encoder: ColumnTransformer, rows: pd.DataFrame, positions: np.ndarray, dtype: str = "float64"
+    encoder: ColumnTransformer,
+    rows: pd.DataFrame,
+    positions: np.ndarray | None = None,
+    dtype: str = "float64",
 ) -> np.ndarray:
-    """Return the numbers of the rows at these positions.
+    """Return the numbers of the rows, or of those at some positions.
 
     They are written part by part, because the encoder holds several copies of what it is given.
     """
+    if positions is None:
+        positions = np.arange(len(rows))
     width = encoder.transform(rows.iloc[:1]).shape[1]
     numbers = np.empty((len(positions), width), dtype)
     for start in range(0, len(positions), PART_ROWS):
@@ -63,8 +69,9 @@ def _numbers(settings: Preparation) -> Pipeline:
 
 
 def _impute() -> SimpleImputer:
-    # A column that is empty in one fold is kept, so that all folds have the same columns.
-    return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    # A column that is empty in one fold is kept, so that all folds have the same columns. Where
+    # nothing but distance counts, a column that says what was missing would make rare gaps loud.
+    return SimpleImputer(strategy="median", add_indicator=NEEDS_TARGET, keep_empty_features=True)
 
 
 def _scale(settings: Preparation) -> list[StandardScaler | MinMaxScaler]:

@@ -63,7 +63,10 @@ def make_sets(raw: pd.DataFrame, definition: Definition, learnt: Learnt | None) 
         features=[describe(features.loc[train, n], k.kind) for n, k in derived.items()],
         ignored=definition.not_inputs(),
     )
-    summary = f"{train.sum():,} training rows, {test.sum():,} test rows, {len(derived)} features"
+    parts = f"{train.sum():,} training rows, {test.sum():,} test rows"
+    if train.all():
+        parts = f"{train.sum():,} rows, learnt from and judged"
+    summary = f"{parts}, {len(derived)} features"
     if cleaned.duplicates:
         summary += f", rows left out as repetitions: {cleaned.duplicates:,}"
     if len(rows) < len(cleaned.rows):
@@ -71,10 +74,15 @@ def make_sets(raw: pd.DataFrame, definition: Definition, learnt: Learnt | None) 
     losses = {
         "repeated rows left out": cleaned.duplicates,
         "rows without target left out": cleaned.without_target,
-        "split": f"by {definition.split_by()}, {definition.split.test_share:.0%} for the test",
+        "split": _split(definition),
     }
     reasons = {name: told.reason for name, told in kinds.items()}
     return Sets(features, rows, train, test, schema, summary, losses, reasons)
+
+
+def _split(definition: Definition) -> str:
+    by = definition.split_by()
+    return by if by == "none" else f"by {by}, {definition.split.test_share:.0%} for the test"
 
 
 def clean(raw: pd.DataFrame, definition: Definition) -> Cleaned:

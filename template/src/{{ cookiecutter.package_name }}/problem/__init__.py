@@ -6,11 +6,13 @@ from .{{ cookiecutter.problem_type }} import (
     NEEDS_TARGET,
     PLAIN_SPLIT,
     TARGET_KIND,
+    TEACHES,
     TYPE,
     Evaluation,
     Problem,
     arrays,
     check_target,
+    suggest_problem,
 )
 
 __all__ = [
@@ -19,9 +21,11 @@ __all__ = [
     "NEEDS_TARGET",
     "PLAIN_SPLIT",
     "TARGET_KIND",
+    "TEACHES",
     "TYPE",
     "Evaluation",
     "Problem",
     "arrays",
     "check_target",
+    "suggest_problem",
 ]

@@ -14,6 +14,8 @@ from .definition import Definition
 from .project import Project
 from .values import check_present
 
+TARGET = "[problem] target"
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -83,11 +85,11 @@ def _check_names(definition: Definition, frame: pd.DataFrame) -> None:
     if len(twice):
         raise UserError(f'The data has more than one column "{twice[0]}"; names must differ.')
     named = {
-        "[problem] target": [definition.problem.target] if NEEDS_TARGET else [],
+        TARGET: [definition.problem.target] if definition.problem.target else [],
         **definition.columns.named(),
     }
     for key, names in named.items():
-        check_present(key, names, list(frame.columns))
+        check_present(key, names, list(frame.columns), needed=key != TARGET or NEEDS_TARGET)
 
 
 def _bar(definition: Definition) -> list[str]:

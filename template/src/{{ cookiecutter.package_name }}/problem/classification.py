@@ -13,14 +13,16 @@ from ..errors import UserError
 from .columns import labels
 from .metric import Metric
 from .settings import Kind, Table
-from .supervised import Supervised
+from .supervised import UNKNOWN_BAR, Supervised
 
 TYPE = "classification"
 TARGET_KIND: Kind = "category"
+TEACHES = True  # what comes back as feedback is a value of the target
 NEEDS_TARGET = True  # a row without one is of no use
 PLAIN_SPLIT = "random"  # of rows without a date and a group
 PROBABILITY = "probability_"
 MOST_CLASSES = 100
+RARE = 0.1  # below this share of positives, ROC AUC flatters; PR AUC does not
 
 BASELINES = {
     "most_frequent": DummyClassifier(strategy="most_frequent"),
@@ -142,6 +144,26 @@ METRICS = {
     "log_loss": Metric(_log_loss, higher_is_better=False, title="Log loss"),
     "brier": Metric(_brier, higher_is_better=False, title="Brier score"),
 }
+
+
+def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
+    """Return the metric and the bar for new data, each with its reason: what guessing reaches."""
+    shares = labels(target).value_counts(normalize=True)
+    if len(shares) != 2:
+        positive, metric, minimum = ("", "more than two classes"), "roc_auc", 0.5
+    else:
+        other = (
+            f'the rarer class ({shares.iloc[1]:.1%}); change it to "{shares.index[0]}" if need be'
+        )
+        positive, metric, minimum = (str(shares.index[1]), other), "roc_auc", 0.5
+        if shares.iloc[1] < RARE:
+            metric, minimum = "pr_auc", float(f"{shares.iloc[1]:.3g}")
+    return {
+        "positive": positive,
+        "metric": (metric, "positives are rare" if metric == "pr_auc" else ""),
+        "baseline": ("prior", ""),
+        "minimum": (minimum, UNKNOWN_BAR),
+    }
 
 
 def check_target(target: pd.Series, problem: Problem, folds: int) -> str:

@@ -1,6 +1,6 @@
 """What is particular to forecasting: its target, metrics and baselines."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -9,10 +9,11 @@ from pydantic import Field
 from .metric import Metric
 from .quantity import check_quantity, coverage, describe_quantity, mae, mape, rmse
 from .settings import Kind, Table
-from .supervised import Supervised
+from .supervised import UNKNOWN_BAR, Supervised
 
 TYPE = "forecasting"
 TARGET_KIND: Kind = "number"
+TEACHES = True  # what comes back as feedback is a value of the target
 NEEDS_TARGET = True
 PLAIN_SPLIT = "date"  # the newest dates are the test
 BASELINES = ("seasonal_naive", "drift")
@@ -71,6 +72,15 @@ METRICS = {
         coverage, higher_is_better=True, title="Coverage of the interval", selects=False
     ),
 }
+
+
+def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
+    """Return the metric and the bar for new data, each with its reason."""
+    return {
+        "metric": ("mase", ""),
+        "baseline": ("seasonal_naive", ""),
+        "minimum": (1.0, UNKNOWN_BAR),
+    }
 
 
 def check_target(target: pd.Series, problem: Problem, folds: int) -> str:

@@ -1,6 +1,6 @@
 """What is particular to predicting a quantity: its target, metrics and baselines."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,10 +10,11 @@ from ..errors import UserError
 from .metric import Metric
 from .quantity import check_quantity, coverage, describe_quantity, mae, mape, rmse
 from .settings import Kind, Table
-from .supervised import Supervised
+from .supervised import UNKNOWN_BAR, Supervised
 
 TYPE = "regression"
 TARGET_KIND: Kind = "number"
+TEACHES = True  # what comes back as feedback is a value of the target
 NEEDS_TARGET = True  # a row without one is of no use
 PLAIN_SPLIT = "random"  # of rows without a date and a group
 INTERVAL = 0.9  # the share of true values that should lie between `low` and `high`
@@ -80,6 +81,16 @@ METRICS = {
         selects=False,
     ),
 }
+
+
+def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
+    """Return the metric and the bar for new data, each with its reason: what guessing reaches."""
+    deviation = float(f"{pd.to_numeric(target).std(ddof=0):.3g}")
+    return {
+        "metric": ("rmse", ""),
+        "baseline": ("mean", ""),
+        "minimum": (deviation, UNKNOWN_BAR),
+    }
 
 
 def check_target(target: pd.Series, problem: Problem, folds: int) -> str:

@@ -7,14 +7,20 @@ from typing import Any
 import pandas as pd
 
 from ..errors import UserError
-from . import TYPE, suspicious
-from .columns import Inference, infer, labels
+from . import NEEDS_TARGET, TYPE, suggest_problem, suspicious
+from .columns import Inference, column_of, infer, labels
 
 FEW = 20  # whole numbers with so many different values can be classes as well as quantities
-RARE = 0.1  # below this share of positives, ROC AUC flatters; PR AUC does not
 MANY_MISSING = 0.5
 DATES = 10  # an event date takes at least so many values
 BIRTH = re.compile(r"birth|born|dob", re.IGNORECASE)
+
+WITHOUT_TARGET = "there is no column to predict, so rows that are alike can be grouped"
+NO_TARGET = (
+    "Without --target there is no column to predict, so this is clustering (groups of rows that "
+    f"are alike), but the project holds the code for {TYPE}; name the column with --target, or "
+    "run `copier update --data problem_type=clustering`, then this again (nothing was written)."
+)
 
 
 @dataclass(frozen=True)
@@ -59,27 +65,39 @@ class Suggestion:
         ]
 
 
-def suggest(frame: pd.DataFrame, target: str) -> Suggestion:
-    """Look at `frame` and suggest how `target` can be predicted from it.
+def suggest(frame: pd.DataFrame, target: str = "") -> Suggestion:
+    """Look at `frame` and suggest what can be learnt from it.
+
+    Parameters
+    ----------
+    frame
+        The rows.
+    target
+        The column to predict; where nothing is predicted, one with known labels, or none.
 
     Raises
     ------
     UserError
-        If the target is not there, or asks for the code of another problem type.
+        If the target is not there, or the data asks for the code of another problem type.
     """
-    if target not in frame.columns:
+    if NEEDS_TARGET and not target:
+        raise UserError(NO_TARGET)
+    if target and target not in frame.columns:
         raise UserError(
             f'The data has no column "{target}"; it has {", ".join(frame.columns[:10])}'
             f"{', …' if frame.shape[1] > 10 else ''}."
         )
     missing, frame, stray_reasons = _without_strays(frame)
-    different = frame[target].nunique()
-    if different < 2:
-        raise UserError(
-            f'The target "{target}" has {different} different values; at least two are needed.'
+    if NEEDS_TARGET:
+        reason = _type(frame[target], target)
+    elif target:
+        reason = (
+            f'"{target}" is only held against the answers; to predict it, `copier update --data '
+            "problem_type=classification` (a label) or `… problem_type=regression` (a number)"
         )
-    reason = _type(frame[target], target)
-    inputs = frame.drop(columns=target)
+    else:
+        reason = WITHOUT_TARGET
+    inputs = frame.drop(columns=target) if target else frame
     drop = suspicious.constant(inputs)
     kinds = {name: _kind(inputs[name]) for name in inputs.columns.drop(list(drop))}
     ids = suspicious.id_like(inputs, kinds)
@@ -87,11 +105,18 @@ def suggest(frame: pd.DataFrame, target: str) -> Suggestion:
     rest = [name for name in kinds if name not in ids and name != group[0]]
     drop |= suspicious.duplicate(inputs[rest])
     kinds = {name: kinds[name] for name in rest if name not in drop}
-    known = labels(frame[target]) if TYPE == "classification" else frame[target]
-    unknown = suspicious.too_good(inputs, known, kinds, classes=TYPE == "classification")
+    known = column_of(frame, target)
+    unknown = {}
+    if NEEDS_TARGET:
+        known = labels(known) if TYPE == "classification" else known
+        unknown = suspicious.too_good(inputs, known, kinds, classes=TYPE == "classification")
     kinds = {name: told for name, told in kinds.items() if name not in unknown}
     return Suggestion(
-        problem={"target": (target, ""), "type": (TYPE, reason), **_bar(known)},
+        problem={
+            "target": (target, ""),
+            "type": (TYPE, reason),
+            **suggest_problem(len(frame), known),
+        },
         missing=missing,
         id=ids,
         drop=drop,
@@ -132,6 +157,11 @@ def _without_strays(frame: pd.DataFrame) -> tuple[dict[str, str], pd.DataFrame, 
 
 def _type(values: pd.Series, target: str) -> str:
     """Return why this project's problem type fits the target; few whole numbers fit both types."""
+    if values.nunique() < 2:
+        raise UserError(
+            f'The target "{target}" has {values.nunique()} different values; at least two are '
+            "needed."
+        )
     told = infer(values)
     if told.kind in {"date", "text"}:
         raise UserError(
@@ -190,27 +220,3 @@ def _date(frame: pd.DataFrame, kinds: dict[str, Inference]) -> tuple[str, str]:
         return found[0], "the only date that every row has"
     others = ", ".join(f'"{name}"' for name in found[1:])
     return found[0], f"the first date that every row has; there is {others} as well"
-
-
-def _bar(target: pd.Series) -> dict[str, tuple[Any, str]]:
-    """Return the metric and the bar: what guessing reaches, since nobody said what is needed."""
-    todo = "no better than guessing: set what is good enough for you"
-    if TYPE == "regression":
-        deviation = float(f"{pd.to_numeric(target).std(ddof=0):.3g}")
-        return {"metric": ("rmse", ""), "baseline": ("mean", ""), "minimum": (deviation, todo)}
-    shares = target.value_counts(normalize=True)
-    if len(shares) != 2:
-        positive, metric, minimum = ("", "more than two classes"), "roc_auc", 0.5
-    else:
-        other = (
-            f'the rarer class ({shares.iloc[1]:.1%}); change it to "{shares.index[0]}" if need be'
-        )
-        positive, metric, minimum = (str(shares.index[1]), other), "roc_auc", 0.5
-        if shares.iloc[1] < RARE:
-            metric, minimum = "pr_auc", float(f"{shares.iloc[1]:.3g}")
-    return {
-        "positive": positive,
-        "metric": (metric, "positives are rare" if metric == "pr_auc" else ""),
-        "baseline": ("prior", ""),
-        "minimum": (minimum, todo),
-    }

@@ -4,6 +4,8 @@ from pydantic import Field
 
 from .settings import Table
 
+UNKNOWN_BAR = "no better than guessing: set what is good enough for you"
+
 
 class Supervised(Table):
     """What stands in ``[problem]`` where a target is predicted."""
@@ -23,6 +25,10 @@ class Supervised(Table):
     def purpose(self) -> str:
         """Return what a model is for, as the end of a sentence."""
         return f"predict `{self.target}`"
+
+    def always_tried(self) -> dict[str, list[int]]:
+        """Return what every candidate that takes it is tried with, whatever its settings."""
+        return {}
 
     def rival(self) -> str:
         """Return what a model has to be clearly better than."""

@@ -32,8 +32,12 @@ class Looked:
     kinds: dict[str, Inference]
 
 
-def check_present(key: str, names: Iterable[str], present: list[str]) -> None:
+def check_present(
+    key: str, names: Iterable[str], present: list[str], *, needed: bool = True
+) -> None:
     """Check that the data has the columns that a key of project.toml names.
+
+    One that is not needed may come later; but not if its name looks misspelt.
 
     Raises
     ------
@@ -44,6 +48,8 @@ def check_present(key: str, names: Iterable[str], present: list[str]) -> None:
         if name not in present:
             known = {column.lower(): column for column in present}
             close = difflib.get_close_matches(name.lower(), known, n=1)
+            if not (needed or close):
+                continue
             few = ", ".join(present[:10]) + (", …" if len(present) > 10 else "")
             hint = f'did you mean "{known[close[0]]}"?' if close else f"it has {few}."
             raise UserError(f'{key} names "{name}", a column that the data does not have; {hint}')

@@ -10,14 +10,14 @@ from ...files import read_frame
 from ...modeling.compare import few_threads
 from ...modeling.encoded import features_and_target
 from ...modeling.predictor import Predictor
-from ...preparation.sets import GROUP
+from ...preparation.sets import GROUP, KEY
 from ...problem import METRICS
 from ...problem.project import Project
-from .. import LOSS, enough, figures, measure_baselines, outcome
+from .. import LOSS, checks, closer_look, figures, measure_baselines, outcome
 from ..bootstrap import measure
 from ..importance import measure_importance
 from ..slices import measure_slices
-from ..tested import Tested, check_defined
+from ..tested import UNSEEN, Tested, check_defined
 
 
 def meet_test(project: Project, predictor: Predictor, run: dict[str, Any]) -> Tested:
@@ -33,20 +33,24 @@ def meet_test(project: Project, predictor: Predictor, run: dict[str, Any]) -> Te
     test = read_frame(project.prepared / "test.parquet")
     features, target = features_and_target(test, predictor.schema)
     answers = predictor.answer(features)
-    measured = measure(target, answers, definition.search.seed, group=test.get(GROUP))
+    judged = predictor.measurable(answers, features)
+    measured = measure(target, judged, definition.search.seed, group=test.get(GROUP))
+    measured |= {name: x for name, x in run["measured"].items() if name not in measured}
     check_defined(measured, len(test), definition)
     return Tested(
         answers=answers,
         rows=len(test),
         measured=measured,
         baselines=measure_baselines(train, test, predictor, definition),
-        checks=[enough(test, definition)],
-        outcome=outcome(target, answers, predictor, definition),
-        slices=measure_slices(test, answers, predictor.schema, definition),
+        checks=checks(test, measured, definition),
+        outcome=outcome(target, judged, predictor, definition),
+        slices=measure_slices(test, judged, predictor.schema, definition),
         importance=measure_importance(test, predictor, definition).to_dict("records"),
         loss=LOSS.format(metric=METRICS[definition.problem.metric].title),
         milliseconds=_milliseconds(predictor),
-        plots=figures(target, answers, predictor, definition),
+        plots=figures(target, judged, predictor, definition),
+        further=closer_look(target, judged, predictor, definition),
+        on="all rows" if test[KEY].isin(train[KEY]).all() else UNSEEN,
     )
 
 

@@ -3,9 +3,9 @@
 from ...collection.collect import read_raw
 from ...files import read_frame
 from ...modeling.predictor import load_predictor
-from ...preparation.schema import Schema, read_schema
+from ...preparation.schema import Schema
 from ...preparation.sets import GROUP
-from ...problem.columns import Column
+from ...problem.columns import Column, column_of
 from ...problem.project import Project
 from .both import Both
 
@@ -19,11 +19,10 @@ def ask_both(project: Project, champion: str, challenger: str) -> Both:
         If the champion cannot answer rows of today.
     """
     test = read_frame(project.prepared / "test.parquet")
-    target = test[read_schema(project.prepared / "schema.json").target]
     raw = read_raw(project).loc[test.index]
-    answers = load_predictor(project.models / champion).predict(raw)
-    rival_answers = load_predictor(project.models / challenger).answer(test)
-    return Both(target, answers, rival_answers, test.get(GROUP))
+    old, new = (load_predictor(project.models / version) for version in (champion, challenger))
+    answers = [new.measurable(each, test) for each in (old.predict(raw), new.answer(test))]
+    return Both(column_of(test, new.schema.target), *answers, test.get(GROUP))
 
 
 def watched(schema: Schema, date: str) -> tuple[list[Column], bool]:

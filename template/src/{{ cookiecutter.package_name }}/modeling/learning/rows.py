@@ -14,13 +14,13 @@ from ...preparation.transformers import Clipper, DateParts, TextTopics
 from ...problem.columns import column_of
 from ...problem.definition import Definition
 from ...problem.project import Project
-from .. import learn_decision
+from .. import ESTIMATORS, JUDGED_BY, learn_decision, remember
 from ..compare import build_estimator, few_threads
 from ..encoded import encode_training, features_and_target
 from ..learnt import Learnt
 from ..search import fit, search
 
-OWN_TYPES = (Clipper, DateParts, TextTopics)  # that a stored model is made of
+OWN_TYPES = (Clipper, DateParts, TextTopics, *ESTIMATORS)  # that a stored model is made of
 REFERENCE_ROWS = 5000  # what drift is measured against; more would not change a test's answer
 
 
@@ -54,6 +54,7 @@ def learn(project: Project) -> Learnt:
         fit_seconds = fit(estimator, encoded)
     _use_one_core(estimator)
     pipeline = Pipeline([("encoder", encoded.encoder), ("estimator", estimator)])
+    schema.decision |= remember(pipeline, reference, schema)
     return Learnt(
         result,
         pipeline,
@@ -62,7 +63,7 @@ def learn(project: Project) -> Learnt:
         reference,
         search_seconds,
         fit_seconds,
-        judged_by="cross-validation",
+        judged_by=JUDGED_BY,
     )
 
 

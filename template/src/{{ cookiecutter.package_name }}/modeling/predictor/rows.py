@@ -10,10 +10,11 @@ from sklearn.pipeline import Pipeline
 from ...errors import UserError
 from ...files import read_json
 from ...preparation.derive import make_features
+from ...preparation.encoder import encode
 from ...preparation.row_encoder import RowEncoder
 from ...preparation.schema import Schema, read_schema
 from ...problem.columns import SHOWN_CATEGORIES
-from .. import answer, store
+from .. import answer, measurable, store
 
 # Matrix products treat the last few rows of a table in another way than the others. In whole blocks
 # a row has the same answer to the last bit, whoever stands beside it.
@@ -87,10 +88,16 @@ class Predictor:
         """Return what the service can be asked, as an example."""
         return {"rows": [{column.name: column.example for column in self.schema.inputs}]}
 
+    def measurable(self, answers: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+        """Return answers to prepared rows with what the metrics need beside them."""
+        shown = features[self._features]
+        return measurable(answers, lambda: encode(self.pipeline[0], shown))
+
     def describe(self) -> dict[str, Any]:
         """Return what the model is, how good it was on the test set, and which inputs it takes."""
         run = read_json(self.folder / store.RUN)
         metrics = self.folder / store.METRICS
+        judged = read_json(metrics) if metrics.exists() else {}
         return {
             "version": self.version,
             "problem": self.schema.problem,
@@ -98,8 +105,10 @@ class Predictor:
             "model": run["model"],
             "trained": run["trained"],
             "metric": run["metric"],
-            "test": read_json(metrics)["test"] if metrics.exists() else {},
+            "test": judged.get("test", {}),
+            "tested_on": judged.get("tested_on", ""),
             "classes": self.schema.decision.get("classes", []),
+            "profiles": self.schema.decision.get("profiles", {}),
             "inputs": [
                 column.model_dump() | {"categories": column.categories[:SHOWN_CATEGORIES]}
                 for column in self.schema.inputs

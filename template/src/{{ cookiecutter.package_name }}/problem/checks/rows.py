@@ -74,6 +74,8 @@ def _split(definition: Definition, frame: pd.DataFrame) -> str:
                 f"folds = {folds} are needed."
             )
     by = definition.split_by()
+    if by == "none":
+        return "All rows are learnt from, and all are judged."
     if by == "date":
         return f'Test on the newest {share} of the rows by "{columns.date}" ({span}).'
     if by == "group":
@@ -103,11 +105,14 @@ def _kinds(definition: Definition, frame: pd.DataFrame) -> dict[str, Inference]:
 
 def _notes(definition: Definition, frame: pd.DataFrame, inputs: list[str]) -> list[str]:
     """Say what is worth knowing, though nothing has to be done about it."""
+    target = definition.problem.target
     unlabelled = int(frame[definition.problem.target].isna().sum()) if NEEDS_TARGET else 0
     empty = [f'"{name}"' for name in inputs if frame[name].isna().all()]
     unknown = [f'"{name}"' for name in definition.columns.unknown_at_prediction]
+    later = target and target not in frame.columns
     notes = {
         f"{unlabelled:,} rows have no target; they are not used.": unlabelled,
+        f'The data has no column "{target}", so no row has a label yet.': later,
         f"Empty, so without use: {', '.join(empty)}; [columns] drop leaves it out.": empty,
         f"Not known at prediction time, so not used: {', '.join(unknown)}.": unknown,
     }

@@ -1,0 +1,156 @@
+"""The candidates for grouping rows, and how a row gets its cluster."""
+
+from collections.abc import Callable, Iterable
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.cluster import (
+    HDBSCAN,
+    AgglomerativeClustering,
+    Birch,
+    KMeans,
+    MiniBatchKMeans,
+)
+from sklearn.metrics import adjusted_rand_score, silhouette_samples
+from sklearn.mixture import GaussianMixture
+from sklearn.pipeline import Pipeline
+
+from ..preparation.schema import Schema
+from ..problem import METRICS, arrays
+from ..problem.clustering import PLACE, WIDTH
+from ..problem.definition import Definition
+from .candidate import Candidate
+from .clusterer_clustering import Clusterer
+from .encoded import Answer, Fitted
+from .profile_clustering import profile
+from .trial import Trial
+from .unsupervised import spread
+
+__all__ = [
+    "CANDIDATES",
+    "ESTIMATORS",
+    "JUDGED_BY",
+    "answer",
+    "judge",
+    "learn_decision",
+    "measurable",
+    "plain_decision",
+    "remember",
+]
+
+SILHOUETTE_ROWS = 3000  # a silhouette compares each two rows; of more rows a sample is taken
+ESTIMATORS = (Clusterer,)  # of this project, that candidates are made of
+JUDGED_BY = "clusterings of parts of the rows"
+
+# Edit freely: a line more is a candidate more, once [models] candidates names it.
+CANDIDATES = {
+    "kmeans": Candidate(Clusterer(KMeans(n_init=10))),
+    "minibatch": Candidate(Clusterer(MiniBatchKMeans(n_init=10))),
+    "mixture": Candidate(
+        # The constant keeps a component from shrinking to a point.
+        Clusterer(GaussianMixture(reg_covar=1e-3, n_init=3)),
+        {"method__covariance_type": ["full", "tied", "diag", "spherical"]},
+        most_rows=200_000,
+    ),
+    "birch": Candidate(
+        Clusterer(Birch()),
+        {"method__threshold": [0.25, 0.5, 1.0]},
+        most_rows=50_000,
+    ),
+    "hierarchical": Candidate(
+        Clusterer(AgglomerativeClustering()),
+        {"method__linkage": ["ward", "average", "complete"]},
+        most_rows=10_000,
+    ),
+    "hdbscan": Candidate(
+        Clusterer(HDBSCAN(min_cluster_size=10, copy=True), n_clusters=None),
+        {"method__min_cluster_size": [5, 10, 20, 40]},
+        most_rows=20_000,
+    ),
+}
+
+
+def judge(trial: Trial, fitted: Iterable[Fitted], answer: Answer, definition: Definition) -> None:
+    """Give a trial its scores on all training rows, by models that have learnt from parts of them.
+
+    How well these models agree is its stability; one that is less stable than asked for cannot
+    win over one that is.
+    """
+    metric = METRICS[definition.problem.metric]
+    answers, silhouettes = [], []
+    for estimator, fold in fitted:
+        numbers, target = fold.everything
+        answers.append(answer(estimator, numbers, target))
+        parts = arrays(target, measurable(answers[-1], numbers.to_numpy))
+        trial.scores.append(metric.function(*parts))
+        silhouettes.append(METRICS["silhouette"].function(*parts))
+    agreed = [agreement(*pair) for pair in combinations(answers, 2)]
+    if definition.problem.metric == "stability":
+        trial.scores = agreed
+    trial.measured = {"silhouette": spread(silhouettes), "stability": spread(agreed)}
+    trial.sound = trial.measured["stability"]["value"] >= definition.problem.minimum_stability
+    trial.answers = answers[0]
+
+
+def agreement(one: pd.DataFrame, other: pd.DataFrame) -> float:
+    """Return how alike two groupings of the same rows are: the adjusted Rand index."""
+    return float(adjusted_rand_score(one["prediction"], other["prediction"]))
+
+
+def measurable(answers: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.DataFrame:
+    """Return answers with what the metrics need beside them: silhouettes, and the numbers.
+
+    Of many rows a random sample has a silhouette, among themselves.
+    """
+    places, clusters = numbers(), answers["prediction"].to_numpy()
+    rows = np.arange(len(places))
+    if len(rows) > SILHOUETTE_ROWS:
+        rows = np.random.default_rng(0).permutation(rows)[:SILHOUETTE_ROWS]
+    widths = np.full(len(places), np.nan)
+    if 1 < len(np.unique(clusters[rows])) < len(rows):
+        widths[rows] = silhouette_samples(places[rows], clusters[rows])
+    names = [f"{PLACE}{k}" for k in range(places.shape[1])]
+    placed = pd.DataFrame(places, index=answers.index, columns=names)
+    return pd.concat([answers.assign(**{WIDTH: widths}), placed], axis="columns")
+
+
+def plain_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
+    """Return the decision before anything is learnt: there is none to take."""
+    return {}
+
+
+def learn_decision(
+    target: pd.Series, answers: pd.DataFrame, definition: Definition
+) -> dict[str, Any]:
+    """Return the decision: there is none to take, a row belongs to the cluster it is put into."""
+    return {}
+
+
+def remember(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -> dict[str, Any]:
+    """Return what goes with the model: the names of the clusters, and what each is like."""
+    clusters = answer(pipeline, features, {})["prediction"]
+    classes = list(pipeline[-1].classes_)
+    profiles = {name: profile(features, clusters == name, schema.features) for name in classes}
+    return {"classes": classes, "profiles": profiles}
+
+
+def answer(
+    pipeline: Pipeline | BaseEstimator, features: pd.DataFrame, decision: dict[str, Any]
+) -> pd.DataFrame:
+    """Answer each row with its cluster and its distance to it, in the numbers of the encoder.
+
+    Returns
+    -------
+    DataFrame
+        With the index of `features`: ``prediction``, the name of a cluster ("1" is the largest),
+        and ``distance``, to its centre; with HDBSCAN, to the nearest row that is sure of it.
+    """
+    clusterer, numbers = pipeline, features
+    if isinstance(pipeline, Pipeline):
+        clusterer, numbers = pipeline[-1], pipeline[0].transform(features)
+    clusters, distances = clusterer.assign(np.asarray(numbers))
+    answers = {"prediction": np.array(clusterer.classes_, dtype=object)[clusters]}
+    return pd.DataFrame(answers | {"distance": distances}, index=features.index)

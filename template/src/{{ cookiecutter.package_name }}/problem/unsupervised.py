@@ -1,0 +1,14 @@
+"""What problems over rows without a target share: known labels only judge, they do not teach."""
+
+import numpy as np
+
+from .metric import Metric
+
+
+def _of_no_rows(*parts: np.ndarray) -> float:
+    return np.nan
+
+
+# How alike the answers are of models that learnt from different rows. The search measures it,
+# because the answers of one model cannot tell.
+STABILITY = Metric(_of_no_rows, higher_is_better=True, title="Stability")
