@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from combinations import COMBINATIONS, FEW, title
+from combinations import CHOICES, COMBINATIONS, FEW, title
 from conftest import (
     CACHE,
-    CHOICES,
     Environment,
     Renders,
     Template,

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import edit, run_in
+from conftest import edit, run_in, truth_of
 
 from {{ cookiecutter.package_name }}.collection import parts
 from {{ cookiecutter.package_name }}.deployment.prediction_log import (
@@ -131,8 +131,8 @@ def test_scored_rows_are_watched_and_their_truth_comes_back(own, data, tmp_path)
     out = tmp_path / "out.csv"
     assert run_in(own.root, "predict", data, out).exit_code == 0
     ids = pd.read_csv(out)["prediction_id"]
-    truth = own.definition.problem.target
-    known = pd.DataFrame({"id": ids, "actual": pd.read_parquet(data)[truth]}).head(200)
+    actual = truth_of(own, pd.read_parquet(data))
+    known = pd.DataFrame({"id": ids, "actual": actual}).head(200)
     known.to_csv(tmp_path / "truth.csv", index=False)
     told = run_in(own.root, "feedback", tmp_path / "truth.csv")
     assert "200 new" in told.output

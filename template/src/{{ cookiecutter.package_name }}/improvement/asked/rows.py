@@ -21,8 +21,12 @@ def ask_both(project: Project, champion: str, challenger: str) -> Both:
     test = read_frame(project.prepared / "test.parquet")
     raw = read_raw(project).loc[test.index]
     old, new = (load_predictor(project.models / version) for version in (champion, challenger))
-    answers = [new.measurable(each, test) for each in (old.predict(raw), new.answer(test))]
-    return Both(column_of(test, new.schema.target), *answers, test.get(GROUP))
+    return Both(
+        target=column_of(test, new.schema.target),
+        answers=new.measurable(old.predict(raw), test),
+        rival_answers=new.measurable(new.answer(test), test),
+        group=test.get(GROUP),
+    )
 
 
 def watched(schema: Schema, date: str) -> tuple[list[Column], bool]:
