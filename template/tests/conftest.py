@@ -31,7 +31,12 @@ from {{ cookiecutter.package_name }}.deployment.prediction_log import (
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.modeling import CANDIDATES, store
 from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
-from {{ cookiecutter.package_name }}.problem import METRICS, NEEDS_TARGET, PLAIN_SPLIT, TYPE
+from {{ cookiecutter.package_name }}.problem import (
+    METRICS,
+    NEEDS_TARGET,
+    PLAIN_SPLIT,
+    TYPE,
+)
 from {{ cookiecutter.package_name }}.problem.definition import check_definition
 from {{ cookiecutter.package_name }}.problem.project import open_project
 from {{ cookiecutter.package_name }}.problem.sources import SOURCE

@@ -10,7 +10,11 @@ from sklearn.base import clone
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.evaluation.bootstrap import measure
 from {{ cookiecutter.package_name }}.files import read_json
-from {{ cookiecutter.package_name }}.modeling import CANDIDATES, measurable, store
+from {{ cookiecutter.package_name }}.modeling import (
+    CANDIDATES,
+    measurable,
+    store,
+)
 from {{ cookiecutter.package_name }}.modeling.profile_clustering import profile
 from {{ cookiecutter.package_name }}.problem import check_target
 from {{ cookiecutter.package_name }}.problem.columns import Column

@@ -16,7 +16,11 @@ from {{ cookiecutter.package_name }}.exploration.explore import explore
 from {{ cookiecutter.package_name }}.exploration.missing import missing_patterns
 from {{ cookiecutter.package_name }}.exploration.ranking import groups
 from {{ cookiecutter.package_name }}.preparation.schema import Schema
-from {{ cookiecutter.package_name }}.problem import NEEDS_TARGET, TARGET_KIND, TYPE
+from {{ cookiecutter.package_name }}.problem import (
+    NEEDS_TARGET,
+    TARGET_KIND,
+    TYPE,
+)
 from {{ cookiecutter.package_name }}.problem.columns import (
     convert,
     describe,

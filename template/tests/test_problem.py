@@ -6,7 +6,11 @@ import pytest
 import tomlkit
 
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.problem import NEEDS_TARGET, TARGET_KIND, TYPE
+from {{ cookiecutter.package_name }}.problem import (
+    NEEDS_TARGET,
+    TARGET_KIND,
+    TYPE,
+)
 from {{ cookiecutter.package_name }}.problem.check import check
 from {{ cookiecutter.package_name }}.problem.check import define as define_step
 from {{ cookiecutter.package_name }}.problem.definition import check_definition

@@ -50,6 +50,10 @@ def judge(
     minimum = f"{found}; {bound} {number(problem.minimum)} is asked for"
     checks: list[Check] = [(metric.gain(mine["value"], problem.minimum) >= 0, minimum)]
     for name, values in baselines.items():
+        if problem.metric not in values:
+            untold = f"{metric.title} of the baseline {name} is not defined on these rows"
+            checks.append((False, f"{untold}, so the model is not shown to be better"))
+            continue
         theirs = values[problem.metric]
         beaten = (
             f"{found}; the baseline {name} has {number(theirs)}, and the whole interval "
