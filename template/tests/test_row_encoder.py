@@ -15,6 +15,7 @@ from {{ cookiecutter.package_name }}.modeling.predictor import (
     Predictor,
     load_predictor,
 )
+from {{ cookiecutter.package_name }}.modeling.training_rows import TrainingRows
 from {{ cookiecutter.package_name }}.preparation.encoder import build_encoder
 from {{ cookiecutter.package_name }}.preparation.row_encoder import RowEncoder
 from {{ cookiecutter.package_name }}.problem.columns import Column
@@ -74,7 +75,7 @@ def test_numbers_are_those_of_the_encoder(scaling, clip_share, rare_share):
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_every_candidate_answers_one_row_as_it_answers_all(project, rows, name):
     champion = load_predictor(store.champion_folder(project.models))
-    prepared = pd.read_parquet(project.prepared / "train.parquet")
+    prepared = TrainingRows(project.prepared / "train.parquet", champion.schema)
     with few_threads(len(rows)), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # so few rows do not let every candidate converge
         encoded = encode_training(prepared, champion.schema, project.definition)

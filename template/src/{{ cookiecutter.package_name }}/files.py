@@ -14,6 +14,8 @@ from .errors import UserError
 if TYPE_CHECKING:  # pandas takes half a second to load, and not every command needs it
     import pandas as pd
 
+PART_ROWS = 50_000  # of a table, written and read at a time
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -65,8 +67,17 @@ def read_json(path: Path) -> Any:
         raise unreadable(path, error) from None
 
 
-def read_frame(path: Path, columns: list[str] | None = None) -> "pd.DataFrame":
+def read_frame(
+    path: Path, columns: list[str] | None = None, *, without: list[str] | None = None
+) -> "pd.DataFrame":
     """Read a Parquet file, all columns of it or some, without holding it in memory twice.
+
+    Parameters
+    ----------
+    columns
+        Which are read; all of them if not given.
+    without
+        Columns that are not read.
 
     Raises
     ------
@@ -75,14 +86,37 @@ def read_frame(path: Path, columns: list[str] | None = None) -> "pd.DataFrame":
     """
     import pandas as pd
     import pyarrow as pa
+    from pyarrow import parquet
 
     converting = {"split_blocks": True, "self_destruct": True}
     try:
+        if without is not None:
+            columns = [n for n in parquet.read_schema(path).names if n not in without]
         frame = pd.read_parquet(path, columns=columns, to_pandas_kwargs=converting)
     except (pa.ArrowException, OSError) as error:
         raise unreadable(path, error) from None
     release_memory()
     return frame
+
+
+def read_parts(path: Path, columns: list[str]) -> "Iterator[pd.DataFrame]":
+    """Read some columns of a Parquet file in parts of `PART_ROWS` rows, without their labels.
+
+    Raises
+    ------
+    UserError
+        If it is missing or damaged.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(PART_ROWS, columns=columns):
+                yield batch.to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(path, error) from None
+    release_memory()
 
 
 def unreadable(path: Path, error: Exception) -> UserError:

@@ -114,7 +114,7 @@ def new_figure(width: float = 3.2, height: float = 2.3, grid: str = "y") -> tupl
     grid
         Which lines of the grid are drawn: "x", "y", "both" or "" for none.
     """
-    plot = Figure(figsize=(width, height), layout="constrained")
+    plot = Figure(figsize=(width, height))
     axes = plot.add_subplot()
     for axis, name, inches in ((axes.xaxis, "x", width), (axes.yaxis, "y", height)):
         axis.grid(grid in (name, "both"))

@@ -154,9 +154,12 @@ def figure(plot: "Figure", caption: str, title: str = "") -> str:
 
     Its text stays text: it can be searched, copied and read aloud.
     """
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     stream = io.StringIO()
     with warnings.catch_warnings():  # the page has fonts with more letters than matplotlib's
         warnings.filterwarnings("ignore", message="Glyph")
+        ConstrainedLayoutEngine().execute(plot)  # once; a figure of its own would be drawn twice
         plot.savefig(stream, format="svg")
     width = plot.get_figwidth() * 96  # CSS pixels
     label = html.escape(f"{title}: {caption}" if title else caption, quote=True)

@@ -15,6 +15,7 @@ from pyarrow import csv as arrow
 from .dialect import CHUNK, SAMPLE_ROWS, Dialect, find_dialect, survey
 from .names import UnreadableError
 
+FEW_ROWS = 100  # tell nearly every column of labels
 GROUPED = {  # numbers with a separator between thousands, by their decimal sign
     ".": r"^[+-]?(\d{1,3}([,' \x{a0}\x{202f}]\d{3})+|\d+)(\.\d+)?$",
     ",": r"^[+-]?(\d{1,3}([.' \x{a0}\x{202f}]\d{3})+|\d+)(,\d+)?$",
@@ -208,6 +209,7 @@ def _grouped(texts: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray | None:
 
 def _cast(texts: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
     try:
+        texts.slice(0, FEW_ROWS).cast(kind)  # a text that is no number takes long, so not for all
         return texts.cast(kind)
     except pa.ArrowInvalid:
         return None

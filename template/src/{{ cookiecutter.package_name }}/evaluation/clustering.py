@@ -15,7 +15,6 @@ from ..modeling.clustering import agreement
 from ..modeling.compare import build_estimator
 from ..modeling.predictor import Predictor
 from ..plots import GREY, PALETTE, new_figure
-from ..preparation.encoder import encode
 from ..problem import METRICS, arrays
 from ..problem.clustering import PLACE, WIDTH
 from ..problem.definition import Definition
@@ -40,7 +39,7 @@ def measure_baselines(
     puts the test rows into clusters of the same sizes by chance.
     """
     generator = np.random.default_rng(definition.search.seed)
-    numbers = encode(predictor.pipeline[0], test[[c.name for c in predictor.schema.features]])
+    numbers = predictor.numbers(test)
     if len(numbers) > CLOUD_ROWS:
         numbers = numbers[generator.permutation(len(numbers))[:CLOUD_ROWS]]
     clusterer = predictor.pipeline[-1]

@@ -15,6 +15,7 @@ from ..preparation.schema import Schema
 from ..problem import TARGET_KIND
 from ..problem.columns import column_of
 from ..problem.definition import Definition
+from .training_rows import TrainingRows
 
 FIT_ROWS = 100_000  # of more rows a sample tells medians, scales and shares of labels as well
 
@@ -45,14 +46,14 @@ class EncodedFold:
     Parameters
     ----------
     train
-        Prepared training rows.
+        All training rows.
     inside, outside : ndarray of int
         Positions of the rows to learn from, and of those to be judged on.
     """
 
     def __init__(
         self,
-        train: pd.DataFrame,
+        train: TrainingRows,
         inside: np.ndarray,
         outside: np.ndarray,
         schema: Schema,
@@ -73,17 +74,13 @@ class EncodedFold:
 
     @cached_property
     def outside(self) -> tuple[pd.DataFrame, pd.Series]:
-        """The numbers and the target of the rows to be judged on, with the index of `train`."""
-        target = column_of(self._train, self._schema.target).iloc[self._outside]
-        numbers = encode(self.encoder, self._train, self._outside)
-        return pd.DataFrame(numbers, index=target.index, copy=False), target
+        """The numbers and the target of the rows to be judged on, with their index."""
+        return self._encoded(self._outside)
 
     @cached_property
     def everything(self) -> tuple[pd.DataFrame, pd.Series]:
         """The numbers and the target of all rows, inside and outside."""
-        target = column_of(self._train, self._schema.target)
-        numbers = encode(self.encoder, self._train)
-        return pd.DataFrame(numbers, index=target.index, copy=False), target
+        return self._encoded(np.arange(len(self._train)))
 
     def forget(self) -> None:
         """Drop the numbers, to make room for others; the encoder stays."""
@@ -91,15 +88,20 @@ class EncodedFold:
         for name in ("inside", "outside", "everything"):
             self.__dict__.pop(name, None)
 
+    def _encoded(self, positions: np.ndarray) -> tuple[pd.DataFrame, pd.Series]:
+        target = self._train.target.iloc[positions]
+        numbers = encode(self.encoder, self._train.parts(positions), len(positions))
+        return pd.DataFrame(numbers, index=target.index, copy=False), target
+
 
 Fitted = tuple[BaseEstimator, EncodedFold]  # an estimator that has learnt the inside of a fold
 Answer = Callable[[BaseEstimator, pd.DataFrame, pd.Series], pd.DataFrame]
 
 
 def encode_training(
-    rows: pd.DataFrame, schema: Schema, definition: Definition, positions: np.ndarray | None = None
+    rows: TrainingRows, schema: Schema, definition: Definition, positions: np.ndarray | None = None
 ) -> Encoded:
-    """Fit the encoder to prepared rows, those at some positions if any are given, and encode them.
+    """Fit the encoder to rows, those at some positions if any are given, and encode them.
 
     Where rows are many, it is fitted to a random sample of them.
     """
@@ -111,9 +113,9 @@ def encode_training(
         generator = np.random.default_rng(definition.search.seed)
         sample = generator.choice(positions, FIT_ROWS, replace=False)
     encoder = build_encoder(schema.features, definition.preparation, definition.search.seed)
-    encoder.fit(features_and_target(rows.iloc[sample], schema)[0])
-    numbers = encode(encoder, rows, positions)
-    target = column_of(rows, schema.target).iloc[positions]
+    encoder.fit(rows.features(sample))
+    numbers = encode(encoder, rows.parts(positions), len(positions))
+    target = rows.target.iloc[positions]
     if TARGET_KIND == "category":
         target = target.astype("category")  # as an array, one Python string serves all its rows
     return Encoded(encoder, numbers, target.to_numpy(), time.monotonic() - started)

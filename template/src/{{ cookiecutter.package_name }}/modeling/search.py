@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
@@ -14,6 +15,7 @@ from ..problem.definition import Definition
 from . import answer, judge, plain_decision
 from .compare import SearchResult, build_estimator, compare
 from .encoded import Encoded, EncodedFold, Fitted, encode_training
+from .training_rows import TrainingRows
 from .trial import OutOfTimeError, Trial
 
 PROBE_ROWS = 100_000  # with more rows, the time of a fit is first told from a tenth of them
@@ -21,7 +23,7 @@ KEPT_NUMBERS = 50_000_000  # of all folds: with more, each is encoded anew for e
 
 
 def search(
-    train: pd.DataFrame, schema: Schema, folds: Folds, definition: Definition
+    train: TrainingRows, schema: Schema, folds: Folds, definition: Definition
 ) -> SearchResult:
     """Judge every candidate on every fold, see `compare`.
 
@@ -79,10 +81,12 @@ def fit(estimator: BaseEstimator, encoded: Encoded) -> float:
 
 
 def _probe(
-    name: str, train: pd.DataFrame, schema: Schema, definition: Definition, deadline: float
+    name: str, train: TrainingRows, schema: Schema, definition: Definition, deadline: float
 ) -> float:
     """Return about how many seconds a fit will take; 0 where it is quick to find out."""
     if len(train) <= PROBE_ROWS or time.monotonic() > deadline:
         return 0.0
-    few = train.sample(len(train) // 10, random_state=definition.search.seed)
-    return 10 * fit(build_estimator(name, {}, definition), encode_training(few, schema, definition))
+    generator = np.random.default_rng(definition.search.seed)
+    few = generator.choice(len(train), len(train) // 10, replace=False)
+    encoded = encode_training(train, schema, definition, few)
+    return 10 * fit(build_estimator(name, {}, definition), encoded)

@@ -1,5 +1,6 @@
 """The part of the model that turns features into numbers. It is fitted on training rows only."""
 
+from collections.abc import Iterable
 from typing import get_args
 
 import numpy as np
@@ -16,7 +17,6 @@ from ..problem.tables import Preparation
 from .transformers import Clipper, DateParts, TextTopics
 
 MOST_LABELS = 50  # of one category; the rarer ones share one column
-PART_ROWS = 50_000  # encoded at a time
 
 
 def build_encoder(features: list[Column], settings: Preparation, seed: int) -> ColumnTransformer:
@@ -44,22 +44,27 @@ def build_encoder(features: list[Column], settings: Preparation, seed: int) -> C
 
 
 def encode(
-    encoder: ColumnTransformer,
-    rows: pd.DataFrame,
-    positions: np.ndarray | None = None,
-    dtype: str = "float64",
+    encoder: ColumnTransformer, parts: Iterable[tuple[np.ndarray, pd.DataFrame]], rows: int
 ) -> np.ndarray:
-    """Return the numbers of the rows, or of those at some positions.
+    """Return the numbers of rows that come in parts, for the encoder holds several copies of them.
 
-    They are written part by part, because the encoder holds several copies of what it is given.
+    Parameters
+    ----------
+    parts : of ndarray of int, DataFrame
+        The places that the rows of a part have in the result, and their features.
+    rows
+        How many there are in all.
+
+    Returns
+    -------
+    ndarray of float64, (rows, encoded columns)
     """
-    if positions is None:
-        positions = np.arange(len(rows))
-    width = encoder.transform(rows.iloc[:1]).shape[1]
-    numbers = np.empty((len(positions), width), dtype)
-    for start in range(0, len(positions), PART_ROWS):
-        part = slice(start, start + PART_ROWS)
-        numbers[part] = encoder.transform(rows.iloc[positions[part]])
+    numbers = np.empty((rows, 0))
+    for places, features in parts:
+        encoded = encoder.transform(features)
+        if not numbers.size:
+            numbers = np.empty((rows, encoded.shape[1]))
+        numbers[places] = encoded
     return numbers
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ..collection.collect import read_raw
-from ..files import replacing, write_text
+from ..files import PART_ROWS, replacing, write_text
 from ..problem.project import Project
 from ..report import facts, table, write_card
 from . import make_sets
@@ -33,7 +33,8 @@ def prepare(project: Project, learnt: Learnt | None = None) -> str:
     sets = make_sets(read_raw(project), project.definition, learnt)
     for name, part in {"train": sets.train, "test": sets.test}.items():
         with replacing(project.prepared / f"{name}.parquet") as path:
-            pd.concat([sets.features[part], sets.rows[part]], axis="columns").to_parquet(path)
+            rows = pd.concat([sets.features[part], sets.rows[part]], axis="columns")
+            rows.to_parquet(path, row_group_size=PART_ROWS)
     # The schema comes last: where it stands, the rows are whole.
     write_text(project.prepared / "schema.json", sets.schema.model_dump_json(indent=2) + "\n")
     _write_card(project, sets)

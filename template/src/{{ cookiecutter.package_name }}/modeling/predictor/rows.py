@@ -10,7 +10,6 @@ from sklearn.pipeline import Pipeline
 from ...errors import UserError
 from ...files import read_json
 from ...preparation.derive import make_features
-from ...preparation.encoder import encode
 from ...preparation.row_encoder import RowEncoder
 from ...preparation.schema import Schema, read_schema
 from ...problem.columns import SHOWN_CATEGORIES
@@ -78,7 +77,7 @@ class Predictor:
         return parts[0] if len(parts) == 1 else pd.concat(parts)
 
     def _answer_part(self, features: pd.DataFrame) -> pd.DataFrame:
-        numbers = self._encoder.encode(features[self._features])
+        numbers = self.numbers(features)
         filling = np.zeros((-len(numbers) % BLOCK, numbers.shape[1]))
         whole = pd.DataFrame(np.vstack([numbers, filling]), copy=False)
         answers = answer(self.pipeline[-1], whole, self.schema.decision)
@@ -90,8 +89,11 @@ class Predictor:
 
     def measurable(self, answers: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
         """Return answers to prepared rows with what the metrics need beside them."""
-        shown = features[self._features]
-        return measurable(answers, lambda: encode(self.pipeline[0], shown))
+        return measurable(answers, lambda: self.numbers(features))
+
+    def numbers(self, features: pd.DataFrame) -> np.ndarray:
+        """Return what the estimator is given of prepared rows."""
+        return self._encoder.encode(features[self._features])
 
     def describe(self) -> dict[str, Any]:
         """Return what the model is, how good it was on the test set, and which inputs it takes."""
