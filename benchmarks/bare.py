@@ -22,10 +22,11 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score, root_mean_squared_error
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 FOLDS, SEED = 3, 0
+RARE = {"min_frequency": 0.01, "max_categories": 50}
 CANDIDATES = {
     "classification": {
         "logistic": LogisticRegression(max_iter=1000),
@@ -79,12 +80,10 @@ def pipeline(estimator: BaseEstimator, rows: pd.DataFrame) -> Pipeline:
             numbers,
         ),
         (
-            OneHotEncoder(
-                min_frequency=0.01,
-                max_categories=50,
-                handle_unknown="infrequent_if_exist",
-                sparse_output=False,
-            ),
+            # Codes are enough for trees.
+            OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan, **RARE)
+            if not isinstance(estimator, LogisticRegression | Ridge)
+            else OneHotEncoder(handle_unknown="infrequent_if_exist", sparse_output=False, **RARE),
             list(rows.columns.drop(numbers)),
         ),
     )

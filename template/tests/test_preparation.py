@@ -210,6 +210,18 @@ def test_the_encoder_takes_missing_rare_and_unseen_values():
     assert encoded[0] == pytest.approx(rare[0])  # unseen is treated as rare
 
 
+def test_codes_of_labels_are_one_column_and_rare_ones_share_theirs():
+    features = [Column(name="c", kind="category")]
+    labels = ["a"] * 50 + ["b"] * 46 + ["rare", "rarer", None, None]
+    train = pd.DataFrame({"c": pd.Series(labels, dtype="str")})
+    encoder = build_encoder(features, Preparation(rare_share=0.02), 0, "codes").fit(train)
+    new = pd.DataFrame({"c": pd.Series(["a", "b", "rare", "rarer", None, "new"], dtype="str")})
+    codes = encoder.transform(new)[:, 0]
+    assert codes[2] == codes[3]
+    assert len(set(codes[:3])) == 3
+    assert np.isnan(codes[4:]).all()  # for trees, a label that is not known is missing
+
+
 @pytest.mark.parametrize("scaling", ["standard", "min-max", "none"])
 def test_scaling_and_clipping_learn_from_training_rows_only(scaling):
     features = [Column(name="n", kind="number")]

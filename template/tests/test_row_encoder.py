@@ -1,6 +1,7 @@
 """A row gets the same answer to the last bit, alone or among others, over HTTP or in a file."""
 
 import warnings
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from {{ cookiecutter.package_name }}.modeling.predictor import (
     load_predictor,
 )
 from {{ cookiecutter.package_name }}.modeling.training_rows import TrainingRows
-from {{ cookiecutter.package_name }}.preparation.encoder import build_encoder
+from {{ cookiecutter.package_name }}.preparation.encoder import Labels, build_encoder
 from {{ cookiecutter.package_name }}.preparation.row_encoder import RowEncoder
 from {{ cookiecutter.package_name }}.problem.columns import Column
 from {{ cookiecutter.package_name }}.problem.tables import Preparation
@@ -52,16 +53,17 @@ def frame(rows):
     )
 
 
+@pytest.mark.parametrize("labels", get_args(Labels))
 @pytest.mark.parametrize("scaling", ["standard", "min-max", "none"])
 @pytest.mark.parametrize("clip_share", [0.0, 0.05])
 @pytest.mark.parametrize("rare_share", [0.0, 0.1])
-def test_numbers_are_those_of_the_encoder(scaling, clip_share, rare_share):
+def test_numbers_are_those_of_the_encoder(scaling, clip_share, rare_share, labels):
     settings = Preparation(scaling=scaling, clip_share=clip_share, rare_share=rare_share)
     columns = [Column(name=name, kind=kind) for name, kind in KINDS.items()]
     features = frame(600)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numpy tells of the column that is empty
-        encoder = build_encoder(columns, settings, seed=0).fit(features)
+        encoder = build_encoder(columns, settings, 0, labels).fit(features)
     features.loc[:50, "label"] = "never seen"
     features.loc[20:60, "label"] = None
     features.loc[:9, "flag"] = "never seen"
@@ -69,7 +71,7 @@ def test_numbers_are_those_of_the_encoder(scaling, clip_share, rare_share):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn tells of labels that it has not seen
         expected = encoder.transform(features)
-    assert np.array_equal(RowEncoder(encoder).encode(features), expected)
+    assert np.array_equal(RowEncoder(encoder).encode(features), expected, equal_nan=True)
 
 
 @pytest.mark.parametrize("name", CANDIDATES)
@@ -78,7 +80,8 @@ def test_every_candidate_answers_one_row_as_it_answers_all(project, rows, name):
     prepared = TrainingRows(project.prepared / "train.parquet", champion.schema)
     with few_threads(len(rows)), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # so few rows do not let every candidate converge
-        encoded = encode_training(prepared, champion.schema, project.definition)
+        labels = CANDIDATES[name].labels
+        encoded = encode_training(prepared, champion.schema, project.definition, labels)
         estimator = clone(CANDIDATES[name].estimator)
         if "n_jobs" in estimator.get_params():
             estimator.set_params(n_jobs=1)  # as in the stored model: threads add in any order

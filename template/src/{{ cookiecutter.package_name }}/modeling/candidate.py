@@ -5,6 +5,8 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
+from ..preparation.encoder import Labels
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -18,8 +20,11 @@ class Candidate:
         For each setting, the values that a search may take.
     most_rows
         With more training rows it is left out, because it takes too long.
+    labels
+        How it is given the labels of categories, see `build_encoder`.
     """
 
     estimator: BaseEstimator
     space: dict[str, list[Any]] = field(default_factory=dict)
     most_rows: int | None = None
+    labels: Labels = "columns"

@@ -47,11 +47,13 @@ CANDIDATES = {
     "tree": Candidate(
         DecisionTreeClassifier(min_samples_leaf=20),
         {"max_depth": [3, 5, 8, None], "min_samples_leaf": [5, 10, 20, 50]},
+        labels="codes",
     ),
     "forest": Candidate(
         # Bounded trees bound the file and the memory, however many rows there are.
         RandomForestClassifier(max_leaf_nodes=2000, min_samples_leaf=2, n_jobs=-1),
         {"max_features": ["sqrt", 0.3, 0.6], "min_samples_leaf": [1, 2, 5, 10]},
+        labels="codes",
     ),
     "boosting": Candidate(
         # Early stopping holds back a tenth of the rows, and copies them all to do so.
@@ -61,6 +63,7 @@ CANDIDATES = {
             "max_leaf_nodes": [7, 15, 31],
             "l2_regularization": [0.0, 1.0, 10.0],
         },
+        labels="codes",
     ),
     "svm": Candidate(
         SVC(),

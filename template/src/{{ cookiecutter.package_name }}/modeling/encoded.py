@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 
-from ..preparation.encoder import build_encoder, encode
+from ..preparation.encoder import Labels, build_encoder, encode
 from ..preparation.schema import Schema
 from ..problem import TARGET_KIND
 from ..problem.columns import column_of
@@ -49,6 +49,8 @@ class EncodedFold:
         All training rows.
     inside, outside : ndarray of int
         Positions of the rows to learn from, and of those to be judged on.
+    labels
+        How the labels of categories are given, see `build_encoder`.
     """
 
     def __init__(
@@ -58,14 +60,17 @@ class EncodedFold:
         outside: np.ndarray,
         schema: Schema,
         definition: Definition,
+        labels: Labels,
     ) -> None:
         self._train, self._inside, self._outside = train, inside, outside
-        self._schema, self._definition = schema, definition
+        self._schema, self._definition, self._labels = schema, definition, labels
 
     @cached_property
     def inside(self) -> Encoded:
         """The rows to learn from."""
-        return encode_training(self._train, self._schema, self._definition, self._inside)
+        return encode_training(
+            self._train, self._schema, self._definition, self._labels, self._inside
+        )
 
     @cached_property
     def encoder(self) -> ColumnTransformer:
@@ -99,7 +104,11 @@ Answer = Callable[[BaseEstimator, pd.DataFrame, pd.Series], pd.DataFrame]
 
 
 def encode_training(
-    rows: TrainingRows, schema: Schema, definition: Definition, positions: np.ndarray | None = None
+    rows: TrainingRows,
+    schema: Schema,
+    definition: Definition,
+    labels: Labels,
+    positions: np.ndarray | None = None,
 ) -> Encoded:
     """Fit the encoder to rows, those at some positions if any are given, and encode them.
 
@@ -112,7 +121,9 @@ def encode_training(
     if len(positions) > FIT_ROWS:
         generator = np.random.default_rng(definition.search.seed)
         sample = generator.choice(positions, FIT_ROWS, replace=False)
-    encoder = build_encoder(schema.features, definition.preparation, definition.search.seed)
+    encoder = build_encoder(
+        schema.features, definition.preparation, definition.search.seed, labels
+    )
     encoder.fit(rows.features(sample))
     numbers = encode(encoder, rows.parts(positions), len(positions))
     target = rows.target.iloc[positions]

@@ -61,11 +61,13 @@ CANDIDATES = {
     "tree": Candidate(
         DecisionTreeRegressor(min_samples_leaf=10),
         {"max_depth": [3, 5, 8, None], "min_samples_leaf": [5, 10, 20, 50]},
+        labels="codes",
     ),
     "forest": Candidate(
         # Bounded trees bound the file and the memory, however many rows there are.
         RandomForestRegressor(max_leaf_nodes=2000, max_features=0.5, n_jobs=-1),
         {"max_features": ["sqrt", 0.3, 0.6], "min_samples_leaf": [1, 2, 5, 10]},
+        labels="codes",
     ),
     "boosting": Candidate(
         # Early stopping holds back a tenth of the rows, and copies them all to do so.
@@ -75,6 +77,7 @@ CANDIDATES = {
             "max_leaf_nodes": [7, 15, 31],
             "l2_regularization": [0.0, 1.0, 10.0],
         },
+        labels="codes",
     ),
     "svm": Candidate(
         _scaled(SVR()),

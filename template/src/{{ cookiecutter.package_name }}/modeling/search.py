@@ -3,16 +3,18 @@
 import time
 import warnings
 from collections.abc import Iterator
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
+from ..preparation.encoder import Labels
 from ..preparation.schema import Schema
 from ..preparation.split import Folds
 from ..problem.definition import Definition
-from . import answer, judge, plain_decision
+from . import CANDIDATES, answer, judge, plain_decision
 from .compare import SearchResult, build_estimator, compare
 from .encoded import Encoded, EncodedFold, Fitted, encode_training
 from .training_rows import TrainingRows
@@ -37,7 +39,10 @@ def search(
     """
     seconds: dict[str, float] = {}  # what one fit of a candidate took
 
-    encoded = [EncodedFold(train, *fold, schema, definition) for fold in folds]
+    encoded = {
+        labels: [EncodedFold(train, *fold, schema, definition, labels) for fold in folds]
+        for labels in get_args(Labels)
+    }
 
     def answer_plainly(
         estimator: BaseEstimator, numbers: pd.DataFrame, target: pd.Series
@@ -52,7 +57,7 @@ def search(
             raise OutOfTimeError
 
         def fitted() -> Iterator[Fitted]:
-            for k, fold in enumerate(encoded):
+            for k, fold in enumerate(encoded[CANDIDATES[name].labels]):
                 if k and time.monotonic() > deadline:
                     raise OutOfTimeError
                 estimator = build_estimator(name, trial.settings, definition)
@@ -88,5 +93,5 @@ def _probe(
         return 0.0
     generator = np.random.default_rng(definition.search.seed)
     few = generator.choice(len(train), len(train) // 10, replace=False)
-    encoded = encode_training(train, schema, definition, few)
+    encoded = encode_training(train, schema, definition, CANDIDATES[name].labels, few)
     return 10 * fit(build_estimator(name, {}, definition), encoded)

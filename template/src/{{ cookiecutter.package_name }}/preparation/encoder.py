@@ -1,14 +1,14 @@
 """The part of the model that turns features into numbers. It is fitted on training rows only."""
 
 from collections.abc import Iterable
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from ..problem import NEEDS_TARGET
 from ..problem.columns import Column
@@ -16,25 +16,29 @@ from ..problem.settings import Kind
 from ..problem.tables import Preparation
 from .transformers import Clipper, DateParts, TextTopics
 
-MOST_LABELS = 50  # of one category; the rarer ones share one column
+MOST_LABELS = 50  # of one category; the rarer ones count as one
+Labels = Literal["columns", "codes"]
 
 
-def build_encoder(features: list[Column], settings: Preparation, seed: int) -> ColumnTransformer:
+def build_encoder(
+    features: list[Column], settings: Preparation, seed: int, labels: Labels = "columns"
+) -> ColumnTransformer:
     """Return an unfitted transformer from a frame of features to a dense array of numbers.
 
-    Missing numbers become the median, with a column that says so if there is a target; a missing
-    label is a label of its own; labels that are rare or were never seen share one column.
+    Missing numbers become the median, with a column that says so if there is a target.
+
+    Parameters
+    ----------
+    labels
+        "columns" makes a column of zeros and ones for each label of a category. A missing label
+        is a label of its own; labels that are rare or were never seen share one column. "codes"
+        makes one column of the places of the labels, rare ones with the same place, and NaN where
+        a label is missing or was never seen: enough for trees, in a fraction of the memory.
     """
     names = {kind: [c.name for c in features if c.kind == kind] for kind in get_args(Kind)}
-    labels = OneHotEncoder(
-        min_frequency=settings.rare_share or None,
-        max_categories=MOST_LABELS,
-        handle_unknown="infrequent_if_exist",
-        sparse_output=False,
-    )
     parts = [
         ("number", _numbers(settings), names["number"]),
-        ("category", labels, names["category"]),
+        ("category", _labels(settings, labels), names["category"]),
         ("date", make_pipeline(DateParts(), _impute(), *_scale(settings)), names["date"]),
         *((f"text_{k}", TextTopics(seed=seed), [name]) for k, name in enumerate(names["text"])),
     ]
@@ -71,6 +75,13 @@ def encode(
 def _numbers(settings: Preparation) -> Pipeline:
     clip = [Clipper(settings.clip_share)] if settings.clip_share else []
     return make_pipeline(*clip, _impute(), *_scale(settings))
+
+
+def _labels(settings: Preparation, labels: Labels) -> OneHotEncoder | OrdinalEncoder:
+    rare = {"min_frequency": settings.rare_share or None, "max_categories": MOST_LABELS}
+    if labels == "codes":
+        return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan, **rare)
+    return OneHotEncoder(handle_unknown="infrequent_if_exist", sparse_output=False, **rare)
 
 
 def _impute() -> SimpleImputer:

@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from .transformers import Clipper
 
@@ -43,7 +43,7 @@ class RowEncoder:
 
 
 def _part(transformer: object, columns: list[str]) -> Part:
-    if isinstance(transformer, OneHotEncoder):
+    if isinstance(transformer, OneHotEncoder | OrdinalEncoder):
         return _labels(transformer, columns)
     if isinstance(transformer, Pipeline):
         steps = [_step(step) for step in transformer.named_steps.values()]
@@ -89,13 +89,14 @@ def _impute(imputer: SimpleImputer) -> Step:
     return step
 
 
-def _labels(encoder: OneHotEncoder, columns: list[str]) -> Part:
+def _labels(encoder: OneHotEncoder | OrdinalEncoder, columns: list[str]) -> Part:
     """Ask the encoder for every label it knows, one it does not, and none; and remember."""
-    rare = encoder.infrequent_categories_
-    widths = [
-        len(known) - (0 if few is None else len(few) - 1)
-        for known, few in zip(encoder.categories_, rare, strict=True)
-    ]
+    widths = [1] * len(columns)
+    if isinstance(encoder, OneHotEncoder):
+        widths = [
+            len(known) - (0 if few is None else len(few) - 1)
+            for known, few in zip(encoder.categories_, encoder.infrequent_categories_, strict=True)
+        ]
     ends = np.cumsum(widths)
     tables = []
     for place, column in enumerate(columns):

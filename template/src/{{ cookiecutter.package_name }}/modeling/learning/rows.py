@@ -12,7 +12,7 @@ from ...preparation.split import cut_folds
 from ...preparation.transformers import Clipper, DateParts, TextTopics
 from ...problem.definition import Definition
 from ...problem.project import Project
-from .. import ESTIMATORS, JUDGED_BY, learn_decision, remember
+from .. import CANDIDATES, ESTIMATORS, JUDGED_BY, learn_decision, remember
 from ..compare import build_estimator, few_threads
 from ..encoded import encode_training
 from ..learnt import Learnt
@@ -43,7 +43,8 @@ def learn(project: Project) -> Learnt:
 
     best = result.leaderboard[0]
     estimator = build_estimator(best.candidate, best.settings, definition)
-    encoded = encode_training(rows, schema, definition)
+    labels = CANDIDATES[best.candidate].labels
+    encoded = encode_training(rows, schema, definition, labels)
     with few_threads(len(rows)):
         fit_seconds = fit(estimator, encoded)
     _use_one_core(estimator)
