@@ -121,9 +121,7 @@ def encode_training(
     if len(positions) > FIT_ROWS:
         generator = np.random.default_rng(definition.search.seed)
         sample = generator.choice(positions, FIT_ROWS, replace=False)
-    encoder = build_encoder(
-        schema.features, definition.preparation, definition.search.seed, labels
-    )
+    encoder = build_encoder(schema.features, definition.preparation, definition.search.seed, labels)
     encoder.fit(rows.features(sample))
     numbers = encode(encoder, rows.parts(positions), len(positions))
     target = rows.target.iloc[positions]

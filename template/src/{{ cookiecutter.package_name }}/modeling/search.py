@@ -21,7 +21,7 @@ from .training_rows import TrainingRows
 from .trial import OutOfTimeError, Trial
 
 PROBE_ROWS = 100_000  # with more rows, the time of a fit is first told from a tenth of them
-KEPT_NUMBERS = 50_000_000  # of all folds: with more, each is encoded anew for every trial
+KEPT_NUMBERS = 30_000_000  # of all folds: with more, each is encoded anew for every trial
 
 
 def search(
