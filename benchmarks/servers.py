@@ -1,6 +1,6 @@
 """Makes the servers that `serving.py` measures, each in an environment of its own.
 
-All of them have the same fitted pipeline, and answer the same row.
+All of them have the same fitted estimator, and answer the same row.
 """
 
 import json
@@ -33,31 +33,45 @@ def constant(predictor, contract, questions):
 service.answer = constant
 main()
 """
+# The champion's own steps, without the names of their columns: others get bare numbers in order,
+# which is the least that they can be given to read.
 EXPORT = """
 import joblib, json
-import pandas as pd
+import numpy as np, pandas as pd
+from sklearn.pipeline import make_pipeline
 from my_model.modeling import store
 from my_model.modeling.predictor import load_predictor
 from my_model.problem.project import open_project
-predictor = load_predictor(store.champion_folder(open_project().models))
-joblib.dump(predictor.pipeline, "model.joblib")
+project = open_project()
+predictor = load_predictor(store.champion_folder(project.models))
 question = predictor.question()
-columns = [column.name for column in predictor.schema.inputs]
-answer = predictor.predict(pd.DataFrame(question["rows"], columns=columns))
-print(json.dumps({"row": question["rows"][0], "answer": str(answer["prediction"].iloc[0])}))
+answer = predictor.predict(pd.DataFrame(question["rows"]))["prediction"].iloc[0]
+encoder, estimator = predictor.pipeline
+(_, numbers, columns), *others = encoder.transformers_
+if not others:
+    rows = pd.read_parquet(project.prepared / "train.parquet")[columns]
+    known = predictor.predict(rows)["prediction"]
+    steps = numbers.named_steps.values()
+    for step in steps:
+        vars(step).pop("feature_names_in_", None)
+    model = make_pipeline(*steps, estimator)
+    assert np.array_equal(model.predict(rows.to_numpy()), known)
+    joblib.dump(model, "model.joblib")
+    question["numbers"] = [question["rows"][0][name] for name in columns]
+print(json.dumps({**question, "answer": str(answer)}))
 """
 MLFLOW = """
 import joblib, mlflow
 mlflow.sklearn.save_model(joblib.load("model.joblib"), "saved", serialization_format="cloudpickle")
 """
 BENTO = """
-import bentoml, joblib, pandas as pd
+import bentoml, joblib, numpy as np
 @bentoml.service(workers=1)
 class Model:
     def __init__(self):
         self.model = joblib.load("model.joblib")
     @bentoml.api
-    def predict(self, rows: pd.DataFrame) -> list:
+    def predict(self, rows: np.ndarray) -> list:
         return self.model.predict(rows).tolist()
 """
 MLSERVER = {
@@ -140,7 +154,7 @@ def _export(project: Path) -> dict[str, Any]:
 def _own(project: Path, name: str, ports: Iterator[int]) -> Iterator[Server]:
     """Yield a project's server, and the same with no model."""
     asked = _export(project)
-    body, answer = {"rows": [asked["row"]]}, asked["answer"]
+    body, answer = {"rows": asked["rows"]}, asked["answer"]
     python = program(project, "python")
     for words, start in (
         ("", [program(project, COMMAND)]),
@@ -160,7 +174,7 @@ def _peer(folder: Path, name: str, model: Path, asked: dict[str, Any], port: int
     run(["uv", "pip", "install", "--quiet", "--python", python, *needed], folder)
     (folder / "model.joblib").write_bytes(model.read_bytes())
     start = {"mlflow": _mlflow, "bentoml": _bentoml, "mlserver": _mlserver}[name]
-    command, path, body = start(folder, asked["row"], port)
+    command, path, body = start(folder, asked["numbers"], port)
     return Server(
         name, [program(folder, name), *command], str(folder), port, path, body, asked["answer"]
     )
@@ -169,20 +183,19 @@ def _peer(folder: Path, name: str, model: Path, asked: dict[str, Any], port: int
 Start = tuple[list[str], str, object]
 
 
-def _mlflow(folder: Path, row: dict[str, float], port: int) -> Start:
+def _mlflow(folder: Path, numbers: list[float], port: int) -> Start:
     run([program(folder, "python"), "-c", MLFLOW], folder)
-    body = {"dataframe_split": {"columns": [*row], "data": [[*row.values()]]}}
     command = f"models serve --model-uri saved --env-manager local --workers 1 --port {port}"
-    return command.split(), "/invocations", body
+    return command.split(), "/invocations", {"inputs": [numbers]}
 
 
-def _bentoml(folder: Path, row: dict[str, float], port: int) -> Start:
+def _bentoml(folder: Path, numbers: list[float], port: int) -> Start:
     (folder / "service.py").write_text(BENTO, encoding="utf-8")
     command = f"serve service:Model --host 127.0.0.1 --port {port}"
-    return command.split(), "/predict", {"rows": [row]}
+    return command.split(), "/predict", {"rows": [numbers]}
 
 
-def _mlserver(folder: Path, row: dict[str, float], port: int) -> Start:
+def _mlserver(folder: Path, numbers: list[float], port: int) -> Start:
     (folder / "model-settings.json").write_text(json.dumps(MLSERVER), encoding="utf-8")
     settings = {
         "host": "127.0.0.1",
@@ -192,9 +205,5 @@ def _mlserver(folder: Path, row: dict[str, float], port: int) -> Start:
         "parallel_workers": 0,  # its worker processes do not start with uvloop of today
     }
     (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
-    inputs = [
-        {"name": name, "shape": [1, 1], "datatype": "FP64", "data": [value]}
-        for name, value in row.items()
-    ]
-    body = {"parameters": {"content_type": "pd"}, "inputs": inputs}
-    return ["start", "."], "/v2/models/model/infer", body
+    tensor = {"name": "rows", "shape": [1, len(numbers)], "datatype": "FP64", "data": numbers}
+    return ["start", "."], "/v2/models/model/infer", {"inputs": [tensor]}

@@ -2,9 +2,10 @@
 
 One row of 30 numbers and a linear model (breast cancer, 1995), then one row of numbers and
 categories (the sample of a new project), 32 connections, one worker process each. All of them have
-the same fitted pipeline and get the same row, its values by name, and give it the same label. Ours
-checks the row, answers with probabilities and an id, and writes all of it to the prediction log; it
-runs as its users start it. The others answer with the label alone. "No model" is our server where
+the same fitted imputer, scaler and regression, get the same row and give it the same label. Ours
+gets the values by name, checks them, answers with probabilities and an id, and writes all of it to
+the prediction log; it runs as its users start it. The others get bare numbers in order, which is
+the least to read, and answer with the label alone. "No model" is our server where
 the model is asked once and its answer repeated: the limit. The processor time and the memory are
 those of all processes of a server; the load comes from a process of its own.
 

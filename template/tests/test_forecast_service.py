@@ -83,6 +83,19 @@ def test_a_date_that_is_none_is_named_with_its_row(ask, own):
     assert answer["detail"][0]["row"] == 0
 
 
+def test_marks_for_missing_values_mean_missing(service, client, model):
+    columns, target = service.project.definition.columns, service.project.definition.problem.target
+    row = {columns.date: "2000-01-01"}
+    row |= dict.fromkeys(columns.series_names(), model["series"]["labels"][0])
+    plain, text, number = (
+        client.post("/predict", json={**model["example"], "rows": [row | {target: value}]}).json()
+        for value in (None, " unheard of ", -777)
+    )
+    shown = [one["prediction"] for one in plain["predictions"]]
+    assert [one["prediction"] for one in text["predictions"]] == shown
+    assert [one["prediction"] for one in number["predictions"]] == shown
+
+
 def test_feedback_is_joined_by_the_id_and_becomes_a_row(ask, own, question):
     first = ask("/predict", question)[1]["predictions"][0]
     assert ask("/feedback", {"id": first["id"], "actual": 12.5}) == (
