@@ -133,8 +133,8 @@ def _endpoint(answer: Callable[[], Reply]) -> Callable[[Request], Awaitable[Resp
 
 
 async def _refuse(request: Request, error: Any) -> Response:
-    return _response(plain_refusal(error.status_code), error.headers)
+    return _response(plain_refusal(error.status_code, (error.headers or {}).get("Allow")))
 
 
-def _response(reply: Reply, headers: Any = None) -> Response:
-    return Response(reply.body, reply.status, {**reply.headers, **(headers or {})})
+def _response(reply: Reply) -> Response:
+    return Response(reply.body, reply.status, reply.headers)

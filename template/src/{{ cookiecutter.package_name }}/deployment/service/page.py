@@ -1,4 +1,4 @@
-"""The pages for people: each is sent whole, with headers that let it load nothing from elsewhere."""
+"""The pages for people: each is sent whole, with headers that let it load nothing else."""
 
 import base64
 import hashlib
