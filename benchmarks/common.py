@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,14 +36,15 @@ class Done:
 
 
 @contextmanager
-def workplace() -> Iterator[Path]:
-    """Yield a folder that is deleted afterwards, with the template in its folder ``template``.
+def workplace(kept: Path | None = None) -> Iterator[Path]:
+    """Yield `kept`, or a folder that is deleted afterwards, with the template in its ``template``.
 
     The template is what git has or would add: cookiecutter copies a local one whole, and this one
     has no environment and no history in it.
     """
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
-        folder = Path(name)
+    place = nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix="benchmark-")
+    with place as name:
+        folder = Path(name).resolve()
         listed = run("git ls-files -z --cached --others --exclude-standard", REPOSITORY).output
         for path in filter(None, listed.split("\0")):
             if (REPOSITORY / path).is_file():

@@ -2,15 +2,18 @@
 
 One row of 30 numbers and a linear model (breast cancer, 1995), then one row of numbers and
 categories (the sample of a new project), 32 connections, one worker process each. All of them have
-the same fitted pipeline and get the same row, its values by name. Ours checks the row, answers with
-probabilities and an id, and writes all of it to the prediction log; it runs as its users start it.
-The others answer with the class alone. "No model" is our server where the predictor gives one
-constant answer: the limit. The processor time and the memory are those of all processes of a
-server; the load comes from a process of its own.
+the same fitted imputer, scaler and regression, get the same row and give it the same label. Ours
+gets the values by name, checks them, answers with probabilities and an id, and writes all of it to
+the prediction log; it runs as its users start it. The others get bare numbers in order, which is
+the least to read, and answer with the label alone. "No model" is our server where
+the model is asked once and its answer repeated: the limit. The processor time and the memory are
+those of all processes of a server; the load comes from a process of its own.
 
-With names of servers as arguments, only these are measured.
+With ``--keep FOLDER`` the servers are made there and kept, and the next run only measures them.
+Names, like ``fastapi mlserver``, measure these only.
 """
 
+import argparse
 import json
 import os
 import signal
@@ -24,195 +27,70 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from breast_cancer import WRITE
-from common import COMMAND, HERE, UNHURRIED, define, install, program, run, workplace
+from common import HERE, run, workplace
+from servers import KINDS, OWN, PEERS, Server, servers
 
 CONNECTIONS = 32
 REQUESTS = 20_000
-SECONDS = 20.0
-PEERS = {
-    "mlflow": ["mlflow>=3,<4"],
-    "bentoml": ["bentoml>=1.4,<2"],
-    "mlserver": ["mlserver>=1.6,<2", "mlserver-sklearn>=1.6,<2"],
-}
-# Ours, but each answer is that of the example; it is computed once, and repeated for every row.
-NO_MODEL = """
-import pandas as pd
-from my_model.cli import main
-from my_model.modeling.predictor import Predictor
-predict, known = Predictor.predict, []
-def constant(self, rows):
-    if not known:
-        known.append(predict(self, rows).iloc[:1])
-    return known[0].iloc[[0] * len(rows)]
-Predictor.predict = constant
-main()
-"""
-EXPORT = """
-import joblib, sys
-from my_model.modeling import store
-from my_model.problem.project import open_project
-folder = store.champion_folder(open_project().models)
-joblib.dump(store.load_pipeline(folder / store.MODEL), sys.argv[1])
-"""
-MLFLOW = """
-import joblib, mlflow
-mlflow.sklearn.save_model(joblib.load("model.joblib"), "saved", serialization_format="cloudpickle")
-"""
-BENTO = """
-import bentoml, joblib, pandas as pd
-@bentoml.service(workers=1)
-class Model:
-    def __init__(self):
-        self.model = joblib.load("model.joblib")
-    @bentoml.api
-    def predict(self, rows: pd.DataFrame) -> list:
-        return self.model.predict(rows).tolist()
-"""
-EXAMPLE = """
-import json
-from my_model.modeling import store
-from my_model.modeling.predictor import load_predictor
-from my_model.problem.project import open_project
-print(json.dumps(load_predictor(store.champion_folder(open_project().models)).describe()["example"]))
-"""
-MLSERVER = {
-    "name": "model",
-    "implementation": "mlserver_sklearn.SKLearnModel",
-    "parameters": {"uri": "./model.joblib"},
-}
+SECONDS = 10.0  # at most, for each server
+WARM_UP = 1_000  # requests
 
 
 @dataclass(frozen=True)
-class Server:
-    """How a server is started and asked."""
+class Measured:
+    """What a server did."""
 
-    name: str
-    command: list[str]
-    folder: Path
-    path: str
-    body: object
-    port: int
+    rate: float  # requests a second
+    median: float  # milliseconds
+    slow: float  # milliseconds that 99 of 100 requests take at most
+    processor: float  # milliseconds a request
+    memory: float  # MB
+    statuses: dict[str, int]
 
 
 def main() -> None:
-    """Print a line for each server, and what the first does of each other."""
-    wanted = sys.argv[1:]
-    with workplace() as folder:
-        servers = {}
-        ports = iter(range(8400, 8500))
-        for kind in ("numeric", "mixed"):
-            for serving in ("fastapi", "flask"):
-                project = trained(folder / f"{kind}-{serving}", serving, kind)
-                for server in own(project, kind, serving, ports):
-                    servers[server.name] = server
-        champion = folder / "numeric-fastapi" / COMMAND
-        for name in PEERS:
-            if not wanted or name in wanted:
-                servers[name] = peer(folder / name, name, champion, next(ports))
-        rates = {
-            name: measure(server)
-            for name, server in servers.items()
-            if not wanted or name in wanted
-        }
-    for name, rate in rates.items():
-        first = "fastapi mixed" if "mixed" in name else "fastapi numeric"
-        if first in rates:
-            print(f"{first} is {rates[first] / rate:.2f} times {name}")
+    """Print a line for each server, and what ours does of each other."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER")
+    given = parser.parse_args()
+    found = {}
+    with workplace(given.keep) as folder:
+        for server in servers(folder):
+            if not given.names or server.name.split()[0] in given.names:
+                found[server.name] = one = measure(server)
+                print(
+                    f"{server.name}: {one.rate:,.0f} requests/s, p50 {one.median:.1f} ms, "
+                    f"p99 {one.slow:.1f} ms, {one.processor:.2f} ms of processor a request, "
+                    f"{one.memory:.0f} MB; statuses {one.statuses}",
+                    flush=True,
+                )
+    for ours in [f"{serving} {kind}" for kind in KINDS for serving in OWN]:
+        for other in [*PEERS, f"{ours}, no model"]:
+            if ours in found and other in found and not ("mixed" in ours and other in PEERS):
+                print(f"{ours} is {found[ours].rate / found[other].rate:.2f} times {other}")
 
 
-def trained(folder: Path, serving: str, kind: str) -> Path:
-    """Make a project with a linear champion."""
-    folder.mkdir()
-    template = folder.parent / "template"
-    run(
-        f"uvx cookiecutter --no-input --output-dir {folder} {template} serving={serving}",
-        folder.parent,
-    )
-    project = folder / COMMAND
-    install(project)
-    data = folder / "credit.csv"
-    target = "status"
-    if kind == "numeric":
-        data, target = folder / "breast_cancer.csv", "diagnosis"
-        run([program(project, "python"), "-c", WRITE, str(data)], project)
-    else:
-        data.write_bytes((project / "data" / "sample" / "credit.csv").read_bytes())
-    define(project, data, target, candidates=["logistic"], **UNHURRIED)
-    run([program(project, COMMAND), "run"], project)
-    return project
-
-
-def own(project: Path, kind: str, serving: str, ports: Iterator[int]) -> Iterator[Server]:
-    """Yield a project's server, and the same with no model."""
-    row = json.loads(run([program(project, "python"), "-c", EXAMPLE], project).output)
-    serve = [program(project, COMMAND), "serve", "--port"]
-    port = next(ports)
-    yield Server(
-        f"{serving} {kind}", [*serve, str(port)], project, "/predict", {"rows": [row]}, port
-    )
-    port = next(ports)
-    command = [program(project, "python"), "-c", NO_MODEL, "serve", "--port", str(port)]
-    name = f"{serving} {kind}, no model"
-    yield Server(name, command, project, "/predict", {"rows": [row]}, port)
-
-
-def peer(folder: Path, name: str, project: Path, port: int) -> Server:
-    """Install another server in an environment of its own, and give it the champion."""
-    folder.mkdir()
-    run("uv venv --quiet .venv", folder)
-    python = program(folder, "python")
-    needed = [*PEERS[name], "scikit-learn>=1.9,<1.10", "pandas", "joblib"]
-    run(["uv", "pip", "install", "--quiet", "--python", python, *needed], folder)
-    run([program(project, "python"), "-c", EXPORT, str(folder / "model.joblib")], project)
-    row = json.loads(run([program(project, "python"), "-c", EXAMPLE], project).output)
-    if name == "mlflow":
-        run([python, "-c", MLFLOW], folder)
-        command = f"{program(folder, 'mlflow')} models serve -m saved --env-manager local -p {port}"
-        body: object = {"dataframe_split": {"columns": [*row], "data": [[*row.values()]]}}
-        return Server(name, command.split(), folder, "/invocations", body, port)
-    if name == "bentoml":
-        (folder / "service.py").write_text(BENTO, encoding="utf-8")
-        command = f"{program(folder, 'bentoml')} serve service:Model --port {port}"
-        return Server(name, command.split(), folder, "/predict", {"rows": [row]}, port)
-    (folder / "model-settings.json").write_text(json.dumps(MLSERVER), encoding="utf-8")
-    settings = {
-        "http_port": port,
-        "grpc_port": port + 100,
-        "metrics_port": port + 200,
-        "parallel_workers": 0,  # its worker processes do not start with uvloop of today
-    }
-    (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
-    given = [
-        {"name": key, "shape": [1, 1], "datatype": "FP64", "data": [value]}
-        for key, value in row.items()
-    ]
-    body = {"parameters": {"content_type": "pd"}, "inputs": given}
-    command = f"{program(folder, 'mlserver')} start ."
-    return Server(name, command.split(), folder, "/v2/models/model/infer", body, port)
-
-
-def measure(server: Server) -> float:
-    """Start a server, load it, print what it did, and return its requests a second."""
-    body = server.folder / "body.json"
+def measure(server: Server) -> Measured:
+    """Start a server, load it, and stop it."""
+    body = Path(server.folder) / "body.json"
     body.write_text(json.dumps(server.body), encoding="utf-8")
     with started(server) as pid:
         url = f"http://127.0.0.1:{server.port}{server.path}"
         load = [sys.executable, str(HERE / "load.py"), url, str(body)]
         load += ["--connections", str(CONNECTIONS), "--seconds", str(SECONDS)]
-        run([*load, "--requests", "500"], server.folder)  # warms it up
+        run([*load, "--requests", str(WARM_UP)], HERE)
         before = processor_seconds(pid)
-        found = json.loads(run([*load, "--requests", str(REQUESTS)], server.folder).output)
-        answers = sum(found["statuses"].values())
-        used = 1000 * (processor_seconds(pid) - before) / max(answers, 1)
-        memory = megabytes(pid)
-    print(
-        f"{server.name}: {found['requests_per_second']:.0f} requests/s, "
-        f"p50 {found['p50_milliseconds']:.1f} ms, p99 {found['p99_milliseconds']:.1f} ms, "
-        f"{used:.2f} ms of processor a request, {memory:.0f} MB; statuses {found['statuses']}",
-        flush=True,
-    )
-    return float(found["requests_per_second"])
+        found = json.loads(run([*load, "--requests", str(REQUESTS)], HERE).output)
+        used = processor_seconds(pid) - before
+        return Measured(
+            found["requests_per_second"],
+            found["p50_milliseconds"],
+            found["p99_milliseconds"],
+            1000 * used / max(sum(found["statuses"].values()), 1),
+            megabytes(pid),
+            found["statuses"],
+        )
 
 
 @contextmanager
@@ -220,7 +98,7 @@ def started(server: Server) -> Iterator[int]:
     """Run a server until the block ends; yield its process id once it answers."""
     environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "VIRTUAL_ENV"}}
     environment["PATH"] = f"{Path(server.command[0]).parent}{os.pathsep}{environment['PATH']}"
-    log = server.folder / f"server-{server.port}.log"
+    log = Path(server.folder) / f"server-{server.port}.log"
     with (
         log.open("w", encoding="utf-8") as output,
         subprocess.Popen(
@@ -244,15 +122,16 @@ def started(server: Server) -> Iterator[int]:
 
 
 def wait(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Send the request until it is answered."""
+    """Send the request until it is answered, and see that the answer is right."""
     url = f"http://127.0.0.1:{server.port}{server.path}"
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, json.dumps(server.body).encode(), headers)
     end = time.monotonic() + 120
     while True:
         try:
-            with urllib.request.urlopen(request, timeout=10):
-                return
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                text = answer.read().decode()
+            break
         except urllib.error.HTTPError as error:
             reason = f"{error.code} {error.read().decode(errors='replace')}"
         except OSError as error:
@@ -260,6 +139,8 @@ def wait(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
         if time.monotonic() > end or process.poll() is not None:
             sys.exit(f"{server.name} does not answer: {reason}\n{log.read_text(encoding='utf-8')}")
         time.sleep(0.5)
+    if f'"{server.answer}"' not in text:
+        sys.exit(f"{server.name} does not answer {server.answer}: {text}")
 
 
 def tree(pid: int) -> list[int]:

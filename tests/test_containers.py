@@ -12,7 +12,8 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,12 @@ HARDENED = ["--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-
 ROOT = "/srv/my-model"
 SOCKET = ".s.PGSQL.5432"
 LARGEST = 450_000_000  # bytes of the service's image
+# Few images that show much: an image takes a minute, and what differs between them is libraries.
+IMAGES = {
+    "fastapi": {"problem_type": "forecasting"},  # of the services the one with most libraries
+    "flask": {"problem_type": "classification"},
+    "batch": {"problem_type": "clustering", "tracking": "mlflow"},
+}
 
 every_serving = pytest.mark.parametrize("serving", CHOICES["serving"])
 
@@ -99,6 +106,13 @@ def ask(url: str, body: object = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     with urllib.request.urlopen(urllib.request.Request(url, data), timeout=30) as answer:
         return json.load(answer)
+
+
+def question(url: str) -> Any:
+    """Return what a service can be asked."""
+    model = ask(f"{url}/model")
+    example = model["example"]
+    return example if model["problem"] == "forecasting" else {"rows": [example]}
 
 
 def environment_file(project: Path) -> None:
@@ -189,9 +203,7 @@ def test_the_service_needs_no_library_that_its_image_leaves_out(
     log = f"sqlite:///{tmp_path}/predictions.db"
     path = os.pathsep.join([str(tmp_path), str(project / "src")])
     with environment.serve(project, PYTHONPATH=path, PREDICTION_LOG=log) as url:
-        rows = {"rows": [ask(f"{url}/model")["example"]]}
-        question = {"horizon": 1} if problem_type == "forecasting" else rows
-        assert ask(f"{url}/predict", question)["predictions"]
+        assert ask(f"{url}/predict", question(url))["predictions"]
 
 
 @pytest.fixture(scope="session")
@@ -204,9 +216,10 @@ def built(
     def build(serving: str) -> Path:
         if serving not in made:
             folder = tmp_path_factory.mktemp(serving) / "my-model"
-            project = template.copier(folder, serving=serving, deployment="docker")
+            answers = IMAGES[serving]
+            project = template.copier(folder, serving=serving, deployment="docker", **answers)
             for name in ("models", "reports"):
-                shutil.copytree(finished("classification") / name, project / name)
+                shutil.copytree(finished(answers["problem_type"]) / name, project / name)
             target = "service" if serving in SERVICES else "jobs"
             docker("build", f"--tag=tested-{serving}", f"--target={target}", ".", cwd=project)
             made[serving] = project
@@ -217,10 +230,12 @@ def built(
 
 @needs_engine
 @pytest.mark.slow
+@pytest.mark.parametrize("end", ["stop", "kill"])
 @pytest.mark.parametrize("serving", SERVICES)
-def test_a_container_without_rights_answers_and_ends_in_order(
-    serving: str, built: Callable[[str], Path], tmp_path: Path
+def test_a_container_without_rights_answers_and_keeps_what_it_answered(
+    serving: str, end: str, built: Callable[[str], Path], tmp_path: Path
 ) -> None:
+    """Stopped, it answers and logs all it accepted; killed, it has what it answered before."""
     project, log = built(serving), tmp_path / "log"
     log.mkdir()
     log.chmod(0o777)
@@ -228,15 +243,16 @@ def test_a_container_without_rights_answers_and_ends_in_order(
     with container(*mounts, "--publish=127.0.0.1::8000", f"tested-{serving}") as name:
         wait_healthy(name)
         url = address(name)
-        row = ask(f"{url}/model")["example"]
-        answered, ending, errors = 0, threading.Event(), []
+        body = question(url)
+        answered: list[str] = []
+        ending, errors = threading.Event(), []
 
         def load() -> None:
-            nonlocal answered
             while not errors:
                 try:
-                    answered += len(ask(f"{url}/predict", {"rows": [row]})["predictions"])
-                except OSError as error:  # refused, once it listens no more
+                    found = ask(f"{url}/predict", body)["predictions"]
+                    answered.extend(one["id"] for one in found)
+                except (OSError, HTTPException) as error:  # it listens no more
                     errors.append(error)
                     assert ending.is_set()
 
@@ -244,15 +260,53 @@ def test_a_container_without_rights_answers_and_ends_in_order(
         for caller in callers:
             caller.start()
         time.sleep(2)
+        sure = answered.copy()
+        time.sleep(1)  # that the log is written in, however the container ends
         ending.set()
-        docker("stop", "--time=60", name)
+        docker(*(["stop", "--time=60"] if end == "stop" else ["kill"]), name)
         for caller in callers:
             caller.join()
-        assert docker("inspect", "--format={{.State.ExitCode}}", name).strip() == "0"
-    with sqlite3.connect(log / "predictions.db") as database:
-        (logged,) = database.execute("SELECT count(*) FROM predictions").fetchone()
-    database.close()
-    assert logged >= answered > 10
+        code = docker("inspect", "--format={{.State.ExitCode}}", name).strip()
+        assert code == ("0" if end == "stop" else "137")
+        if end == "kill":
+            docker("start", name)
+            wait_healthy(name)
+            actual = ask(f"{address(name)}/model")["classes"][:1] or [1.0]
+            ask(f"{address(name)}/feedback", {"id": sure[0], "actual": actual[0]})
+            docker("stop", "--time=60", name)
+    with closing(sqlite3.connect(log / "predictions.db")) as database:
+        logged = {key for (key,) in database.execute("SELECT id FROM predictions")}
+    assert len(sure) > 10
+    assert set(answered if end == "stop" else sure) <= logged
+
+
+@needs_engine
+@pytest.mark.slow
+def test_a_batch_container_scores_a_file_and_tells_mlflow(
+    built: Callable[[str], Path], tmp_path: Path
+) -> None:
+    project = built("batch")
+    sample = next((project / "data" / "sample").glob("*.csv"))
+    shutil.copy(sample, project / "data" / "new.csv")
+    mounts = [f"--volume={project}/{name}:{ROOT}/{name}" for name in ("data", "models", "reports")]
+    mounts += [f"--volume={tmp_path}:/mlflow"]
+    user = f"--user={os.getuid()}:{os.getgid()}"
+    store = "--env=MLFLOW_TRACKING_URI=sqlite:////mlflow/mlflow.db"
+
+    def command(*arguments: str) -> str:
+        rights = ["--rm", "--memory=1g", *HARDENED, user, store, *mounts]
+        return docker("run", *rights, "tested-batch", *arguments)
+
+    with sample.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert f"{len(rows):,} rows scored" in command("predict", "data/new.csv", "data/scored.csv")
+    with (project / "data" / "scored.csv").open(encoding="utf-8", newline="") as file:
+        scored = list(csv.DictReader(file))
+    assert [row.keys() & rows[0].keys() for row in scored] == [rows[0].keys()] * len(rows)
+    assert all(row["prediction"] and float(row["distance"]) >= 0 for row in scored)
+    command("prepare")
+    assert "in MLflow" in command("train")
+    assert (tmp_path / "mlflow.db").exists()
 
 
 @needs_engine
@@ -279,9 +333,9 @@ def test_the_image_is_small_and_labelled_and_holds_no_tools(
 def test_compose_runs_the_service_and_the_jobs_with_one_log(
     built: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    project = built("fastapi")
+    project = built("flask")
     # Compose would build them itself, but does so with a plugin that not every engine comes with.
-    docker("tag", "tested-fastapi", "my-model-service")
+    docker("tag", "tested-flask", "my-model-service")
     docker("build", "--tag=my-model-jobs", "--target=jobs", ".", cwd=project)
     environment_file(project)
     shutil.copy(project / "data" / "sample" / "credit.csv", project / "data" / "new.csv")

@@ -37,6 +37,18 @@ def regression_service(finished: Callable[[str], Path], environment: Environment
 
 
 @pytest.fixture(scope="module")
+def clustering_service(finished: Callable[[str], Path], environment: Environment) -> Iterator[str]:
+    with environment.serve(finished("clustering")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def forecasting_service(finished: Callable[[str], Path], environment: Environment) -> Iterator[str]:
+    with environment.serve(finished("forecasting")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[WebDriver]:
     options = webdriver.ChromeOptions()
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
@@ -130,6 +142,33 @@ def test_number_is_shown_within_its_interval(browser, regression_service):
     element(browser, "truth").send_keys("123000")
     browser.find_element(By.CSS_SELECTOR, "#feedback button").click()
     wait(browser, lambda: element(browser, "thanks").is_displayed())
+    assert errors(browser) == []
+
+
+def test_cluster_is_shown_with_its_distance_and_what_it_is_like(browser, clustering_service):
+    open_page(browser, clustering_service)
+    assert "Find the cluster" in browser.title
+    predict(browser)
+    model = get(clustering_service + "/model")
+    cluster = element(browser, "value").text
+    assert cluster in model["profiles"]
+    shown = element(browser, "result").text
+    assert model["profiles"][cluster] in shown
+    assert "Distance" in shown
+    Select(element(browser, "truth")).select_by_visible_text(cluster)
+    browser.find_element(By.CSS_SELECTOR, "#feedback button").click()
+    wait(browser, lambda: element(browser, "thanks").is_displayed())
+    assert errors(browser) == []
+
+
+def test_forecast_is_drawn_with_its_interval_in_the_page_s_own_style(browser, forecasting_service):
+    open_page(browser, forecasting_service)
+    element(browser, "predict").click()
+    wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, ".chart .band"))
+    band = browser.find_element(By.CSS_SELECTOR, ".chart .band")
+    assert band.value_of_css_property("stroke") == "none"
+    card = browser.find_element(By.CSS_SELECTOR, ".card")
+    assert card.value_of_css_property("border-radius") != "0px"
     assert errors(browser) == []
 
 

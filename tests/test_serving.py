@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from combinations import CHOICES
 from conftest import REPOSITORY, Environment, Template
 
 pytestmark = pytest.mark.slow
@@ -65,8 +66,14 @@ REQUESTS: list[tuple[str, str, object, dict[str, str]]] = [
 ]
 
 
+every_type = pytest.mark.parametrize(
+    "addresses", CHOICES["problem_type"], indirect=True, scope="module"
+)
+
+
 @pytest.fixture(scope="module")
 def addresses(
+    request: pytest.FixtureRequest,
     finished: Callable[[str], Path],
     template: Template,
     environment: Environment,
@@ -76,7 +83,8 @@ def addresses(
     with ExitStack() as stack:
         found = {}
         for name in FRAMEWORKS:
-            project = with_champion(template, tmp_path_factory.mktemp(name), finished, name)
+            folder = tmp_path_factory.mktemp(name)
+            project = with_champion(template, folder, finished, name, request.param)
             text = (project / "project.toml").read_text(encoding="utf-8")
             text = text.replace('api_keys = ""', 'api_keys = "env:KEYS"')
             (project / "project.toml").write_text(text, encoding="utf-8")
@@ -85,12 +93,16 @@ def addresses(
 
 
 def with_champion(
-    template: Template, folder: Path, finished: Callable[[str], Path], serving: str
+    template: Template,
+    folder: Path,
+    finished: Callable[[str], Path],
+    serving: str,
+    problem_type: str,
 ) -> Path:
     """Start a project, and give it the champion of one that is finished."""
-    project = template.cookiecutter(folder, problem_type="classification", serving=serving)
+    project = template.cookiecutter(folder, problem_type=problem_type, serving=serving)
     for name in ("models", "reports", "data"):
-        shutil.copytree(finished("classification") / name, project / name, dirs_exist_ok=True)
+        shutil.copytree(finished(problem_type) / name, project / name, dirs_exist_ok=True)
     return project
 
 
@@ -99,7 +111,9 @@ def send(
 ) -> tuple[int, bytes, dict[str, str]]:
     """Return status, body and headers of an answer; what is new in each is made the same."""
     if body is EXAMPLE:
-        body = {"rows": [json.loads(send(address, "GET", "/model", None, {})[1])["example"]]}
+        model = json.loads(send(address, "GET", "/model", None, {})[1])
+        example = model["example"]
+        body = example if model["problem"] == "forecasting" else {"rows": [example]}
     data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     given = {"Authorization": f"Bearer {KEY}", **headers}
     request = urllib.request.Request(address + path, data, given, method=method)
@@ -115,6 +129,7 @@ def send(
     return answer.status, content, kept | {"id": "new" if len(identity) == 32 else identity}
 
 
+@every_type
 @pytest.mark.parametrize(
     "request_", REQUESTS, ids=lambda r: f"{r[0]} {r[1]} {str(r[2])[:20]} {r[3] or ''}"
 )
@@ -126,6 +141,7 @@ def test_both_frameworks_give_the_same_answer(
     assert first[0] < 500
 
 
+@every_type
 @pytest.mark.parametrize("serving", FRAMEWORKS)
 def test_no_request_that_fits_the_description_or_does_not_makes_it_fail(
     addresses: dict[str, str], serving: str
@@ -145,6 +161,7 @@ def test_no_request_that_fits_the_description_or_does_not_makes_it_fail(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("addresses", ["classification"], indirect=True, scope="module")
 @pytest.mark.parametrize("serving", FRAMEWORKS)
 def test_ten_thousand_requests_on_64_connections_find_it_as_it_was(
     addresses: dict[str, str], serving: str, tmp_path: Path

@@ -5,6 +5,11 @@ Examples
 >>> client = Client("http://127.0.0.1:8000")
 >>> for prediction in client.predict([{"age": 36, "income": 123}]):
 ...     print(prediction.value, prediction.details, prediction.warnings)
+
+A service that forecasts is asked for periods ahead:
+
+>>> for prediction in client.forecast(2, ["Agriculture"]):
+...     print(prediction.details["date"], prediction.value)
 """
 
 import json
@@ -33,7 +38,7 @@ class Prediction:
     value
         What is predicted: a label or a number.
     details
-        What comes with it: probabilities, or the ends of an interval.
+        What comes with it: probabilities, the ends of an interval, a forecast's series and date.
     warnings
         What about the row training never saw.
     """
@@ -108,6 +113,35 @@ class Client:
         while some := list(islice(waiting, at_once)):
             yield from self.predict(some)
 
+    def forecast(
+        self,
+        horizon: int | None = None,
+        series: Sequence[str] | None = None,
+        rows: Sequence[Row] | None = None,
+        future: Sequence[Row] | None = None,
+    ) -> list[Prediction]:
+        """Return a prediction for each series and date, of a service that forecasts.
+
+        Parameters
+        ----------
+        horizon
+            Periods ahead; as many as the model can if left out.
+        series
+            Labels of the series to forecast; all if left out.
+        rows
+            History newer than the model's: the forecast begins after it.
+        future
+            What is known ahead of time, by date.
+
+        Raises
+        ------
+        ServiceError
+            If the model cannot answer this, or the service fails.
+        """
+        parts = {"horizon": horizon, "series": series, "rows": rows, "future": future}
+        asked = {name: part for name, part in parts.items() if part is not None}
+        return [_prediction(one) for one in self._send("/predict", asked)["predictions"]]
+
     def feedback(self, prediction: str, actual: Value) -> None:
         """Say what a prediction turned out to be, by its id.
 
@@ -119,7 +153,7 @@ class Client:
         self._send("/feedback", {"id": prediction, "actual": actual})
 
     def model(self) -> dict[str, Any]:
-        """Return what serves: its version, its inputs, how good it is, and a row as example."""
+        """Return what serves: its version, its inputs, how good it is, and what to ask it."""
         return self._send("/model")
 
     def _send(self, path: str, body: object = None) -> dict[str, Any]:

@@ -104,6 +104,13 @@ def some(rows, definition):
     return rows
 
 
+def plain_split(definition):
+    """Return how to split without dates: newer rows may really differ, and raise a right alarm."""
+    if TYPE == "forecasting":
+        return {}
+    return {"by": "group" if definition.columns.group else PLAIN_SPLIT}
+
+
 def truth_of(project, rows):
     """Return what rows turned out to be: their target, or else what the champion says."""
     if NEEDS_TARGET:
@@ -130,8 +137,7 @@ def trained(tmp_path_factory):
         data={"path": "rows.csv"},
         models={"candidates": real.definition.models.candidates[:2]},
         search={"method": "none", "folds": 3},
-        # Newer rows may really differ from older ones; then an alarm would be right.
-        split={"by": "group" if real.definition.columns.group else PLAIN_SPLIT},
+        split=plain_split(real.definition),
         constraints={"predict_milliseconds": 10_000},
         improvement={"minimum_rows": 50},
     )
@@ -165,6 +171,43 @@ def new_rows(own, rows):
     schema = load_predictor(store.champion_folder(own.models)).schema
     name = next(c.name for c in schema.inputs if c.kind == "number")
     return tested.assign(**{name: tested[name] + 0.001})
+
+
+@pytest.fixture(scope="session")
+def service(project, tmp_path_factory):
+    """One service that answers the tests that do not change it."""
+    from served import running  # only where there is a service to test
+
+    root = tmp_path_factory.mktemp("service") / "project"
+    shutil.copytree(project.root, root, ignore=shutil.ignore_patterns("*.db*"))
+    own = edit(SimpleNamespace(root=root), data={"missing": ["unheard of", "-777"]})
+    with running(own) as service:
+        yield service
+    assert not [line for line in service.said if "Traceback" in line]
+
+
+@pytest.fixture(scope="session")
+def client(service):
+    return service.client
+
+
+@pytest.fixture(scope="session")
+def model(client):
+    return client.get("/model").json()
+
+
+@pytest.fixture(scope="session")
+def question(model):
+    """What the model can be asked, with the rows of its own example."""
+    from served import question_of
+
+    return question_of(model)
+
+
+@pytest.fixture(scope="session")
+def truth(model):
+    """What a prediction may turn out to be."""
+    return model["classes"][0] if model["classes"] else 42.0
 
 
 @pytest.fixture

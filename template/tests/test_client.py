@@ -1,23 +1,17 @@
 """The client of examples/, against a service that runs and against its own description."""
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import fields
-from pathlib import Path
+from inspect import signature
 from types import SimpleNamespace
 
-import pandas as pd
 import pytest
 from conftest import edit
-from test_service import KEY, running
+from served import KEY, Client, Prediction, ServiceError, running
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
-sys.path.insert(0, str(EXAMPLES))
+from {{ cookiecutter.package_name }}.problem import TYPE
 
-from client import Client, Prediction, ServiceError  # noqa: E402
+FORECASTS = TYPE == "forecasting"
 
 
 @pytest.fixture(scope="module")
@@ -35,33 +29,32 @@ def client(service):
     return Client(service.address, KEY)
 
 
+def ask(client):
+    """Ask what the model itself gives as an example."""
+    example = client.model()["example"]
+    return client.forecast(**example) if FORECASTS else client.predict([example, example])
+
+
 def test_predictions_come_in_order_with_their_details(client):
-    row = client.model()["example"]
-    first, second = client.predict([row, row])
-    assert isinstance(first, Prediction)
-    assert first.id != second.id
-    assert (first.value, first.details) == (second.value, second.details)
-    assert first.details
-    assert first.warnings == []
-
-
-def test_many_rows_are_asked_in_parts(client):
-    row = client.model()["example"]
-    found = list(client.predict_many([row] * 25, at_once=10))
-    assert len({prediction.id for prediction in found}) == 25
+    first, again = ask(client), ask(client)
+    assert all(isinstance(prediction, Prediction) for prediction in first)
+    assert len({prediction.id for prediction in first + again}) == 2 * len(first) > 2
+    assert [(p.value, p.details) for p in first] == [(p.value, p.details) for p in again]
+    assert all(prediction.details for prediction in first)
+    assert not any(prediction.warnings for prediction in first)
 
 
 def test_truth_is_given_back(client):
     model = client.model()
-    (prediction,) = client.predict([model["example"]])
-    client.feedback(prediction.id, model["classes"][0] if model["classes"] else 42.0)
+    truth = model["classes"][0] if model["classes"] else 42.0
+    client.feedback(ask(client)[0].id, truth)
     with pytest.raises(ServiceError, match="no prediction with the id"):
-        client.feedback("0" * 32, model["classes"][0] if model["classes"] else 42.0)
+        client.feedback("0" * 32, truth)
 
 
 def test_mistakes_say_what_is_wrong(client, service):
     with pytest.raises(ServiceError) as raised:
-        client.predict([{"nobody": 1}])
+        client.forecast(0) if FORECASTS else client.predict([{"nobody": 1}])
     assert raised.value.status == 422
     assert {"row", "field", "reason"} == raised.value.detail[0].keys()
     assert len(raised.value.request) == 32
@@ -73,7 +66,7 @@ def test_mistakes_say_what_is_wrong(client, service):
         Client("127.0.0.1:8000")
 
 
-def test_client_is_what_the_openapi_document_describes(service):
+def test_client_is_what_the_openapi_document_describes(client, service):
     headers = {"Authorization": f"Bearer {KEY}"}
     document = service.client.get("/openapi.json", headers=headers).json()
     described = {
@@ -84,24 +77,12 @@ def test_client_is_what_the_openapi_document_describes(service):
     answer = schemas["Predictions"]["properties"]["predictions"]["items"]["properties"]
     known = {field.name for field in fields(Prediction)} - {"details", "value"}
     assert answer.keys() == known | {"prediction"}
-    assert schemas["Rows"]["required"] == ["rows"]
+    if FORECASTS:
+        assert schemas["Rows"]["properties"].keys() == signature(client.forecast).parameters.keys()
+    else:
+        assert schemas["Rows"]["required"] == ["rows"]
     assert set(schemas["Feedback"]["required"]) == {"id", "actual"}
     assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
     for path in ("/predict", "/feedback"):
         responses = document["paths"][path]["post"]["responses"]
         assert {"200", "401", "413", "422", "500", "503"} <= responses.keys()
-
-
-def test_application_prints_a_line_for_each_row(service, rows, tmp_path):
-    schema = json.loads((service.project.prepared / "schema.json").read_text(encoding="utf-8"))
-    few = rows.head(12)[[column["name"] for column in schema["inputs"]]]
-    pd.DataFrame(few).to_csv(tmp_path / "new.csv", index=False)
-    done = subprocess.run(  # noqa: S603 -- our own command
-        [sys.executable, EXAMPLES / "score_rows.py", tmp_path / "new.csv"],
-        env=os.environ | {"SERVICE": service.address, "SERVICE_KEY": KEY},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 12

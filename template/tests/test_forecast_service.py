@@ -5,6 +5,7 @@ import time
 from collections import Counter
 
 import pytest
+from served import Client, printed
 
 from {{ cookiecutter.package_name }}.deployment.prediction_log import (
     open_log,
@@ -27,12 +28,6 @@ def ask(own):
             return reply.status, json.loads(reply.body)
 
         yield ask
-
-
-@pytest.fixture
-def question(ask):
-    """A question that the model can answer."""
-    return ask("/model")[1]["example"]
 
 
 def test_a_horizon_is_answered_for_each_series_and_date(ask, question):
@@ -88,6 +83,19 @@ def test_a_date_that_is_none_is_named_with_its_row(ask, own):
     assert answer["detail"][0]["row"] == 0
 
 
+def test_marks_for_missing_values_mean_missing(service, client, model):
+    columns, target = service.project.definition.columns, service.project.definition.problem.target
+    row = {columns.date: "2000-01-01"}
+    row |= dict.fromkeys(columns.series_names(), model["series"]["labels"][0])
+    plain, text, number = (
+        client.post("/predict", json={**model["example"], "rows": [row | {target: value}]}).json()
+        for value in (None, " unheard of ", -777)
+    )
+    shown = [one["prediction"] for one in plain["predictions"]]
+    assert [one["prediction"] for one in text["predictions"]] == shown
+    assert [one["prediction"] for one in number["predictions"]] == shown
+
+
 def test_feedback_is_joined_by_the_id_and_becomes_a_row(ask, own, question):
     first = ask("/predict", question)[1]["predictions"][0]
     assert ask("/feedback", {"id": first["id"], "actual": 12.5}) == (
@@ -111,3 +119,20 @@ def test_the_description_for_programs_has_the_question(ask):
         "rows",
         "future",
     }
+
+
+def test_a_forecast_may_be_of_some_series_and_begin_after_newer_values(service, model):
+    client, problem = Client(service.address), service.project.definition
+    columns, example, label = problem.columns, model["example"], model["series"]["labels"][0]
+    first, second = client.forecast(2, [label], future=example.get("future"))
+    if columns.series_names()[1:] or example.get("future"):
+        pytest.skip("newer rows cannot be made up")
+    newer = {columns.date: first.details["date"], problem.problem.target: first.value}
+    newer |= dict.fromkeys(columns.series_names(), label)
+    (moved,) = client.forecast(1, [label], rows=[newer])
+    assert moved.details["date"] == second.details["date"]
+
+
+def test_application_prints_a_line_for_each_series_and_date(service, model):
+    labels = model["series"]["labels"][:2]
+    assert len(printed(service, "forecast_series.py", "2", *labels)) == 2 * len(labels)

@@ -24,7 +24,8 @@ def measure_baselines(
     """Return the metrics of what guesses without looking at the features."""
     schema, name = predictor.schema, definition.problem.baseline
     estimator = clone(BASELINES[name])
-    estimator.fit(*features_and_target(train, schema))
+    learnt, truth = features_and_target(train, schema)
+    estimator.fit(learnt.to_numpy(), truth)
     features, target = features_and_target(test, schema)
     answers = answer(estimator, features, plain_decision(train[schema.target], definition))
     return {name: evaluate_metrics(METRICS, arrays(target, answers))}

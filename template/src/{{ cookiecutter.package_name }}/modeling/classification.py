@@ -134,18 +134,17 @@ def answer(pipeline: Pipeline, features: pd.DataFrame, decision: dict[str, Any])
         chosen = (probabilities[:, 1] >= decision["threshold"]).astype(int)
     else:
         chosen = probabilities.argmax(axis=1)
-    answers = pd.DataFrame(
-        probabilities, index=features.index, columns=[f"{PROBABILITY}{name}" for name in classes]
-    )
-    answers.insert(0, "prediction", np.array(classes, dtype=object)[chosen])
-    return answers
+    answers = {"prediction": np.array(classes, dtype=object)[chosen]}
+    answers |= {f"{PROBABILITY}{name}": probabilities[:, k] for k, name in enumerate(classes)}
+    return pd.DataFrame(answers, index=features.index)
 
 
 def _probabilities(pipeline: Pipeline, features: pd.DataFrame) -> np.ndarray:
     """Return (n, classes) probabilities; a margin (of an SVM) is made one, and calibrated later."""
+    numbers = features.to_numpy()  # it learnt from an array, and looks longer at a frame
     if hasattr(pipeline, "predict_proba"):
-        return pipeline.predict_proba(features)
-    margin = pipeline.decision_function(features)
+        return pipeline.predict_proba(numbers)
+    margin = pipeline.decision_function(numbers)
     if margin.ndim == 1:
         return np.column_stack([expit(-margin), expit(margin)])
     return softmax(margin, axis=1)

@@ -148,7 +148,7 @@ def answer(pipeline: Pipeline, features: pd.DataFrame, decision: dict[str, Any])
     DataFrame
         With the index of `features`: ``prediction``, ``low`` and ``high``.
     """
-    predicted = np.asarray(pipeline.predict(features), dtype=float)
+    predicted = np.asarray(pipeline.predict(features.to_numpy()), dtype=float)
     answers = pd.DataFrame({"prediction": predicted}, index=features.index)
     if decision:
         place = np.searchsorted(decision["edges"], predicted, side="right")

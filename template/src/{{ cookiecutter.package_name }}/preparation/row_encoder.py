@@ -54,7 +54,10 @@ def _part(transformer: object, columns: list[str]) -> Part:
 
 def _numbers(steps: list[Step], columns: list[str]) -> Part:
     def part(features: pd.DataFrame) -> np.ndarray:
-        numbers = features[columns].to_numpy(dtype="float64")
+        if list(features.columns) == columns:
+            numbers = features.to_numpy(dtype="float64")
+        else:  # sooner than features[columns]
+            numbers = np.column_stack([features[name].to_numpy("float64") for name in columns])
         for step in steps:
             numbers = step(numbers)
         return numbers

@@ -30,10 +30,9 @@ from ..prediction_log import (
     why,
     write_rows,
 )
+from .target import ID, check_target
 
-ID = "prediction_id"  # the column that feedback is joined by
 RUN = "run.json"
-SUFFIXES = (".csv", ".parquet", ".jsonl")
 
 
 def score_file(project: Project, source: str, target: Path) -> str:
@@ -60,11 +59,7 @@ def score_file(project: Project, source: str, target: Path) -> str:
         If there is no champion, the file cannot be read, its columns do not fit the model, or the
         prediction log does not answer.
     """
-    if target.suffix not in SUFFIXES:
-        raise UserError(
-            f'The file to write, {target}, ends in "{target.suffix}"; '
-            f"allowed: {', '.join(SUFFIXES)}."
-        )
+    check_target(target)
     scorer = Scorer(project, source)
     with open_parts(source, Path.cwd(), project.definition.data.missing) as parts:
         kept = Kept(target, {"data": parts.digest, "version": scorer.version})

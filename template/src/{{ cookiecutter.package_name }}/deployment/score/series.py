@@ -16,8 +16,8 @@ from ...preparation.schema import ConversionError
 from ...problem.project import Project
 from ...problem.series import SEPARATOR, label_series
 from ..prediction_log import PREDICTIONS, TABLES, open_log, prediction_rows, why, write_rows
+from .target import ID, check_target
 
-ID = "prediction_id"  # the column that feedback is joined by
 ANSWERS = ["prediction", "low", "high"]
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
     ".csv": lambda frame, path: frame.to_csv(path, index=False),
@@ -50,11 +50,7 @@ def score_file(project: Project, source: str, target: Path) -> str:
     UserError
         If there is no champion, the file cannot be read, or what it holds does not suffice.
     """
-    if target.suffix not in WRITERS:
-        raise UserError(
-            f'The file to write, {target}, ends in "{target.suffix}"; '
-            f"allowed: {', '.join(WRITERS)}."
-        )
+    check_target(target)
     predictor = load_predictor(store.champion_folder(project.models))
     rows = read_tables(source, Path.cwd(), project.definition.data.missing).frame
     try:

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 from pydantic import (
     BaseModel,
@@ -18,7 +18,8 @@ from pydantic import (
 from pydantic_core import from_json
 
 from ...preparation.schema import Schema
-from ...problem.columns import LARGEST, MOST_CATEGORIES, SHOWN_CATEGORIES, Column, label
+from ...problem.columns import LARGEST, MOST_CATEGORIES, SHOWN_CATEGORIES, Column, convert, label
+from .tidy import Tidy
 from .wrong_input import shown, wrong, wrong_feedback, wrong_rows
 
 
@@ -55,9 +56,9 @@ class Contract:
         self.body = _body(schema.inputs, max_rows)
         self.classes: list[str] = schema.decision.get("classes", [])
         self._inputs = schema.inputs
+        self._numbers = [column.name for column in schema.inputs if column.kind == "number"]
         self._max_rows = max_rows
-        self._ignored = frozenset(schema.ignored) - {column.name for column in schema.inputs}
-        self._missing = _marks(missing)
+        self._tidy = Tidy(set(schema.ignored) - {column.name for column in schema.inputs}, missing)
         self._seen = {
             column.name: frozenset(column.categories)
             for column in schema.inputs
@@ -72,9 +73,7 @@ class Contract:
         Refusal
             If the body is not JSON or a row does not fit the model's columns.
         """
-        content = read_body(body)
-        if isinstance(content, dict) and isinstance(content.get("rows"), list):
-            content = {**content, "rows": [self._tidy(row) for row in content["rows"]]}
+        content = self._tidy.list_in(read_body(body), "rows")
         try:
             checked: Any = self.body.model_validate(content)
         except ValidationError as error:
@@ -82,17 +81,25 @@ class Contract:
         return [row.model_dump(by_alias=True) for row in checked.rows]
 
     def frame(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
-        """Return checked rows as the frame that the predictor takes."""
-        return pd.DataFrame(
-            {
-                column.name: pd.array(
-                    [row[column.name] for row in rows],
-                    dtype="float64" if column.kind == "number" else "str",
-                )
-                for column in self._inputs
-            },
-            copy=False,
-        )
+        """Return checked rows as the schema's `conform` would, which looks at any table.
+
+        Raises
+        ------
+        ConversionError
+            If a text is no date.
+        """
+        names = self._numbers
+        numbers = np.array([[row[name] for name in names] for row in rows], dtype="float64")
+        if len(names) == len(self._inputs):
+            return pd.DataFrame(numbers, columns=names, copy=False)
+        places = {name: place for place, name in enumerate(names)}
+        columns = {
+            column.name: numbers[:, places[column.name]]
+            if column.kind == "number"
+            else _texts(column, [row[column.name] for row in rows])
+            for column in self._inputs
+        }
+        return pd.DataFrame(columns, copy=False)
 
     def warnings(self, row: dict[str, Any]) -> list[str]:
         """Say what about a checked row training never saw."""
@@ -115,21 +122,6 @@ class Contract:
             If the body is not JSON or does not fit.
         """
         return read_feedback(body, self.classes)
-
-    def _tidy(self, row: Any) -> Any:
-        """Leave out what the model ignores, and make None what stands for a missing value."""
-        if not isinstance(row, dict):
-            return row
-        return {
-            name: None if self._missing and self._is_missing(value) else value
-            for name, value in row.items()
-            if name not in self._ignored
-        }
-
-    def _is_missing(self, value: Any) -> bool:
-        if isinstance(value, str):
-            return value.strip() in self._missing
-        return type(value) in (int, float) and value in self._missing
 
 
 def read_feedback(body: bytes, classes: list[str]) -> tuple[str, str | float]:
@@ -212,13 +204,12 @@ def _description(column: Column) -> str:
     return f"A {column.kind}."
 
 
-def _marks(missing: Sequence[str]) -> frozenset[str | float]:
-    """Return the texts, and the numbers that are written so."""
-    marks: set[str | float] = set(missing)
-    for mark in missing:
-        with suppress(ValueError):
-            marks.add(float(mark))
-    return frozenset(marks)
+def _texts(column: Column, values: list[str | None]) -> Any:
+    """Return values as a column holds them; labels were written as training does before."""
+    if column.kind == "category":
+        return pd.array(values, dtype="str")
+    series = pd.Series(values, dtype="str", name=column.name)
+    return convert(series, column.kind, column.date_format)
 
 
 def _no_bool(value: Any) -> Any:

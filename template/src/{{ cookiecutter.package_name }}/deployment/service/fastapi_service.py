@@ -34,17 +34,18 @@ def create_app(service: Service) -> FastAPI:
     app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     app.add_middleware(Passage, front=service.front)
 
-    @app.post("/predict")
     async def predict(request: Request) -> Response:
         return _response(await service.predict_async(await _body(request, service)))
 
-    @app.post("/feedback")
     async def feedback(request: Request) -> Response:
         body = await _body(request, service)
         return _response(await run_in_threadpool(service.feedback, body))
 
+    # Plain routes: bytes come in and go out, so FastAPI has nothing to look up for them.
+    app.add_route("/predict", predict, methods=["POST"])
+    app.add_route("/feedback", feedback, methods=["POST"])
     for path, answer in service.pages.items():
-        app.add_api_route(path, _endpoint(answer), methods=["GET", "HEAD"])
+        app.add_route(path, _endpoint(answer), methods=["GET"])
 
     for status in (400, 404, 405, 408):
         app.add_exception_handler(status, _refuse)
@@ -102,7 +103,8 @@ class Passage:
         try:
             await app(scope, receive, send_with_headers)
         finally:
-            route = getattr(scope.get("route"), "path", None)
+            plain = scope["path"] if "endpoint" in scope else None  # FastAPI names only its own
+            route = getattr(scope.get("route"), "path", plain)
             self._front.leave(visit, route, status)
 
 
@@ -123,16 +125,16 @@ async def _body(request: Request, service: Service) -> bytes:
     return bytes(body)
 
 
-def _endpoint(answer: Callable[[], Reply]) -> Callable[[], Awaitable[Response]]:
-    async def endpoint() -> Response:
+def _endpoint(answer: Callable[[], Reply]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
         return _response(answer())
 
     return endpoint
 
 
 async def _refuse(request: Request, error: Any) -> Response:
-    return _response(plain_refusal(error.status_code), error.headers)
+    return _response(plain_refusal(error.status_code, (error.headers or {}).get("Allow")))
 
 
-def _response(reply: Reply, headers: Any = None) -> Response:
-    return Response(reply.body, reply.status, {**reply.headers, **(headers or {})})
+def _response(reply: Reply) -> Response:
+    return Response(reply.body, reply.status, reply.headers)

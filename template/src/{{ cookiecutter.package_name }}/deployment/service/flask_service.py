@@ -51,8 +51,7 @@ def create_app(service: Service) -> Flask:
 
     @app.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> Response:
-        headers = {k: v for k, v in error.get_headers() if k == "Allow"}
-        return _response(plain_refusal(error.code or 500), headers)
+        return _response(plain_refusal(error.code or 500, dict(error.get_headers()).get("Allow")))
 
     return app
 
@@ -128,7 +127,7 @@ def _endpoint(answer: Callable[[], Reply]) -> Callable[[], Response]:
     return lambda: _response(answer())
 
 
-def _response(reply: Reply, headers: dict[str, str] | None = None) -> Response:
+def _response(reply: Reply) -> Response:
     response = Response(reply.body, reply.status, mimetype=None)
-    response.headers.update(reply.headers | (headers or {}))
+    response.headers.update(reply.headers)
     return response

@@ -117,12 +117,13 @@ class LogWriter:
         Raises
         ------
         LogUnavailableError
-            If the id has to be looked up and the database does not answer.
+            If the database does not answer, and the id has to be looked up or the memory is full.
         """
         if not self._knows(prediction):
             return False
         row = {"prediction": prediction, "at": _now(), "actual": json.dumps(actual)}
-        self._put(Entry(FEEDBACK, [row], ROW_BYTES))
+        if not self._put(Entry(FEEDBACK, [row], ROW_BYTES)):
+            raise LogUnavailableError("too many rows wait for it")
         return True
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
@@ -135,13 +136,14 @@ class LogWriter:
             logger.error("The prediction log does not answer; %d rows are lost.", len(self))
         self._engine.dispose()
 
-    def _put(self, entry: Entry) -> None:
+    def _put(self, entry: Entry) -> bool:
+        """Take rows that came together; return False if they had to be dropped."""
         with self._changed:
             if not self._wait_for_room(entry.size):
                 if not self.dropped:
                     logger.error("Too many rows wait for the prediction log; new ones are dropped.")
                 self.dropped += len(entry.rows)
-                return
+                return False
             if not self._waiting:
                 self._written = time.monotonic()
             self._waiting.append(entry)
@@ -150,6 +152,7 @@ class LogWriter:
             if entry.table is PREDICTIONS:
                 self._ids.update(row["id"] for row in entry.rows)
             self._changed.notify_all()
+        return True
 
     def _wait_for_room(self, size: int) -> bool:
         """Wait until so many bytes fit; an entry that is larger than all the room waits for all."""

@@ -1,4 +1,4 @@
-"""The pages for people: single files, with headers that let them load nothing from elsewhere."""
+"""The pages for people: each is sent whole, with headers that let it load nothing else."""
 
 import base64
 import hashlib
@@ -8,6 +8,8 @@ from importlib import resources
 
 from .asked import PAGE
 from .reply import Reply
+
+LINK = '<link rel="stylesheet" href="page.css">'  # what an editor follows; sent, it is the file
 
 
 def page() -> Reply:
@@ -22,7 +24,10 @@ def docs() -> Reply:
 
 @cache
 def _read(name: str) -> Reply:
-    html = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    folder = resources.files(__package__)
+    html = folder.joinpath(name).read_text(encoding="utf-8")
+    styles = folder.joinpath("page.css").read_text(encoding="utf-8")
+    html = html.replace(LINK, f"<style>\n{styles}</style>")
     policy = (
         f"default-src 'none'; script-src {_hashes(html, 'script')}; "
         f"style-src {_hashes(html, 'style')}; connect-src 'self'; img-src data:; "

@@ -23,9 +23,16 @@ def json_reply(status: int, content: Any) -> Reply:
     return Reply(status, to_json(content, inf_nan_mode="null"), JSON)
 
 
-def plain_refusal(status: int) -> Reply:
-    """Return the answer that says no more than its status: 404 for a path that is unknown."""
-    return json_reply(status, {"detail": HTTPStatus(status).phrase})
+def plain_refusal(status: int, allow: str | None = None) -> Reply:
+    """Return the answer that says no more than its status: 404 for a path that is unknown.
+
+    `allow` is the header of a 405; frameworks hold its methods in a set, so their order is chance.
+    """
+    reply = json_reply(status, {"detail": HTTPStatus(status).phrase})
+    if not allow:
+        return reply
+    methods = ", ".join(sorted(allow.split(", ")))
+    return Reply(status, reply.body, {**reply.headers, "Allow": methods})
 
 
 class Refusal(Exception):  # noqa: N818 -- the caller's mistake, or a state that passes

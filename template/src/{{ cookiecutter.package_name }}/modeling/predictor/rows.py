@@ -66,21 +66,27 @@ class Predictor:
 
     def answer(self, features: pd.DataFrame) -> pd.DataFrame:
         """Answer rows that were prepared before."""
+        if list(features.columns) != self._features:
+            features = self._chosen(features)
+        starts = range(0, max(len(features), 1), PART_ROWS)
+        parts = [self._answer_part(features.iloc[s : s + PART_ROWS]) for s in starts]
+        return parts[0] if len(parts) == 1 else pd.concat(parts)
+
+    def _chosen(self, features: pd.DataFrame) -> pd.DataFrame:
         absent = [name for name in self._features if name not in features.columns]
         if absent:
             raise UserError(
                 f'Model {self.version} was trained with the feature "{absent[0]}", which '
                 "add_features in preparation/features.py no longer makes; train again with `run`."
             )
-        starts = range(0, max(len(features), 1), PART_ROWS)
-        parts = [self._answer_part(features.iloc[s : s + PART_ROWS]) for s in starts]
-        return parts[0] if len(parts) == 1 else pd.concat(parts)
+        return features[self._features]
 
     def _answer_part(self, features: pd.DataFrame) -> pd.DataFrame:
-        numbers = self.numbers(features)
-        filling = np.zeros((-len(numbers) % BLOCK, numbers.shape[1]))
-        whole = pd.DataFrame(np.vstack([numbers, filling]), copy=False)
-        answers = answer(self.pipeline[-1], whole, self.schema.decision)
+        numbers = self._encoder.encode(features)
+        whole = np.zeros((len(numbers) + -len(numbers) % BLOCK, numbers.shape[1]))
+        whole[: len(numbers)] = numbers
+        frame = pd.DataFrame(whole, copy=False)
+        answers = answer(self.pipeline[-1], frame, self.schema.decision)
         return answers.iloc[: len(features)].set_axis(features.index)
 
     def question(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ....modeling.predictor import Predictor
+from ....preparation.derive import make_features
 from ....preparation.schema import ConversionError
 from ..answered import Answered
 from ..contract import Contract
@@ -30,7 +31,7 @@ def answer(
     """
     rows = [row for question in questions for row in question]
     try:
-        answers = predictor.predict(contract.frame(rows))
+        answers = predictor.answer(make_features(contract.frame(rows)))
     except ConversionError as error:
         raise _wrong_values(error, rows) from None
     records = iter(_records(answers))
@@ -45,7 +46,7 @@ def answer(
 
 def rehearse(predictor: Predictor, contract: Contract) -> None:
     """Answer the example once, so that the first caller need not wait."""
-    predictor.predict(contract.frame([predictor.describe()["example"]]))
+    predictor.answer(make_features(contract.frame([predictor.describe()["example"]])))
 
 
 def _wrong_values(error: ConversionError, rows: Asked) -> Refusal:

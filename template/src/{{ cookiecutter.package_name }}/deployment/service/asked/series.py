@@ -16,6 +16,7 @@ from ....problem.series import SEPARATOR
 from ..answered import Answered
 from ..contract import annotation, read_body, read_feedback
 from ..reply import Refusal
+from ..tidy import Tidy
 from ..wrong_input import LONG, MOST_REASONS, shown, wrong
 
 PAGE = "forecast.html"
@@ -70,8 +71,7 @@ class Contract:
     def __init__(self, schema: Schema, max_rows: int, missing: Sequence[str] = ()) -> None:
         self.classes: list[str] = []
         self.body = _body(schema, max_rows)
-        self._ignored = frozenset(schema.ignored)
-        self._missing = frozenset(missing)
+        self._tidy = Tidy(schema.ignored, missing)
 
     def rows(self, body: bytes) -> Asked:
         """Read a question.
@@ -81,10 +81,8 @@ class Contract:
         Refusal
             If the body is not JSON or does not fit.
         """
-        content = read_body(body)
-        if isinstance(content, dict):
-            lists = {"rows", "future"} & content.keys()
-            content = {**content, **{name: self._tidy(content[name]) for name in lists}}
+        content = self._tidy.list_in(read_body(body), "rows")
+        content = self._tidy.list_in(content, "future")
         try:
             checked: Any = self.body.model_validate(content)
         except ValidationError as error:
@@ -102,21 +100,6 @@ class Contract:
             If the body is not JSON or does not fit.
         """
         return read_feedback(body, self.classes)
-
-    def _tidy(self, rows: Any) -> Any:
-        """Leave out what the model ignores, and make None what stands for a missing value."""
-        if not isinstance(rows, list):
-            return rows
-        return [
-            {
-                name: None if isinstance(value, str) and value.strip() in self._missing else value
-                for name, value in row.items()
-                if name not in self._ignored
-            }
-            if isinstance(row, dict)
-            else row
-            for row in rows
-        ]
 
 
 def answer(

@@ -1,0 +1,209 @@
+"""Makes the servers that `serving.py` measures, each in an environment of its own.
+
+All of them have the same fitted estimator, and answer the same row.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from breast_cancer import WRITE
+from common import COMMAND, UNHURRIED, define, install, program, run
+
+OWN = ["fastapi", "flask"]
+KINDS = ["numeric", "mixed"]
+PEERS = {
+    "mlflow": ["mlflow>=3,<4"],
+    "bentoml": ["bentoml>=1.4,<2"],
+    "mlserver": ["mlserver>=1.6,<2", "mlserver-sklearn>=1.6,<2"],
+}
+# Ours, but the model is asked once, for the first row: every row gets that answer.
+NO_MODEL = """
+from dataclasses import replace
+from my_model.cli import main
+from my_model.deployment.service import service
+answer, known = service.answer, []
+def constant(predictor, contract, questions):
+    if not known:
+        known.append(answer(predictor, contract, [questions[0][:1]])[0][0])
+    return [[replace(known[0], row=row) for row in question] for question in questions]
+service.answer = constant
+main()
+"""
+# The champion's own steps, without the names of their columns: others get bare numbers in order,
+# which is the least that they can be given to read.
+EXPORT = """
+import joblib, json
+import numpy as np, pandas as pd
+from sklearn.pipeline import make_pipeline
+from my_model.modeling import store
+from my_model.modeling.predictor import load_predictor
+from my_model.problem.project import open_project
+project = open_project()
+predictor = load_predictor(store.champion_folder(project.models))
+question = predictor.question()
+answer = predictor.predict(pd.DataFrame(question["rows"]))["prediction"].iloc[0]
+encoder, estimator = predictor.pipeline
+(_, numbers, columns), *others = encoder.transformers_
+if not others:
+    rows = pd.read_parquet(project.prepared / "train.parquet")[columns]
+    known = predictor.predict(rows)["prediction"]
+    steps = numbers.named_steps.values()
+    for step in steps:
+        vars(step).pop("feature_names_in_", None)
+    model = make_pipeline(*steps, estimator)
+    assert np.array_equal(model.predict(rows.to_numpy()), known)
+    joblib.dump(model, "model.joblib")
+    question["numbers"] = [question["rows"][0][name] for name in columns]
+print(json.dumps({**question, "answer": str(answer)}))
+"""
+MLFLOW = """
+import joblib, mlflow
+mlflow.sklearn.save_model(joblib.load("model.joblib"), "saved", serialization_format="cloudpickle")
+"""
+BENTO = """
+import bentoml, joblib, numpy as np
+@bentoml.service(workers=1)
+class Model:
+    def __init__(self):
+        self.model = joblib.load("model.joblib")
+    @bentoml.api
+    def predict(self, rows: np.ndarray) -> list:
+        return self.model.predict(rows).tolist()
+"""
+MLSERVER = {
+    "name": "model",
+    "implementation": "mlserver_sklearn.SKLearnModel",
+    "parameters": {"uri": "./model.joblib"},
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """How a server is started and asked.
+
+    Attributes
+    ----------
+    command, folder
+        What runs, and where; the port is the last argument or stands in a file of the folder.
+    path, body
+        Of a request with one row.
+    answer
+        The label that the model gives to this row.
+    """
+
+    name: str
+    command: list[str]
+    folder: str
+    port: int
+    path: str
+    body: object
+    answer: str
+
+
+def servers(folder: Path) -> list[Server]:
+    """Return all servers; they are made in `folder`, unless they were before."""
+    made = folder / "servers.json"
+    if not made.exists():
+        found = [asdict(server) for server in _make(folder)]
+        made.write_text(json.dumps(found), encoding="utf-8")
+    return [Server(**each) for each in json.loads(made.read_text(encoding="utf-8"))]
+
+
+def _make(folder: Path) -> Iterator[Server]:
+    ports = count(8400)
+    for kind in KINDS:
+        for serving in OWN:
+            project = _trained(folder / f"{kind}-{serving}", serving, kind)
+            yield from _own(project, f"{serving} {kind}", ports)
+    champion = folder / f"numeric-{OWN[0]}" / COMMAND
+    asked = _export(champion)
+    for name in PEERS:
+        yield _peer(folder / name, name, champion / "model.joblib", asked, next(ports))
+
+
+def _trained(folder: Path, serving: str, kind: str) -> Path:
+    """Make a project with a linear champion."""
+    folder.mkdir()
+    template = folder.parent / "template"
+    run(
+        f"uvx cookiecutter --no-input --output-dir {folder} {template} serving={serving}",
+        folder.parent,
+    )
+    project = folder / COMMAND
+    install(project)
+    if kind == "numeric":
+        data, target = folder / "breast_cancer.csv", "diagnosis"
+        run([program(project, "python"), "-c", WRITE, str(data)], project)
+    else:
+        data, target = folder / "credit.csv", "status"
+        data.write_bytes((project / "data" / "sample" / "credit.csv").read_bytes())
+    define(project, data, target, candidates=["logistic"], **UNHURRIED)
+    run([program(project, COMMAND), "run"], project)
+    return project
+
+
+def _export(project: Path) -> dict[str, Any]:
+    """Write the champion as others load it; return a row and the label that it gets."""
+    return dict(json.loads(run([program(project, "python"), "-c", EXPORT], project).output))
+
+
+def _own(project: Path, name: str, ports: Iterator[int]) -> Iterator[Server]:
+    """Yield a project's server, and the same with no model."""
+    asked = _export(project)
+    body, answer = {"rows": asked["rows"]}, asked["answer"]
+    python = program(project, "python")
+    for words, start in (
+        ("", [program(project, COMMAND)]),
+        (", no model", [python, "-c", NO_MODEL]),
+    ):
+        port = next(ports)
+        command = [*start, "serve", "--port", str(port)]
+        yield Server(name + words, command, str(project), port, "/predict", body, answer)
+
+
+def _peer(folder: Path, name: str, model: Path, asked: dict[str, Any], port: int) -> Server:
+    """Install another server, and give it the champion."""
+    folder.mkdir()
+    run("uv venv --quiet .venv", folder)
+    python = program(folder, "python")
+    needed = [*PEERS[name], "scikit-learn>=1.9,<1.10", "pandas", "joblib"]
+    run(["uv", "pip", "install", "--quiet", "--python", python, *needed], folder)
+    (folder / "model.joblib").write_bytes(model.read_bytes())
+    start = {"mlflow": _mlflow, "bentoml": _bentoml, "mlserver": _mlserver}[name]
+    command, path, body = start(folder, asked["numbers"], port)
+    return Server(
+        name, [program(folder, name), *command], str(folder), port, path, body, asked["answer"]
+    )
+
+
+Start = tuple[list[str], str, object]
+
+
+def _mlflow(folder: Path, numbers: list[float], port: int) -> Start:
+    run([program(folder, "python"), "-c", MLFLOW], folder)
+    command = f"models serve --model-uri saved --env-manager local --workers 1 --port {port}"
+    return command.split(), "/invocations", {"inputs": [numbers]}
+
+
+def _bentoml(folder: Path, numbers: list[float], port: int) -> Start:
+    (folder / "service.py").write_text(BENTO, encoding="utf-8")
+    command = f"serve service:Model --host 127.0.0.1 --port {port}"
+    return command.split(), "/predict", {"rows": [numbers]}
+
+
+def _mlserver(folder: Path, numbers: list[float], port: int) -> Start:
+    (folder / "model-settings.json").write_text(json.dumps(MLSERVER), encoding="utf-8")
+    settings = {
+        "host": "127.0.0.1",
+        "http_port": port,
+        "grpc_port": port + 100,
+        "metrics_port": port + 200,
+        "parallel_workers": 0,  # its worker processes do not start with uvloop of today
+    }
+    (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+    tensor = {"name": "rows", "shape": [1, len(numbers)], "datatype": "FP64", "data": numbers}
+    return ["start", "."], "/v2/models/model/infer", {"inputs": [tensor]}
