@@ -46,6 +46,7 @@ ROWS = 600
 TARGETS = {"classification": {"positive": "yes", "metric": "roc_auc", "baseline": "prior"}}
 TARGETS["regression"] = {"metric": "rmse", "baseline": "mean"}
 TARGETS["clustering"] = {"metric": "silhouette", "clusters": [2, 4]}
+TARGETS["anomaly_detection"] = {"metric": "stability", "flagged_share": 0.1}
 TARGETS["forecasting"] = {"metric": "mase", "baseline": "seasonal_naive", "horizon": 4}
 SERIES = 4
 QUICK = {"clustering": {"clusters": [2, 3]}}  # settings that a few hundred rows can be tried with

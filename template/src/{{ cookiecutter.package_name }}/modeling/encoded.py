@@ -105,6 +105,8 @@ def encode_training(
     """
     if positions is None:
         positions = np.arange(len(rows))
+    target = column_of(rows, schema.target)
+    positions = positions[definition.problem.learns_from(target.iloc[positions])]
     started = time.monotonic()
     sample = positions
     if len(positions) > FIT_ROWS:
@@ -113,7 +115,7 @@ def encode_training(
     encoder = build_encoder(schema.features, definition.preparation, definition.search.seed)
     encoder.fit(features_and_target(rows.iloc[sample], schema)[0])
     numbers = encode(encoder, rows, positions)
-    target = column_of(rows, schema.target).iloc[positions]
+    target = target.iloc[positions]
     if TARGET_KIND == "category":
         target = target.astype("category")  # as an array, one Python string serves all its rows
     return Encoded(encoder, numbers, target.to_numpy(), time.monotonic() - started)

@@ -91,11 +91,7 @@ def _impute(imputer: SimpleImputer) -> Step:
 
 def _labels(encoder: OneHotEncoder, columns: list[str]) -> Part:
     """Ask the encoder for every label it knows, one it does not, and none; and remember."""
-    rare = encoder.infrequent_categories_
-    widths = [
-        len(known) - (0 if few is None else len(few) - 1)
-        for known, few in zip(encoder.categories_, rare, strict=True)
-    ]
+    widths = label_widths(encoder)
     ends = np.cumsum(widths)
     tables = []
     for place, column in enumerate(columns):
@@ -114,3 +110,12 @@ def _labels(encoder: OneHotEncoder, columns: list[str]) -> Part:
         return np.hstack(found)
 
     return part
+
+
+def label_widths(encoder: OneHotEncoder) -> list[int]:
+    """Return how many numbers a fitted encoder makes of each column."""
+    rare = encoder.infrequent_categories_
+    return [
+        len(known) - (0 if few is None else len(few) - 1)
+        for known, few in zip(encoder.categories_, rare, strict=True)
+    ]

@@ -1,0 +1,20 @@
+"""The areas under two curves, which tell how well scores rank hits before misses."""
+
+import numpy as np
+from scipy.stats import rankdata
+
+
+def roc_area(hits: np.ndarray, scores: np.ndarray) -> float:
+    """Return the chance that a hit has a higher score than a miss (Mann and Whitney, 1947)."""
+    number = hits.sum()
+    ranks = rankdata(scores)[hits].sum() - number * (number + 1) / 2
+    return float(ranks / (number * (len(hits) - number)))
+
+
+def average_precision(hits: np.ndarray, scores: np.ndarray) -> float:
+    """Return the precision at each distinct score, weighted by the recall that it adds."""
+    order = np.argsort(-scores)
+    last = np.append(np.diff(scores[order]) != 0, True)  # of the rows with the same score
+    found = np.cumsum(hits[order])[last]
+    precision = found / (np.flatnonzero(last) + 1)
+    return float(np.sum(np.diff(found, prepend=0) * precision) / hits.sum())
