@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import NullFormatter, PercentFormatter, ScalarFormatter
 from scipy.stats import spearmanr
 
 from ..files import read_frame
@@ -106,9 +107,9 @@ def _against_distance(target: pd.Series, answers: pd.DataFrame, definition: Defi
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.nanpercentile(gains, [tail, 100 - tail])
     return high >= 0, (
-        f"{metric.title} is by {number(gain(np.arange(len(target))))} ({number(low)} to "
-        f"{number(high)}) better than that of the baseline distance_to_mean on the same rows, and "
-        "must not be surely worse"
+        f"{metric.title} is better than that of the baseline distance_to_mean by "
+        f"{number(gain(np.arange(len(target))))} ({number(low)} to {number(high)}) on the same "
+        "rows; it must not be surely worse"
     )
 
 
@@ -137,7 +138,7 @@ def outcome(
     }
     anomalies = target == ANOMALY
     if not anomalies.any():
-        return found
+        return found | {"known anomalies": "none: nothing tells whether the right rows are flagged"}
     return found | {"known anomalies found": f"{(flagged & anomalies).sum()} of {anomalies.sum()}"}
 
 
@@ -186,6 +187,7 @@ def _scores(target: pd.Series, scores: pd.Series, threshold: float) -> str:
     axes.hist(list(parts.values()), edges, stacked=True, color=fill, label=list(parts))
     axes.axvline(threshold, color=GREY, linestyle=":")
     axes.set_yscale("symlog", linthresh=10)
+    axes.yaxis.set_major_formatter(ScalarFormatter())
     axes.set(xlabel="score", ylabel="rows")
     if target.notna().any():
         axes.legend()
@@ -214,8 +216,11 @@ def _found(target: pd.Series, answers: pd.DataFrame) -> str:
         order = np.argsort(-answers.loc[there, column].to_numpy(), kind="stable")
         axes.step(looked, np.cumsum(hits[order]) / hits.sum(), where="post", label=label)
     axes.axvline((answers.loc[there, "prediction"] == ANOMALY).mean(), color=GREY, linestyle=":")
-    axes.set(xlabel="share of rows looked at, the strangest first", ylabel="anomalies found")
+    axes.set(xlabel="rows looked at, the strangest first", ylabel="anomalies found")
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.legend(loc="lower right")
     caption = "Of those that are known. Dotted, what is flagged."
     return figure(plot, caption, "What looking finds")
