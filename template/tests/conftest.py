@@ -51,8 +51,6 @@ TARGETS["forecasting"] = {"metric": "mase", "baseline": "seasonal_naive", "horiz
 SERIES = 4
 # Settings that a few hundred rows can be tried with: of them too few may be known as anomalies.
 QUICK = {"clustering": {"clusters": [2, 3]}, "anomaly_detection": {"metric": "stability"}}
-# What the tests serve has to be new to the model, or it looks less strange than rows are.
-SPLIT = "random" if TYPE == "anomaly_detection" else PLAIN_SPLIT
 
 
 def run_in(folder, *arguments):
@@ -108,6 +106,18 @@ def some(rows, definition):
     return rows
 
 
+def split_of(definition):
+    """Return how test rows are taken that are like the others.
+
+    Newer rows may really differ from older ones; then an alarm would be right. And a detector finds
+    rows that it has learnt from less strange than new ones.
+    """
+    if TYPE == "forecasting":
+        return {}
+    plain = "random" if TYPE == "anomaly_detection" else PLAIN_SPLIT
+    return {"by": "group" if definition.columns.group else plain}
+
+
 def truth_of(project, rows):
     """Return what rows turned out to be: their target, or else what the champion says."""
     if NEEDS_TARGET:
@@ -134,8 +144,7 @@ def trained(tmp_path_factory):
         data={"path": "rows.csv"},
         models={"candidates": real.definition.models.candidates[:2]},
         search={"method": "none", "folds": 3},
-        # Newer rows may really differ from older ones; then an alarm would be right.
-        split={"by": "group" if real.definition.columns.group else SPLIT},
+        split=split_of(real.definition),
         constraints={"predict_milliseconds": 10_000},
         improvement={"minimum_rows": 50},
     )

@@ -116,7 +116,7 @@ def _counts_p_value(counts: np.ndarray) -> float:
 
 def _distributions_p_value(before: np.ndarray, now: np.ndarray) -> float:
     with warnings.catch_warnings():
-        # It says so when it takes the asymptotic distribution, because the exact one is out of reach.
+        # It warns where the exact distribution is out of reach, and takes the asymptotic one.
         warnings.simplefilter("ignore", RuntimeWarning)
         return float(stats.ks_2samp(before, now).pvalue)
 

@@ -1,6 +1,6 @@
 """What is particular to finding anomalies: known labels, the share to flag and the metrics."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -28,10 +28,8 @@ BASELINES = ("distance_to_mean", "chance")
 class Problem(Unsupervised):
     """``[problem]``: what is known of anomalies, how many to flag, and what is good enough."""
 
-    paired: ClassVar[tuple[str, ...]] = ("distance_to_mean",)
-
     type: Literal["anomaly_detection"]
-    normal: Label = Field(default=NORMAL, min_length=1)
+    normal: Label = Field(default="normal", min_length=1)
     learn_from: Literal["all", "not_anomalies", "normal"] = "all"
     flagged_share: float = Field(gt=0, lt=0.5)
 
@@ -59,6 +57,10 @@ class Problem(Unsupervised):
         if self.learn_from == "normal":
             return (target == NORMAL).to_numpy()
         return (target != ANOMALY).to_numpy() | (self.learn_from == "all")
+
+    def held_in_pairs(self) -> tuple[str, ...]:
+        """Return the baselines that the gate leaves to a check of pairs."""
+        return ("distance_to_mean",)
 
     def task(self, target: str, columns: int, rows: int) -> str:
         """Say in a sentence what is to be done; `target` is described by `check_target`."""

@@ -1,6 +1,6 @@
 """What problems with a target share: a column to predict, and a baseline that guesses it."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,6 @@ UNKNOWN_BAR = "no better than guessing: set what is good enough for you"
 
 class Supervised(Table):
     """What stands in ``[problem]`` where a target is predicted."""
-
-    paired: ClassVar[tuple[str, ...]] = ()  # baselines that the gate leaves to a check of pairs
 
     target: str = Field(min_length=1)
     metric: str
@@ -47,6 +45,10 @@ class Supervised(Table):
     def learns_from(self, target: pd.Series) -> np.ndarray:
         """Return which rows are learnt from: all."""
         return np.ones(len(target), dtype=bool)
+
+    def held_in_pairs(self) -> tuple[str, ...]:
+        """Return the baselines that the gate leaves to a check of pairs: none."""
+        return ()
 
     def always_tried(self) -> dict[str, list[Any]]:
         """Return what every candidate that takes it is tried with, whatever its settings."""

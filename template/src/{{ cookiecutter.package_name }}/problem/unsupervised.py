@@ -1,6 +1,6 @@
 """What problems over rows without a target share: known labels judge, they are not predicted."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,8 +21,6 @@ STABILITY = Metric(_of_no_rows, higher_is_better=True, title="Stability")
 class Unsupervised(Table):
     """What stands in ``[problem]`` where nothing is predicted."""
 
-    paired: ClassVar[tuple[str, ...]] = ()  # baselines that the gate leaves to a check of pairs
-
     target: str = ""
     metric: str
     minimum: float
@@ -37,6 +35,10 @@ class Unsupervised(Table):
     def learns_from(self, target: pd.Series) -> np.ndarray:
         """Return which rows are learnt from: all."""
         return np.ones(len(target), dtype=bool)
+
+    def held_in_pairs(self) -> tuple[str, ...]:
+        """Return the baselines that the gate leaves to a check of pairs: none."""
+        return ()
 
     def always_tried(self) -> dict[str, list[Any]]:
         """Return what every candidate that takes it is tried with: nothing."""
