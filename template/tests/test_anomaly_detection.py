@@ -54,9 +54,7 @@ def test_metrics_agree_with_scikit_learn():
     flagged = scores > 1.5
     target = pd.Series(np.where(true, "anomaly", "normal")).astype("str")
     unknown = random.random(ROWS) < 0.2  # rows without a label judge nothing
-    answers = pd.DataFrame(
-        {"prediction": np.where(flagged, "anomaly", "normal"), "score": scores}
-    )
+    answers = pd.DataFrame({"prediction": np.where(flagged, "anomaly", "normal"), "score": scores})
     found = measure(target.mask(unknown), answers, seed=0)
     true, scores, flagged = (part[~unknown] for part in (true, scores, flagged))
     assert {name: numbers["value"] for name, numbers in found.items()} == pytest.approx(
