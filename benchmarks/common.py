@@ -1,5 +1,6 @@
 """What the benchmarks share: a project made as a user makes one, and commands that are timed."""
 
+import json
 import os
 import re
 import shlex
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
@@ -24,6 +26,13 @@ UNHURRIED = {
     "train_seconds": 36000,
     "predict_milliseconds": 36000,
 }
+
+# `evaluate` ends with exit code 1 where the gate fails.
+EVALUATE = """
+from my_model.evaluation.evaluate import evaluate
+from my_model.problem.project import open_project
+print(evaluate(open_project()))
+"""
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,15 @@ def define(project: Path, data: Path, target: str, **settings: object) -> None:
         if changed != 1:
             sys.exit(f"{path} has {changed} lines `{key} = …`; one was expected.")
     path.write_text(text, encoding="utf-8")
+
+
+def results(project: Path) -> dict[str, Any]:
+    """Take a project to its test; return reports/metrics.json, whether the gate passes or not."""
+    for step in ("define", "prepare", "train"):
+        run([program(project, COMMAND), step], project)
+    run([program(project, "python"), "-c", EVALUATE], project)
+    found: dict[str, Any] = json.loads((project / "reports" / "metrics.json").read_text("utf-8"))
+    return found
 
 
 @contextmanager

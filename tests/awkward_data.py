@@ -22,6 +22,8 @@ def main(problem_type: str, path: str) -> None:
         leak = data.target.map({0: "surgery", 1: "none"})
     elif problem_type == "clustering":
         rows, leak = load_wine(as_frame=True).data, None
+    elif problem_type == "anomaly_detection":
+        rows, leak = load_breast_cancer(as_frame=True).data.iloc[:, :8].copy(), None
     else:
         data = load_diabetes(as_frame=True, scaled=False)
         rows = data.data.copy()

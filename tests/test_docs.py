@@ -66,7 +66,7 @@ def tables() -> dict[str, dict[str, str]]:
     """Return what holds without each key of project.toml, by the models in the project's code."""
     types = (f"{name}.py" for name in QUESTIONS["problem_type"])
     sources = (f"sources/{name}.py" for name in QUESTIONS["data_source"])
-    families = ("tables/rows.py", "tables/series.py", "supervised.py")
+    families = ("tables/rows.py", "tables/series.py", "supervised.py", "unsupervised.py")
     known = classes("settings.py", *sources, *families, *types, "definition.py")
     attributes = next(
         part.body

@@ -55,7 +55,8 @@ def gate(definition, value, *, spread=0.01, baseline, rows=50, **costs):
         name: {"value": value, "low": value - spread, "high": value + spread},
     }
     tested = pd.DataFrame({"y": ["yes", "no"] * (rows // 2)})
-    others = checks(tested, test, definition)
+    answers = pd.DataFrame(index=tested.index)
+    others = checks(tested, answers, test, definition)
     cheap = {"train_seconds": 1, "model_megabytes": 1, "predict_milliseconds": 1}
     return judge(test, {"guess": {name: baseline}}, cheap | costs, others, definition)
 

@@ -99,7 +99,7 @@ def test_truth_that_cannot_be_had_is_said_in_a_sentence(own, settings, said):
 
 def test_monitor_looks_at_what_it_has_when_the_truth_cannot_be_had(own, new_rows):
     edit(own, improvement={"truth": "nowhere.csv"})
-    serve(own, new_rows, new_rows[own.definition.problem.target])
+    serve(own, new_rows, truth_of(own, new_rows))
     done = run_in(own.root, "monitor")
     assert done.exit_code == 0, done.output
     assert "no alarm" in done.output

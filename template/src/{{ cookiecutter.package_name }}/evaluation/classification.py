@@ -10,13 +10,21 @@ from ..plots import GREY, heat_map, new_figure
 from ..problem import arrays
 from ..problem.definition import Definition
 from ..report import figure
-from .supervised import LOSS, checks, closer_look, measure_baselines, usefulness
+from .supervised import (
+    LOSS,
+    checks,
+    closer_look,
+    judged_answers,
+    measure_baselines,
+    usefulness,
+)
 
 __all__ = [
     "LOSS",
     "checks",
     "closer_look",
     "figures",
+    "judged_answers",
     "measure_baselines",
     "outcome",
     "usefulness",

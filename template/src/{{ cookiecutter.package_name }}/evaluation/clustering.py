@@ -21,6 +21,7 @@ from ..problem.definition import Definition
 from ..report import figure, heading, table
 from .bootstrap import Measured, evaluate_metrics
 from .gate import Check
+from .tested import LEARNT, UNSEEN
 
 LOSS = "Agreement with the clusters that is lost when a feature is shuffled"
 CLOUDS = 10  # that are drawn and cut up
@@ -75,7 +76,16 @@ def _mean(found: list[dict[str, float]]) -> dict[str, float]:
     return {str(name): float(value) for name, value in pd.DataFrame(found).mean().items()}
 
 
-def checks(rows: pd.DataFrame, test: Measured, definition: Definition) -> list[Check]:
+def judged_answers(
+    features: pd.DataFrame, predictor: Predictor, *, learnt: bool
+) -> tuple[pd.DataFrame, str]:
+    """Return the answers that are judged, and what the rows are."""
+    return predictor.answer(features), LEARNT if learnt else UNSEEN
+
+
+def checks(
+    rows: pd.DataFrame, answers: pd.DataFrame, test: Measured, definition: Definition
+) -> list[Check]:
     """Check that the clusters hold, and that there are rows enough to tell."""
     stability, least = test["stability"]["value"], definition.problem.minimum_stability
     return [

@@ -12,7 +12,7 @@ from ..problem.project import Project
 from ..report import columns, facts, figure, heading, notice, number, paragraph, table, write_card
 from .gate import judge
 from .model_card import model_card
-from .tested import UNSEEN, Tested
+from .tested import LEARNT, UNSEEN, Tested
 from .testing import meet_test
 
 SHOWN_FEATURES = 15
@@ -136,7 +136,9 @@ def _write_card(reports: Path, summary: str, results: dict[str, Any], tested: Te
 def _rows(tested: Tested) -> str:
     if tested.on == UNSEEN:
         return f"The test set: {tested.rows:,} rows that no model has seen"
-    return f"All {tested.rows:,} rows, from which the model has learnt as well"
+    if tested.on == LEARNT:
+        return f"All {tested.rows:,} rows, from which the model has learnt as well"
+    return f"All {tested.rows:,} rows, each judged by a model of the search that has not seen it"
 
 
 def _importance(results: dict[str, Any]) -> list[str]:

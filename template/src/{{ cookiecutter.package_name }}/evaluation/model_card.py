@@ -7,6 +7,7 @@ from ..preparation.schema import Schema
 from ..problem import METRICS
 from ..problem.definition import Definition
 from ..report import number
+from .tested import CROSSED, LEARNT
 
 WORST_SLICES, TOP_FEATURES = 5, 10
 
@@ -59,7 +60,12 @@ Fitted in {run["fit_seconds"]:.1f} s, {run["model_megabytes"]:.1f} MB,
 
 
 def _rows(results: dict[str, Any], run: dict[str, Any], definition: Definition) -> str:
-    if results["test_rows"] == run["training_rows"]:
+    if results["tested_on"] == CROSSED:
+        return (
+            f"{run['training_rows']:,} rows; each was judged by a model of the search that has not "
+            "seen it, and the model itself has learnt from all."
+        )
+    if results["tested_on"] == LEARNT:
         return f"{run['training_rows']:,} rows; the model has learnt from all and is judged on all."
     return (
         f"{run['training_rows']:,} training rows and {results['test_rows']:,} test rows, split by "

@@ -9,13 +9,21 @@ from ..problem import arrays
 from ..problem.definition import Definition
 from ..problem.regression import INTERVAL
 from ..report import figure
-from .supervised import LOSS, checks, closer_look, measure_baselines, usefulness
+from .supervised import (
+    LOSS,
+    checks,
+    closer_look,
+    judged_answers,
+    measure_baselines,
+    usefulness,
+)
 
 __all__ = [
     "LOSS",
     "checks",
     "closer_look",
     "figures",
+    "judged_answers",
     "measure_baselines",
     "outcome",
     "usefulness",

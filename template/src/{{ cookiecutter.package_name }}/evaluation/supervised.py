@@ -13,6 +13,7 @@ from ..problem import BASELINES, METRICS, TARGET_KIND, arrays
 from ..problem.definition import Definition
 from .bootstrap import Measured, evaluate_metrics
 from .gate import Check
+from .tested import UNSEEN
 
 LEAST_ROWS, LEAST_OF_CLASS, LEAST_GROUPS = 20, 5, 5
 LOSS = "{metric} lost when a feature is shuffled"  # what `usefulness` makes of a shuffled feature
@@ -48,7 +49,16 @@ def closer_look(
     return []
 
 
-def checks(rows: pd.DataFrame, test: Measured, definition: Definition) -> list[Check]:
+def judged_answers(
+    features: pd.DataFrame, predictor: Predictor, *, learnt: bool
+) -> tuple[pd.DataFrame, str]:
+    """Return the answers that are judged, and what the rows are: none was learnt from."""
+    return predictor.answer(features), UNSEEN
+
+
+def checks(
+    rows: pd.DataFrame, answers: pd.DataFrame, test: Measured, definition: Definition
+) -> list[Check]:
     """Check that test rows can carry an interval: one of few rows looks surer than it is."""
     target, group = rows[definition.problem.target], rows.get(GROUP)
     counts = {"test rows": (len(target), LEAST_ROWS)}

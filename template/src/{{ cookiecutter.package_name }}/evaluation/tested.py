@@ -10,7 +10,8 @@ from ..problem.definition import Definition
 from .bootstrap import Measured
 from .gate import Check
 
-UNSEEN = "the test set"
+UNSEEN, LEARNT = "the test set", "all rows"  # what was judged; the second was learnt from as well
+CROSSED = "all rows, each by a model that has not seen it"
 
 
 @dataclass(frozen=True)

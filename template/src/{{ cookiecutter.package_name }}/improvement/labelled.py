@@ -28,7 +28,7 @@ def add_labelled_rows(project: Project) -> int:
         return 0
     facts, definition = logged.facts, project.definition
     rows = logged.inputs.copy()
-    if TEACHES:
+    if TEACHES and definition.problem.target:
         rows[definition.problem.target] = facts["actual"]
     date, group = definition.columns.date, definition.columns.group
     if date and date not in rows:

@@ -18,7 +18,7 @@ from .concept import Change, Window, errors, find_change, truth_of, windows
 from .drift import Drift, adjust, compare_column
 from .truth import take_truth
 
-PREDICTION = "prediction"  # the name under which the answers stand among the columns
+PREDICTION, SCORE = "prediction", "score"  # under these names answers stand among the columns
 DRIFT_SHARE = 0.5  # of the false alarms that are allowed; the other half is for the errors
 MOST_TIMES = 10  # as many rows as [improvement] window are shown over time
 FILE = "monitor.json"
@@ -142,6 +142,8 @@ def _drifts(logged: Logged, predictor: Predictor, date: str) -> list[Drift]:
     if with_answers:
         answers = [convert(frame[PREDICTION], TARGET_KIND) for frame in (answered, logged.answers)]
         drifts.append(compare_column(PREDICTION, TARGET_KIND, *answers))
+        if SCORE in answered:
+            drifts.append(compare_column(SCORE, "number", answered[SCORE], logged.answers[SCORE]))
     adjusted = adjust([drift.p_value for drift in drifts])
     drifts = [Drift(d.column, p, d.psi, d.note) for d, p in zip(drifts, adjusted, strict=True)]
     return sorted(drifts, key=lambda d: d.p_value)

@@ -1,7 +1,6 @@
 """The candidates for grouping rows, and how a row gets its cluster."""
 
 from collections.abc import Callable, Iterable
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from .clusterer_clustering import Clusterer
 from .encoded import Answer, Fitted
 from .profile_clustering import profile
 from .trial import Trial
-from .unsupervised import spread
+from .unsupervised import spread, stability
 
 __all__ = [
     "CANDIDATES",
@@ -87,12 +86,12 @@ def judge(trial: Trial, fitted: Iterable[Fitted], answer: Answer, definition: De
         parts = arrays(target, measurable(answers[-1], numbers.to_numpy))
         trial.scores.append(metric.function(*parts))
         silhouettes.append(METRICS["silhouette"].function(*parts))
-    agreed = [agreement(*pair) for pair in combinations(answers, 2)]
+    agreed = stability(answers, agreement)
     if definition.problem.metric == "stability":
         trial.scores = agreed
     trial.measured = {"silhouette": spread(silhouettes), "stability": spread(agreed)}
     trial.sound = trial.measured["stability"]["value"] >= definition.problem.minimum_stability
-    trial.answers = answers[0]
+    trial.answers = answers[0].iloc[:0]  # there is none by a model that has not seen the row
 
 
 def agreement(one: pd.DataFrame, other: pd.DataFrame) -> float:

@@ -116,6 +116,8 @@ def encode_training(
     """
     if positions is None:
         positions = np.arange(len(rows))
+    target = rows.target
+    positions = positions[definition.problem.learns_from(target.iloc[positions])]
     started = time.monotonic()
     sample = positions
     if len(positions) > FIT_ROWS:
@@ -124,7 +126,7 @@ def encode_training(
     encoder = build_encoder(schema.features, definition.preparation, definition.search.seed, labels)
     encoder.fit(rows.features(sample))
     numbers = encode(encoder, rows.parts(positions), len(positions))
-    target = rows.target.iloc[positions]
+    target = target.iloc[positions]
     if TARGET_KIND == "category":
         target = target.astype("category")  # as an array, one Python string serves all its rows
     return Encoded(encoder, numbers, target.to_numpy(), time.monotonic() - started)

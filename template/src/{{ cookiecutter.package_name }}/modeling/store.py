@@ -28,6 +28,7 @@ RUN = "run.json"
 KEYS = "training_keys.npy"
 REFERENCE = "reference.parquet"  # a sample of the training rows, which drift is measured against
 ANSWERS = "answers.parquet"  # what it answered on test rows
+OUT_OF_FOLD = "out_of_fold.parquet"  # what models that had not seen them answered on training rows
 CHAMPION, CHALLENGER = "champion.json", "challenger.json"
 STALE_SECONDS = 3600  # a temporary file that is older was left by a process that was killed
 

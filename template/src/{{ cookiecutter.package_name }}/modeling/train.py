@@ -53,7 +53,7 @@ def train(project: Project) -> str:
         "definition": definition.model_dump(),
         "versions": {"python": platform.python_version(), **{n: installed(n) for n in LIBRARIES}},
     }
-    _store(project.models / version, learnt, record)
+    _store(project.models / version, learnt, record, crossed=definition.split_by() == "none")
     title = METRICS[definition.problem.metric].title
     score = f"{title} {number(best.mean)} ± {number(best.std)}"
     summary = f"{best.candidate} is best: {score} in {learnt.judged_by}"
@@ -64,13 +64,16 @@ def train(project: Project) -> str:
     return f"{summary} (version {version})"
 
 
-def _store(folder: Path, learnt: Learnt, record: dict[str, Any]) -> None:
+def _store(folder: Path, learnt: Learnt, record: dict[str, Any], *, crossed: bool) -> None:
     with replacing(folder) as temporary:
         temporary.mkdir()
         store.save_pipeline(learnt.pipeline, temporary / store.MODEL)
         write_text(temporary / store.SCHEMA, learnt.schema.model_dump_json(indent=2) + "\n")
         np.save(temporary / store.KEYS, learnt.keys)
         learnt.reference.to_parquet(temporary / store.REFERENCE)
+        if crossed and not learnt.result.answers.empty:
+            # No rows are kept apart, so it is these that tell how good the model is.
+            learnt.result.answers.to_parquet(temporary / store.OUT_OF_FOLD)
         record["model_megabytes"] = (temporary / store.MODEL).stat().st_size / 1e6
         write_json(temporary / store.RUN, record)
 

@@ -1,10 +1,19 @@
 """What the types without a target share: how sure something measured by resampling is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import combinations
 
 import numpy as np
+import pandas as pd
 
 LEVEL = 0.95  # of the range
+
+
+def stability(
+    answers: Sequence[pd.DataFrame], agreement: Callable[[pd.DataFrame, pd.DataFrame], float]
+) -> list[float]:
+    """Return how alike each two models answer, that learnt from different parts of the rows."""
+    return [agreement(*pair) for pair in combinations(answers, 2)]
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

@@ -94,12 +94,9 @@ def _impute(imputer: SimpleImputer) -> Step:
 
 def _labels(encoder: OneHotEncoder | OrdinalEncoder, columns: list[str]) -> Part:
     """Ask the encoder for every label it knows, one it does not, and none; and remember."""
-    widths = [1] * len(columns)
+    widths = [1] * len(columns)  # of codes
     if isinstance(encoder, OneHotEncoder):
-        widths = [
-            len(known) - (0 if few is None else len(few) - 1)
-            for known, few in zip(encoder.categories_, encoder.infrequent_categories_, strict=True)
-        ]
+        widths = label_widths(encoder)
     ends = np.cumsum(widths)
     tables = []
     for place, column in enumerate(columns):
@@ -118,3 +115,12 @@ def _labels(encoder: OneHotEncoder | OrdinalEncoder, columns: list[str]) -> Part
         return np.hstack(found)
 
     return part
+
+
+def label_widths(encoder: OneHotEncoder) -> list[int]:
+    """Return how many numbers a fitted encoder makes of each column."""
+    rare = encoder.infrequent_categories_
+    return [
+        len(known) - (0 if few is None else len(few) - 1)
+        for known, few in zip(encoder.categories_, rare, strict=True)
+    ]

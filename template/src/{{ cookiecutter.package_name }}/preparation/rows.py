@@ -94,7 +94,7 @@ def clean(raw: pd.DataFrame, definition: Definition) -> Cleaned:
     rows = pd.DataFrame({KEY: row_keys(raw)})
     try:
         if target in raw.columns:
-            rows[target] = convert(raw[target], TARGET_KIND)
+            rows[target] = definition.problem.as_target(convert(raw[target], TARGET_KIND))
         if columns.date:
             kind = infer(raw[columns.date])
             rows[DATE] = convert(raw[columns.date], "date", kind.date_format)

@@ -1,17 +1,18 @@
 """What is particular to predicting a class: its target, metrics and baselines."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from sklearn.dummy import DummyClassifier
 
 from ..errors import UserError
+from .areas import average_precision, roc_area
 from .columns import labels
 from .metric import Metric
-from .settings import Kind, Table
+from .settings import Kind, Label, Table
 from .supervised import UNKNOWN_BAR, Supervised
 
 TYPE = "classification"
@@ -29,16 +30,12 @@ BASELINES = {
 }
 
 
-def _text(value: Any) -> Any:
-    return str(value) if isinstance(value, int | bool) else value
-
-
 class Problem(Supervised):
     """``[problem]``: what is predicted and what is good enough."""
 
     type: Literal["classification"]
     baseline: Literal["most_frequent", "prior"]
-    positive: Annotated[str, BeforeValidator(_text)] = ""
+    positive: Label = ""
 
 
 class Evaluation(Table):
@@ -81,28 +78,12 @@ def _mean_over_classes(
     return float(np.mean([area(true == k, probabilities[:, k]) for k in np.unique(true)]))
 
 
-def _roc_area(hits: np.ndarray, scores: np.ndarray) -> float:
-    """Return the chance that a hit has a higher score than a miss (Mann and Whitney, 1947)."""
-    high, low = np.sort(scores[hits]), np.sort(scores[~hits])
-    below, upto = (np.searchsorted(low, high, side) for side in ("left", "right"))
-    return float(np.mean(below + upto) / 2 / len(low))  # an equal score counts half
-
-
-def _average_precision(hits: np.ndarray, scores: np.ndarray) -> float:
-    """Return the precision at each distinct score, weighted by the recall that it adds."""
-    order = np.argsort(-scores)
-    last = np.append(np.diff(scores[order]) != 0, True)  # of the rows with the same score
-    found = np.cumsum(hits[order])[last]
-    precision = found / (np.flatnonzero(last) + 1)
-    return float(np.sum(np.diff(found, prepend=0) * precision) / hits.sum())
-
-
 def _roc_auc(true: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> float:
-    return _mean_over_classes(_roc_area, true, probabilities)
+    return _mean_over_classes(roc_area, true, probabilities)
 
 
 def _pr_auc(true: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> float:
-    return _mean_over_classes(_average_precision, true, probabilities)
+    return _mean_over_classes(average_precision, true, probabilities)
 
 
 def _accuracy(true: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> float:

@@ -11,7 +11,7 @@ from ..errors import UserError
 from .columns import labels
 from .metric import Metric
 from .settings import Kind, Table
-from .unsupervised import STABILITY
+from .unsupervised import STABILITY, Unsupervised
 
 TYPE = "clustering"
 TARGET_KIND: Kind = "category"
@@ -24,14 +24,11 @@ WIDTH = " silhouette"  # a row's own; no column that was collected begins with a
 PLACE = " place "  # the beginning of the names of a row's numbers
 
 
-class Problem(Table):
+class Problem(Unsupervised):
     """``[problem]``: how many clusters there may be, and what is good enough."""
 
     type: Literal["clustering"]
-    target: str = ""
     clusters: list[int] = Field(min_length=2, max_length=2)
-    metric: str
-    minimum: float
     minimum_stability: float = Field(default=0.6, ge=0, le=1)
 
     @model_validator(mode="after")
@@ -55,7 +52,7 @@ class Problem(Table):
         """Return what a model is for, as the end of a sentence."""
         return "put a row into the cluster of the rows that are like it"
 
-    def always_tried(self) -> dict[str, list[int]]:
+    def always_tried(self) -> dict[str, list[Any]]:
         """Return what every candidate that takes it is tried with, whatever its settings."""
         fewest, most = self.clusters
         return {"n_clusters": list(range(fewest, most + 1))}

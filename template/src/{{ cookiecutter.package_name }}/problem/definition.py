@@ -37,6 +37,7 @@ class Definition(Table):
         metrics = [name for name, metric in METRICS.items() if metric.selects]
         _one_of("[problem] metric", self.problem.metric, metrics)
         self.split.agree_with(self.columns)
+        self.problem.agree_with(self.split_by())
         target = self.problem.target
         if target and target in [self.columns.date, *self.columns.not_features()]:
             raise ValueError(

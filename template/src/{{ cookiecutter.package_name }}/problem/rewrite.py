@@ -68,21 +68,24 @@ def _fill(document: TOMLDocument, suggestion: Suggestion, path: str | None) -> N
         _set(data, "path", path)
     if suggestion.missing:  # what the user listed before was heeded in reading, so it stays
         _set(data, "missing", _listed(dict.fromkeys(data["missing"], "") | suggestion.missing))
-    for key in ("id", "unknown_at_prediction", "drop"):
-        _set(columns, key, _listed(getattr(suggestion, key)))
-    _set(columns, "date", *suggestion.date)
-    _set(columns, "group", *suggestion.group)
-    _fill_kinds(columns, suggestion)
+    _fill_columns(columns, suggestion)
     evaluation = document["evaluation"]
-    _set(evaluation, "slices", tomlkit.array())
-    for key in ("false_positive_cost", "false_negative_cost"):
-        if (is_new or was_sample) and key in evaluation:
+    for key in {"slices", "shown_series"} & evaluation.keys():
+        _set(evaluation, key, tomlkit.array())
+    if is_new or was_sample:
+        for key in {"false_positive_cost", "false_negative_cost"} & evaluation.keys():
             _set(evaluation, key, 1.0, "no cost is known yet")
     if document["split"].get("by") in {"date", "group"}:
         _set(document["split"], "by", "auto")
 
 
-def _fill_kinds(columns: Table, suggestion: Suggestion) -> None:
+def _fill_columns(columns: Table, suggestion: Suggestion) -> None:
+    for key in ("id", "unknown_at_prediction", "drop"):
+        _set(columns, key, _listed(getattr(suggestion, key)))
+    _set(columns, "date", *suggestion.date)
+    for key, found in {"group": suggestion.group, "series": suggestion.series}.items():
+        if found[0] or key in columns:
+            _set(columns, key, *found)
     if "kinds" not in columns:
         columns["kinds"] = tomlkit.table()
     kinds = columns["kinds"]

@@ -1,10 +1,17 @@
 """The tables of project.toml that every problem type has."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Kind = Literal["number", "category", "date", "text"]
+
+
+def _text(value: Any) -> Any:
+    return str(value) if isinstance(value, int | bool) else value
+
+
+Label = Annotated[str, BeforeValidator(_text)]  # of a class: 1 and true are written as text
 
 
 class Table(BaseModel):

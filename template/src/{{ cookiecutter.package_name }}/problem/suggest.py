@@ -9,18 +9,12 @@ import pandas as pd
 from ..errors import UserError
 from . import NEEDS_TARGET, TYPE, suggest_problem, suspicious
 from .columns import Inference, column_of, infer, labels
+from .fitting import LEAST_PERIODS, check_type, find_series
 
-FEW = 20  # whole numbers with so many different values can be classes as well as quantities
 MANY_MISSING = 0.5
+MOST_AHEAD = 6  # periods that are forecast, until somebody says how many are needed
 DATES = 10  # an event date takes at least so many values
 BIRTH = re.compile(r"birth|born|dob", re.IGNORECASE)
-
-WITHOUT_TARGET = "there is no column to predict, so rows that are alike can be grouped"
-NO_TARGET = (
-    "Without --target there is no column to predict, so this is clustering (groups of rows that "
-    f"are alike), but the project holds the code for {TYPE}; name the column with --target, or "
-    "run `copier update --data problem_type=clustering`, then this again (nothing was written)."
-)
 
 
 @dataclass(frozen=True)
@@ -35,7 +29,7 @@ class Suggestion:
         Texts that stand for a missing value, and why.
     id, drop, unknown_at_prediction
         Columns, and why.
-    date, group
+    date, group, series
         A column or "", and why.
     kinds
         The kind of each input, with its reason.
@@ -50,6 +44,7 @@ class Suggestion:
     unknown_at_prediction: dict[str, str]
     date: tuple[str, str]
     group: tuple[str, str]
+    series: tuple[str, str]
     kinds: dict[str, Inference]
     frame: pd.DataFrame = field(repr=False)
 
@@ -57,6 +52,7 @@ class Suggestion:
         """Say what was found, a sentence each."""
         suspects = {**self.id, **self.drop, **self.unknown_at_prediction}
         named = {"date of the rows": self.date, "group of rows": self.group}
+        named["column that tells the series apart"] = self.series
         return [
             f"This is {self.problem['type'][0]}: {self.problem['type'][1]}.",
             *(f'"{name}" {reason}.' for name, reason in suspects.items()),
@@ -80,25 +76,17 @@ def suggest(frame: pd.DataFrame, target: str = "") -> Suggestion:
     UserError
         If the target is not there, or the data asks for the code of another problem type.
     """
-    if NEEDS_TARGET and not target:
-        raise UserError(NO_TARGET)
     if target and target not in frame.columns:
         raise UserError(
             f'The data has no column "{target}"; it has {", ".join(frame.columns[:10])}'
             f"{', …' if frame.shape[1] > 10 else ''}."
         )
     missing, frame, stray_reasons = _without_strays(frame)
-    if NEEDS_TARGET:
-        reason = _type(frame[target], target)
-    elif target:
-        reason = (
-            f'"{target}" is only held against the answers; to predict it, `copier update --data '
-            "problem_type=classification` (a label) or `… problem_type=regression` (a number)"
-        )
-    else:
-        reason = WITHOUT_TARGET
+    reason = check_type(frame, target)
     inputs = frame.drop(columns=target) if target else frame
     drop = suspicious.constant(inputs)
+    if TYPE == "forecasting":
+        return _of_series(frame, target, reason, drop, missing)
     kinds = {name: _kind(inputs[name]) for name in inputs.columns.drop(list(drop))}
     ids = suspicious.id_like(inputs, kinds)
     group = next(iter(suspicious.group_like(inputs, kinds).items()), ("", ""))
@@ -123,7 +111,37 @@ def suggest(frame: pd.DataFrame, target: str = "") -> Suggestion:
         unknown_at_prediction=unknown,
         date=_date(inputs, kinds),
         group=group,
+        series=("", ""),
         kinds={n: _with_doubts(inputs[n], t, stray_reasons.get(n)) for n, t in kinds.items()},
+        frame=frame,
+    )
+
+
+def _of_series(
+    frame: pd.DataFrame, target: str, reason: str, drop: dict[str, str], missing: dict[str, str]
+) -> Suggestion:
+    """Suggest how a table of series is forecast; what else it holds is not known ahead of time."""
+    regular = find_series(frame.drop(columns=target))
+    if regular is None:  # `check_type` has refused this
+        raise UserError("The data has no column with regular dates.")
+    taken = [target, regular.date, regular.by, *drop]
+    others = [name for name in frame.columns if name not in taken]
+    ahead = max(1, min(MOST_AHEAD, regular.periods // LEAST_PERIODS))
+    return Suggestion(
+        problem={
+            "target": (target, ""),
+            "type": (TYPE, reason),
+            "horizon": (ahead, "how far ahead you need is yours to say"),
+            **suggest_problem(len(frame), frame[target]),
+        },
+        missing=missing,
+        id={},
+        drop=drop,
+        unknown_at_prediction=dict.fromkeys(others, "is left out, unless you know it ahead"),
+        date=(regular.date, "its dates are regular"),
+        group=("", ""),
+        series=(regular.by, "with it each date stands there once" if regular.by else ""),
+        kinds={},
         frame=frame,
     )
 
@@ -153,41 +171,6 @@ def _without_strays(frame: pd.DataFrame) -> tuple[dict[str, str], pd.DataFrame, 
             missing |= dict.fromkeys(texts, f'stands among the numbers of "{name}" in {rows}')
             numbers[name] = pd.to_numeric(frame[name].mask(frame[name].isin(texts)))
     return missing, frame.assign(**numbers), reasons
-
-
-def _type(values: pd.Series, target: str) -> str:
-    """Return why this project's problem type fits the target; few whole numbers fit both types."""
-    if values.nunique() < 2:
-        raise UserError(
-            f'The target "{target}" has {values.nunique()} different values; at least two are '
-            "needed."
-        )
-    told = infer(values)
-    if told.kind in {"date", "text"}:
-        raise UserError(
-            f'"{target}" {told.reason}, but a target is a label or a number; choose another '
-            "column, or make one from it."
-        )
-    if told.kind == "number":
-        numbers = pd.to_numeric(values.dropna())
-        different = numbers.nunique()
-        reason = f'"{target}" is a number with {different:,} different values'
-        fitting = ["regression"]
-        if different <= 2:
-            fitting = ["classification"]
-        elif different <= FEW and (numbers % 1 == 0).all():
-            fitting = ["classification", "regression"]
-            reason += ", few enough for classes"
-    else:
-        fitting = ["classification"]
-        reason = f'"{target}" {told.reason}'
-    if TYPE not in fitting:
-        raise UserError(
-            f"{reason}, so this is {fitting[0]}, but the project holds the code for {TYPE}; "
-            f"run `copier update --data problem_type={fitting[0]}`, then this again (nothing was "
-            "written)."
-        )
-    return reason
 
 
 def _kind(values: pd.Series) -> Inference:

@@ -1,5 +1,9 @@
 """What problems with a target share: a column to predict, and a baseline that guesses it."""
 
+from typing import Any
+
+import numpy as np
+import pandas as pd
 from pydantic import Field
 
 from .settings import Table
@@ -26,7 +30,27 @@ class Supervised(Table):
         """Return what a model is for, as the end of a sentence."""
         return f"predict `{self.target}`"
 
-    def always_tried(self) -> dict[str, list[int]]:
+    def agree_with(self, split_by: str) -> None:
+        """Raise a ValueError if the rows must not be split like this."""
+        if split_by == "none":
+            raise ValueError(
+                '[split] by is "none", but what predicts a target has to be tested on rows that it '
+                "has not seen; allowed: auto, random, group, date"
+            )
+
+    def as_target(self, values: pd.Series) -> pd.Series:
+        """Return what is predicted: values of the target as they are."""
+        return values
+
+    def learns_from(self, target: pd.Series) -> np.ndarray:
+        """Return which rows are learnt from: all."""
+        return np.ones(len(target), dtype=bool)
+
+    def held_in_pairs(self) -> tuple[str, ...]:
+        """Return the baselines that the gate leaves to a check of pairs: none."""
+        return ()
+
+    def always_tried(self) -> dict[str, list[Any]]:
         """Return what every candidate that takes it is tried with, whatever its settings."""
         return {}
 

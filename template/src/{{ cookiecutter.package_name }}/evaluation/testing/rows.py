@@ -13,11 +13,19 @@ from ...modeling.predictor import Predictor
 from ...preparation.sets import GROUP, KEY
 from ...problem import METRICS
 from ...problem.project import Project
-from .. import LOSS, checks, closer_look, figures, measure_baselines, outcome
+from .. import (
+    LOSS,
+    checks,
+    closer_look,
+    figures,
+    judged_answers,
+    measure_baselines,
+    outcome,
+)
 from ..bootstrap import measure
 from ..importance import measure_importance
 from ..slices import measure_slices
-from ..tested import UNSEEN, Tested, check_defined
+from ..tested import Tested, check_defined
 
 
 def meet_test(project: Project, predictor: Predictor, run: dict[str, Any]) -> Tested:
@@ -32,7 +40,8 @@ def meet_test(project: Project, predictor: Predictor, run: dict[str, Any]) -> Te
     train = read_frame(project.prepared / "train.parquet")
     test = read_frame(project.prepared / "test.parquet")
     features, target = features_and_target(test, predictor.schema)
-    answers = predictor.answer(features)
+    learnt = bool(test[KEY].isin(train[KEY]).all())
+    answers, on = judged_answers(features, predictor, learnt=learnt)
     judged = predictor.measurable(answers, features)
     measured = measure(target, judged, definition.search.seed, group=test.get(GROUP))
     measured |= {name: x for name, x in run["measured"].items() if name not in measured}
@@ -42,7 +51,7 @@ def meet_test(project: Project, predictor: Predictor, run: dict[str, Any]) -> Te
         rows=len(test),
         measured=measured,
         baselines=measure_baselines(train, test, predictor, definition),
-        checks=checks(test, measured, definition),
+        checks=checks(test, judged, measured, definition),
         outcome=outcome(target, judged, predictor, definition),
         slices=measure_slices(test, judged, predictor.schema, definition),
         importance=measure_importance(test, predictor, definition).to_dict("records"),
@@ -50,7 +59,7 @@ def meet_test(project: Project, predictor: Predictor, run: dict[str, Any]) -> Te
         milliseconds=_milliseconds(predictor),
         plots=figures(target, judged, predictor, definition),
         further=closer_look(target, judged, predictor, definition),
-        on="all rows" if test[KEY].isin(train[KEY]).all() else UNSEEN,
+        on=on,
     )
 
 

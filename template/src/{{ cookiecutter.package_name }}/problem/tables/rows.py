@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .. import NEEDS_TARGET, PLAIN_SPLIT
+from .. import PLAIN_SPLIT
 from ..settings import Kind, Table
 
 
@@ -59,11 +59,6 @@ class Split(Table):
 
     def agree_with(self, columns: Columns) -> None:
         """Raise a ValueError if rows cannot be split like this."""
-        if self.by == "none" and NEEDS_TARGET:
-            raise ValueError(
-                '[split] by is "none", but what predicts a target has to be tested on rows that it '
-                "has not seen; allowed: auto, random, group, date"
-            )
         for key in ("date", "group"):
             if self.by == key and not getattr(columns, key):
                 raise ValueError(f'[split] by is "{key}", but [columns] {key} names no column')

@@ -1,0 +1,160 @@
+"""The candidates for finding anomalies, and how a score becomes an alarm."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.covariance import EllipticEnvelope
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import cohen_kappa_score
+from sklearn.neighbors import LocalOutlierFactor
+from sklearn.pipeline import Pipeline
+from sklearn.svm import OneClassSVM
+
+from ..preparation.schema import Schema
+from ..problem import METRICS, arrays
+from ..problem.anomaly_detection import ANOMALY, DISTANCE, LABELLED, NORMAL
+from ..problem.definition import Definition
+from .candidate import Candidate
+from .detector_anomaly_detection import Detector
+from .encoded import Answer, Fitted
+from .reasons_anomaly_detection import reasons, typical
+from .trial import Trial
+from .unsupervised import spread, stability
+
+__all__ = [
+    "CANDIDATES",
+    "ESTIMATORS",
+    "JUDGED_BY",
+    "answer",
+    "judge",
+    "learn_decision",
+    "measurable",
+    "plain_decision",
+    "remember",
+]
+
+ESTIMATORS = (Detector,)  # of this project, that candidates are made of
+JUDGED_BY = "cross-validation"
+
+# Edit freely: a line more is a candidate more, once [models] candidates names it.
+CANDIDATES = {
+    "isolation_forest": Candidate(
+        Detector(IsolationForest(n_estimators=200)),
+        {"method__max_samples": [0.25, 0.5, 1.0], "method__max_features": [0.5, 1.0]},
+    ),
+    "lof": Candidate(
+        Detector(LocalOutlierFactor(n_neighbors=50, novelty=True)),
+        {"method__n_neighbors": [10, 20, 35, 100]},
+        most_rows=50_000,
+    ),
+    "svm": Candidate(
+        Detector(OneClassSVM(nu=0.1)),
+        {"method__nu": [0.05, 0.1, 0.3], "method__gamma": ["scale", 0.001, 0.01, 0.1]},
+        most_rows=20_000,
+    ),
+    "covariance": Candidate(
+        Detector(EllipticEnvelope()),
+        {"method__support_fraction": [0.7, 0.9]},
+        most_rows=100_000,
+    ),
+}
+
+
+def judge(trial: Trial, fitted: Iterable[Fitted], answer: Answer, definition: Definition) -> None:
+    """Give a trial its scores on the rows that each fold leaves out, and its answers to them.
+
+    How far these models flag the same rows of all is its stability. A fold in which no row is known
+    as an anomaly, or none as normal, tells nothing where the metric takes labels.
+    """
+    name, outside, everywhere = definition.problem.metric, [], []
+    for estimator, fold in fitted:
+        outside.append(answer(estimator, *fold.outside))
+        everywhere.append(answer(estimator, *fold.everything)["score"])
+        if name in LABELLED:
+            trial.scores.append(METRICS[name].function(*arrays(fold.outside[1], outside[-1])))
+    share = definition.problem.flagged_share
+    agreed = stability([flag(scores, share) for scores in everywhere], agreement)
+    trial.scores = [score for score in trial.scores if np.isfinite(score)]
+    if name not in LABELLED:
+        trial.scores = agreed
+    if not trial.scores:
+        raise ValueError("no fold has both normal rows and anomalies")
+    trial.measured = {"stability": spread(agreed)}
+    trial.answers = pd.concat(outside)
+
+
+def agreement(one: pd.DataFrame, other: pd.DataFrame) -> float:
+    """Return how far two models flag the same rows, beyond chance: Cohen's kappa (1960)."""
+    return float(cohen_kappa_score(one["prediction"], other["prediction"]))
+
+
+def flag(scores: pd.Series, share: float) -> pd.DataFrame:
+    """Return answers that flag this share of the rows."""
+    return decide(scores, float(scores.quantile(1 - share)))
+
+
+def measurable(answers: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.DataFrame:
+    """Return answers with what the baseline says beside them: the distance to the mean."""
+    places = numbers()
+    distances = np.linalg.norm(places - places.mean(axis=0), axis=1)
+    return answers.assign(**{DISTANCE: distances})
+
+
+def plain_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
+    """Return the decision before anything is learnt: nothing is flagged."""
+    return {"classes": [NORMAL, ANOMALY], "threshold": np.inf}
+
+
+def learn_decision(
+    target: pd.Series, answers: pd.DataFrame, definition: Definition
+) -> dict[str, Any]:
+    """Learn the threshold: the score above which lie as many rows as shall be flagged.
+
+    Parameters
+    ----------
+    answers : DataFrame of n rows
+        What `answer` gave for these rows with `plain_decision`, by models not fitted on them. A row
+        that was learnt from looks less strange than a new one, so the scores of the model itself
+        would flag too many.
+    """
+    threshold = answers["score"].quantile(1 - definition.problem.flagged_share)
+    return plain_decision(target, definition) | {"threshold": float(threshold)}
+
+
+def remember(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -> dict[str, Any]:
+    """Return what goes with the model beside its threshold: what a typical row is."""
+    return typical(pipeline[0], schema)
+
+
+def answer(
+    pipeline: Pipeline | BaseEstimator, features: pd.DataFrame, decision: dict[str, Any]
+) -> pd.DataFrame:
+    """Answer each row with whether it is an anomaly, how strange it is, and why.
+
+    Returns
+    -------
+    DataFrame
+        With the index of `features`: ``prediction``, "anomaly" if the score is above the threshold,
+        else "normal"; ``score``, 0 for the median of the rows that were learnt from, and 1 for one
+        interquartile range above it; ``reasons``, the features that make a flagged row strange,
+        "" for others.
+    """
+    detector, numbers = pipeline, np.asarray(features)
+    if isinstance(pipeline, Pipeline):
+        detector, numbers = pipeline[-1], np.asarray(pipeline[0].transform(features))
+    scores = pd.Series(detector.score(numbers), features.index, name="score")
+    answers = decide(scores, decision["threshold"])
+    flagged = (answers["prediction"] == ANOMALY).to_numpy()
+    why = np.full(len(answers), "", dtype=object)
+    if flagged.any() and "typical" in decision:
+        why[flagged] = reasons(detector, numbers[flagged], decision)
+    return answers.assign(reasons=why)
+
+
+def decide(scores: pd.Series, threshold: float) -> pd.DataFrame:
+    """Return answers that flag the rows above a threshold."""
+    predictions = np.where(scores > threshold, ANOMALY, NORMAL).astype(object)
+    return pd.DataFrame({"prediction": predictions, "score": scores})

@@ -1,0 +1,198 @@
+"""What is particular to finding anomalies: labels, metrics, detectors, thresholds and reasons."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import edit, run_in, serve
+from sklearn import metrics as sklearn_metrics
+from sklearn.base import clone
+
+from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.evaluation.bootstrap import measure
+from {{ cookiecutter.package_name }}.files import read_json
+from {{ cookiecutter.package_name }}.modeling import CANDIDATES, store
+from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
+from {{ cookiecutter.package_name }}.problem import check_target
+from {{ cookiecutter.package_name }}.problem.anomaly_detection import (
+    suggest_problem,
+)
+
+ROWS, STRANGE = 300, 15
+
+
+@pytest.fixture
+def places():
+    """Rows of one cloud, the last of them far from it."""
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(ROWS, 3))
+    rows[-STRANGE:] += 6 * random.choice([-1, 1], size=(STRANGE, 3))
+    return rows
+
+
+@pytest.fixture
+def sensors(own, places):
+    """A project whose data are readings of three sensors, the last of which are broken."""
+    frame = pd.DataFrame(places, columns=["heat", "noise", "flow"])
+    frame["shift"] = np.where(frame.index % 2, "day", "night")
+    frame["state"] = np.where(frame.index >= ROWS - STRANGE, "broken", "fine")
+    frame.to_csv(own.root / "sensors.csv", index=False)
+    settings = {
+        "problem": {"target": "state", "normal": "fine", "metric": "roc_auc", "minimum": 0.9},
+        "data": {"path": "sensors.csv"},
+        "columns": {"id": [], "date": "", "group": "", "drop": [], "kinds": {}},
+        "split": {"by": "auto"},
+        "evaluation": {"slices": []},
+    }
+    settings["columns"]["unknown_at_prediction"] = []
+    return edit(own, **settings)
+
+
+def test_metrics_agree_with_scikit_learn():
+    random = np.random.default_rng(0)
+    true = random.random(ROWS) < 0.1
+    scores = random.normal(size=ROWS) + 2 * true
+    flagged = scores > 1.5
+    target = pd.Series(np.where(true, "anomaly", "normal")).astype("str")
+    unknown = random.random(ROWS) < 0.2  # rows without a label judge nothing
+    answers = pd.DataFrame({"prediction": np.where(flagged, "anomaly", "normal"), "score": scores})
+    found = measure(target.mask(unknown), answers, seed=0)
+    true, scores, flagged = (part[~unknown] for part in (true, scores, flagged))
+    assert {name: numbers["value"] for name, numbers in found.items()} == pytest.approx(
+        {
+            "roc_auc": sklearn_metrics.roc_auc_score(true, scores),
+            "pr_auc": sklearn_metrics.average_precision_score(true, scores),
+            "precision": sklearn_metrics.precision_score(true, flagged),
+            "recall": sklearn_metrics.recall_score(true, flagged),
+        }
+    )
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_every_candidate_finds_what_is_far_from_the_others(places, name):
+    detector = clone(CANDIDATES[name].estimator).fit(places[:-STRANGE])
+    scores = detector.score(places)
+    true = np.arange(ROWS) >= ROWS - STRANGE
+    assert sklearn_metrics.roc_auc_score(true, scores) > 0.99
+    assert np.median(scores[~true]) == pytest.approx(0, abs=0.2)
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_a_threshold_of_part_of_the_rows_holds_for_all(name):
+    rows = np.random.default_rng(0).normal(size=(1000, 3))
+    new = np.random.default_rng(1).normal(size=(4000, 3))
+    part, whole = (clone(CANDIDATES[name].estimator).fit(rows[:n]) for n in (700, 1000))
+    threshold = np.quantile(part.score(rows[700:]), 0.9)
+    assert np.mean(whole.score(new) > threshold) == pytest.approx(0.1, abs=0.05)
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 1])
+def test_a_share_that_flags_nothing_or_half_of_all_is_refused(define, share):
+    with pytest.raises(UserError, match=rf"flagged_share is {share}, but should be"):
+        define(problem={"flagged_share": share})
+
+
+def test_a_normal_label_that_no_row_has_is_refused(define):
+    problem = define(problem={"normal": "okay"}).problem
+    with pytest.raises(UserError, match=r'normal is "okay", a label that no row has; .* fine, bad'):
+        check_target(pd.Series(["fine"] * 90 + ["bad"] * 10), problem, folds=5)
+
+
+def test_labels_that_are_all_normal_are_refused_by_a_metric_that_takes_both(define):
+    problem = define(problem={"normal": "fine", "metric": "pr_auc"}).problem
+    with pytest.raises(UserError, match=r'all 100 labels are "fine"; set metric to "stability"'):
+        check_target(pd.Series(["fine"] * 100), problem, folds=5)
+
+
+@pytest.mark.parametrize("changes", [{"metric": "roc_auc"}, {"learn_from": "normal"}])
+def test_what_takes_labels_is_refused_without_a_column_of_them(define, changes):
+    with pytest.raises(UserError, match="takes labels, but target names no column of them"):
+        define(problem={"target": "", **changes})
+
+
+def test_too_few_normal_rows_to_learn_from_are_refused(define):
+    problem = define(problem={"normal": "fine", "learn_from": "normal"}).problem
+    with pytest.raises(UserError, match='learn_from is "normal", which leaves 8 rows'):
+        check_target(pd.Series(["fine"] * 8 + ["bad"] * 4 + [None] * 90), problem, folds=5)
+
+
+@pytest.mark.parametrize(
+    ("learn_from", "learnt"),
+    [("all", "1111"), ("not_anomalies", "1011"), ("normal", "1001")],
+)
+def test_known_anomalies_are_learnt_from_only_if_all_rows_are(define, learn_from, learnt):
+    problem = define(problem={"normal": "1", "learn_from": learn_from}).problem
+    target = problem.as_target(pd.Series(["1", "0", None, "normal"], dtype="str"))
+    assert target.tolist()[:2] == ["normal", "anomaly"]
+    assert "".join(str(int(x)) for x in problem.learns_from(target)) == learnt
+
+
+def test_labels_suggest_the_share_and_the_metric_and_none_suggest_stability():
+    found = suggest_problem(100, pd.Series(["fine"] * 96 + ["bad"] * 4))
+    suggested = {key: value for key, (value, _) in found.items()}
+    assert suggested["normal"] == "fine"
+    assert suggested["flagged_share"] == pytest.approx(0.04)
+    assert suggested["metric"] == "roc_auc"
+    assert suggest_problem(100, pd.Series([None] * 100, dtype="str"))["metric"][0] == "stability"
+
+
+@pytest.mark.parametrize("learn_from", ["all", "normal"])
+def test_every_row_is_judged_by_a_model_that_has_not_seen_it(sensors, learn_from):
+    edit(sensors, problem={"learn_from": learn_from, "flagged_share": 0.05})
+    done = run_in(sensors.root, "run")
+    assert done.exit_code == 0, done.output
+    results = read_json(sensors.reports / "metrics.json")
+    assert results["test"]["roc_auc"]["value"] > 0.99
+    assert results["tested_on"] == "all rows, each by a model that has not seen it"
+    assert results["outcome"]["flagged"] == "15 rows (5.0%)"
+    page = (sensors.reports / "index.html").read_text(encoding="utf-8")
+    for title in ("Scores", "Why rows are flagged", "What looking finds", "The flagged rows"):
+        assert title in page
+
+
+def test_an_answer_names_what_makes_a_row_strange(sensors):
+    assert run_in(sensors.root, "run").exit_code == 0
+    usual = {"heat": 0.0, "noise": 0.0, "flow": 0.0, "shift": "day"}
+    asked = pd.DataFrame([usual, usual | {"heat": 9.0}, usual | {"heat": -9.0, "flow": 9.0}])
+    answers = load_predictor(store.champion_folder(sensors.models)).predict(asked)
+    assert answers["prediction"].tolist() == ["normal", "anomaly", "anomaly"]
+    assert answers["reasons"].tolist()[:2] == ["", "high heat"]
+    assert set(answers["reasons"][2].split("; ")) == {"low heat", "high flow"}
+    assert answers["score"].is_monotonic_increasing
+
+
+def test_a_distance_that_is_surely_better_closes_the_gate(sensors, places):
+    """Anomalies that are alike: each has neighbours, so that it looks normal to LOF."""
+    random = np.random.default_rng(1)
+    clump = random.normal(20, 0.1, size=(100, 3))
+    frame = pd.DataFrame(np.vstack([places[:-STRANGE], clump]), columns=["heat", "noise", "flow"])
+    frame["state"] = np.where(frame.index < ROWS - STRANGE, "fine", "broken")
+    frame.to_csv(sensors.root / "sensors.csv", index=False)
+    edit(sensors, problem={"minimum": 0.0}, models={"candidates": ["lof"]})
+    failed = run_in(sensors.root, "run")
+    assert failed.exit_code == 1, failed.output
+    reasons = read_json(sensors.reports / "metrics.json")["gate"]["reasons"]
+    assert any("must not be surely worse" in reason for reason in reasons)
+
+
+def test_feedback_becomes_labels_that_the_next_round_learns_from(sensors):
+    assert run_in(sensors.root, "run").exit_code == 0
+    rows = pd.read_csv(sensors.root / "sensors.csv").tail(40)
+    truth = rows["state"].map({"fine": "normal", "broken": "anomaly"})
+    serve(sensors, rows.assign(heat=rows["heat"] + 0.01), truth)
+    done = run_in(sensors.root, "improve")
+    assert done.exit_code == 0, done.output
+    prepared = pd.concat(
+        [pd.read_parquet(sensors.prepared / f"{part}.parquet") for part in ("train", "test")]
+    )
+    known = prepared[~prepared[" key"].duplicated()]["state"].value_counts()
+    assert known.to_dict() == {"normal": ROWS - STRANGE + 25, "anomaly": 2 * STRANGE}
+
+
+def test_without_labels_a_model_is_judged_by_its_stability(sensors):
+    edit(sensors, problem={"target": "", "metric": "stability", "minimum": 0.5})
+    edit(sensors, columns={"drop": ["state"]})
+    done = run_in(sensors.root, "run")
+    assert done.exit_code == 0, done.output
+    results = read_json(sensors.reports / "metrics.json")
+    assert results["test"]["stability"]["low"] > 0.5
+    assert "roc_auc" not in results["test"]
