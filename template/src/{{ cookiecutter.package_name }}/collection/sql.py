@@ -206,10 +206,9 @@ def _connecting(error: Exception) -> bool:
 
 def _reason(error: Exception, url: sa.URL) -> str:
     """Return what the database said, in a line without secrets."""
-    said: object = getattr(error, "orig", None) or error
-    if len(numbered := getattr(said, "args", ())) > 1:  # drivers of MySQL give a number and a text
-        said = numbered[1]
-    said = str(said).strip()
+    given = getattr(error, "orig", None) or error
+    number, *text = getattr(given, "args", ()) or (None,)
+    said = str(text[0] if isinstance(number, int) and text else given).strip()  # as MySQL has it
     line = (said.splitlines() or [type(error).__name__])[0]
     line = re.sub(r"^.*(Failed to connect: |ERROR:\s+|FATAL:\s+)", "", line).rstrip(". ")
     for secret in {str(url.password), quote_plus(str(url.password))} if url.password else ():
