@@ -453,6 +453,11 @@ def test_challenger_answers_in_the_log_only(own):
         rows = [service.client.get("/model").json()["example"]] * 5
         assert post(service.client, {"rows": rows}).json()["model"] == champion
         eventually(lambda: len(logged(own, challenger=challenger).facts) == 5)
+        client = service.client
+        eventually(lambda: measured(client, "service_shadow_rows_total") == 5)
+        assert measured(client, "service_shadow_info", version=challenger) == 1
+        assert measured(client, "service_shadow_lost_rows_total") == 0
+        other = measured(client, "service_shadow_different_rows_total")
         store.set_challenger(own.models, None)
         eventually(lambda: "answers no version" in "".join(service.said))
         assert post(service.client, {"rows": rows}).status_code == 200
@@ -461,6 +466,7 @@ def test_challenger_answers_in_the_log_only(own):
     assert set(found.facts["version"]) == {champion}
     expected = load_predictor(own.models / challenger).predict(found.inputs)
     assert found.shadow["prediction"].tolist() == expected["prediction"].tolist()
+    assert other == (found.shadow["prediction"] != found.answers["prediction"]).sum()
 
 
 def test_openapi_shows_the_row_of_the_model(client, model):
