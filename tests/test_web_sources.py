@@ -5,6 +5,7 @@ import json
 import ssl
 import subprocess
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,39 @@ SAMPLE = REPOSITORY / "template" / "data" / "sample" / "credit.csv"
 TOKEN = "t0ken-of-a-test"  # noqa: S105 - looked for in all that a project writes
 SIZE = 500
 Answer = tuple[str, bytes]  # the type of the content, and the content
+Give = Callable[[str, dict[str, list[str]]], Answer]
+KILLS = 12
+KILLED = """
+import json, os, pathlib, random, shutil, signal, sys, time
+import pandas as pd
+from my_model.cli import main
+from my_model.collection import collect  # now, so that the moments are those of collecting
+def start():
+    child = os.fork()
+    if not child:
+        main(["collect"])
+    return child
+dice, raw = random.Random(0), pathlib.Path("data/raw")
+started = time.monotonic()
+assert os.waitpid(start(), 0)[1] == 0
+whole = time.monotonic() - started
+for kill in range(int(sys.argv[1])):
+    if kill % 3 == 0:  # from nothing; the next two go on with what is left
+        shutil.rmtree(raw, ignore_errors=True)
+    child = start()
+    time.sleep(dice.uniform(0, whole))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    if (raw / "data.parquet").exists():
+        ids = pd.read_parquet(raw / "data.parquet")["id"].tolist()
+        assert ids == list(range(len(ids))), kill
+for _ in range(2):  # the first may end one that had read its last page
+    assert os.waitpid(start(), 0)[1] == 0
+ids = pd.read_parquet(raw / "data.parquet")["id"].tolist()
+assert ids == list(range(len(ids)))
+assert json.loads((raw / "provenance.json").read_text())["rows"] == len(ids)
+print(len(ids))
+"""
 
 
 def rows() -> list[dict[str, object]]:
@@ -57,7 +91,30 @@ def pages(path: str, _: dict[str, list[str]]) -> Answer:
     return "text/html", f"<html><table>{cells}</table>{link}</html>".encode()
 
 
-ANSWERS: dict[str, Callable[[str, dict[str, list[str]]], Answer]] = {
+class Numbers:
+    """Numbered rows, as three kinds of source; the API gets a few new ones while it is asked."""
+
+    def __init__(self) -> None:
+        self.api = 1000
+
+    def __call__(self, path: str, query: dict[str, list[str]]) -> Answer:
+        """Answer with all rows as a file, or with 50 of them as a page or as records."""
+        time.sleep(0.01)
+        if path.endswith(".csv"):
+            return "text/csv", ("id\n" + "\n".join(map(str, range(100_000)))).encode()
+        number = int(query.get("page", ["0"])[0])
+        part = range(50 * number, 50 * (number + 1))
+        if path.endswith(".html"):
+            link = f'<a href="?page={number + 1}">next</a>' if number < 19 else ""
+            cells = "".join(f"<p>{n}</p>" for n in part)
+            return "text/html", f"<html>{cells}{link}</html>".encode()
+        self.api = min(self.api + 1, 1050)
+        since = int(query.get("since", ["0"])[0])
+        page = [{"id": n} for n in range(since, self.api)][part.start : part.stop]
+        return "application/json", json.dumps(page).encode()
+
+
+ANSWERS: dict[str, Give] = {
     "/api/v1/json/data": openml,
     "/data/get_csv": openml,
     "/api": api,
@@ -67,13 +124,15 @@ ANSWERS: dict[str, Callable[[str, dict[str, list[str]]], Answer]] = {
 
 
 @contextmanager
-def serving(context: ssl.SSLContext | None = None) -> Iterator[str]:
-    """The address of a server that has the sample in all forms."""
+def serving(
+    answers: dict[str, Give] = ANSWERS, context: ssl.SSLContext | None = None
+) -> Iterator[str]:
+    """The address of a server that has the sample in all forms, or other answers."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
-            answer = next(give for start, give in ANSWERS.items() if url.path.startswith(start))
+            answer = next(give for start, give in answers.items() if url.path.startswith(start))
             kind, body = answer(url.path, parse_qs(url.query))
             self.send_response(200)
             self.send_header("Content-Type", kind)
@@ -141,6 +200,43 @@ def test_a_server_is_collected_and_a_prediction_is_served(
     assert not [content for content in written if TOKEN.encode() in content]
 
 
+NUMBERS = {
+    "api": {
+        "url": '"{server}/numbers"',
+        "paging": '"page"',
+        "first_page": "0",
+        "requests_per_second": "1000",
+    },
+    "open_data": {"dataset": '"{server}/numbers.csv"'},
+    "scraping": {
+        "url": '"{server}/numbers.html"',
+        "rows": '"p"',
+        "fields": '{ id = "p" }',
+        "next": '"a"',
+        "contact": '"me@example.org"',
+        "delay_seconds": "0",
+    },
+}
+NUMBERS["api, new rows"] = NUMBERS["api"] | {"cursor": '"id"', "since_parameter": '"since"'}
+
+
+@pytest.mark.parametrize("source", NUMBERS)
+def test_a_collection_that_is_killed_at_any_moment_ends_with_exactly_the_rows_of_the_source(
+    template: Template, environment: Environment, tmp_path: Path, source: str
+) -> None:
+    project = template.cookiecutter(tmp_path, data_source=source.partition(",")[0])
+    numbers = Numbers()
+    with serving({"/numbers": numbers, "/robots.txt": ANSWERS["/robots.txt"]}) as server:
+        settings = NUMBERS[source].items()
+        setting(project, path='""', **{k: v.replace("{server}", server) for k, v in settings})
+        done = environment.run(project, "python", "-c", KILLED, str(KILLS))
+    rows = {"open_data": 100_000, "scraping": 1000}.get(source, numbers.api)
+    assert done.stdout.split()[-1] == str(rows)
+    raw = project / "data" / "raw"
+    assert not (raw / "parts").exists()
+    assert not list(raw.rglob("*.tmp")), "what a killed collection leaves is cleared away"
+
+
 def test_a_certificate_that_does_not_verify_gets_one_sentence(
     template: Template, environment: Environment, tmp_path: Path
 ) -> None:
@@ -151,7 +247,7 @@ def test_a_certificate_that_does_not_verify_gets_one_sentence(
     subprocess.run(["openssl", *made.split(), *names], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    with serving(context) as server:
+    with serving(context=context) as server:
         address = server.replace("http:", "https:")
         setting(project, path='""', url=f'"{address}/api/loans"', records='"data.items"')
         command = ["python", "-m", PACKAGE, "collect"]

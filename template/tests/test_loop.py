@@ -167,7 +167,7 @@ def test_a_better_challenger_proves_itself_in_the_shadow_first(misled, new_rows)
 
 def test_two_never_work_at_once(own):
     with FileLock(own.models / ".lock"):
-        for command in ("improve", "run"):
+        for command in ("collect", "improve", "run"):
             done = run_in(own.root, command)
             assert done.exit_code == 2
             assert "Another process is at work" in done.output

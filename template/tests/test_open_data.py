@@ -224,6 +224,8 @@ BAD = [
     ("kaggle:competitions/closed", r"\(403 Forbidden\): accept the rules at .*/closed/rules"),
     ("SERVER/none.csv", r"none\.csv does not exist \(404 Not Found\)"),
     ("http://127.0.0.1:1/x.csv", r"x\.csv does not answer \(.*refused"),
+    ("https://me:pw@host.invalid/x.csv", r"dataset holds a password; put the URL into an env"),
+    ("https://host.invalid/x.csv?Signature=pw", r'dataset holds a secret, "Signature"; put'),
     ("env:NOBODYS_URL", r"NOBODYS_URL, which \[data\] dataset names, is not set"),
     ("credit-g", r'dataset is "credit-g"; allowed: "openml:31"'),
     ("", r'dataset is ""; allowed'),

@@ -172,6 +172,7 @@ def test_a_field_may_be_optional(point, site):
 
 MISTAKES = [
     ({"url": ""}, r"rows come from pages: set url"),
+    ({"url": "https://me:pw@host.invalid/x"}, r"url holds a password; read pages that need none"),
     ({"contact": ""}, r"contact is not set"),
     ({"rows": ""}, r"needs either table"),
     ({"table": "#t"}, r"needs either table"),

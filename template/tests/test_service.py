@@ -112,6 +112,11 @@ def test_challenger_answers_in_the_log_only(own):
         assert answer["model"] == champion
         number = len(answer["predictions"])
         eventually(lambda: len(logged(own, challenger=challenger).facts) == number)
+        client = service.client
+        eventually(lambda: measured(client, "service_shadow_rows_total") == number)
+        assert measured(client, "service_shadow_info", version=challenger) == 1
+        assert measured(client, "service_shadow_lost_rows_total") == 0
+        other = measured(client, "service_shadow_different_rows_total")
         store.set_challenger(own.models, None)
         eventually(lambda: "answers no version" in "".join(service.said))
         assert post(service.client, question).status_code == 200
@@ -120,6 +125,7 @@ def test_challenger_answers_in_the_log_only(own):
     assert set(found.facts["version"]) == {champion}
     expected = load_predictor(own.models / challenger).predict(found.inputs)
     assert found.shadow["prediction"].tolist() == expected["prediction"].tolist()
+    assert other == (found.shadow["prediction"] != found.answers["prediction"]).sum()
 
 
 def test_metrics_count_requests_and_predictions(client, question):

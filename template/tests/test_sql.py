@@ -203,7 +203,9 @@ def test_the_definition_is_written_for_what_the_database_holds(own, shop):
 BAD = [
     ({"url": "env:NOBODYS_URL"}, r"NOBODYS_URL, which \[data\] url names, is not set"),
     ({"url": "nowhere"}, r"\[data\] url is not the URL of a database"),
-    ({"url": "sqlite:///none.db"}, r"a SQLite file that does not exist: .*none\.db"),
+    ({"url": "sqlite:///none.db"}, r"a database file that does not exist: .*none\.db"),
+    ({"url": "duckdb:///none.db"}, r"a database file that does not exist: .*none\.db"),
+    ({"url": "mysql://me@db/shop"}, r"needs the Python package mysqlclient; add it with `uv add"),
     ({"url": "postgresql://me:secret@db/shop"}, r"\[data\] url holds a password"),
     ({"url": "foo://db/shop"}, r'kind "foo", which SQLAlchemy lacks'),
     ({"url": "postgresql://127.0.0.1:1/shop"}, r"shop does not answer \(.*refused"),

@@ -9,9 +9,11 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from .environment import from_environment, named
 from .errors import UserError
 
+PACKAGES = {"MySQLdb": "mysqlclient", "psycopg": "psycopg[binary]"}  # of drivers called otherwise
+
 
 def database_url(given: str, key: str, root: Path) -> sa.URL:
-    """Return the URL of a database; a relative SQLite path begins at `root`.
+    """Return the URL of a database; a relative path of a file begins at `root`.
 
     Parameters
     ----------
@@ -21,7 +23,7 @@ def database_url(given: str, key: str, root: Path) -> sa.URL:
     key
         Where in project.toml it stands.
     root
-        The folder at which a relative SQLite path begins.
+        The folder at which a relative path begins.
 
     Raises
     ------
@@ -41,11 +43,17 @@ def database_url(given: str, key: str, root: Path) -> sa.URL:
             f"{key} holds a password; put the URL into an environment variable, DATABASE_URL say, "
             f'and write {key.rpartition(" ")[2]} = "env:DATABASE_URL".'
         )
-    if url.get_backend_name() == "sqlite":
+    if names_file(url):
         if not url.database or url.database == ":memory:":
             raise UserError(f"{where} names no file; give one, like sqlite:///predictions.db.")
         return url.set(database=str(root / url.database))
     return url
+
+
+def names_file(url: sa.URL) -> bool:
+    """Tell whether a database is a file of this machine."""
+    hosted = (url.database or "").startswith("md:")  # DuckDB's service
+    return url.get_backend_name() in {"sqlite", "duckdb"} and not hosted
 
 
 def open_database(url: sa.URL, key: str, **options: Any) -> sa.Engine:
@@ -64,8 +72,9 @@ def open_database(url: sa.URL, key: str, **options: Any) -> sa.Engine:
             "correct the URL, or add the package that brings it."
         ) from None
     except ModuleNotFoundError as error:
+        package = PACKAGES.get(str(error.name), error.name)
         raise UserError(
-            f"{key} needs the Python package {error.name}; add it with `uv add {error.name}`."
+            f"{key} needs the Python package {package}; add it with `uv add {package}`."
         ) from None
     except (ArgumentError, ValueError, TypeError):
         raise UserError(f"{key} has an option that its database does not know.") from None

@@ -82,6 +82,8 @@ def collect(project: Project, *, anew: bool = False) -> str:
         summary += f", {rows - before:,} of them new"
     _write_card(project, summary, sources, changed)
     staging.clear()
+    for left in project.raw.rglob(".*.tmp"):  # by collections that were killed
+        left.unlink()
     return "\n".join([summary, *(f"{change}." for change in changed)])
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..database import database_url, open_database
+from ..database import database_url, names_file, open_database
 from ..errors import UserError
 from ..problem.sources.sql import Data
 from . import postgresql
@@ -57,8 +57,8 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
         If a setting is wrong; when it is read, if the database does not give the rows.
     """
     url = database_url(data.url, KEY, root)
-    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
-        raise UserError(f"{KEY} is a SQLite file that does not exist: {url.database}.")
+    if names_file(url) and not Path(str(url.database)).is_file():
+        raise UserError(f"{KEY} names a database file that does not exist: {url.database}.")
     query = _query(data, root)
     what = f"query {data.query}" if query else f"table {data.table}"
     shown = without_secrets(url.render_as_string(hide_password=True))
@@ -139,10 +139,11 @@ def _read(url: sa.URL, statement: Statement, seconds: float) -> Iterator[pa.Tabl
     backend = url.get_backend_name()
     engine = open_database(url, KEY, connect_args=CONNECT.get(backend, {}))
     with engine.connect().execution_options(stream_results=True) as connection:
-        if backend in LIMITS:
-            connection.exec_driver_sql(LIMITS[backend].format(1000 * seconds))
-        with _interrupted(connection, seconds):
-            result = connection.execute(statement)
+        kind = "mariadb" if getattr(engine.dialect, "is_mariadb", False) else backend
+        if kind in LIMITS:  # which of the two answers, the URL need not say
+            connection.exec_driver_sql(LIMITS[kind].format(1000 * seconds))
+        # The rows are closed before the connection, which would complain of those that are left.
+        with _interrupted(connection, seconds), connection.execute(statement) as result:
             names = list(result.keys())
             empty = True
             for rows in result.partitions(CHUNK_ROWS):
@@ -187,8 +188,8 @@ def _sentences(url: sa.URL, data: Data, shown: str, what: str) -> Iterator[None]
             ) from None
         if any(word in reason.lower() for word in DENIED):
             raise UserError(
-                f'{shown} refuses the user "{url.username or ""}" ({reason}); correct the '
-                f"password in the URL that {KEY} names."
+                f'{shown} refuses the user "{url.username or ""}" ({reason}); correct the user and '
+                f"the password in the URL that {KEY} names, or have the right granted."
             ) from None
         raise UserError(
             f"{shown} does not answer ({reason}); correct the URL that {KEY} names, or start the "
@@ -205,7 +206,9 @@ def _connecting(error: Exception) -> bool:
 
 def _reason(error: Exception, url: sa.URL) -> str:
     """Return what the database said, in a line without secrets."""
-    said = str(getattr(error, "orig", None) or error).strip()
+    given = getattr(error, "orig", None) or error
+    number, *text = getattr(given, "args", ()) or (None,)
+    said = str(text[0] if isinstance(number, int) and text else given).strip()  # as MySQL has it
     line = (said.splitlines() or [type(error).__name__])[0]
     line = re.sub(r"^.*(Failed to connect: |ERROR:\s+|FATAL:\s+)", "", line).rstrip(". ")
     for secret in {str(url.password), quote_plus(str(url.password))} if url.password else ():

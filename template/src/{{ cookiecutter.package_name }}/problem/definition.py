@@ -12,9 +12,11 @@ from ..errors import UserError
 from . import METRICS, TYPE, Evaluation, Problem
 from .settings import Constraints, Improvement, Models, Search, Serving, Table
 from .sources import SOURCE, Data
+from .sources.literal import refuse_secret
 from .tables import Columns, Preparation, Split
 
 FILE_NAME = "project.toml"
+TO_ENVIRONMENT = 'put the URL into an environment variable, DATA_URL say, and write "env:DATA_URL"'
 
 
 class Definition(Table):
@@ -38,6 +40,9 @@ class Definition(Table):
         _one_of("[problem] metric", self.problem.metric, metrics)
         self.split.agree_with(self.columns)
         self.problem.agree_with(self.split_by())
+        for key, value in self.data:  # all of it is stored with each version
+            if isinstance(value, str):
+                refuse_secret(key, value, TO_ENVIRONMENT)
         target = self.problem.target
         if target and target in [self.columns.date, *self.columns.not_features()]:
             raise ValueError(

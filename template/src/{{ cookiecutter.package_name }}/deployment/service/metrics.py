@@ -21,6 +21,7 @@ from ...problem.project import Project
 from .champion import ChampionWatch
 from .gather import MOST_ROWS, Gatherer
 from .log_writer import LogWriter
+from .shadow import Shadow
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Seconds; one row takes milliseconds, a thousand rows of a large forest take a second.
@@ -34,7 +35,12 @@ class Metrics:
     """Counts requests, and reads the state of the model and the log when it is asked."""
 
     def __init__(
-        self, project: Project, watch: ChampionWatch, log: LogWriter, gatherer: Gatherer[Any, Any]
+        self,
+        project: Project,
+        watch: ChampionWatch,
+        log: LogWriter,
+        gatherer: Gatherer[Any, Any],
+        shadow: Shadow,
     ) -> None:
         registry = self._registry = CollectorRegistry()
         self._requests = Counter(
@@ -62,6 +68,7 @@ class Metrics:
             registry=registry,
         )
         registry.register(_State(watch, log, gatherer))
+        registry.register(_Shadowed(shadow))
         registry.register(_Monitored(project.reports / "monitor.json"))
         ProcessCollector(registry=registry)
 
@@ -120,6 +127,32 @@ class _State(Collector):
             "How often a new champion could not be loaded.",
             value=self._watch.failures,
         )
+
+
+class _Shadowed(Collector):
+    def __init__(self, shadow: Shadow) -> None:
+        self._shadow = shadow
+
+    def collect(self) -> Iterator[Metric]:
+        info = GaugeMetricFamily(
+            "service_shadow_info", "The challenger that answers in the shadow.", labels=["version"]
+        )
+        if self._shadow.version:
+            info.add_metric([self._shadow.version], 1)
+        yield info
+        counts = {
+            "rows": ("Rows that a challenger answered.", self._shadow.rows),
+            "different_rows": (
+                "Of these, with another prediction than the champion's.",
+                self._shadow.different,
+            ),
+            "lost_rows": (
+                "Rows that it did not answer: too many waited, or it failed.",
+                self._shadow.lost,
+            ),
+        }
+        for name, (what, value) in counts.items():
+            yield CounterMetricFamily(f"service_shadow_{name}", what, value=value)
 
 
 class _Monitored(Collector):

@@ -74,7 +74,7 @@ class Service:
         self._log = LogWriter(open_log(project))
         self._shadow = Shadow(project, self._log)
         self._gatherer = Gatherer(self._answer)
-        self._metrics = Metrics(project, self._watch, self._log, self._gatherer)
+        self._metrics = Metrics(project, self._watch, self._log, self._gatherer, self._shadow)
         self.front = Front(settings, self._metrics)
         self.pages: dict[str, Page] = {
             "/model": self._model,
@@ -153,7 +153,7 @@ class Service:
         logged = {uuid4().hex: each for each in answered}
         rows = [each.row for each in answered]
         self._log.write(version, rows, {key: each.answer for key, each in logged.items()})
-        self._shadow.ask(rows, list(logged))
+        self._shadow.ask(logged)
         self._metrics.predicted(len(rows))
         predictions = [
             {"id": key, **each.shown, **_if_any("warnings", each.warnings)}

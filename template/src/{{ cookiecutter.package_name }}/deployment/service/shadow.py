@@ -11,6 +11,7 @@ from ...errors import UserError
 from ...modeling.predictor import Predictor, load_predictor
 from ...modeling.store import challenger
 from ...problem.project import Project
+from .answered import Answered
 from .log_writer import LogWriter
 
 POLL_SECONDS = 1.0
@@ -18,13 +19,19 @@ MOST_WAITING = 100  # requests; what comes while so many wait is not asked
 
 logger = logging.getLogger(__name__)
 
-Asked = tuple[list[dict[str, Any]], list[str]]
+Asked = dict[str, Answered]  # by the id of the champion's prediction
 
 
 class Shadow:
     """Follows models/challenger.json, and answers in a thread of its own.
 
     No caller waits for it, and whatever goes wrong in it changes no answer.
+
+    Attributes
+    ----------
+    rows, different, lost
+        How many rows it answered, in how many of them its prediction was another than the
+        champion's, and how many it did not answer: too many waited, or it failed.
     """
 
     def __init__(self, project: Project, log: LogWriter) -> None:
@@ -32,6 +39,7 @@ class Shadow:
         self._log = log
         self._predictor: Predictor | None = None
         self._failed: str | None = None
+        self.rows = self.different = self.lost = 0
         self._waiting: queue.Queue[Asked] = queue.Queue(MOST_WAITING)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
@@ -46,33 +54,44 @@ class Shadow:
         self._stop.set()
         self._thread.join()
 
-    def ask(self, rows: list[dict[str, Any]], ids: list[str]) -> None:
-        """Take checked rows and the ids of the champion's predictions; returns at once."""
+    @property
+    def version(self) -> str | None:
+        """The challenger that answers; None if there is none."""
+        predictor = self._predictor
+        return predictor.version if predictor else None
+
+    def ask(self, answered: Asked) -> None:
+        """Take what the champion was asked and answered; returns at once."""
         if self._predictor is None:
             return
         try:
-            self._waiting.put_nowait((rows, ids))
+            self._waiting.put_nowait(answered)
         except queue.Full:
+            self.lost += len(answered)
             logger.debug("The challenger is slower than the requests; some are not asked of it.")
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                self._answer(*self._waiting.get(timeout=POLL_SECONDS))
+                self._answer(self._waiting.get(timeout=POLL_SECONDS))
             except queue.Empty:
                 self._follow()
 
-    def _answer(self, rows: list[dict[str, Any]], ids: list[str]) -> None:
+    def _answer(self, asked: Asked) -> None:
         self._follow()
         predictor = self._predictor
         if predictor is None:
             return
         try:
-            answers = predictor.predict(pd.DataFrame(rows))
-            self._log.write_shadow(
-                predictor.version, dict(zip(ids, _records(answers), strict=True))
+            answers = _records(predictor.predict(pd.DataFrame([a.row for a in asked.values()])))
+            self._log.write_shadow(predictor.version, dict(zip(asked, answers, strict=True)))
+            self.rows += len(answers)
+            self.different += sum(
+                given["prediction"] != champions.answer["prediction"]
+                for given, champions in zip(answers, asked.values(), strict=True)
             )
         except Exception:  # the champion has answered, so nobody else is concerned
+            self.lost += len(asked)
             logger.exception("The challenger %s cannot answer.", predictor.version)
 
     def _follow(self) -> None:

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ..settings import Table
+from .literal import is_secret, refuse_secret
 
 SOURCE = "api"
 
@@ -37,11 +38,18 @@ class Data(Table):
             return self
         if not self.url:
             raise ValueError('[data] path is "", so rows come from the API: set url')
-        if "@" in self.url.partition("://")[2].partition("/")[0]:
-            raise ValueError(
-                '[data] url holds a password; put "user:password" into an environment variable and '
-                'set auth = "basic"'
-            )
+        refuse_secret(
+            "url",
+            self.url,
+            'put it into an environment variable, and name that in secret (for "user:password", '
+            'with auth = "basic") or in parameters, as { key = "env:API_KEY" }',
+        )
+        for name, value in self.parameters.items():
+            if isinstance(value, str) and is_secret(name) and not value.startswith("env:"):
+                raise ValueError(
+                    f"[data] parameters {name} holds the secret itself; put it into an environment "
+                    f'variable, and write {name} = "env:API_KEY", with its name'
+                )
         if not self.secret.startswith("env:"):
             raise ValueError(
                 "[data] secret holds the secret itself; put it into an environment variable and "

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ..settings import Table
+from .literal import refuse_secret
 
 SOURCE = "scraping"
 
@@ -35,6 +36,7 @@ class Data(Table):
             return self
         if not self.url:
             raise ValueError('[data] path is "", so rows come from pages: set url')
+        refuse_secret("url", self.url, "read pages that need none, or ask for the data")
         if not self.contact:
             raise ValueError(
                 "[data] contact is not set; give an e-mail address or a page, so that the site can "
