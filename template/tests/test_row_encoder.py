@@ -17,9 +17,10 @@ from {{ cookiecutter.package_name }}.modeling.predictor import (
     load_predictor,
 )
 from {{ cookiecutter.package_name }}.modeling.training_rows import TrainingRows
-from {{ cookiecutter.package_name }}.preparation.encoder import Labels, build_encoder
+from {{ cookiecutter.package_name }}.preparation.encoder import build_encoder
 from {{ cookiecutter.package_name }}.preparation.row_encoder import RowEncoder
 from {{ cookiecutter.package_name }}.problem.columns import Column
+from {{ cookiecutter.package_name }}.problem.settings import Labels
 from {{ cookiecutter.package_name }}.problem.tables import Preparation
 
 KINDS = {

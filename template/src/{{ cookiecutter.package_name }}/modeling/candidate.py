@@ -5,7 +5,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
-from ..preparation.encoder import Labels
+from ..problem.settings import Labels
 
 
 @dataclass(frozen=True)

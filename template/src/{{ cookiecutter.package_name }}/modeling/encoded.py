@@ -10,11 +10,12 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 
-from ..preparation.encoder import Labels, build_encoder, encode
+from ..preparation.encoder import build_encoder, encode
 from ..preparation.schema import Schema
 from ..problem import TARGET_KIND
 from ..problem.columns import column_of
 from ..problem.definition import Definition
+from ..problem.settings import Labels
 from .training_rows import TrainingRows
 
 FIT_ROWS = 100_000  # of more rows a sample tells medians, scales and shares of labels as well

@@ -10,11 +10,11 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
-from ..preparation.encoder import Labels
 from ..preparation.schema import Schema
 from ..preparation.split import Folds
 from ..problem.definition import Definition
 from . import CANDIDATES, answer, judge, plain_decision
+from ..problem.settings import Labels
 from .compare import SearchResult, build_estimator, compare
 from .encoded import Encoded, EncodedFold, Fitted, encode_training
 from .training_rows import TrainingRows

@@ -1,7 +1,7 @@
 """The part of the model that turns features into numbers. It is fitted on training rows only."""
 
 from collections.abc import Iterable
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -12,12 +12,11 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, S
 
 from ..problem import NEEDS_TARGET
 from ..problem.columns import Column
-from ..problem.settings import Kind
+from ..problem.settings import Kind, Labels
 from ..problem.tables import Preparation
 from .transformers import Clipper, DateParts, TextTopics
 
 MOST_LABELS = 50  # of one category; the rarer ones count as one
-Labels = Literal["columns", "codes"]
 
 
 def build_encoder(

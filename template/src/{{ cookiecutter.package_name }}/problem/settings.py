@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Kind = Literal["number", "category", "date", "text"]
+Labels = Literal["columns", "codes"]  # how an estimator is given those of a category
 
 
 def _text(value: Any) -> Any:
