@@ -12,7 +12,9 @@ import pytest
 from conftest import edit, run_in
 from served import KEY, eventually, kill, logged, measured, post, question_of, running
 
-from {{ cookiecutter.package_name }}.deployment.service import service as endpoints
+from {{ cookiecutter.package_name }}.deployment.service import (
+    service as endpoints,
+)
 from {{ cookiecutter.package_name }}.deployment.service.champion import (
     load_serving,
 )
