@@ -47,12 +47,14 @@ def measure_baselines(
         "precision": share,
         "recall": definition.problem.flagged_share,
     }
-    return {
-        "distance_to_mean": evaluate_metrics(
-            METRICS, arrays(target, _by_distance(distances, definition))
-        ),
+    parts = arrays(target, _by_distance(distances, definition))
+    rivals = {
+        "distance_to_mean": evaluate_metrics(METRICS, parts),
         "chance": {name: value for name, value in by_chance.items() if np.isfinite(value)},
     }
+    # The first stands in the summary, so it has to have the metric; stability is of no one model.
+    labelled = definition.problem.metric in LABELLED
+    return rivals if labelled else dict(reversed(rivals.items()))
 
 
 def _by_distance(answers: pd.DataFrame, definition: Definition) -> pd.DataFrame:
