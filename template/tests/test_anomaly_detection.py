@@ -1,5 +1,7 @@
 """What is particular to finding anomalies: labels, metrics, detectors, thresholds and reasons."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,6 +85,27 @@ def test_a_threshold_of_part_of_the_rows_holds_for_all(name):
     part, whole = (clone(CANDIDATES[name].estimator).fit(rows[:n]) for n in (700, 1000))
     threshold = np.quantile(part.score(rows[700:]), 0.9)
     assert np.mean(whole.score(new) > threshold) == pytest.approx(0.1, abs=0.05)
+
+
+WRONG = {
+    "flagged_share = 0.0": "flagged_share is 0.0, but should be greater than 0",
+    "flagged_share = 1.0": "flagged_share is 1.0, but should be less than 0.5",
+    'normal = "okay"': 'normal is "okay", a label that no row has',
+    'target = ""': "takes labels, but target names no column of them",
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_a_wrong_definition_ends_with_one_sentence_and_exit_code_2(sensors, line):
+    path = sensors.root / "project.toml"
+    key = line.partition(" ")[0]
+    text = re.sub(rf"(?m)^{key} = .*$", line, path.read_text(encoding="utf-8"))
+    path.write_text(text, encoding="utf-8")
+    failed = run_in(sensors.root, "define")
+    assert failed.exit_code == 2
+    assert WRONG[line] in failed.output
+    assert "Traceback" not in failed.output
+    assert len(failed.output.strip().splitlines()) <= 2  # the line of `collect`, and the sentence
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 1])

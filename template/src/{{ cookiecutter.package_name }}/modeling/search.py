@@ -13,8 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 from ..preparation.schema import Schema
 from ..preparation.split import Folds
 from ..problem.definition import Definition
-from . import CANDIDATES, answer, judge, plain_decision
 from ..problem.settings import Labels
+from . import CANDIDATES, answer, judge, plain_decision
 from .compare import SearchResult, build_estimator, compare
 from .encoded import Encoded, EncodedFold, Fitted, encode_training
 from .training_rows import TrainingRows
