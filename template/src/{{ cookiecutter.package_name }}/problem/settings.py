@@ -2,6 +2,8 @@
 
 from typing import Annotated, Any, Literal
 
+import numpy as np
+import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Kind = Literal["number", "category", "date", "text"]
@@ -22,6 +24,29 @@ class Table(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
+
+
+class Goal(Table):
+    """What every ``[problem]`` can be asked, whatever its type."""
+
+    def agree_with(self, split_by: str) -> None:
+        """Raise a ValueError if the rows must not be split like this: they may, in any way."""
+
+    def as_target(self, values: pd.Series) -> pd.Series:
+        """Return values of the target as they are known from here on: as they are."""
+        return values
+
+    def learns_from(self, target: pd.Series) -> np.ndarray:
+        """Return which rows are learnt from: all."""
+        return np.ones(len(target), dtype=bool)
+
+    def held_in_pairs(self) -> tuple[str, ...]:
+        """Return the baselines that the gate leaves to a check of pairs: none."""
+        return ()
+
+    def always_tried(self) -> dict[str, list[Any]]:
+        """Return what every candidate that takes it is tried with, whatever its settings."""
+        return {}
 
 
 class Search(Table):

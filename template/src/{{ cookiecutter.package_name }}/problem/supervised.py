@@ -1,17 +1,13 @@
 """What problems with a target share: a column to predict, and a baseline that guesses it."""
 
-from typing import Any
-
-import numpy as np
-import pandas as pd
 from pydantic import Field
 
-from .settings import Table
+from .settings import Goal
 
 UNKNOWN_BAR = "no better than guessing: set what is good enough for you"
 
 
-class Supervised(Table):
+class Supervised(Goal):
     """What stands in ``[problem]`` where a target is predicted."""
 
     target: str = Field(min_length=1)
@@ -37,22 +33,6 @@ class Supervised(Table):
                 '[split] by is "none", but what predicts a target has to be tested on rows that it '
                 "has not seen; allowed: auto, random, group, date"
             )
-
-    def as_target(self, values: pd.Series) -> pd.Series:
-        """Return what is predicted: values of the target as they are."""
-        return values
-
-    def learns_from(self, target: pd.Series) -> np.ndarray:
-        """Return which rows are learnt from: all."""
-        return np.ones(len(target), dtype=bool)
-
-    def held_in_pairs(self) -> tuple[str, ...]:
-        """Return the baselines that the gate leaves to a check of pairs: none."""
-        return ()
-
-    def always_tried(self) -> dict[str, list[Any]]:
-        """Return what every candidate that takes it is tried with, whatever its settings."""
-        return {}
 
     def rival(self) -> str:
         """Return what a model has to be clearly better than."""
