@@ -289,7 +289,8 @@ def test_a_batch_container_scores_a_file_and_tells_mlflow(
     sample = next((project / "data" / "sample").glob("*.csv"))
     shutil.copy(sample, project / "data" / "new.csv")
     mounts = [f"--volume={project}/{name}:{ROOT}/{name}" for name in ("data", "models", "reports")]
-    mounts += [f"--volume={tmp_path}:/mlflow"]
+    (tmp_path / "log").mkdir()
+    mounts += [f"--volume={tmp_path}/log:{ROOT}/log", f"--volume={tmp_path}:/mlflow"]
     user = f"--user={os.getuid()}:{os.getgid()}"
     store = "--env=MLFLOW_TRACKING_URI=sqlite:////mlflow/mlflow.db"
 
@@ -304,6 +305,7 @@ def test_a_batch_container_scores_a_file_and_tells_mlflow(
         scored = list(csv.DictReader(file))
     assert [row.keys() & rows[0].keys() for row in scored] == [rows[0].keys()] * len(rows)
     assert all(row["prediction"] and float(row["distance"]) >= 0 for row in scored)
+    assert (tmp_path / "log" / "predictions.db").exists()
     command("prepare")
     assert "in MLflow" in command("train")
     assert (tmp_path / "mlflow.db").exists()
