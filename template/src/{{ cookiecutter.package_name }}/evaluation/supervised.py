@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
@@ -23,12 +24,11 @@ def measure_baselines(
     train: pd.DataFrame, test: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> dict[str, dict[str, float]]:
     """Return the metrics of what guesses without looking at the features."""
-    schema, name = predictor.schema, definition.problem.baseline
-    estimator = clone(BASELINES[name])
-    learnt, truth = features_and_target(train, schema)
-    estimator.fit(learnt.to_numpy(), truth)
-    features, target = features_and_target(test, schema)
-    answers = answer(estimator, features, plain_decision(train[schema.target], definition))
+    name, column = definition.problem.baseline, predictor.schema.target
+    learnt, target = train[column], test[column]
+    estimator = clone(BASELINES[name]).fit(np.empty((len(learnt), 0)), learnt)
+    blank = pd.DataFrame(index=target.index)
+    answers = answer(estimator, blank, plain_decision(learnt, definition))
     return {name: evaluate_metrics(METRICS, arrays(target, answers))}
 
 

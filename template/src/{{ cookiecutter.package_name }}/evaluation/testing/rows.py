@@ -37,7 +37,8 @@ def meet_test(project: Project, predictor: Predictor, run: dict[str, Any]) -> Te
         If the prepared rows are missing or damaged, or do not define the metric.
     """
     definition = project.definition
-    train = read_frame(project.prepared / "train.parquet")
+    names = [column.name for column in predictor.schema.features]
+    train = read_frame(project.prepared / "train.parquet", without=names)
     test = read_frame(project.prepared / "test.parquet")
     features, target = features_and_target(test, predictor.schema)
     learnt = bool(test[KEY].isin(train[KEY]).all())
