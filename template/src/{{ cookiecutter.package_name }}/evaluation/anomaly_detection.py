@@ -18,7 +18,7 @@ from ..problem import METRICS, arrays
 from ..problem.anomaly_detection import ANOMALY, DISTANCE, LABELLED, NORMAL
 from ..problem.definition import Definition
 from ..report import figure, heading, number, paragraph, table
-from .bootstrap import LEVEL, Measured, evaluate_metrics, resamples
+from .bootstrap import LEVEL, Measured, evaluate_metric, evaluate_metrics, measure_gains
 from .gate import Check
 from .tested import CROSSED, UNSEEN
 
@@ -104,17 +104,13 @@ def _against_distance(
     """Check that the distance to the mean is not surely better, by a paired bootstrap."""
     metric = METRICS[definition.problem.metric]
     mine, theirs = arrays(target, answers), arrays(target, _by_distance(answers, definition))
-
-    def gain(rows: np.ndarray) -> float:
-        own, other = (metric.function(*(part[rows] for part in parts)) for parts in (mine, theirs))
-        return metric.gain(own, other)
-
-    gains = [gain(rows) for rows in resamples(len(target), definition.search.seed, group=group)]
+    own, other = (evaluate_metric(metric, parts) for parts in (mine, theirs))
+    gains = measure_gains(metric, theirs, mine, definition.search.seed, group)
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.nanpercentile(gains, [tail, 100 - tail])
     return high >= 0, (
         f"{metric.title} is better than that of the baseline distance_to_mean by "
-        f"{number(gain(np.arange(len(target))))} ({number(low)} to {number(high)}) on the same "
+        f"{number(metric.gain(own, other))} ({number(low)} to {number(high)}) on the same "
         "rows; it must not be surely worse"
     )
 

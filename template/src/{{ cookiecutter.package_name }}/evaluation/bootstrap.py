@@ -63,6 +63,37 @@ def measure(
     return measured
 
 
+def measure_gains(
+    metric: Metric,
+    parts: tuple[np.ndarray, ...],
+    rival_parts: tuple[np.ndarray, ...],
+    seed: int,
+    group: pd.Series | None = None,
+) -> np.ndarray:
+    """Return by how much a rival is better in each resample of the rows that defines both.
+
+    Parameters
+    ----------
+    parts, rival_parts
+        What `arrays` gives for the answers of each to the same rows.
+    group : Series of (n,), optional
+        Rows of one group are drawn together, because they are alike.
+    """
+    gains = [
+        metric.gain(
+            evaluate_metric(metric, tuple(part[rows] for part in rival_parts)),
+            evaluate_metric(metric, tuple(part[rows] for part in parts)),
+        )
+        for rows in resamples(len(parts[0]), seed, group=group)
+    ]
+    return np.array([gain for gain in gains if np.isfinite(gain)])
+
+
+def evaluate_metric(metric: Metric, parts: tuple[np.ndarray, ...]) -> float:
+    """Return a metric; NaN where these rows do not define it."""
+    return evaluate_metrics({"": metric}, parts).get("", np.nan)
+
+
 def evaluate_metrics(
     chosen: Mapping[str, Metric], parts: tuple[np.ndarray, ...]
 ) -> dict[str, float]:

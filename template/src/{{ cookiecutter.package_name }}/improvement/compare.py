@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..evaluation.bootstrap import evaluate_metrics, resamples
+from ..evaluation.bootstrap import evaluate_metric, measure_gains
 from ..problem import METRICS, arrays
 from ..problem.definition import Definition
 from ..report import number
@@ -58,16 +58,8 @@ def compare(
         Rows of one group are drawn together, because they are alike.
     """
     metric = METRICS[definition.problem.metric]
-    parts = [arrays(target, each) for each in (answers, rival_answers)]
-
-    def values(rows: np.ndarray) -> list[float]:
-        """Return the metric of both on some rows; NaN where it is not defined."""
-        drawn = (tuple(part[rows] for part in both) for both in parts)
-        return [evaluate_metrics({"": metric}, both).get("", np.nan) for both in drawn]
-
-    own, rival = values(np.arange(len(target)))
-    draws = resamples(len(target), definition.search.seed, group=group)
-    gains = np.array([metric.gain(theirs, mine) for mine, theirs in map(values, draws)])
-    gains = gains[np.isfinite(gains)]
+    mine, theirs = (arrays(target, each) for each in (answers, rival_answers))
+    own, rival = (evaluate_metric(metric, parts) for parts in (mine, theirs))
+    gains = measure_gains(metric, mine, theirs, definition.search.seed, group)
     surely = float(np.mean(gains > definition.improvement.margin)) if len(gains) else 0.0
     return Comparison(len(target), own, rival, metric.gain(rival, own), surely)
