@@ -1,6 +1,7 @@
 """What the evaluation of anomalies shows: how strange rows are, which are flagged, and why."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,8 +77,14 @@ def judged_answers(
     decision = predictor.schema.decision
     answers = decide(crossed["score"], decision["threshold"])
     flagged = features[answers["prediction"] == ANOMALY]
-    why = answer(predictor.pipeline, flagged, decision | {"threshold": -np.inf})["reasons"]
+    why = _ask(predictor, flagged, decision | {"threshold": -np.inf})["reasons"]
     return answers.assign(reasons=why.reindex(answers.index, fill_value="")), CROSSED
+
+
+def _ask(predictor: Predictor, features: pd.DataFrame, decision: dict[str, Any]) -> pd.DataFrame:
+    """Answer prepared rows by another decision than the one that is stored."""
+    numbers = pd.DataFrame(predictor.numbers(features), index=features.index)
+    return answer(predictor.pipeline[-1], numbers, decision)
 
 
 def checks(
@@ -123,7 +130,7 @@ def usefulness(
     plain = plain_decision(target, definition)
 
     def scores(asked: pd.DataFrame) -> pd.Series:
-        return answer(predictor.pipeline, asked, plain)["score"]
+        return _ask(predictor, asked, plain)["score"]
 
     before = scores(features)
     return lambda shuffled: float(spearmanr(before, scores(shuffled)).statistic)

@@ -10,14 +10,7 @@ from ..plots import GREY, heat_map, new_figure
 from ..problem import arrays
 from ..problem.definition import Definition
 from ..report import figure
-from .supervised import (
-    LOSS,
-    checks,
-    closer_look,
-    judged_answers,
-    measure_baselines,
-    usefulness,
-)
+from .supervised import LOSS, checks, closer_look, judged_answers, measure_baselines, usefulness
 
 __all__ = [
     "LOSS",

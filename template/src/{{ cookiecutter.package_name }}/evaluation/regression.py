@@ -9,14 +9,7 @@ from ..problem import arrays
 from ..problem.definition import Definition
 from ..problem.regression import INTERVAL
 from ..report import figure
-from .supervised import (
-    LOSS,
-    checks,
-    closer_look,
-    judged_answers,
-    measure_baselines,
-    usefulness,
-)
+from .supervised import LOSS, checks, closer_look, judged_answers, measure_baselines, usefulness
 
 __all__ = [
     "LOSS",

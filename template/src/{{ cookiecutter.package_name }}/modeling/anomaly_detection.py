@@ -130,27 +130,25 @@ def remember(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -> dict
 
 
 def answer(
-    pipeline: Pipeline | BaseEstimator, features: pd.DataFrame, decision: dict[str, Any]
+    estimator: BaseEstimator, numbers: pd.DataFrame, decision: dict[str, Any]
 ) -> pd.DataFrame:
     """Answer each row with whether it is an anomaly, how strange it is, and why.
 
     Returns
     -------
     DataFrame
-        With the index of `features`: ``prediction``, "anomaly" if the score is above the threshold,
+        With the index of `numbers`: ``prediction``, "anomaly" if the score is above the threshold,
         else "normal"; ``score``, 0 for the median of the rows that were learnt from, and 1 for one
         interquartile range above it; ``reasons``, the features that make a flagged row strange,
         "" for others.
     """
-    detector, numbers = pipeline, np.asarray(features)
-    if isinstance(pipeline, Pipeline):
-        detector, numbers = pipeline[-1], np.asarray(pipeline[0].transform(features))
-    scores = pd.Series(detector.score(numbers), features.index, name="score")
+    rows = numbers.to_numpy()
+    scores = pd.Series(estimator.score(rows), numbers.index, name="score")
     answers = decide(scores, decision["threshold"])
     flagged = (answers["prediction"] == ANOMALY).to_numpy()
     why = np.full(len(answers), "", dtype=object)
     if flagged.any() and "typical" in decision:
-        why[flagged] = reasons(detector, numbers[flagged], decision)
+        why[flagged] = reasons(estimator, rows[flagged], decision)
     return answers.assign(reasons=why)
 
 

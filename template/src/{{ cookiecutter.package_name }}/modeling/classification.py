@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax, softmax
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -18,13 +18,7 @@ from ..problem import arrays
 from ..problem.classification import PROBABILITY
 from ..problem.definition import Definition
 from .candidate import Candidate
-from .supervised import (
-    ESTIMATORS,
-    JUDGED_BY,
-    judge,
-    measurable,
-    remember,
-)
+from .supervised import ESTIMATORS, JUDGED_BY, judge, measurable, remember
 
 __all__ = [
     "CANDIDATES",
@@ -119,32 +113,33 @@ def learn_decision(
     return decision
 
 
-def answer(pipeline: Pipeline, features: pd.DataFrame, decision: dict[str, Any]) -> pd.DataFrame:
+def answer(
+    estimator: BaseEstimator, numbers: pd.DataFrame, decision: dict[str, Any]
+) -> pd.DataFrame:
     """Answer each row with a class and the probability of every class.
 
     Returns
     -------
     DataFrame
-        With the index of `features`: ``prediction`` and ``probability_<class>`` for each class.
+        With the index of `numbers`: ``prediction`` and ``probability_<class>`` for each class.
     """
     classes = decision["classes"]
-    order = [list(pipeline.classes_).index(name) for name in classes]
-    probabilities = _calibrated(_probabilities(pipeline, features)[:, order], decision)
+    order = [list(estimator.classes_).index(name) for name in classes]
+    probabilities = _calibrated(_probabilities(estimator, numbers.to_numpy())[:, order], decision)
     if len(classes) == 2:
         chosen = (probabilities[:, 1] >= decision["threshold"]).astype(int)
     else:
         chosen = probabilities.argmax(axis=1)
     answers = {"prediction": np.array(classes, dtype=object)[chosen]}
     answers |= {f"{PROBABILITY}{name}": probabilities[:, k] for k, name in enumerate(classes)}
-    return pd.DataFrame(answers, index=features.index)
+    return pd.DataFrame(answers, index=numbers.index)
 
 
-def _probabilities(pipeline: Pipeline, features: pd.DataFrame) -> np.ndarray:
+def _probabilities(estimator: BaseEstimator, numbers: np.ndarray) -> np.ndarray:
     """Return (n, classes) probabilities; a margin (of an SVM) is made one, and calibrated later."""
-    numbers = features.to_numpy()  # it learnt from an array, and looks longer at a frame
-    if hasattr(pipeline, "predict_proba"):
-        return pipeline.predict_proba(numbers)
-    margin = pipeline.decision_function(numbers)
+    if hasattr(estimator, "predict_proba"):
+        return estimator.predict_proba(numbers)
+    margin = estimator.decision_function(numbers)
     if margin.ndim == 1:
         return np.column_stack([expit(-margin), expit(margin)])
     return softmax(margin, axis=1)

@@ -130,26 +130,24 @@ def learn_decision(
 
 def remember(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -> dict[str, Any]:
     """Return what goes with the model: the names of the clusters, and what each is like."""
-    clusters = answer(pipeline, features, {})["prediction"]
-    classes = list(pipeline[-1].classes_)
+    encoder, clusterer = pipeline
+    numbers = pd.DataFrame(encoder.transform(features), index=features.index)
+    clusters, classes = answer(clusterer, numbers, {})["prediction"], list(clusterer.classes_)
     profiles = {name: profile(features, clusters == name, schema.features) for name in classes}
     return {"classes": classes, "profiles": profiles}
 
 
 def answer(
-    pipeline: Pipeline | BaseEstimator, features: pd.DataFrame, decision: dict[str, Any]
+    estimator: BaseEstimator, numbers: pd.DataFrame, decision: dict[str, Any]
 ) -> pd.DataFrame:
     """Answer each row with its cluster and its distance to it, in the numbers of the encoder.
 
     Returns
     -------
     DataFrame
-        With the index of `features`: ``prediction``, the name of a cluster ("1" is the largest),
+        With the index of `numbers`: ``prediction``, the name of a cluster ("1" is the largest),
         and ``distance``, to its centre; with HDBSCAN, to the nearest row that is sure of it.
     """
-    clusterer, numbers = pipeline, features
-    if isinstance(pipeline, Pipeline):
-        clusterer, numbers = pipeline[-1], pipeline[0].transform(features)
-    clusters, distances = clusterer.assign(np.asarray(numbers))
-    answers = {"prediction": np.array(clusterer.classes_, dtype=object)[clusters]}
-    return pd.DataFrame(answers | {"distance": distances}, index=features.index)
+    clusters, distances = estimator.assign(numbers.to_numpy())
+    answers = {"prediction": np.array(estimator.classes_, dtype=object)[clusters]}
+    return pd.DataFrame(answers | {"distance": distances}, index=numbers.index)

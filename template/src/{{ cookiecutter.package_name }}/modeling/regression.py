@@ -10,7 +10,6 @@ from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegresso
 from sklearn.linear_model import Lasso, Ridge
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.neural_network import MLPRegressor
-from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeRegressor
@@ -19,13 +18,7 @@ from ..problem import arrays
 from ..problem.definition import Definition
 from ..problem.regression import INTERVAL
 from .candidate import Candidate
-from .supervised import (
-    ESTIMATORS,
-    JUDGED_BY,
-    judge,
-    measurable,
-    remember,
-)
+from .supervised import ESTIMATORS, JUDGED_BY, judge, measurable, remember
 
 __all__ = [
     "CANDIDATES",
@@ -140,16 +133,18 @@ def learn_decision(
     }
 
 
-def answer(pipeline: Pipeline, features: pd.DataFrame, decision: dict[str, Any]) -> pd.DataFrame:
+def answer(
+    estimator: BaseEstimator, numbers: pd.DataFrame, decision: dict[str, Any]
+) -> pd.DataFrame:
     """Answer each row with a number and, once it is learnt, its interval.
 
     Returns
     -------
     DataFrame
-        With the index of `features`: ``prediction``, ``low`` and ``high``.
+        With the index of `numbers`: ``prediction``, ``low`` and ``high``.
     """
-    predicted = np.asarray(pipeline.predict(features.to_numpy()), dtype=float)
-    answers = pd.DataFrame({"prediction": predicted}, index=features.index)
+    predicted = np.asarray(estimator.predict(numbers.to_numpy()), dtype=float)
+    answers = pd.DataFrame({"prediction": predicted}, index=numbers.index)
     if decision:
         place = np.searchsorted(decision["edges"], predicted, side="right")
         answers["low"] = predicted + np.array(decision["low"])[place]

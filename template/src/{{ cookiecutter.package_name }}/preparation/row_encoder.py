@@ -94,9 +94,7 @@ def _impute(imputer: SimpleImputer) -> Step:
 
 def _labels(encoder: OneHotEncoder | OrdinalEncoder, columns: list[str]) -> Part:
     """Ask the encoder for every label it knows, one it does not, and none; and remember."""
-    widths = [1] * len(columns)  # of codes
-    if isinstance(encoder, OneHotEncoder):
-        widths = label_widths(encoder)
+    widths = label_widths(encoder)
     ends = np.cumsum(widths)
     tables = []
     for place, column in enumerate(columns):
@@ -117,8 +115,10 @@ def _labels(encoder: OneHotEncoder | OrdinalEncoder, columns: list[str]) -> Part
     return part
 
 
-def label_widths(encoder: OneHotEncoder) -> list[int]:
+def label_widths(encoder: OneHotEncoder | OrdinalEncoder) -> list[int]:
     """Return how many numbers a fitted encoder makes of each column."""
+    if isinstance(encoder, OrdinalEncoder):
+        return [1] * len(encoder.categories_)
     rare = encoder.infrequent_categories_
     return [
         len(known) - (0 if few is None else len(few) - 1)

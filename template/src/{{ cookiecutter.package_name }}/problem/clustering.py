@@ -15,7 +15,7 @@ from .unsupervised import STABILITY, Unsupervised
 
 TYPE = "clustering"
 TARGET_KIND: Kind = "category"
-TEACHES = False  # what comes back as feedback is a value of the target
+TEACHES = False  # what comes back as feedback is a cluster, not a label of the target
 NEEDS_TARGET = False
 PLAIN_SPLIT = "none"  # all rows are to be grouped; resampling tells whether the groups hold
 MOST_TRIED, ROWS_IN_CLUSTER = 10, 10  # where nobody has said how many clusters there may be

@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from ...errors import UserError
-from ...files import read_json
+from ...files import PART_ROWS, read_json
 from ...preparation.derive import make_features
 from ...preparation.row_encoder import RowEncoder
 from ...preparation.schema import Schema, read_schema
@@ -18,7 +18,6 @@ from .. import answer, measurable, store
 # Matrix products treat the last few rows of a table in another way than the others. In whole blocks
 # a row has the same answer to the last bit, whoever stands beside it.
 BLOCK = 8
-PART_ROWS = 50_000  # that are numbers at a time
 
 
 class Predictor:

@@ -106,7 +106,7 @@ def _kinds(definition: Definition, frame: pd.DataFrame) -> dict[str, Inference]:
 def _notes(definition: Definition, frame: pd.DataFrame, inputs: list[str]) -> list[str]:
     """Say what is worth knowing, though nothing has to be done about it."""
     target = definition.problem.target
-    unlabelled = int(frame[definition.problem.target].isna().sum()) if NEEDS_TARGET else 0
+    unlabelled = int(frame[target].isna().sum()) if NEEDS_TARGET else 0
     empty = [f'"{name}"' for name in inputs if frame[name].isna().all()]
     unknown = [f'"{name}"' for name in definition.columns.unknown_at_prediction]
     later = target and target not in frame.columns
