@@ -6,7 +6,7 @@ The tests follow project.toml. After it is pointed at other data, they test on t
 import contextlib
 import json
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -80,12 +80,12 @@ def serve(project, rows, truth=None, challenger=None):
     with engine.begin() as connection:
         lines = zip(records(inputs), records(answers), records(beside), strict=True)
         for k, (asked, answer, shadow) in enumerate(lines):
-            key = f"{k:032d}"
-            line = {"id": key, "at": now, "version": predictor.version}
+            key, at = f"{k:032d}", now + timedelta(microseconds=k)
+            line = {"id": key, "at": at, "version": predictor.version}
             connection.execute(insert(PREDICTIONS).values(inputs=asked, answer=answer, **line))
             if truth is not None:
                 actual = json.dumps(truth.tolist()[k])
-                connection.execute(insert(FEEDBACK).values(prediction=key, at=now, actual=actual))
+                connection.execute(insert(FEEDBACK).values(prediction=key, at=at, actual=actual))
             if challenger:
                 seen = {"prediction": key, "version": challenger, "answer": shadow}
                 connection.execute(insert(SHADOW).values(**seen))

@@ -23,6 +23,17 @@ def test_the_card_of_the_exploration_shows_the_target(project):
     assert "Features against" in card
 
 
+def test_errors_that_rise_raise_an_alarm(own, new_rows):
+    """First every prediction comes true, then none does."""
+    rows = pd.concat([new_rows] * 10, ignore_index=True)
+    said = load_predictor(store.champion_folder(own.models)).predict(rows)["prediction"]
+    other = said.map(dict(zip(said.unique(), [*said.unique()[1:], said.iloc[0]], strict=True)))
+    serve(own, rows, said.where(rows.index < len(rows) // 2, other))
+    done = run_in(own.root, "monitor")
+    assert done.exit_code == 1
+    assert "errors have risen" in done.output
+
+
 def test_association_is_high_only_where_the_feature_tells():
     random = np.random.default_rng(0)
     target = pd.Series(random.choice([1.0, 2.0], ROWS), name="y").pipe(convert, TARGET_KIND)
