@@ -65,10 +65,9 @@ def write_card(reports: Path, step: str, summary: str, *parts: str) -> None:
 def build(reports: Path, title: str) -> Path:
     """Put all cards on one page, reports/index.html, and return its path."""
     bodies = {step: _read(_card_path(reports, step)) for step in CARDS}
-    package = resources.files(__package__)
-    page = Template(package.joinpath("report.html").read_text(encoding="utf-8")).substitute(
+    page = Template(_resource("report.html")).substitute(
         title=html.escape(title),
-        style=package.joinpath("report.css").read_text(encoding="utf-8"),
+        style=_resource("colours.css") + _resource("report.css"),
         headline=_headline(bodies),
         made=_moment(datetime.now().astimezone()),
         navigation="\n".join(_link(step, body) for step, body in bodies.items()),
@@ -283,6 +282,10 @@ def _slim_points(group: re.Match[str]) -> str:
         return group[0]
     style = styles.pop()
     return f"<g{clip}{style}>{points.replace(style, '')}</g>"
+
+
+def _resource(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _card_path(reports: Path, step: str) -> Path:

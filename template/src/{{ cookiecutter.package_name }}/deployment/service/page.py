@@ -5,11 +5,12 @@ import hashlib
 import re
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 from .asked import PAGE
 from .reply import Reply
 
-LINK = '<link rel="stylesheet" href="page.css">'  # what an editor follows; sent, it is the file
+LINK = re.compile('<link rel="stylesheet" href="(.*?)">')  # sent, a page holds the file
 
 
 def page() -> Reply:
@@ -25,9 +26,8 @@ def docs() -> Reply:
 @cache
 def _read(name: str) -> Reply:
     folder = resources.files(__package__)
-    html = folder.joinpath(name).read_text(encoding="utf-8")
-    styles = folder.joinpath("page.css").read_text(encoding="utf-8")
-    html = html.replace(LINK, f"<style>\n{styles}</style>")
+    html = _text(folder, name)
+    html = LINK.sub(lambda link: f"<style>\n{_text(folder, link[1])}</style>", html)
     policy = (
         f"default-src 'none'; script-src {_hashes(html, 'script')}; "
         f"style-src {_hashes(html, 'style')}; connect-src 'self'; img-src data:; "
@@ -41,6 +41,10 @@ def _read(name: str) -> Reply:
         "Cache-Control": "no-cache",
     }
     return Reply(200, html.encode(), headers)
+
+
+def _text(folder: Traversable, name: str) -> str:
+    return folder.joinpath(name).read_text(encoding="utf-8")
 
 
 def _hashes(html: str, tag: str) -> str:
