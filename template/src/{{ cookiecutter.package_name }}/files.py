@@ -14,7 +14,7 @@ from .errors import UserError
 if TYPE_CHECKING:  # pandas takes half a second to load, and not every command needs it
     import pandas as pd
 
-PART_ROWS = 50_000  # of a table, written and read at a time
+PART_ROWS = 20_000  # of a table, written and read at a time
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def read_frame(
 
 
 def read_parts(path: Path, columns: list[str]) -> "Iterator[pd.DataFrame]":
-    """Read some columns of a Parquet file in parts of `PART_ROWS` rows, without their labels.
+    """Read some columns of a Parquet file part by part as it was written, without their labels.
 
     Raises
     ------
@@ -112,8 +112,9 @@ def read_parts(path: Path, columns: list[str]) -> "Iterator[pd.DataFrame]":
 
     try:
         with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(PART_ROWS, columns=columns):
-                yield batch.to_pandas()
+            # One by one: iter_batches keeps the bytes of all parts that it has read.
+            for k in range(file.num_row_groups):
+                yield file.read_row_group(k, columns).to_pandas()
     except (pa.ArrowException, OSError) as error:
         raise unreadable(path, error) from None
     release_memory()

@@ -27,6 +27,7 @@ from .names import UnreadableError, check_names
 # them, because they can be honest labels.
 MISSING = ["", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL"]
 BATCH = 50_000  # rows of JSON that are held as Python objects at a time
+BUFFER_BYTES = 1_000_000  # of each Parquet column that is read ahead
 DAMAGED = (EOFError, zlib.error, LZMAError, BadZipFile, BadGzipFile)
 
 
@@ -134,7 +135,10 @@ def parquet_parts(stream: BinaryIO, rows: int) -> Iterator[pd.DataFrame]:
 
 def _open_parquet(stream: BinaryIO) -> parquet.ParquetFile:
     try:
-        file = parquet.ParquetFile(pa.PythonFile(stream, mode="r"))
+        # Parts of it are read: pre_buffer would keep them all, and without buffer_size a column of
+        # a row group is read at once.
+        source = pa.PythonFile(stream, mode="r")
+        file = parquet.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER_BYTES)
     except (pa.ArrowException, OSError) as error:
         raise UnreadableError(f"cannot be read as Parquet ({_first_line(error)})") from None
     check_names(file.schema_arrow.names)
