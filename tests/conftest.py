@@ -204,7 +204,9 @@ def environment(render: Renders) -> Environment:
     complete = path / "complete"
     if not complete.exists():
         subprocess.run(["uv", "venv", "--clear", "--python", sys.executable, path], check=True)
-        subprocess.run(["uv", "pip", "install", "--python", path, *sorted(needed)], check=True)
+        # Compiled once: where Python may not write bytecode, each of many commands would do it.
+        install = ["uv", "pip", "install", "--compile-bytecode", "--python", path]
+        subprocess.run([*install, *sorted(needed)], check=True)
         complete.touch()
     return Environment(path)
 
