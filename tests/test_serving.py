@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import copier
 import pytest
 from combinations import CHOICES
-from conftest import REPOSITORY, Environment, Template
+from conftest import PACKAGE, REPOSITORY, Environment, commit
 
 pytestmark = pytest.mark.slow
 
@@ -71,11 +72,34 @@ every_type = pytest.mark.parametrize(
 )
 
 
+@pytest.fixture(scope="session")
+def changed(
+    finished: Callable[[str], Path],
+    environment: Environment,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str, str], Path]:
+    """Finished projects with any serving: those that began with another were updated and run."""
+    made: dict[tuple[str, str], Path] = {}
+
+    def change(problem_type: str, serving: str) -> Path:
+        if serving == CHOICES["serving"][0]:
+            return finished(problem_type)
+        if (problem_type, serving) not in made:
+            folder = tmp_path_factory.mktemp(serving) / "my-model"
+            project = shutil.copytree(finished(problem_type), folder)
+            commit(project, "Begin")
+            copier.run_update(project, data={"serving": serving}, defaults=True, overwrite=True)
+            environment.run(project, "python", "-m", PACKAGE, "run")
+            made[problem_type, serving] = project
+        return made[problem_type, serving]
+
+    return change
+
+
 @pytest.fixture(scope="module")
 def addresses(
     request: pytest.FixtureRequest,
-    finished: Callable[[str], Path],
-    template: Template,
+    changed: Callable[[str, str], Path],
     environment: Environment,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, str]]:
@@ -83,27 +107,13 @@ def addresses(
     with ExitStack() as stack:
         found = {}
         for name in FRAMEWORKS:
-            folder = tmp_path_factory.mktemp(name)
-            project = with_champion(template, folder, finished, name, request.param)
+            project = tmp_path_factory.mktemp(name) / "my-model"
+            shutil.copytree(changed(request.param, name), project)
             text = (project / "project.toml").read_text(encoding="utf-8")
             text = text.replace('api_keys = ""', 'api_keys = "env:KEYS"')
             (project / "project.toml").write_text(text, encoding="utf-8")
             found[name] = stack.enter_context(environment.serve(project, KEYS=KEY))
         yield found
-
-
-def with_champion(
-    template: Template,
-    folder: Path,
-    finished: Callable[[str], Path],
-    serving: str,
-    problem_type: str,
-) -> Path:
-    """Start a project, and give it the champion of one that is finished."""
-    project = template.cookiecutter(folder, problem_type=problem_type, serving=serving)
-    for name in ("models", "reports", "data"):
-        shutil.copytree(finished(problem_type) / name, project / name, dirs_exist_ok=True)
-    return project
 
 
 def send(
@@ -127,6 +137,33 @@ def send(
     kept = {name: names[name] for name in HEADERS if name in names}
     identity = names["x-request-id"]
     return answer.status, content, kept | {"id": "new" if len(identity) == 32 else identity}
+
+
+@every_type
+@pytest.mark.parametrize("serving", FRAMEWORKS)
+def test_a_project_that_was_changed_to_it_serves_what_it_learnt(
+    addresses: dict[str, str], serving: str
+) -> None:
+    """Each type in each framework; that the engines start the same project is another test."""
+    status, content, _ = send(addresses[serving], "POST", "/predict", EXAMPLE, {})
+    assert status == 200
+    assert all("prediction" in answer for answer in json.loads(content)["predictions"])
+
+
+@pytest.mark.parametrize("problem_type", CHOICES["problem_type"])
+def test_a_project_that_was_changed_to_batch_scores_its_data(
+    problem_type: str, changed: Callable[[str, str], Path], environment: Environment, tmp_path: Path
+) -> None:
+    project = changed(problem_type, "batch")
+    assert not (project / "src" / PACKAGE / "deployment" / "service").exists()
+    (sample,) = (project / "data" / "sample").glob("*.csv")
+    scored = tmp_path / "scored.csv"
+    environment.run(project, "python", "-m", PACKAGE, "predict", str(sample), str(scored))
+    head, *rows = scored.read_text(encoding="utf-8").splitlines()
+    assert "prediction" in head.split(",")
+    if problem_type != "forecasting":  # that answers with the dates that come next
+        assert len(rows) == len(sample.read_text(encoding="utf-8").splitlines()) - 1
+    assert rows
 
 
 @every_type
