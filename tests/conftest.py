@@ -205,7 +205,7 @@ def environment(render: Renders) -> Environment:
     if not complete.exists():
         subprocess.run(["uv", "venv", "--clear", "--python", sys.executable, path], check=True)
         # Compiled once: where Python may not write bytecode, each of many commands would do it.
-        install = ["uv", "pip", "install", "--compile-bytecode", "--python", path]
+        install = ["uv", "pip", "install", "--compile-bytecode", "--python", str(path)]
         subprocess.run([*install, *sorted(needed)], check=True)
         complete.touch()
     return Environment(path)
