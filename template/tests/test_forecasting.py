@@ -335,13 +335,13 @@ def test_a_champion_that_forecasts_worse_than_its_predecessor_is_rolled_back(own
         improvement={"minimum_rows": 20, "retrain": []},
         serving={"log_files": True},
     )
-    first, bad = learn(48, 12), learn(54, 1)  # the second does not know of the season
+    first, bad = learn(52, 12), learn(58, 1)  # the second does not know of the season
     assert first != bad
     out = tmp_path / "out.csv"
     run_in(own.root, "predict", own.root / "rows.csv", out)
     made = pd.read_csv(out).merge(frame, on=["date", "name"]).rename(columns={"y": "actual"})
     for months in (9, 10):  # the truth comes date by date
-        known = made[made["date"].isin(dates[54 : 54 + months])]
+        known = made[made["date"].isin(dates[58 : 58 + months])]
         known[["id", "actual"]].to_csv(tmp_path / "truth.csv", index=False)
         assert "new" in run_in(own.root, "feedback", tmp_path / "truth.csv").output
         done = run_in(own.root, "improve")
