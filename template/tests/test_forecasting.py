@@ -318,3 +318,34 @@ def test_improve_learns_from_new_dates_and_compares_on_what_neither_knew(own, ro
     done = run_in(own.root, "improve")
     assert done.exit_code == 0, done.output
     assert f"on the same {len(new):,} rows" in done.output
+
+
+def test_a_champion_that_forecasts_worse_than_its_predecessor_is_rolled_back(own, frame, tmp_path):
+    def learn(months, season):
+        frame[frame["date"].isin(dates[:months])].to_csv(own.root / "rows.csv", index=False)
+        edit(own, problem={"target": "y", "horizon": 12, "season": season})
+        assert "promoted" in run_in(own.root, "run").output
+        return store.champion(own.models)
+
+    dates = sorted(frame["date"].unique())
+    edit(
+        own,
+        columns={"date": "date", "series": "name", "unknown_at_prediction": [], "drop": []},
+        models={"candidates": ["ets"]},
+        improvement={"minimum_rows": 20, "retrain": []},
+        serving={"log_files": True},
+    )
+    first, bad = learn(52, 12), learn(58, 1)  # the second does not know of the season
+    assert first != bad
+    out = tmp_path / "out.csv"
+    run_in(own.root, "predict", own.root / "rows.csv", out)
+    made = pd.read_csv(out).merge(frame, on=["date", "name"]).rename(columns={"y": "actual"})
+    for months in (9, 10):  # the truth comes date by date
+        known = made[made["date"].isin(dates[58 : 58 + months])]
+        known[["id", "actual"]].to_csv(tmp_path / "truth.csv", index=False)
+        assert "new" in run_in(own.root, "feedback", tmp_path / "truth.csv").output
+        done = run_in(own.root, "improve")
+        assert done.exit_code == 0, done.output
+        assert store.champion(own.models) == (bad if months == 9 else first)
+    assert "on the same 20 rows" in done.output
+    assert "of live rows: rolled back" in done.output

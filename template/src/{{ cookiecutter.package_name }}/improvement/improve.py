@@ -11,7 +11,6 @@ from ..errors import UserError
 from ..files import read_frame, read_json
 from ..modeling import store
 from ..modeling.history import add_line, new_line, read_history
-from ..modeling.predictor import load_predictor
 from ..pipeline import ORDER, run_one
 from ..preparation.schema import ConversionError, read_schema
 from ..preparation.sets import KEY, Learnt
@@ -19,7 +18,7 @@ from ..problem import METRICS
 from ..problem.keys import row_keys
 from ..problem.project import Project
 from ..steps import Outcome
-from .asked import ask_both
+from .asked import ask_again, ask_both
 from .compare import Comparison, compare
 from .concept import truth_of
 from .labelled import add_labelled_rows
@@ -235,10 +234,13 @@ def _worse_than_predecessor(project: Project, champion: str) -> Decision | None:
     if predecessor is None or len(logged.facts) < settings.minimum_rows:
         return None
     try:
-        rival = load_predictor(project.models / predecessor).predict(logged.inputs)
+        rival = ask_again(project, predecessor, logged)
     except (UserError, ConversionError):  # then there is nothing to go back to
         return None
-    compared = compare(truth_of(logged), logged.answers, rival, project.definition)
+    if len(rival) < settings.minimum_rows:
+        return None
+    truth, answers = (part.loc[rival.index] for part in (truth_of(logged), logged.answers))
+    compared = compare(truth, answers, rival, project.definition)
     doubt = 1 - settings.false_alarm_rate
     if compared.gain <= settings.margin or compared.confidence < doubt:
         return None

@@ -19,6 +19,7 @@ from ..prediction_log import PREDICTIONS, TABLES, open_log, prediction_rows, why
 from .target import ID, check_target
 
 ANSWERS = ["prediction", "low", "high"]
+LOGGED = ["unit", "step"]  # with them, in the log only
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
     ".csv": lambda frame, path: frame.to_csv(path, index=False),
     ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
@@ -62,7 +63,7 @@ def score_file(project: Project, source: str, target: Path) -> str:
     if project.definition.serving.log_files:
         _remember(project, predictor, found)
     with replacing(target.absolute()) as temporary:
-        WRITERS[target.suffix](found.drop(columns="unit"), temporary)
+        WRITERS[target.suffix](found.drop(columns=LOGGED), temporary)
     columns = predictor.schema.decision["series"]
     number = len(found[columns].drop_duplicates()) if columns else 1
     return f"{len(found):,} forecasts of {number:,} series by {predictor.version} into {target}"
@@ -91,7 +92,7 @@ def _forecast(predictor: Predictor, rows: pd.DataFrame) -> pd.DataFrame:
 
 def _remember(project: Project, predictor: Predictor, found: pd.DataFrame) -> None:
     """Write forecasts to the prediction log, as the service does, and give each row its id."""
-    numbers = [*ANSWERS, "unit"]
+    numbers = [*ANSWERS, *LOGGED]
     ids = [uuid4().hex for _ in range(len(found))]
     found.insert(0, ID, ids)
     asked = found.drop(columns=[ID, *numbers]).astype("str").to_dict("records")

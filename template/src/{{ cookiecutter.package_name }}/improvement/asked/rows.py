@@ -1,6 +1,9 @@
 """Rows are asked one by one."""
 
+import pandas as pd
+
 from ...collection.collect import read_raw
+from ...deployment.prediction_log import Logged
 from ...files import read_frame
 from ...modeling.predictor import load_predictor
 from ...preparation.schema import Schema
@@ -27,6 +30,17 @@ def ask_both(project: Project, champion: str, challenger: str) -> Both:
         rival_answers=new.measurable(new.answer(test), test),
         group=test.get(GROUP),
     )
+
+
+def ask_again(project: Project, version: str, logged: Logged) -> pd.DataFrame:
+    """Let a version answer what the champion was asked.
+
+    Raises
+    ------
+    UserError, ConversionError
+        If it cannot.
+    """
+    return load_predictor(project.models / version).predict(logged.inputs)
 
 
 def watched(schema: Schema, date: str) -> tuple[list[Column], bool]:

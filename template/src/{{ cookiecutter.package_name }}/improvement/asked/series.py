@@ -3,9 +3,11 @@
 import pandas as pd
 
 from ...collection.collect import read_raw
+from ...deployment.prediction_log import Logged
 from ...files import read_frame
 from ...modeling import store
 from ...modeling.predictor import load_predictor
+from ...modeling.predictor.series import ANSWER, WrongQuestionError
 from ...preparation.schema import Schema, read_schema
 from ...preparation.series import known_columns
 from ...problem.columns import Column
@@ -44,6 +46,41 @@ def ask_both(project: Project, champion: str, challenger: str) -> Both:
     answers = answers.loc[test.index].assign(unit=rival["unit"])
     many = test[SERIES].nunique() >= 10
     return Both(test[target], answers, rival, test[SERIES] if many else None)
+
+
+def ask_again(project: Project, version: str, logged: Logged) -> pd.DataFrame:
+    """Let a version forecast what the champion was asked, from the history that there was then.
+
+    Each forecast begins where that of the champion began: a version that is older would look further
+    ahead from the end of what it learnt, which is harder, and soon beyond its horizon.
+
+    Returns
+    -------
+    DataFrame
+        As the predictor answers, with the ids of the predictions that it can answer; one that was
+        asked again from the same history is there once.
+
+    Raises
+    ------
+    UserError, ConversionError
+        If the version cannot be loaded, or does not know these columns.
+    """
+    predictor = load_predictor(project.models / version)
+    raw = read_raw(project)
+    raw = raw[raw[predictor.schema.target].notna()]
+    known, asked = predictor.places(raw)[PERIOD], predictor.places(logged.inputs)
+    # What was logged before forecasts told their step is left out: nothing tells its history.
+    asked["origin"] = asked[PERIOD] - logged.answers.reindex(columns=["step"])["step"] + 1
+    asked = asked.dropna().drop_duplicates(keep="last")
+    found = [pd.DataFrame(columns=ANSWER)]
+    for origin, part in asked.groupby("origin"):
+        rows = pd.concat([raw[known < origin], logged.inputs.loc[part.index]])
+        try:
+            found.append(predictor.predict(rows))
+        except WrongQuestionError:  # a series it does not know, or a history that is not here
+            continue
+    # Both are measured by the same unit.
+    return pd.concat(found[1:] or found).assign(unit=logged.answers["unit"])
 
 
 def watched(schema: Schema, date: str) -> tuple[list[Column], bool]:

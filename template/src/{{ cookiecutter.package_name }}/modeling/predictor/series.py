@@ -30,6 +30,7 @@ from ..forecasters.naive import usual_change
 
 RECENT = 36  # periods of each series that `describe` tells
 SHOWN_SERIES = 100  # that it tells of
+ANSWER = ["prediction", "low", "high", "unit", "step"]
 
 
 class WrongQuestionError(UserError):
@@ -92,8 +93,8 @@ class Predictor:
         Returns
         -------
         DataFrame
-            ``series``, ``date``, ``prediction``, ``low``, ``high`` and ``unit``, and what is known
-            ahead of each date, sorted by series and date.
+            ``series``, ``date``, ``prediction``, ``low``, ``high``, ``unit`` and ``step``, and what
+            is known ahead of each date, sorted by series and date.
 
         Raises
         ------
@@ -118,7 +119,7 @@ class Predictor:
         panel, told = self._with_future(panel, names, horizon, future)
         answers = self._continue(panel, panel.periods, names, horizon)
         answers["date"] = self._calendar.texts(answers[PERIOD].to_numpy())
-        columns = ["series", "date", "prediction", "low", "high", "unit"]
+        columns = ["series", "date", *ANSWER]
         return pd.concat([answers.rename(columns={SERIES: "series"})[columns], told], axis=1)
 
     def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -130,8 +131,8 @@ class Predictor:
         Returns
         -------
         DataFrame
-            With the index of the rows that were asked: ``prediction``, ``low``, ``high`` and
-            ``unit``, by which MASE measures.
+            With the index of the rows that were asked: ``prediction``, ``low``, ``high``, ``unit``,
+            by which MASE measures, and ``step``, periods after the end of the history.
 
         Raises
         ------
@@ -158,8 +159,13 @@ class Predictor:
         panel = overlay(panel, panel_of(wanted, self.schema, panel.names))
         answers = self._continue(panel, origin - panel.start, names, horizon)
         keys = pd.MultiIndex.from_frame(wanted[[SERIES, PERIOD]])
-        found = answers.set_index([SERIES, PERIOD])[["prediction", "low", "high", "unit"]].loc[keys]
+        found = answers.set_index([SERIES, PERIOD])[ANSWER].loc[keys]
         return found.set_axis(wanted.index)
+
+    def places(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the series and the period of each row, with the index of the rows."""
+        told = rows.drop(columns=self.schema.target, errors="ignore")
+        return self._arranged(told, "future")[[SERIES, PERIOD]]
 
     def _continue(self, panel: Panel, periods: int, names: list[str], horizon: int) -> pd.DataFrame:
         """Forecast series after so many periods of their panel."""

@@ -142,7 +142,7 @@ def _answered(line: dict[str, Any], schema: Schema) -> Answered:
     row = {date: line["date"], **dict(zip(columns, labels, strict=False)), **known}
     series = {"series": label} if columns else {}
     told = {**series, "date": line["date"], **numbers}
-    return Answered(row, {**numbers, "unit": line["unit"]}, told)
+    return Answered(row, {**numbers, "unit": line["unit"], "step": line["step"]}, told)
 
 
 def _body(schema: Schema, max_rows: int) -> type[BaseModel]:
