@@ -51,8 +51,8 @@ def ask_both(project: Project, champion: str, challenger: str) -> Both:
 def ask_again(project: Project, version: str, logged: Logged) -> pd.DataFrame:
     """Let a version forecast what the champion was asked, from the history that there was then.
 
-    Each forecast begins where that of the champion began: a version that is older would look further
-    ahead from the end of what it learnt, which is harder, and soon beyond its horizon.
+    Each forecast begins where that of the champion began: a version that is older would look
+    further ahead from the end of what it learnt, which is harder, and soon beyond its horizon.
 
     Returns
     -------
