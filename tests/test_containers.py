@@ -289,8 +289,10 @@ def test_a_batch_container_scores_a_file_and_tells_mlflow(
     sample = next((project / "data" / "sample").glob("*.csv"))
     shutil.copy(sample, project / "data" / "new.csv")
     mounts = [f"--volume={project}/{name}:{ROOT}/{name}" for name in ("data", "models", "reports")]
-    (tmp_path / "log").mkdir()
-    mounts += [f"--volume={tmp_path}/log:{ROOT}/log", f"--volume={tmp_path}:/mlflow"]
+    for name in ("log", "mlruns"):
+        (tmp_path / name).mkdir()
+        mounts.append(f"--volume={tmp_path}/{name}:{ROOT}/{name}")
+    mounts.append(f"--volume={tmp_path}:/mlflow")
     user = f"--user={os.getuid()}:{os.getgid()}"
     store = "--env=MLFLOW_TRACKING_URI=sqlite:////mlflow/mlflow.db"
 
@@ -306,9 +308,11 @@ def test_a_batch_container_scores_a_file_and_tells_mlflow(
     assert [row.keys() & rows[0].keys() for row in scored] == [rows[0].keys()] * len(rows)
     assert all(row["prediction"] and float(row["distance"]) >= 0 for row in scored)
     assert (tmp_path / "log" / "predictions.db").exists()
-    command("prepare")
-    assert "in MLflow" in command("train")
+    for step in ("collect", "prepare", "train"):
+        command(step)
+    assert "2 new in MLflow" in command("evaluate")
     assert (tmp_path / "mlflow.db").exists()
+    assert list((tmp_path / "mlruns").rglob("model.skops"))
 
 
 @needs_engine
