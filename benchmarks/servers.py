@@ -1,6 +1,7 @@
 """Makes the servers that `serving.py` measures, each in an environment of its own.
 
-All of them have the same fitted estimator, and answer the same row.
+All of them have the same fitted pipeline and get the same row, by name. The others have a second
+way, the quickest that they can be asked: its steps without names, and bare numbers in order.
 """
 
 import json
@@ -15,6 +16,8 @@ from common import COMMAND, UNHURRIED, define, install, program, run
 
 OWN = ["fastapi", "flask"]
 KINDS = ["numeric", "mixed"]
+BARE = "numeric, bare"
+WAYS = [*KINDS, BARE]  # of asking the others
 PEERS = {
     "mlflow": ["mlflow>=3,<4"],
     "bentoml": ["bentoml>=1.4,<2"],
@@ -33,8 +36,7 @@ def constant(predictor, contract, questions):
 service.answer = constant
 main()
 """
-# The champion's own steps, without the names of their columns: others get bare numbers in order,
-# which is the least that they can be given to read.
+# The champion's pipeline, and its steps for arrays: without the names of their columns.
 EXPORT = """
 import joblib, json
 import numpy as np, pandas as pd
@@ -45,7 +47,10 @@ from my_model.problem.project import open_project
 project = open_project()
 predictor = load_predictor(store.champion_folder(project.models))
 question = predictor.question()
-answer = predictor.predict(pd.DataFrame(question["rows"]))["prediction"].iloc[0]
+rows = pd.DataFrame(question["rows"])
+answer = predictor.predict(rows)["prediction"].iloc[0]
+assert predictor.pipeline.predict(rows)[0] == answer
+joblib.dump(predictor.pipeline, "model.joblib")
 encoder, estimator = predictor.pipeline
 (_, numbers, columns), *others = encoder.transformers_
 if not others:
@@ -56,7 +61,7 @@ if not others:
         vars(step).pop("feature_names_in_", None)
     model = make_pipeline(*steps, estimator)
     assert np.array_equal(model.predict(rows.to_numpy()), known)
-    joblib.dump(model, "model.joblib")
+    joblib.dump(model, "bare.joblib")
     question["numbers"] = [question["rows"][0][name] for name in columns]
 print(json.dumps({**question, "answer": str(answer)}))
 """
@@ -65,13 +70,13 @@ import joblib, mlflow
 mlflow.sklearn.save_model(joblib.load("model.joblib"), "saved", serialization_format="cloudpickle")
 """
 BENTO = """
-import bentoml, joblib, numpy as np
+import bentoml, joblib, numpy as np, pandas as pd
 @bentoml.service(workers=1)
 class Model:
     def __init__(self):
         self.model = joblib.load("model.joblib")
     @bentoml.api
-    def predict(self, rows: np.ndarray) -> list:
+    def predict(self, rows: ROWS) -> list:
         return self.model.predict(rows).tolist()
 """
 MLSERVER = {
@@ -119,10 +124,12 @@ def _make(folder: Path) -> Iterator[Server]:
         for serving in OWN:
             project = _trained(folder / f"{kind}-{serving}", serving, kind)
             yield from _own(project, f"{serving} {kind}", ports)
-    champion = folder / f"numeric-{OWN[0]}" / COMMAND
-    asked = _export(champion)
     for name in PEERS:
-        yield _peer(folder / name, name, champion / "model.joblib", asked, next(ports))
+        programs = _installed(folder / name, name)
+        for way in WAYS:
+            champion = folder / f"{way.removesuffix(', bare')}-{OWN[0]}" / COMMAND
+            place = folder / name / way.replace(", ", "-")
+            yield _peer(place, f"{name} {way}", programs, champion, next(ports))
 
 
 def _trained(folder: Path, serving: str, kind: str) -> Path:
@@ -165,37 +172,50 @@ def _own(project: Path, name: str, ports: Iterator[int]) -> Iterator[Server]:
         yield Server(name + words, command, str(project), port, "/predict", body, answer)
 
 
-def _peer(folder: Path, name: str, model: Path, asked: dict[str, Any], port: int) -> Server:
-    """Install another server, and give it the champion."""
+def _installed(folder: Path, name: str) -> Path:
+    """Install another server; return the folder of its programs."""
     folder.mkdir()
     run("uv venv --quiet .venv", folder)
     python = program(folder, "python")
     needed = [*PEERS[name], "scikit-learn>=1.9,<1.10", "pandas", "joblib"]
     run(["uv", "pip", "install", "--quiet", "--python", python, *needed], folder)
+    return Path(python).parent
+
+
+def _peer(folder: Path, name: str, programs: Path, champion: Path, port: int) -> Server:
+    """Give another server the champion."""
+    folder.mkdir()
+    asked, bare = _export(champion), name.endswith(BARE)
+    model = champion / ("bare.joblib" if bare else "model.joblib")
     (folder / "model.joblib").write_bytes(model.read_bytes())
-    start = {"mlflow": _mlflow, "bentoml": _bentoml, "mlserver": _mlserver}[name]
-    command, path, body = start(folder, asked["numbers"], port)
+    row = asked["numbers"] if bare else asked["rows"][0]
+    own = name.partition(" ")[0]
+    start = {"mlflow": _mlflow, "bentoml": _bentoml, "mlserver": _mlserver}[own]
+    command, path, body = start(folder, programs, row, port)
     return Server(
-        name, [program(folder, name), *command], str(folder), port, path, body, asked["answer"]
+        name, [str(programs / own), *command], str(folder), port, path, body, asked["answer"]
     )
 
 
+Row = dict[str, Any] | list[float]
 Start = tuple[list[str], str, object]
 
 
-def _mlflow(folder: Path, numbers: list[float], port: int) -> Start:
-    run([program(folder, "python"), "-c", MLFLOW], folder)
+def _mlflow(folder: Path, programs: Path, row: Row, port: int) -> Start:
+    run([str(programs / "python"), "-c", MLFLOW], folder)
     command = f"models serve --model-uri saved --env-manager local --workers 1 --port {port}"
-    return command.split(), "/invocations", {"inputs": [numbers]}
+    key = "dataframe_records" if isinstance(row, dict) else "inputs"
+    return command.split(), "/invocations", {key: [row]}
 
 
-def _bentoml(folder: Path, numbers: list[float], port: int) -> Start:
-    (folder / "service.py").write_text(BENTO, encoding="utf-8")
+def _bentoml(folder: Path, programs: Path, row: Row, port: int) -> Start:  # noqa: ARG001
+    rows = "pd.DataFrame" if isinstance(row, dict) else "np.ndarray"
+    (folder / "service.py").write_text(BENTO.replace("ROWS", rows), encoding="utf-8")
     command = f"serve service:Model --host 127.0.0.1 --port {port}"
-    return command.split(), "/predict", {"rows": [numbers]}
+    return command.split(), "/predict", {"rows": [row]}
 
 
-def _mlserver(folder: Path, numbers: list[float], port: int) -> Start:
+def _mlserver(folder: Path, programs: Path, row: Row, port: int) -> Start:  # noqa: ARG001
     (folder / "model-settings.json").write_text(json.dumps(MLSERVER), encoding="utf-8")
     settings = {
         "host": "127.0.0.1",
@@ -205,5 +225,17 @@ def _mlserver(folder: Path, numbers: list[float], port: int) -> Start:
         "parallel_workers": 0,  # its worker processes do not start with uvloop of today
     }
     (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
-    tensor = {"name": "rows", "shape": [1, len(numbers)], "datatype": "FP64", "data": numbers}
-    return ["start", "."], "/v2/models/model/infer", {"inputs": [tensor]}
+    if isinstance(row, dict):
+        columns = [_column(name, value) for name, value in row.items()]
+        body = {"parameters": {"content_type": "pd"}, "inputs": columns}
+    else:
+        shape = [1, len(row)]
+        body = {"inputs": [{"name": "rows", "shape": shape, "datatype": "FP64", "data": row}]}
+    return ["start", "."], "/v2/models/model/infer", body
+
+
+def _column(name: str, value: object) -> dict[str, object]:
+    column: dict[str, object] = {"name": name, "shape": [1, 1], "data": [value]}
+    if isinstance(value, str):
+        return column | {"datatype": "BYTES", "parameters": {"content_type": "str"}}
+    return column | {"datatype": "FP64"}

@@ -2,12 +2,12 @@
 
 One row of 30 numbers and a linear model (breast cancer, 1995), then one row of numbers and
 categories (the sample of a new project), 32 connections, one worker process each. All of them have
-the same fitted imputer, scaler and regression, get the same row and give it the same label. Ours
-gets the values by name, checks them, answers with probabilities and an id, and writes all of it to
-the prediction log; it runs as its users start it. The others get bare numbers in order, which is
-the least to read, and answer with the label alone. "No model" is our server where
-the model is asked once and its answer repeated: the limit. The processor time and the memory are
-those of all processes of a server; the load comes from a process of its own.
+the same fitted pipeline, get the same row by name and give it the same label. Ours checks the
+values, answers with probabilities and an id, and writes all of it to the prediction log; it runs as
+its users start it. The others answer with the label alone. "Bare" is the quickest that they can be
+asked: the steps of the pipeline without names, and bare numbers in order. "No model" is our server
+where the model is asked once and its answer repeated: the limit. The processor time and the memory
+are those of all processes of a server; the load comes from a process of its own.
 
 With ``--keep FOLDER`` the servers are made there and kept, and the next run only measures them.
 Names, like ``fastapi mlserver``, measure these only.
@@ -28,11 +28,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common import HERE, run, workplace
-from servers import KINDS, OWN, PEERS, Server, servers
+from servers import BARE, OWN, PEERS, WAYS, Server, servers
 
 CONNECTIONS = 32
 REQUESTS = 20_000
-SECONDS = 10.0  # at most, for each server
+SECONDS = 4.0  # at most, for each server
 WARM_UP = 1_000  # requests
 
 
@@ -65,10 +65,13 @@ def main() -> None:
                     f"{one.memory:.0f} MB; statuses {one.statuses}",
                     flush=True,
                 )
-    for ours in [f"{serving} {kind}" for kind in KINDS for serving in OWN]:
-        for other in [*PEERS, f"{ours}, no model"]:
-            if ours in found and other in found and not ("mixed" in ours and other in PEERS):
-                print(f"{ours} is {found[ours].rate / found[other].rate:.2f} times {other}")
+    for way in WAYS:
+        for serving in OWN:
+            ours = f"{serving} {way.removesuffix(', bare')}"
+            others = [f"{peer} {way}" for peer in PEERS]
+            for other in others if way == BARE else [f"{ours}, no model", *others]:
+                if ours in found and other in found:
+                    print(f"{ours} is {found[ours].rate / found[other].rate:.2f} times {other}")
 
 
 def measure(server: Server) -> Measured:

@@ -34,6 +34,7 @@ LARGEST = 450_000_000  # bytes of the service's image
 IMAGES = {
     "fastapi": {"problem_type": "forecasting"},  # of the services the one with most libraries
     "flask": {"problem_type": "classification"},
+    "batch": {"problem_type": "clustering", "tracking": "mlflow"},
 }
 
 every_serving = pytest.mark.parametrize("serving", CHOICES["serving"])
@@ -219,7 +220,8 @@ def built(
             project = template.copier(folder, serving=serving, deployment="docker", **answers)
             for name in ("models", "reports"):
                 shutil.copytree(finished(answers["problem_type"]) / name, project / name)
-            docker("build", f"--tag=tested-{serving}", "--target=service", ".", cwd=project)
+            target = "service" if serving in SERVICES else "jobs"
+            docker("build", f"--tag=tested-{serving}", f"--target={target}", ".", cwd=project)
             made[serving] = project
         return made[serving]
 
@@ -276,6 +278,41 @@ def test_a_container_without_rights_answers_and_keeps_what_it_answered(
         logged = {key for (key,) in database.execute("SELECT id FROM predictions")}
     assert len(sure) > 10
     assert set(answered if end == "stop" else sure) <= logged
+
+
+@needs_engine
+@pytest.mark.slow
+def test_a_batch_container_scores_a_file_and_tells_mlflow(
+    built: Callable[[str], Path], tmp_path: Path
+) -> None:
+    project = built("batch")
+    sample = next((project / "data" / "sample").glob("*.csv"))
+    shutil.copy(sample, project / "data" / "new.csv")
+    mounts = [f"--volume={project}/{name}:{ROOT}/{name}" for name in ("data", "models", "reports")]
+    for name in ("log", "mlruns"):
+        (tmp_path / name).mkdir()
+        mounts.append(f"--volume={tmp_path}/{name}:{ROOT}/{name}")
+    mounts.append(f"--volume={tmp_path}:/mlflow")
+    user = f"--user={os.getuid()}:{os.getgid()}"
+    store = "--env=MLFLOW_TRACKING_URI=sqlite:////mlflow/mlflow.db"
+
+    def command(*arguments: str) -> str:
+        rights = ["--rm", "--memory=1g", *HARDENED, user, store, *mounts]
+        return docker("run", *rights, "tested-batch", *arguments)
+
+    with sample.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert f"{len(rows):,} rows scored" in command("predict", "data/new.csv", "data/scored.csv")
+    with (project / "data" / "scored.csv").open(encoding="utf-8", newline="") as file:
+        scored = list(csv.DictReader(file))
+    assert [row.keys() & rows[0].keys() for row in scored] == [rows[0].keys()] * len(rows)
+    assert all(row["prediction"] and float(row["distance"]) >= 0 for row in scored)
+    assert (tmp_path / "log" / "predictions.db").exists()
+    for step in ("collect", "prepare", "train"):
+        command(step)
+    assert "2 new in MLflow" in command("evaluate")
+    assert (tmp_path / "mlflow.db").exists()
+    assert list((tmp_path / "mlruns").rglob("model.skops"))
 
 
 @needs_engine

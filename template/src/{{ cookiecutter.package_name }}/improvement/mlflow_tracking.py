@@ -50,7 +50,7 @@ def track(project: Project) -> str:
         with warnings.catch_warnings(), redirect_stderr(StringIO()):  # it praises itself there
             warnings.simplefilter("ignore")
             return _track(project, MlflowClient(), local=not given)
-    except MlflowException as error:
+    except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0][:200]
         return f"MLflow does not answer ({reason}); the next command tells it."
     finally:

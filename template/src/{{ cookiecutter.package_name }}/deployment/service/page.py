@@ -10,7 +10,9 @@ from importlib.resources.abc import Traversable
 from .asked import PAGE
 from .reply import Reply
 
-LINK = re.compile('<link rel="stylesheet" href="(.*?)">')  # sent, a page holds the file
+# Sent, a page holds these files.
+STYLE = re.compile('<link rel="stylesheet" href="(.*?)">')
+SCRIPT = re.compile('<script src="(.*?)"></script>')
 
 
 def page() -> Reply:
@@ -27,7 +29,8 @@ def docs() -> Reply:
 def _read(name: str) -> Reply:
     folder = resources.files(__package__)
     html = _text(folder, name)
-    html = LINK.sub(lambda link: f"<style>\n{_text(folder, link[1])}</style>", html)
+    html = STYLE.sub(lambda link: f"<style>\n{_text(folder, link[1])}</style>", html)
+    html = SCRIPT.sub(lambda link: f"<script>\n{_text(folder, link[1])}</script>", html)
     policy = (
         f"default-src 'none'; script-src {_hashes(html, 'script')}; "
         f"style-src {_hashes(html, 'style')}; connect-src 'self'; img-src data:; "

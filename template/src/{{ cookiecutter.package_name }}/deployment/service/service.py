@@ -4,6 +4,7 @@ The HTTP frameworks only carry these functions, so they all answer alike.
 """
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -94,6 +95,9 @@ class Service:
         self._gatherer.start()
         if self._watch.serving is None:
             logger.warning("%s", self._watch.problem or NO_MODEL)
+        # The libraries are here to stay; to look through them for garbage stops all for 0.1 seconds.
+        gc.collect()
+        gc.freeze()
         return self
 
     def __exit__(
