@@ -95,7 +95,7 @@ class Service:
         self._gatherer.start()
         if self._watch.serving is None:
             logger.warning("%s", self._watch.problem or NO_MODEL)
-        # The libraries are here to stay; to look through them for garbage stops all for 0.1 seconds.
+        # Libraries are here to stay; to look through them for garbage stops all for 0.1 seconds.
         gc.collect()
         gc.freeze()
         return self
