@@ -249,11 +249,11 @@ def _tell(name: str, outcome: "Outcome") -> None:
 
 
 def _run_steps(*names: str, force: bool, finish: bool = True) -> None:
-    from .modeling import store
     from .pipeline import run_one
+    from .steps import lock
 
     project = _open()
-    with store.locked(project.models):
+    with lock(project.models):
         for name in names:
             _tell(name, run_one(project, name, force=force))
     if finish:

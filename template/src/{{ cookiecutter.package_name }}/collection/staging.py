@@ -20,7 +20,7 @@ from pyarrow import parquet
 
 from ..errors import UserError
 from ..files import replacing
-from .arrow import bring, common_schema
+from .arrow import TEXT, bring, common_schema
 from .stream import Chunk, Position, Stream
 
 PARTS = "parts"
@@ -129,8 +129,8 @@ class Staging:
         pieces = [*self.base, *self.parts]
         schema = common_schema(piece.schema() for piece in pieces)
         marked = schema.with_metadata({KEY: self.stream.key})
-        # Numbers seldom repeat enough for a dictionary to be worth the time that it takes.
-        texts = [c.name for c in schema if c.type not in {pa.int64(), pa.float64()}]
+        # Only texts repeat enough for a dictionary to be worth the time that it takes.
+        texts = [column.name for column in schema if column.type == TEXT]
         with (
             replacing(self.stored) as temporary,
             parquet.ParquetWriter(temporary, marked, use_dictionary=texts) as writer,
