@@ -150,8 +150,9 @@ def _json(answer: httpx2.Response, shown: str) -> Any:
         return answer.json()
     except ValueError:
         kind = quoted(answer.headers.get("content-type", "of no type"))
+        beginning = quoted(answer.text[:BEGINNING])[:40]
         raise UserError(
-            f"{shown} answers with no JSON ({kind}, beginning {quoted(answer.text[:BEGINNING])[:40]!r}); correct "
+            f"{shown} answers with no JSON ({kind}, beginning {beginning!r}); correct "
             "[data] url."
         ) from None
 
@@ -161,7 +162,8 @@ def _records(body: Any, path: str, shown: str) -> list[dict[str, Any]]:
     records = _at(body, path)
     if isinstance(records, list) and all(isinstance(record, dict) for record in records):
         return records
-    found = f"keys {quoted(', '.join(body))}" if isinstance(body, dict) else f"a {type(body).__name__}"
+    keys = f"keys {quoted(', '.join(body))}" if isinstance(body, dict) else ""
+    found = keys or f"a {type(body).__name__}"
     where = f'at "{path}"' if path else "as a whole"
     raise UserError(
         f"{shown} gives no list of objects {where}; the answer has {found}, so correct [data] "

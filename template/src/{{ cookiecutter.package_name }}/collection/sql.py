@@ -27,7 +27,7 @@ CHUNK_ROWS = 100_000  # held as Python's values at a time
 CONNECT_SECONDS = 10
 # What a session is told about time, in milliseconds. Other databases are interrupted.
 LIMITS = {
-    "mysql": "SET SESSION max_execution_time = {:.0f}",
+    "mysql": "SET @none = 0 /*!50708 , SESSION max_execution_time = {:.0f} */",  # since 5.7.8
     "mariadb": "SET SESSION max_statement_time = {:.0f} / 1000",
 }
 CONNECT = {
