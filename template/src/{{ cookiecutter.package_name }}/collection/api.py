@@ -152,8 +152,7 @@ def _json(answer: httpx2.Response, shown: str) -> Any:
         kind = quoted(answer.headers.get("content-type", "of no type"))
         beginning = quoted(answer.text[:BEGINNING])[:40]
         raise UserError(
-            f"{shown} answers with no JSON ({kind}, beginning {beginning!r}); correct "
-            "[data] url."
+            f"{shown} answers with no JSON ({kind}, beginning {beginning!r}); correct [data] url."
         ) from None
 
 
