@@ -228,6 +228,31 @@ def test_an_answer_of_no_use_gets_one_sentence(point, api, answer, sentence):
         collect(point(attempts=1 if answer[0] == 429 and not answer[1] else 5))
 
 
+WORDS = "ann:s3cr3t/p&ss"
+WAYS = {
+    "as it is": WORDS,
+    "the password alone": "s3cr3t/p&ss",
+    "percent-encoded": "ann%3As3cr3t%2fp%26ss",
+    "in base64": base64.b64encode(WORDS.encode()).decode(),
+    "in HTML": "s3cr3t/p&amp;ss",
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("sent", [{"auth": "basic"}, {"parameters": {"key": "env:API_TOKEN"}}])
+def test_a_secret_that_the_server_repeats_is_masked(point, api, monkeypatch, way, sent):
+    monkeypatch.setenv("API_TOKEN", WORDS)
+    project = point(**sent)
+    api.troubles = {
+        0: (200, {"Content-Type": f"text/{way}"}, f"for {'-' * 24}{way}!"),
+        1: (200, {}, json.dumps({way: 1})),
+    }
+    for _ in range(2):
+        said = run_in(project.root, "collect").output
+        assert "***" in said
+        assert not [part for part in (way, way[:8], "s3cr3t") if part in said]
+
+
 def test_a_server_that_does_not_answer_is_not_waited_for(point, api):
     api.troubles = {0: "silent"}
     with pytest.raises(UserError, match=r"does not answer in time; .* or raise timeout_seconds"):

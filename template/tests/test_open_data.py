@@ -196,9 +196,11 @@ def test_kaggle_is_told_who_asks_and_nobody_else(point, repository, monkeypatch,
         (tmp_path / "kaggle.json").write_text(said, encoding="utf-8")
         monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path))
     project = point("kaggle:ann/credit")
+    repository.answers["/api/v1/datasets/view/ann/credit"][1]["licenseName"] = f"CC0 for {KEY}"
     said = run_in(project.root, "collect").output
     expected = f"Bearer {KEY}" if way == "token" else f"Basic {basic}"
     assert {who for _, who in repository.asked} == {expected}
+    assert source(project)["licence"].startswith("CC0 for *")
     repository.answers["/api/v1/datasets/view/ann/credit"] = (401, {})
     said += run_in(project.root, "collect", "--force").output
     assert "refuses to answer (401 Unauthorized): accept its licence at" in said

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .problem.project import Project
     from .steps import Outcome
 
+INTERRUPTED = 130  # the exit code of a shell's command that Ctrl-C has ended
 FAILED = 1  # the exit code when the gate failed or `monitor` raised an alarm; mistakes have 2
 NAME_WIDTH = 10
 SERVICE = ".deployment.service"
@@ -33,6 +34,9 @@ class Commands(click.Group):
 
         try:
             super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            sys.exit(INTERRUPTED)
         except BrokenPipeError:  # whoever read the output has gone
             raise
         except OSError as error:
@@ -249,11 +253,11 @@ def _tell(name: str, outcome: "Outcome") -> None:
 
 
 def _run_steps(*names: str, force: bool, finish: bool = True) -> None:
-    from .modeling import store
     from .pipeline import run_one
+    from .steps import lock
 
     project = _open()
-    with store.locked(project.models):
+    with lock(project.models):
         for name in names:
             _tell(name, run_one(project, name, force=force))
     if finish:

@@ -1,10 +1,18 @@
 """Settings that stand in the environment, because project.toml may hold no secret."""
 
 import os
+import re
+from base64 import b64encode
+from html import escape
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from .errors import UserError
 
 FROM_ENVIRONMENT = "env:"
+SHORT = 4  # characters; with less than these masked, a sentence could not be read
+LONG = 12  # characters of what is no word in the query of a URL, but a key or a signature
+
+_forms: set[str] = set()  # in which the secrets that were handed out may come back
 
 
 def from_environment(given: str, key: str) -> str:
@@ -27,7 +35,36 @@ def from_environment(given: str, key: str) -> str:
     value = os.environ.get(given.removeprefix(FROM_ENVIRONMENT))
     if not value:
         raise UserError(f"{named(given, key)} is not set; set it, or name another one.")
+    remember(value)
     return value
+
+
+def remember(secret: str) -> None:
+    """Let `masked` know a secret that may be sent: a token, ``user:password``, or a URL of them."""
+    for part in _secret_parts(secret):
+        if len(part) >= SHORT:
+            base64 = b64encode(part.encode()).decode().rstrip("=")
+            _forms.update({part, quote(part), quote(part, ""), quote_plus(part), escape(part)})
+            _forms.add(base64)
+
+
+def _secret_parts(secret: str) -> list[str]:
+    if "://" not in secret:
+        return [secret, secret.partition(":")[2]]
+    try:
+        url = urlsplit(secret)
+    except ValueError:
+        return [secret]
+    web = url.scheme.startswith("http")  # a database has paths and options there
+    options = [v for n, v in parse_qsl(url.query) if "pass" in n or (web and len(v) >= LONG)]
+    return [unquote(url.password or ""), *options]
+
+
+def masked(text: str) -> str:
+    """Return `text` with asterisks for the secrets that were handed out, however written."""
+    for form in sorted(_forms, key=len, reverse=True):
+        text = re.sub(re.escape(form), "***", text, flags=re.IGNORECASE)
+    return text
 
 
 def named(given: str, key: str) -> str:

@@ -3,11 +3,14 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from .errors import UserError
 from .files import file_digest, read_json, write_json
@@ -109,6 +112,29 @@ class Outcome:
     summary: str
     seconds: float
     skipped: bool
+
+
+@contextmanager
+def lock(models: Path) -> Iterator[None]:
+    """Let one process at a time do steps; one that ends, or is killed, frees the lock.
+
+    Raises
+    ------
+    UserError
+        If another process holds it.
+    """
+    models.mkdir(parents=True, exist_ok=True)
+    held = FileLock(models / ".lock")
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        raise UserError(
+            f"Another process is at work on {models}; wait until it has ended, then try again."
+        ) from None
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def run_step(

@@ -10,9 +10,11 @@ from ..environment import FROM_ENVIRONMENT, from_environment
 from ..errors import UserError
 from ..problem.sources.api import Data
 from .arrow import from_records, plain_table
-from .provenance import Source, without_secrets
+from .provenance import Source, quoted, without_secrets
 from .stream import Chunk, Position, Stream, digest
 from .web import Web, same_origin
+
+BEGINNING = 1000  # characters; no more of an answer are looked through for secrets
 
 Turn = dict[str, Any]  # what to ask next: "url" and "parameters", or "done"; "seen" is a digest
 
@@ -147,10 +149,10 @@ def _json(answer: httpx2.Response, shown: str) -> Any:
     try:
         return answer.json()
     except ValueError:
-        kind = answer.headers.get("content-type", "of no type")
+        kind = quoted(answer.headers.get("content-type", "of no type"))
+        beginning = quoted(answer.text[:BEGINNING])[:40]
         raise UserError(
-            f"{shown} answers with no JSON ({kind}, beginning {answer.text[:40]!r}); correct "
-            "[data] url."
+            f"{shown} answers with no JSON ({kind}, beginning {beginning!r}); correct [data] url."
         ) from None
 
 
@@ -159,7 +161,8 @@ def _records(body: Any, path: str, shown: str) -> list[dict[str, Any]]:
     records = _at(body, path)
     if isinstance(records, list) and all(isinstance(record, dict) for record in records):
         return records
-    found = f"keys {', '.join(body)}" if isinstance(body, dict) else f"a {type(body).__name__}"
+    keys = f"keys {quoted(', '.join(body))}" if isinstance(body, dict) else ""
+    found = keys or f"a {type(body).__name__}"
     where = f'at "{path}"' if path else "as a whole"
     raise UserError(
         f"{shown} gives no list of objects {where}; the answer has {found}, so correct [data] "

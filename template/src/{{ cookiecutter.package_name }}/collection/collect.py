@@ -55,11 +55,11 @@ def collect(project: Project, *, anew: bool = False) -> str:
     if anew:
         shutil.rmtree(project.raw / CACHE, ignore_errors=True)
     stream = open_source(data, project.root, project.raw / CACHE)
-    staging = Staging(path, stream, anew=anew)
-    before = staging.stored_rows()
-    for chunk in _chunks(stream, staging.position):
-        staging.add(chunk)
-    staging.finish()
+    with Staging(path, stream, anew=anew) as staging:
+        before = staging.stored_rows()
+        for chunk in _chunks(stream, staging.position):
+            staging.add(chunk)
+        staging.finish()
     rows = parquet.read_metadata(path).num_rows
     sources = [replace(s, rows=rows if s.rows is None else s.rows) for s in stream.sources]
     name = without_secrets(data.path) if data.path else sources[0].name

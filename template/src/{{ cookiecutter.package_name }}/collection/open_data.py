@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx2
 import pyarrow as pa
 
+from ..environment import masked
 from ..errors import UserError
 from ..files import file_digest, read_json, replacing, write_json
 from ..problem.sources.open_data import Data
@@ -76,8 +77,8 @@ def _download(data: Data, folder: Path, shown: str) -> None:
         name = _take_out(path, data.file, shown)
         path.unlink()
         found = replace(found, file=name)
-    known = asdict(replace(found, url=without_secrets(found.url)))
-    write_json(folder / ABOUT, known)
+    said = {"licence": masked(found.licence), "citation": masked(found.citation)}
+    write_json(folder / ABOUT, asdict(replace(found, url=without_secrets(found.url), **said)))
 
 
 def _take_out(archive: Path, wanted: str, shown: str) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ..environment import masked
+
 
 @dataclass(frozen=True)
 class Source:
@@ -58,3 +60,8 @@ def without_secrets(text: str) -> str:
     """Take user names, passwords and query strings, which hold keys, out of the URLs in `text`."""
     text = re.sub(r"(?<=://)[^/\s'\"]*@", "", text)
     return re.sub(r"(://[^\s?#'\"]*)[?#][^\s'\"):]*", r"\1", text)
+
+
+def quoted(text: str) -> str:
+    """Return what a server said, without the secrets that it may have repeated."""
+    return without_secrets(masked(text))

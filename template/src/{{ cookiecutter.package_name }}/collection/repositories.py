@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 
-from ..environment import from_environment
+from ..environment import from_environment, remember
 from ..errors import UserError
 from ..files import read_json
 from ..problem.sources.open_data import Data
@@ -142,6 +142,7 @@ def kaggle_credentials() -> Callable[[httpx2.Request], httpx2.Request] | httpx2.
     """Return what says who asks, from the environment or Kaggle's own file, if that does."""
     token = os.environ.get("KAGGLE_API_TOKEN")
     if token:
+        remember(token)
 
         def with_token(request: httpx2.Request) -> httpx2.Request:
             request.headers["Authorization"] = f"Bearer {token}"
@@ -153,7 +154,10 @@ def kaggle_credentials() -> Callable[[httpx2.Request], httpx2.Request] | httpx2.
     if not (user and key) and (folder / "kaggle.json").is_file():
         said = read_json(folder / "kaggle.json")
         user, key = said.get("username"), said.get("key")
-    return httpx2.BasicAuth(user, key) if user and key else httpx2.Auth()
+    if not (user and key):
+        return httpx2.Auth()
+    remember(f"{user}:{key}")
+    return httpx2.BasicAuth(user, key)
 
 
 def _json(web: Web, url: str, name: str, where: str) -> Any:

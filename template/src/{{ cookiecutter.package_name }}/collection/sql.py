@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote_plus
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -20,7 +19,7 @@ from ..problem.sources.sql import Data
 from . import postgresql
 from .arrow import from_rows, plain_table
 from .postgresql import Statement
-from .provenance import Source, without_secrets
+from .provenance import Source, quoted, without_secrets
 from .stream import Chunk, Position, Stream, digest
 
 KEY = "[data] url"
@@ -28,7 +27,7 @@ CHUNK_ROWS = 100_000  # held as Python's values at a time
 CONNECT_SECONDS = 10
 # What a session is told about time, in milliseconds. Other databases are interrupted.
 LIMITS = {
-    "mysql": "SET SESSION max_execution_time = {:.0f}",
+    "mysql": "SET @none = 0 /*!50708 , SESSION max_execution_time = {:.0f} */",  # since 5.7.8
     "mariadb": "SET SESSION max_statement_time = {:.0f} / 1000",
 }
 CONNECT = {
@@ -175,7 +174,7 @@ def _sentences(url: sa.URL, data: Data, shown: str, what: str) -> Iterator[None]
     try:
         yield
     except (SQLAlchemyError, postgresql.Error, pa.ArrowException, OSError) as error:
-        reason = _reason(error, url)
+        reason = _reason(error)
         if time.monotonic() - started >= data.timeout_seconds:
             raise UserError(
                 f"{shown} did not give {what} within [data] timeout_seconds = "
@@ -204,13 +203,11 @@ def _connecting(error: Exception) -> bool:
     return postgresql.CONNECTING in str(error)
 
 
-def _reason(error: Exception, url: sa.URL) -> str:
+def _reason(error: Exception) -> str:
     """Return what the database said, in a line without secrets."""
     given = getattr(error, "orig", None) or error
     number, *text = getattr(given, "args", ()) or (None,)
     said = str(text[0] if isinstance(number, int) and text else given).strip()  # as MySQL has it
     line = (said.splitlines() or [type(error).__name__])[0]
     line = re.sub(r"^.*(Failed to connect: |ERROR:\s+|FATAL:\s+)", "", line).rstrip(". ")
-    for secret in {str(url.password), quote_plus(str(url.password))} if url.password else ():
-        line = line.replace(secret, "***")
-    return without_secrets(line)
+    return quoted(line)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +20,8 @@ from pyarrow import parquet
 
 from ..errors import UserError
 from ..files import replacing
-from .arrow import bring, common_schema
+from .ahead import Ahead
+from .arrow import TEXT, bring, common_schema
 from .stream import Chunk, Position, Stream
 
 PARTS = "parts"
@@ -96,6 +97,15 @@ class Staging:
             self.clear()
         self.reading = self.parts[-1].reading if self.parts else 0
         self.position = self._position()
+        self._ahead: Ahead | None = None
+
+    def __enter__(self) -> Self:
+        """Begin to collect."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the last good data as it is, unless `finish` has replaced it."""
+        self._write_no_more_ahead()
 
     def stored_rows(self) -> int | None:
         """Return how many rows there are already; None if all are collected anew."""
@@ -117,6 +127,7 @@ class Staging:
         with replacing(path) as temporary, pa.ipc.new_file(str(temporary), schema) as writer:
             writer.write_table(chunk.table, max_chunksize=GROUP_ROWS)
         self.parts.append(Part(path, self.reading, chunk.next))
+        self._write_ahead(schema)
 
     def finish(self) -> None:
         """Make data.parquet of what was stored and the chunks.
@@ -126,11 +137,32 @@ class Staging:
         UserError
             If there are no rows at all.
         """
+        if self._ahead:
+            self._ahead.finish()
+            return
         pieces = [*self.base, *self.parts]
-        schema = common_schema(piece.schema() for piece in pieces)
+        self._write(pieces, common_schema(piece.schema() for piece in pieces))
+
+    def _write_ahead(self, schema: pa.Schema) -> None:
+        """Let the last chunk be written while the next is read, as long as its columns fit."""
+        known = not any(map(pa.types.is_null, schema.types))
+        if known and len(self.parts) == 1 and not self.base:
+            first = common_schema([schema])
+            self._ahead = Ahead(lambda parts: self._write(parts, first), first)
+        if self._ahead and common_schema([self._ahead.schema, schema]) == self._ahead.schema:
+            self._ahead.add(self.parts[-1])
+        else:
+            self._write_no_more_ahead()
+
+    def _write_no_more_ahead(self) -> None:
+        if self._ahead:
+            self._ahead.give_up()
+            self._ahead = None
+
+    def _write(self, pieces: Iterable[Part], schema: pa.Schema) -> None:
         marked = schema.with_metadata({KEY: self.stream.key})
-        # Numbers seldom repeat enough for a dictionary to be worth the time that it takes.
-        texts = [c.name for c in schema if c.type not in {pa.int64(), pa.float64()}]
+        # Only texts repeat enough for a dictionary to be worth the time that it takes.
+        texts = [column.name for column in schema if column.type == TEXT]
         with (
             replacing(self.stored) as temporary,
             parquet.ParquetWriter(temporary, marked, use_dictionary=texts) as writer,
@@ -148,9 +180,9 @@ class Staging:
             shutil.rmtree(self.folder)
         self.parts = []
 
-    def _tables(self, pieces: list[Part], schema: pa.Schema) -> Iterator[pa.Table]:
+    def _tables(self, pieces: Iterable[Part], schema: pa.Schema) -> Iterator[pa.Table]:
         """Return the rows of all, but those that a later reading has given again."""
-        bounds = self._bounds(pieces) if self.stream.cursor else {}
+        bounds = self._bounds(pieces) if isinstance(pieces, list) and self.stream.cursor else {}
         for piece in pieces:
             bound = bounds.get(piece.reading)
             for batch in piece.batches():

@@ -15,7 +15,7 @@ from ..environment import FROM_ENVIRONMENT, from_environment
 from ..errors import UserError
 from ..files import file_digest
 from .formats import plain, read_format
-from .provenance import Collection, Source, without_secrets
+from .provenance import Collection, Source, quoted, without_secrets
 
 
 def read_tables(path: str, root: Path, missing: Sequence[str] = ()) -> Collection:
@@ -106,7 +106,7 @@ def _download(path: str, folder: Path) -> Iterator[tuple[str, Path]]:
     except UserError:
         raise
     except Exception as error:  # noqa: BLE001 - each file system raises its own
-        reason = without_secrets(_reason(error).replace(url, shown))
+        reason = quoted(_reason(error).replace(url, shown))
         raise UserError(f"{shown} cannot be read: {reason}.") from None
     if not remote:
         raise UserError(f"No file matches {shown}.")

@@ -14,7 +14,7 @@ import stamina
 
 from ..errors import UserError
 from ..files import replacing
-from .provenance import without_secrets
+from .provenance import quoted, without_secrets
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds between attempts, where the server does not say
 PATIENCE = 300.0  # seconds that a server may ask to wait
@@ -114,7 +114,7 @@ class Web:
         self._last = time.monotonic()
 
     def _refused(self, shown: str, answer: httpx2.Response) -> str:
-        status = f"{answer.status_code} {answer.reason_phrase}".strip()
+        status = quoted(f"{answer.status_code} {answer.reason_phrase}".strip())
         if answer.status_code in {401, 403, 407}:
             return f"{shown} refuses to answer ({status}): {self.remedy}."
         if answer.status_code in {404, 410}:
@@ -125,7 +125,7 @@ class Web:
                 "ask more slowly."
             )
         if answer.is_redirect:
-            target = without_secrets(answer.headers.get("location", ""))
+            target = quoted(answer.headers.get("location", ""))
             return f"{shown} has moved to {target}; correct the address in [data]."
         return f"{shown} answers {status}; correct [data] in project.toml."
 
@@ -153,7 +153,7 @@ def _retry_after(answer: httpx2.Response) -> float:
 
 
 def _silent(shown: str, error: httpx2.TransportError) -> str:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    reason = (quoted(str(error)).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     if _certificate(error):
         return (
             f"The certificate of {shown} does not verify ({reason}); if it is your own "
@@ -161,7 +161,7 @@ def _silent(shown: str, error: httpx2.TransportError) -> str:
         )
     if isinstance(error, httpx2.TimeoutException):
         return f"{shown} does not answer in time; correct the address, or raise timeout_seconds."
-    return f"{shown} does not answer ({without_secrets(reason)}); correct the address in [data]."
+    return f"{shown} does not answer ({reason}); correct the address in [data]."
 
 
 def _certificate(error: BaseException | None) -> bool:
@@ -179,7 +179,7 @@ def same_origin(url: str, name: str) -> Callable[[httpx2.Request], None]:
     def check(request: httpx2.Request) -> None:
         if (request.url.host, request.url.port) != (home.host, home.port):
             raise UserError(
-                f"{name} leads to another server, {request.url.host}, which would get the "
+                f"{name} leads to another server, {quoted(request.url.host)}, which would get the "
                 "credentials; set [data] url to that one if it is right."
             )
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import skops.io
-from filelock import FileLock, Timeout
 from sklearn.base import BaseEstimator
 
 from ..errors import UserError
 from ..files import read_json, unreadable, write_json
 from ..problem import TYPE
 from ..problem.project import Project
+from ..steps import lock
 from .history import Line, add_line, new_line
 from .learning import OWN_TYPES
 
@@ -226,19 +226,9 @@ def locked(models: Path) -> Iterator[None]:
     UserError
         If another process holds it.
     """
-    models.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(models / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UserError(
-            f"Another process is at work on {models}; wait until it has ended, then try again."
-        ) from None
-    try:
+    with lock(models):
         finish(models)
         yield
-    finally:
-        lock.release()
 
 
 def finish(models: Path) -> None:
