@@ -221,7 +221,7 @@ def _write_card(project: Project, summary: str, sources: list[Source], changed: 
 
 def _columns(path: Path) -> list[dict[str, Any]]:
     """Describe each column from what the file says of itself, and from its first row."""
-    with parquet.ParquetFile(path) as stored:
+    with parquet.ParquetFile(path, pre_buffer=False) as stored:
         said, schema = stored.metadata, stored.schema_arrow
         first = next(stored.iter_batches(1))
         groups = [said.row_group(k) for k in range(said.num_row_groups)]

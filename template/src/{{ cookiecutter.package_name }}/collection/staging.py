@@ -49,7 +49,7 @@ class Part:
     def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Return the rows, all columns of them or some."""
         if self.path.suffix == ".parquet":
-            with parquet.ParquetFile(self.path) as file:
+            with parquet.ParquetFile(self.path, pre_buffer=False) as file:
                 yield from file.iter_batches(GROUP_ROWS, columns=columns)
             return
         with pa.OSFile(str(self.path)) as source, pa.ipc.open_file(source) as file:
