@@ -59,7 +59,7 @@ def score_file(project: Project, source: str, target: Path) -> str:
         If there is no champion, the file cannot be read, its columns do not fit the model, or the
         prediction log does not answer.
     """
-    check_target(target)
+    check_target(target, WRITERS)
     scorer = Scorer(project, source)
     with open_parts(source, Path.cwd(), project.definition.data.missing) as parts:
         kept = Kept(target, {"data": parts.digest, "version": scorer.version})

@@ -51,7 +51,7 @@ def score_file(project: Project, source: str, target: Path) -> str:
     UserError
         If there is no champion, the file cannot be read, or what it holds does not suffice.
     """
-    check_target(target)
+    check_target(target, WRITERS)
     predictor = load_predictor(store.champion_folder(project.models))
     rows = read_tables(source, Path.cwd(), project.definition.data.missing).frame
     try:

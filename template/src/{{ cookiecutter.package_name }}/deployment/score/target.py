@@ -1,23 +1,28 @@
 """The file that scoring writes."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from ...errors import UserError
 
 ID = "prediction_id"  # the column that feedback is joined by
-SUFFIXES = (".csv", ".parquet", ".jsonl")
 
 
-def check_target(target: Path) -> None:
+def check_target(target: Path, formats: Iterable[str]) -> None:
     """Raise an error if a file cannot be written because of its name.
+
+    Parameters
+    ----------
+    formats
+        The suffixes that can be written.
 
     Raises
     ------
     UserError
         If its format is not known.
     """
-    if target.suffix not in SUFFIXES:
+    if target.suffix not in formats:
         raise UserError(
             f'The file to write, {target}, ends in "{target.suffix}"; '
-            f"allowed: {', '.join(SUFFIXES)}."
+            f"allowed: {', '.join(formats)}."
         )
