@@ -1,6 +1,6 @@
 """The file that scoring writes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from ...errors import UserError
@@ -8,7 +8,7 @@ from ...errors import UserError
 ID = "prediction_id"  # the column that feedback is joined by
 
 
-def check_target(target: Path, formats: Iterable[str]) -> None:
+def check_target(target: Path, formats: Collection[str]) -> None:
     """Raise an error if a file cannot be written because of its name.
 
     Parameters
