@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import kubernetes_validate
 import pytest
@@ -99,6 +100,16 @@ def test_every_manifest_fits_its_schema(
         else:
             for version in VERSIONS:  # unlike its command, this fails where it knows no schema
                 kubernetes_validate.validate(manifest, version, strict=True)
+
+
+@every_overlay
+def test_jobs_may_reach_the_mlflow_that_they_are_told_of(build: Build, overlay: str) -> None:
+    manifests = build(overlay, tracking="mlflow")
+    port = urlsplit(one(manifests, "ConfigMap")["data"]["MLFLOW_TRACKING_URI"]).port
+    policies = [manifest for manifest in manifests if manifest["kind"] == "NetworkPolicy"]
+    (jobs,) = [policy for policy in policies if policy["metadata"]["name"].endswith("-jobs")]
+    assert port in {each["port"] for rule in jobs["spec"]["egress"] for each in rule["ports"]}
+    assert "MLFLOW_TRACKING_URI" not in one(build(overlay), "ConfigMap")["data"]
 
 
 @every_overlay
