@@ -75,6 +75,12 @@ def one(manifests: list[Manifest], kind: str) -> Manifest:
     return found
 
 
+def settings(manifests: list[Manifest]) -> dict[str, str]:
+    """Return what all ConfigMaps hold."""
+    maps = [manifest["data"] for manifest in manifests if manifest["kind"] == "ConfigMap"]
+    return {name: value for each in maps for name, value in each.items()}
+
+
 def templates(manifests: list[Manifest]) -> dict[str, Manifest]:
     """Return the pod templates by the names of their controllers."""
     found = {}
@@ -105,11 +111,11 @@ def test_every_manifest_fits_its_schema(
 @every_overlay
 def test_jobs_may_reach_the_mlflow_that_they_are_told_of(build: Build, overlay: str) -> None:
     manifests = build(overlay, tracking="mlflow")
-    port = urlsplit(one(manifests, "ConfigMap")["data"]["MLFLOW_TRACKING_URI"]).port
+    port = urlsplit(settings(manifests)["MLFLOW_TRACKING_URI"]).port
     policies = [manifest for manifest in manifests if manifest["kind"] == "NetworkPolicy"]
     (jobs,) = [policy for policy in policies if policy["metadata"]["name"].endswith("-jobs")]
     assert port in {each["port"] for rule in jobs["spec"]["egress"] for each in rule["ports"]}
-    assert "MLFLOW_TRACKING_URI" not in one(build(overlay), "ConfigMap")["data"]
+    assert "MLFLOW_TRACKING_URI" not in settings(build(overlay))
 
 
 @every_overlay
