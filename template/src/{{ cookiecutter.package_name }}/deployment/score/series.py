@@ -12,14 +12,14 @@ from ...errors import UserError
 from ...files import replacing
 from ...modeling import store
 from ...modeling.predictor import Predictor, load_predictor
+from ...modeling.predictor.series import ANSWER
 from ...preparation.schema import ConversionError
 from ...problem.project import Project
 from ...problem.series import SEPARATOR, label_series
 from ..prediction_log import PREDICTIONS, TABLES, open_log, prediction_rows, why, write_rows
 from .target import ID, check_target
 
-ANSWERS = ["prediction", "low", "high"]
-LOGGED = ["unit", "step"]  # with them, in the log only
+LOGGED = ["unit", "step"]  # of an answer, in the log only
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
     ".csv": lambda frame, path: frame.to_csv(path, index=False),
     ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
@@ -92,11 +92,10 @@ def _forecast(predictor: Predictor, rows: pd.DataFrame) -> pd.DataFrame:
 
 def _remember(project: Project, predictor: Predictor, found: pd.DataFrame) -> None:
     """Write forecasts to the prediction log, as the service does, and give each row its id."""
-    numbers = [*ANSWERS, *LOGGED]
     ids = [uuid4().hex for _ in range(len(found))]
     found.insert(0, ID, ids)
-    asked = found.drop(columns=[ID, *numbers]).astype("str").to_dict("records")
-    answers = dict(zip(ids, found[numbers].to_dict("records"), strict=True))
+    asked = found.drop(columns=[ID, *ANSWER]).astype("str").to_dict("records")
+    answers = dict(zip(ids, found[ANSWER].to_dict("records"), strict=True))
     log = open_log(project)
     try:
         TABLES.create_all(log)
