@@ -4,19 +4,20 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
+from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from ..modeling import answer, plain_decision
 from ..modeling.encoded import features_and_target
 from ..modeling.predictor import Predictor
 from ..preparation.sets import GROUP
-from ..problem import BASELINES, METRICS, TARGET_KIND, arrays
+from ..problem import METRICS, TARGET_KIND, arrays
 from ..problem.definition import Definition
 from .bootstrap import Measured, evaluate_metrics
 from .gate import Check
 from .tested import UNSEEN
 
 LEAST_ROWS, LEAST_OF_CLASS, LEAST_GROUPS = 20, 5, 5
+BASELINES = {"category": DummyClassifier, "number": DummyRegressor}
 LOSS = "{metric} lost when a feature is shuffled"  # what `usefulness` makes of a shuffled feature
 
 
@@ -26,7 +27,7 @@ def measure_baselines(
     """Return the metrics of what guesses without looking at the features."""
     name, column = definition.problem.baseline, predictor.schema.target
     learnt, target = train[column], test[column]
-    estimator = clone(BASELINES[name]).fit(np.empty((len(learnt), 0)), learnt)
+    estimator = BASELINES[TARGET_KIND](strategy=name).fit(np.empty((len(learnt), 0)), learnt)
     blank = pd.DataFrame(index=target.index)
     answers = answer(estimator, blank, plain_decision(learnt, definition))
     return {name: evaluate_metrics(METRICS, arrays(target, answers))}

@@ -1,7 +1,6 @@
 """Step 1: what is predicted, how it is judged, and whether the data can answer it."""
 
 from .{{ cookiecutter.problem_type }} import (
-    BASELINES,
     METRICS,
     NEEDS_TARGET,
     PLAIN_SPLIT,
@@ -16,7 +15,6 @@ from .{{ cookiecutter.problem_type }} import (
 )
 
 __all__ = [
-    "BASELINES",
     "METRICS",
     "NEEDS_TARGET",
     "PLAIN_SPLIT",

@@ -22,7 +22,6 @@ NORMAL, ANOMALY = "normal", "anomaly"  # what is answered, and what labels are k
 DISTANCE = " distance"  # to the mean; no column that was collected begins with a blank
 USUAL_LABEL = "the most frequent label; any other is an anomaly"
 USUAL_SHARE = 0.05  # to flag, where nothing is known
-BASELINES = ("distance_to_mean", "chance")
 
 
 class Problem(Unsupervised):

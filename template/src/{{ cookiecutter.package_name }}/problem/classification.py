@@ -6,7 +6,6 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from pydantic import Field
-from sklearn.dummy import DummyClassifier
 
 from ..errors import UserError
 from .areas import average_precision, roc_area
@@ -23,11 +22,6 @@ PLAIN_SPLIT = "random"  # of rows without a date and a group
 PROBABILITY = "probability_"
 MOST_CLASSES = 100
 RARE = 0.1  # below this share of positives, ROC AUC flatters; PR AUC does not
-
-BASELINES = {
-    "most_frequent": DummyClassifier(strategy="most_frequent"),
-    "prior": DummyClassifier(strategy="prior"),
-}
 
 
 class Problem(Supervised):

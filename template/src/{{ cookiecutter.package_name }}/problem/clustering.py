@@ -5,7 +5,6 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
-from sklearn.metrics import adjusted_rand_score
 
 from ..errors import UserError
 from .columns import labels
@@ -19,7 +18,6 @@ TEACHES = False  # what comes back as feedback is a cluster, not a label of the 
 NEEDS_TARGET = False
 PLAIN_SPLIT = "none"  # all rows are to be grouped; resampling tells whether the groups hold
 MOST_TRIED, ROWS_IN_CLUSTER = 10, 10  # where nobody has said how many clusters there may be
-BASELINES = ("one_cluster", "random")
 WIDTH = " silhouette"  # a row's own; no column that was collected begins with a blank
 PLACE = " place "  # the beginning of the names of a row's numbers
 
@@ -126,6 +124,8 @@ def _calinski_harabasz(
 
 def _ari(known: np.ndarray, clusters: np.ndarray, widths: np.ndarray, places: np.ndarray) -> float:
     """Return the agreement with the known labels, corrected for chance (Hubert, Arabie, 1985)."""
+    from sklearn.metrics import adjusted_rand_score  # slow to load, and only this needs it
+
     there = known >= 0
     return float(adjusted_rand_score(known[there], clusters[there])) if there.any() else np.nan
 

@@ -16,7 +16,6 @@ TARGET_KIND: Kind = "number"
 TEACHES = True  # what comes back as feedback is a value of the target
 NEEDS_TARGET = True
 PLAIN_SPLIT = "date"  # the newest dates are the test
-BASELINES = ("seasonal_naive", "drift")
 
 
 class Problem(Supervised):

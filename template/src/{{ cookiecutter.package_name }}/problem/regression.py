@@ -4,7 +4,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from sklearn.dummy import DummyRegressor
 
 from ..errors import UserError
 from .metric import Metric
@@ -18,11 +17,6 @@ TEACHES = True  # what comes back as feedback is a value of the target
 NEEDS_TARGET = True  # a row without one is of no use
 PLAIN_SPLIT = "random"  # of rows without a date and a group
 INTERVAL = 0.9  # the share of true values that should lie between `low` and `high`
-
-BASELINES = {
-    "mean": DummyRegressor(strategy="mean"),
-    "median": DummyRegressor(strategy="median"),
-}
 
 
 class Problem(Supervised):
