@@ -16,7 +16,7 @@ __all__ = ["CONNECTING", "Error", "Statement", "read"]
 
 Statement = sa.Select[Any] | sa.TextClause
 
-CHUNK_ROWS = 250_000
+CHUNK_ROWS = 100_000
 DIALECT = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 CONNECTING = "Failed to connect"  # stands in the text of an error that came before a statement
 

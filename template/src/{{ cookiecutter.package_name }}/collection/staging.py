@@ -52,7 +52,7 @@ class Part:
             with parquet.ParquetFile(self.path, pre_buffer=False) as file:
                 yield from file.iter_batches(GROUP_ROWS, columns=columns)
             return
-        with pa.OSFile(str(self.path)) as source, pa.ipc.open_file(source) as file:
+        with pa.memory_map(str(self.path)) as source, pa.ipc.open_file(source) as file:
             for k in range(file.num_record_batches):
                 batch = file.get_batch(k)
                 yield batch if columns is None else batch.select(columns)
@@ -61,7 +61,7 @@ class Part:
         """Return the columns and what the file says of itself."""
         if self.path.suffix == ".parquet":
             return parquet.read_schema(self.path)
-        with pa.OSFile(str(self.path)) as source, pa.ipc.open_file(source) as file:
+        with pa.memory_map(str(self.path)) as source, pa.ipc.open_file(source) as file:
             return file.schema
 
     def extreme(self, column: str, which: str) -> pa.Scalar:
