@@ -1,10 +1,11 @@
 """What the service says on standard error: JSON for programs, plain lines for a terminal."""
 
-import json
 import logging
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+
+from pydantic_core import to_json
 
 REQUEST: ContextVar[str] = ContextVar("request", default="")  # the id of the one that is answered
 FIELDS = "fields"  # the name under which a record carries more than its message
@@ -25,7 +26,7 @@ class JsonLines(logging.Formatter):
         line |= getattr(record, FIELDS, {})
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return to_json(line, fallback=str).decode()
 
 
 def set_up_logs() -> None:

@@ -6,13 +6,13 @@ The HTTP frameworks only carry these functions, so they all answer alike.
 import asyncio
 import gc
 import logging
+import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import groupby
 from types import TracebackType
 from typing import Self
-from uuid import uuid4
 
 from ...problem.project import Project
 from ..prediction_log import open_log
@@ -150,20 +150,17 @@ class Service:
             answered = answer(
                 serving.predictor, serving.contract, [question.asked for question in questions]
             )
-        return [self._reply(serving, each) for each in answered]
-
-    def _reply(self, serving: Serving, answered: list[Answered]) -> Reply:
+        named = _name(answered)
         version = serving.predictor.version
-        logged = {uuid4().hex: each for each in answered}
-        rows = [each.row for each in answered]
-        self._log.write(version, rows, {key: each.answer for key, each in logged.items()})
-        self._shadow.ask(logged)
+        self._note(version, {key: one for each in named for key, one in each.items()})
+        return [_reply(version, each) for each in named]
+
+    def _note(self, version: str, answered: dict[str, Answered]) -> None:
+        """Let all that learn from predictions have these, by their ids."""
+        rows = [each.row for each in answered.values()]
+        self._log.write(version, rows, {key: each.answer for key, each in answered.items()})
+        self._shadow.ask(answered)
         self._metrics.predicted(len(rows))
-        predictions = [
-            {"id": key, **each.shown, **_if_any("warnings", each.warnings)}
-            for key, each in logged.items()
-        ]
-        return json_reply(200, {"model": version, "predictions": predictions})
 
     def _feedback(self, body: bytes) -> Reply:
         prediction, actual = self._serving_for(body).contract.feedback(body)
@@ -216,6 +213,21 @@ def _refused(error: Exception) -> Reply:
         return json_reply(503, {"detail": TOO_SLOW})
     logger.error("A request could not be answered.", exc_info=error)
     return json_reply(500, {"detail": FAILED})
+
+
+def _name(answered: list[list[Answered]]) -> list[dict[str, Answered]]:
+    """Give each prediction an id that cannot be guessed: whoever knows it can send its truth."""
+    drawn = os.urandom(16 * sum(map(len, answered))).hex()
+    ids = (drawn[start : start + 32] for start in range(0, len(drawn), 32))
+    return [{next(ids): one for one in each} for each in answered]
+
+
+def _reply(version: str, answered: dict[str, Answered]) -> Reply:
+    predictions = [
+        {"id": key, **each.shown, **_if_any("warnings", each.warnings)}
+        for key, each in answered.items()
+    ]
+    return json_reply(200, {"model": version, "predictions": predictions})
 
 
 def _if_any(name: str, values: list[str]) -> dict[str, list[str]]:

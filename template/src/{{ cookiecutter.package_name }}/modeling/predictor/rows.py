@@ -67,9 +67,10 @@ class Predictor:
         """Answer rows that were prepared before."""
         if list(features.columns) != self._features:
             features = self._chosen(features)
-        starts = range(0, max(len(features), 1), PART_ROWS)
-        parts = [self._answer_part(features.iloc[s : s + PART_ROWS]) for s in starts]
-        return parts[0] if len(parts) == 1 else pd.concat(parts)
+        if len(features) <= PART_ROWS:
+            return self._answer_part(features)
+        starts = range(0, len(features), PART_ROWS)
+        return pd.concat([self._answer_part(features.iloc[s : s + PART_ROWS]) for s in starts])
 
     def _chosen(self, features: pd.DataFrame) -> pd.DataFrame:
         absent = [name for name in self._features if name not in features.columns]
