@@ -24,6 +24,7 @@ from .concept import truth_of
 from .labelled import add_labelled_rows
 from .monitor import monitor
 from .policy import reasons_to_retrain
+from .side_by_side import read_side_by_side
 
 Tell = Callable[[str, Outcome], None]
 
@@ -200,9 +201,7 @@ def _judge(project: Project, champion: str, challenger: str) -> Decision:
 def _judge_shadow(project: Project, champion: str, challenger: str) -> Decision:
     """Judge both on what they answered side by side, once enough truth has come back."""
     settings = project.definition.improvement
-    logged = read_predictions(
-        open_log(project), champion, settings.window, with_truth=True, challenger=challenger
-    )
+    logged = read_side_by_side(project, champion, challenger)
     if len(logged.facts) < settings.shadow_rows:
         reason = (
             f"{challenger} answers in the shadow of the champion; the truth of "

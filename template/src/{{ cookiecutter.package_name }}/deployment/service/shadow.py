@@ -31,7 +31,8 @@ class Shadow:
     ----------
     rows, different, lost
         How many rows it answered, in how many of them its prediction was another than the
-        champion's, and how many it did not answer: too many waited, or it failed.
+        champion's, and how many it did not answer: too many waited, it failed, or it could not be
+        loaded.
     """
 
     def __init__(self, project: Project, log: LogWriter) -> None:
@@ -63,6 +64,7 @@ class Shadow:
     def ask(self, answered: Asked) -> None:
         """Take what the champion was asked and answered; returns at once."""
         if self._predictor is None:
+            self.lost += len(answered) if self._failed else 0
             return
         try:
             self._waiting.put_nowait(answered)
