@@ -213,22 +213,21 @@ def _monitored(found: dict[str, Any], time: float) -> Iterator[Metric]:
 
 
 def _side_by_side(champion: str, found: dict[str, Any] | None) -> Iterator[Metric]:
-    """Tell of champion and challenger on the same rows; nothing without a challenger."""
-    if found is None:
-        return
+    """Tell of champion and challenger on the same rows; no values without a challenger."""
     rows = GaugeMetricFamily(
         "model_shadow_labelled_rows",
         "Answers of the challenger whose truth is known.",
         labels=["version"],
     )
-    rows.add_metric([found["challenger"]], found["rows"])
     quality = GaugeMetricFamily(
         "model_shadow_quality",
         "The metric of champion and challenger on the same rows, with its 95 % interval.",
         labels=["version", "role", "bound"],
     )
-    versions = {"champion": champion, "challenger": found["challenger"]}
-    for role, numbers in found["quality"].items():
-        for bound, value in numbers.items():
-            quality.add_metric([versions[role], role, bound], value)
+    if found is not None:
+        versions = {"champion": champion, "challenger": found["challenger"]}
+        rows.add_metric([versions["challenger"]], found["rows"])
+        for role, numbers in found["quality"].items():
+            for bound, value in numbers.items():
+                quality.add_metric([versions[role], role, bound], value)
     yield from (rows, quality)
