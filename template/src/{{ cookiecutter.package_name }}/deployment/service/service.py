@@ -150,14 +150,17 @@ class Service:
             answered = answer(
                 serving.predictor, serving.contract, [question.asked for question in questions]
             )
-        return [self._reply(serving, each) for each in answered]
+        return [
+            self._reply(serving, question.asked, each)
+            for question, each in zip(questions, answered, strict=True)
+        ]
 
-    def _reply(self, serving: Serving, answered: list[Answered]) -> Reply:
+    def _reply(self, serving: Serving, asked: Asked, answered: list[Answered]) -> Reply:
         version = serving.predictor.version
         logged = {uuid4().hex: each for each in answered}
         rows = [each.row for each in answered]
         self._log.write(version, rows, {key: each.answer for key, each in logged.items()})
-        self._shadow.ask(logged)
+        self._shadow.ask(asked, logged)
         self._metrics.predicted(len(rows))
         predictions = [
             {"id": key, **each.shown, **_if_any("warnings", each.warnings)}
