@@ -127,8 +127,10 @@ def test_a_wrong_value_is_named_by_its_row_in_the_file(own, data, tmp_path):
 
 
 def test_scored_rows_are_watched_and_their_truth_comes_back(own, data, tmp_path):
+    """A file may be sorted by something: its rows tell no order in time."""
     own = edit(own, serving={"log_files": True})
-    out = tmp_path / "out.csv"
+    out, frame = tmp_path / "out.csv", pd.read_parquet(data)
+    frame.sort_values(frame.select_dtypes("number").columns[0]).to_parquet(data)
     assert run_in(own.root, "predict", data, out).exit_code == 0
     ids = pd.read_csv(out)["prediction_id"]
     actual = truth_of(own, pd.read_parquet(data))
