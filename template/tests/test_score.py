@@ -9,13 +9,14 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import edit, run_in, truth_of
+from conftest import edit, run_in, shadowed, truth_of
 
 from {{ cookiecutter.package_name }}.collection import parts
 from {{ cookiecutter.package_name }}.deployment.prediction_log import (
     open_log,
     read_predictions,
 )
+from {{ cookiecutter.package_name }}.modeling import store
 
 PART = 500
 
@@ -160,3 +161,16 @@ def test_types_are_those_of_the_whole_file(tmp_path, monkeypatch):
     codes = pd.concat(frames)["code"]
     assert codes.iloc[0] == "007"
     assert codes.iloc[-2:].tolist() == ["A7", str(rows - 1)]
+
+
+def test_a_challenger_answers_beside_a_scored_file_and_may_fail(own, data, tmp_path):
+    challenger = shadowed(edit(own, serving={"log_files": True}))
+    source, out = data, tmp_path / "out.csv"
+    assert run_in(own.root, "predict", source, out).exit_code == 0
+    found = read_predictions(open_log(own), challenger=challenger)
+    assert len(found.facts) == len(pd.read_csv(out))
+    assert found.shadow["prediction"].tolist() == found.answers["prediction"].tolist()
+    (own.models / challenger / store.MODEL).write_bytes(b"not a model")
+    done = run_in(own.root, "predict", source, out)
+    assert done.exit_code == 0, done.output
+    assert "the challenger in the shadow does not answer" in done.output

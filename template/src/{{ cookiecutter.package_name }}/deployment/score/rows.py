@@ -32,7 +32,7 @@ from ..prediction_log import (
     why,
     write_rows,
 )
-from .target import ID, check_target
+from .target import ID, NO_ANSWER, check_target
 
 RUN = "run.json"
 
@@ -74,7 +74,7 @@ def score_file(project: Project, source: str, target: Path) -> str:
             raise
         kept.finish()
     taken_up = f", {resumed:,} of them by a run before" if resumed else ""
-    return f"{parts.rows:,} rows scored by {scorer.version} into {target}{taken_up}"
+    return f"{parts.rows:,} rows scored by {scorer.version} into {target}{taken_up}{scorer.trouble}"
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,16 @@ class Scorer:
     ----------
     version
         The champion's.
+    trouble
+        What is wrong with the challenger, if anything: the file is the champion's.
     """
 
     def __init__(self, project: Project, source: str) -> None:
         self._predictor = load_predictor(store.champion_folder(project.models))
         challenger = store.challenger(project.models)
-        self._challenger = load_predictor(project.models / challenger) if challenger else None
+        self._challenger = project.models / challenger if challenger else None
+        self._beside: Predictor | None = None
+        self.trouble = ""
         self._log = open_log(project) if project.definition.serving.log_files else None
         self._source = source
         self.version = self._predictor.version
@@ -151,11 +155,8 @@ class Scorer:
         asked = _records(rows.filter([column.name for column in self._predictor.schema.inputs]))
         new = {
             PREDICTIONS: prediction_rows(self.version, asked, _by_id(ids, answers), at),
-            SHADOW: [],
+            SHADOW: self._shadow(rows, ids, before),
         }
-        if self._challenger is not None:
-            second = self._predict(self._challenger, rows, before)
-            new[SHADOW] = shadow_rows(self._challenger.version, _by_id(ids, second))
         try:
             TABLES.create_all(log)
             if find_predictions(log, ids[:1]).empty:  # killed between the log and the part
@@ -164,6 +165,18 @@ class Scorer:
             raise UserError(
                 f"The prediction log does not answer ({why(error)}); score again later."
             ) from None
+
+    def _shadow(self, rows: pd.DataFrame, ids: list[str], before: int) -> list[dict[str, Any]]:
+        """Return what the challenger answers to the same rows, if there is one and it can."""
+        if self._challenger is None:
+            return []
+        try:
+            self._beside = self._beside or load_predictor(self._challenger)
+            answers = self._predict(self._beside, rows, before)
+        except UserError as error:
+            self.trouble = f"{NO_ANSWER}{error.message}"
+            return []
+        return shadow_rows(self._beside.version, _by_id(ids, answers))
 
 
 class Kept:
