@@ -77,7 +77,8 @@ def score_file(project: Project, source: str, target: Path) -> str:
         WRITERS[target.suffix](found.drop(columns=LOGGED), temporary)
     columns = predictor.schema.decision["series"]
     number = len(found[columns].drop_duplicates()) if columns else 1
-    return f"{len(found):,} forecasts of {number:,} series by {predictor.version} into {target}{trouble}"
+    made = f"{len(found):,} forecasts of {number:,} series by {predictor.version}"
+    return f"{made} into {target}{trouble}"
 
 
 def _forecast(predictor: Predictor, rows: pd.DataFrame) -> pd.DataFrame:
