@@ -34,6 +34,8 @@ WELL = {
     "service_log_waiting_rows": "20x30",
     "service_log_dropped_rows_total": "0x30",
     "service_champion_load_failures_total": "0x30",
+    "service_shadow_rows_total": "0+600x30",
+    "service_shadow_lost_rows_total": "0+60x30",  # those of a challenger that is a little slow
     'kube_job_status_failed{job_name="monitor-1"}': "0x30",
     'kube_job_status_failed{job_name="run-1"}': "1x30",  # by hand: who ran it knows
     'kube_cronjob_status_last_schedule_time{cronjob="monitor"}': "0+60x30",
@@ -55,6 +57,10 @@ CASES: dict[str, dict[str, str]] = {
     "RequestsStopped": LONG | {name: STOPPED for name in WELL if "request" in name},
     "ModelMissing": {'service_model_info{version="1"}': GONE},
     "ModelNotLoaded": {"service_champion_load_failures_total": "0+2x30"},
+    "ChallengerSilent": {
+        "service_shadow_rows_total": "0x30",
+        "service_shadow_lost_rows_total": "0+600x30",
+    },
     "ModelVersionsDiffer": {'service_model_info{version="2", instance="other"}': "1x30"},
     "ModelDrift": {'model_alarms{version="1", kind="drift"}': "0x20 2x9"},
     "ModelDecay": {'model_alarms{version="1", kind="errors"}': "0x20 1x9"},

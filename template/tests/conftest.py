@@ -92,6 +92,15 @@ def serve(project, rows, truth=None, challenger=None):
     engine.dispose()
 
 
+def shadowed(project):
+    """Let a copy of the champion answer in its shadow; return its version."""
+    version = store.champion(project.models)
+    copy = f"{version}_{len(store.versions(project.models)) + 1}"
+    shutil.copytree(project.models / version, project.models / copy)
+    store.set_challenger(project.models, copy)
+    return copy
+
+
 def records(frame):
     """Return each row as the JSON that the log holds."""
     return [json.dumps(row) for row in json.loads(frame.to_json(orient="records"))]

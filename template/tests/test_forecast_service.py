@@ -4,14 +4,19 @@ import json
 import time
 from collections import Counter
 
+import numpy as np
+import pandas as pd
 import pytest
-from served import Client, printed
+from conftest import run_in
+from served import Client, eventually, logged, printed
 
 from {{ cookiecutter.package_name }}.deployment.prediction_log import (
     open_log,
     read_predictions,
 )
 from {{ cookiecutter.package_name }}.deployment.service.service import Service
+from {{ cookiecutter.package_name }}.modeling import store
+from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
 
 
 @pytest.fixture
@@ -109,6 +114,40 @@ def test_feedback_is_joined_by_the_id_and_becomes_a_row(ask, own, question):
         time.sleep(0.05)
     assert logged.facts.loc[first["id"], "actual"] == 12.5
     assert logged.inputs.loc[first["id"], own.definition.columns.date] == first["date"]
+
+
+def test_a_challenger_forecasts_from_where_the_champion_does(own, rows):
+    """What it has learnt since is left out; what the caller sends, it is told as well."""
+    champion, columns = store.champion(own.models), own.definition.columns
+    predictor = load_predictor(own.models / champion)
+    if predictor.known() or columns.series_names()[1:]:
+        pytest.skip("new rows cannot be made up")
+    horizon, names = predictor.schema.decision["horizon"], columns.series_names()
+    forecast = predictor.forecast()
+    target = own.definition.problem.target
+    renamed = {"series": (names or ["series"])[0], "date": columns.date, "prediction": target}
+    newer = forecast.rename(columns=renamed)[[columns.date, *names, target]]
+    step = forecast["step"].to_numpy()
+    pd.concat([rows, newer[step == 1]]).to_csv(own.root / "rows.csv", index=False)
+    assert run_in(own.root, "run").exit_code == 0
+    assert run_in(own.root, "rollback").exit_code == 0
+    challenger = store.newest_version(own.models)
+    store.set_challenger(own.models, challenger)
+
+    series = forecast["series"].nunique()
+    sent = newer[step <= 2].to_dict("records")
+    with Service(own) as service:
+        for question in ({}, {"rows": sent}):
+            assert service.predict(json.dumps(question).encode()).status == 200
+        expected = series * (2 * horizon - 1)
+        eventually(lambda: len(logged(own, challenger=challenger).facts) == expected)
+    found = logged(own, challenger=challenger)
+    assert set(found.facts["version"]) == {champion}
+    assert (found.shadow["step"] == found.answers["step"]).all()
+    assert (found.shadow["unit"] == found.answers["unit"]).all()
+    told = load_predictor(own.models / challenger).forecast(history=pd.DataFrame(sent))
+    shown = found.shadow["prediction"].tail(series * horizon)
+    assert np.sort(shown) == pytest.approx(np.sort(told["prediction"]))
 
 
 def test_the_description_for_programs_has_the_question(ask):

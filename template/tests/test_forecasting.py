@@ -5,9 +5,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import edit, run_in, serve
+from conftest import edit, run_in, serve, shadowed
 from sklearn.base import clone
 
+from {{ cookiecutter.package_name }}.deployment.prediction_log import (
+    open_log,
+    read_predictions,
+)
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.evaluation.bootstrap import measure
 from {{ cookiecutter.package_name }}.modeling import (
@@ -244,6 +248,20 @@ def test_predict_writes_a_row_for_each_series_and_date(own, rows, tmp_path, suff
     assert len(found) == own.definition.problem.horizon * len(series)
     assert not found.duplicated([columns.date, *columns.series_names()]).any()
     assert (found["low"] <= found["high"]).all()
+
+
+def test_a_challenger_answers_beside_a_scored_file_and_may_fail(own, rows, tmp_path):
+    challenger = shadowed(edit(own, serving={"log_files": True}))
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    rows.to_csv(source, index=False)
+    assert run_in(own.root, "predict", source, out).exit_code == 0
+    found = read_predictions(open_log(own), challenger=challenger)
+    assert len(found.facts) == len(pd.read_csv(out))
+    assert found.shadow["prediction"].tolist() == found.answers["prediction"].tolist()
+    (own.models / challenger / store.MODEL).write_bytes(b"not a model")
+    done = run_in(own.root, "predict", source, out)
+    assert done.exit_code == 0, done.output
+    assert "the challenger in the shadow does not answer" in done.output
 
 
 def test_newer_values_move_the_dates_on(own):

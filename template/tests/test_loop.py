@@ -165,6 +165,20 @@ def test_a_better_challenger_proves_itself_in_the_shadow_first(misled, new_rows)
     assert events[-3:] == ["shadow", "waited", "promoted"]
 
 
+def test_a_challenger_in_the_shadow_need_not_be_waited_for(misled):
+    shutil.copy(misled.root / "good.csv", misled.root / "rows.csv")
+    edit(misled, improvement={"shadow_rows": 50, "minimum_rows": 10_000})
+    run_in(misled.root, "improve")
+    first = store.challenger(misled.models)
+    assert "in the shadow until 50" in run_in(misled.root, "improve", "--force").output
+    second = store.challenger(misled.models)
+    assert second != first
+    edit(misled, improvement={"shadow_rows": 0})
+    assert run_in(misled.root, "improve").exit_code == 0
+    assert store.champion(misled.models) == second
+    assert store.challenger(misled.models) is None
+
+
 def test_two_never_work_at_once(own):
     with FileLock(own.models / ".lock"):
         for command in ("collect", "improve", "run"):

@@ -3,12 +3,15 @@
 import json
 import re
 import time
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from conftest import run_in
+from conftest import edit, run_in, serve, truth_of
 from served import Client, eventually, logged, measured, post, printed
 
+from {{ cookiecutter.package_name }}.deployment.service.service import Service
+from {{ cookiecutter.package_name }}.evaluation.bootstrap import measure
 from {{ cookiecutter.package_name }}.modeling import store
 from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
 
@@ -186,6 +189,27 @@ def test_metrics_show_what_monitor_found(service, client, row):
     assert time.time() - looked < 60
     number = next(name for name, value in row.items() if isinstance(value, float))
     assert measured(client, "model_drift_p_value", version=version, column=number) < 0.01
+
+
+def test_metrics_compare_champion_and_challenger_on_the_same_rows(own, new_rows):
+    edit(own, models={"candidates": own.definition.models.candidates[1:]})
+    assert run_in(own.root, "train").exit_code == 0
+    both = {"champion": store.champion(own.models), "challenger": store.newest_version(own.models)}
+    store.set_challenger(own.models, both["challenger"])
+    truth, definition = truth_of(own, new_rows), own.definition
+    serve(own, new_rows, truth, both["challenger"])
+    run_in(own.root, "monitor")
+    with Service(own) as service:
+        said = SimpleNamespace(text=service.pages["/metrics"]().body.decode())
+    client = SimpleNamespace(get=lambda path: said)
+    rows = measured(client, "model_shadow_labelled_rows", version=both["challenger"])
+    assert rows == len(new_rows)
+    for role, version in both.items():
+        answers = load_predictor(own.models / version).predict(new_rows)
+        name, seed = definition.problem.metric, definition.search.seed
+        for bound, value in measure(truth, answers, seed, names=[name]).get(name, {}).items():
+            labels = {"role": role, "version": version, "bound": bound}
+            assert measured(client, "model_shadow_quality", **labels) == pytest.approx(value)
 
 
 def test_many_rows_are_asked_in_parts(service, row):

@@ -9,13 +9,14 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import edit, run_in, truth_of
+from conftest import edit, run_in, shadowed, truth_of
 
 from {{ cookiecutter.package_name }}.collection import parts
 from {{ cookiecutter.package_name }}.deployment.prediction_log import (
     open_log,
     read_predictions,
 )
+from {{ cookiecutter.package_name }}.modeling import store
 
 PART = 500
 
@@ -127,12 +128,15 @@ def test_a_wrong_value_is_named_by_its_row_in_the_file(own, data, tmp_path):
 
 
 def test_scored_rows_are_watched_and_their_truth_comes_back(own, data, tmp_path):
+    """A file may be sorted by something: its rows tell no order in time."""
     own = edit(own, serving={"log_files": True})
-    out = tmp_path / "out.csv"
+    out, frame = tmp_path / "out.csv", pd.read_parquet(data)
+    name = frame.select_dtypes("number").columns[0]
+    frame.sort_values(name, ignore_index=True).to_parquet(data)
     assert run_in(own.root, "predict", data, out).exit_code == 0
     ids = pd.read_csv(out)["prediction_id"]
     actual = truth_of(own, pd.read_parquet(data))
-    known = pd.DataFrame({"id": ids, "actual": actual}).head(200)
+    known = pd.DataFrame({"id": ids, "actual": actual}).sample(200, random_state=0)
     known.to_csv(tmp_path / "truth.csv", index=False)
     told = run_in(own.root, "feedback", tmp_path / "truth.csv")
     assert "200 new" in told.output
@@ -157,3 +161,16 @@ def test_types_are_those_of_the_whole_file(tmp_path, monkeypatch):
     codes = pd.concat(frames)["code"]
     assert codes.iloc[0] == "007"
     assert codes.iloc[-2:].tolist() == ["A7", str(rows - 1)]
+
+
+def test_a_challenger_answers_beside_a_scored_file_and_may_fail(own, data, tmp_path):
+    challenger = shadowed(edit(own, serving={"log_files": True}))
+    source, out = data, tmp_path / "out.csv"
+    assert run_in(own.root, "predict", source, out).exit_code == 0
+    found = read_predictions(open_log(own), challenger=challenger)
+    assert len(found.facts) == len(pd.read_csv(out))
+    assert found.shadow["prediction"].tolist() == found.answers["prediction"].tolist()
+    (own.models / challenger / store.MODEL).write_bytes(b"not a model")
+    done = run_in(own.root, "predict", source, out)
+    assert done.exit_code == 0, done.output
+    assert "the challenger in the shadow does not answer" in done.output

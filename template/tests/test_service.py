@@ -123,6 +123,12 @@ def test_challenger_answers_in_the_log_only(own):
         eventually(lambda: "answers no version" in "".join(service.said))
         assert post(service.client, question).status_code == 200
         eventually(lambda: len(logged(own).facts) == 2 * number)
+        broken = copy_version(own.models, challenger)
+        (own.models / broken / store.MODEL).write_bytes(b"not a model")
+        store.set_challenger(own.models, broken)
+        eventually(lambda: f"The challenger {broken} cannot be loaded" in "".join(service.said))
+        assert post(client, question).status_code == 200
+        assert measured(client, "service_shadow_lost_rows_total") == number
     found = logged(own, challenger=challenger)
     assert set(found.facts["version"]) == {champion}
     expected = load_predictor(own.models / challenger).predict(found.inputs)

@@ -171,9 +171,15 @@ def find_predictions(engine: sa.Engine, ids: Sequence[str]) -> pd.DataFrame:
 
 
 def prediction_rows(
-    version: str, inputs: Iterable[dict[str, Any]], answers: Mapping[str, dict[str, Any]]
+    version: str,
+    inputs: Iterable[dict[str, Any]],
+    answers: Mapping[str, dict[str, Any]],
+    at: datetime | None = None,
 ) -> list[dict[str, Any]]:
     """Return predictions as rows of their table.
+
+    All have the same time, and are read in the order of their ids, which is none: rows of a request
+    or a file are often sorted by something else than time, and that is not to look like a change.
 
     Parameters
     ----------
@@ -183,12 +189,14 @@ def prediction_rows(
         The rows that were asked.
     answers
         What was answered to each of them, by the id of the prediction.
+    at
+        When (UTC); now if not given.
     """
-    now = datetime.now(UTC).replace(tzinfo=None)
+    at = at or datetime.now(UTC).replace(tzinfo=None)
     return [
         {
             "id": key,
-            "at": now,
+            "at": at,
             "version": version,
             "inputs": _json(asked),
             "answer": _json(answer),

@@ -43,6 +43,8 @@ def _watch(project: Project, found: dict[str, Any]) -> list[str]:
     }
     if found["quality"]:
         figures[f"{metric.title} now"] = number(found["quality"]["value"])
+    if found["shadow"]:
+        figures |= _shadow(found["shadow"], metric.title)
     calm = not found["alarms"] and found["drifts"]
     parts = [
         *(notice(alarm, "bad") for alarm in found["alarms"]),
@@ -67,6 +69,14 @@ def _watch(project: Project, found: dict[str, Any]) -> list[str]:
         parts.append(heading("Drift of the inputs and of the predictions"))
         parts.append(table(shown, f"{left} calmer columns are not shown." if left else ""))
     return parts
+
+
+def _shadow(shadow: dict[str, Any], title: str) -> dict[str, Any]:
+    """Say how champion and challenger do on the rows that both have answered."""
+    figures = {"in the shadow": shadow["challenger"], "its answers with truth": shadow["rows"]}
+    for role, numbers in shadow["quality"].items():
+        figures[f"{title} of the {role} on these"] = number(numbers["value"])
+    return figures
 
 
 def _taken(project: Project) -> list[str]:

@@ -10,10 +10,13 @@ from ..deployment.prediction_log import Logged
 from ..evaluation.bootstrap import measure
 from ..problem import TARGET_KIND
 from ..problem.columns import convert
+from ..problem.project import Project
 
 ADWIN_DELTA = 0.002  # of Bifet and Gavaldà (2007): the chance of a false alarm at one cut
 MOST_WINDOWS = 20
 RESAMPLES = 200  # for the interval of a window, which is drawn and decides nothing
+
+Quality = dict[str, float]  # a metric's value, low and high: the ends of its 95 % interval
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,12 @@ class Window:
 def truth_of(logged: Logged) -> pd.Series:
     """Return what the predictions turned out to be, as the target has it."""
     return convert(logged.facts["actual"], TARGET_KIND)
+
+
+def quality(logged: Logged, answers: pd.DataFrame, project: Project) -> Quality | None:
+    """Return the metric of the definition of answers to rows with truth; None if undefined."""
+    name, seed = project.definition.problem.metric, project.definition.search.seed
+    return measure(truth_of(logged), answers, seed, names=[name]).get(name)
 
 
 def errors(logged: Logged) -> np.ndarray:

@@ -24,6 +24,7 @@ from .concept import truth_of
 from .labelled import add_labelled_rows
 from .monitor import monitor
 from .policy import reasons_to_retrain
+from .side_by_side import read_side_by_side
 
 Tell = Callable[[str, Outcome], None]
 
@@ -73,7 +74,8 @@ def improve(project: Project, tell: Tell, *, force: bool = False) -> Decision:
     tell
         Is called after each step with its name and outcome.
     force
-        Train a challenger whatever the policy says, and even if nothing has changed.
+        Train a challenger whatever the policy says, even if nothing has changed or another
+        answers in the shadow.
 
     Raises
     ------
@@ -98,11 +100,11 @@ def _decide(project: Project, champion: str, tell: Tell, *, force: bool) -> Deci
     if worse:
         return worse
     challenger = store.challenger(project.models)
-    if challenger:
+    if challenger and not force:
         return _judge_shadow(project, champion, challenger)
     reasons, against = reasons_to_retrain(project, found)
     if not (force or reasons or _undecided(project, champion)):
-        why = ", ".join(against) or "[improvement] retrain names none"
+        why = "; ".join(against) or "[improvement] retrain names none"
         return Decision("waited", champion, None, f"there is no reason to retrain: {why}")
     _make_challenger(project, champion, tell, force=force)
     challenger = _undecided(project, champion)
@@ -200,9 +202,9 @@ def _judge(project: Project, champion: str, challenger: str) -> Decision:
 def _judge_shadow(project: Project, champion: str, challenger: str) -> Decision:
     """Judge both on what they answered side by side, once enough truth has come back."""
     settings = project.definition.improvement
-    logged = read_predictions(
-        open_log(project), champion, settings.window, with_truth=True, challenger=challenger
-    )
+    if not settings.shadow_rows:  # was more when the challenger began
+        return _judge(project, champion, challenger)
+    logged = read_side_by_side(project, champion, challenger)
     if len(logged.facts) < settings.shadow_rows:
         reason = (
             f"{challenger} answers in the shadow of the champion; the truth of "

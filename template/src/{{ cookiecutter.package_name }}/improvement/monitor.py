@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 
 from ..deployment.prediction_log import Logged, open_log, read_predictions
 from ..errors import UserError
-from ..evaluation.bootstrap import measure
 from ..files import read_frame, read_json, write_json
 from ..modeling import store
 from ..modeling.predictor import Predictor, load_predictor
@@ -14,8 +13,9 @@ from ..problem.columns import convert
 from ..problem.project import Project
 from ..report import number
 from .asked import watched
-from .concept import Change, Window, errors, find_change, truth_of, windows
+from .concept import Change, Quality, Window, errors, find_change, quality, windows
 from .drift import Drift, adjust, compare_column
+from .side_by_side import SideBySide, look_side_by_side
 from .truth import take_truth
 
 PREDICTION, SCORE = "prediction", "score"  # under these names answers stand among the columns
@@ -39,6 +39,8 @@ class Watch:
     quality, promised
         The metric with its interval on the newest rows whose truth is known, and on the test set;
         None while they are too few.
+    shadow
+        The metric of champion and challenger on the same rows; None if there is no challenger.
     change
         Where the errors rose.
     windows
@@ -52,8 +54,9 @@ class Watch:
     decayed: list[str]
     notes: list[str]
     drifts: list[Drift]
-    quality: dict[str, float] | None
-    promised: dict[str, float] | None
+    quality: Quality | None
+    promised: Quality | None
+    shadow: SideBySide | None
     change: Change | None
     windows: list[Window]
 
@@ -92,7 +95,7 @@ def monitor(project: Project) -> Watch:
     newest = read_predictions(engine, predictor.version, settings.window)
     labelled = read_predictions(engine, predictor.version, settings.window, with_truth=True)
     drifts: list[Drift] = []
-    quality = promised = change = None
+    now = promised = change = None
     if len(newest.facts) < settings.minimum_rows:
         notes.append(
             f"not enough yet to tell drift: {len(newest.facts)} predictions, "
@@ -107,9 +110,9 @@ def monitor(project: Project) -> Watch:
         )
     else:
         promised = _promised(predictor, project)
-        quality = _quality(labelled, project)
+        now = quality(labelled, labelled.answers, project)
         change = find_change(errors(labelled))
-        decayed = _decay(quality, promised, change, project)
+        decayed = _decay(now, promised, change, project)
     found = Watch(
         version=predictor.version,
         rows=len(newest.facts),
@@ -122,8 +125,9 @@ def monitor(project: Project) -> Watch:
         decayed=decayed,
         notes=notes,
         drifts=drifts,
-        quality=quality,
+        quality=now,
         promised=promised,
+        shadow=look_side_by_side(project, predictor.version),
         change=change,
         windows=_windows(project),
     )
@@ -149,21 +153,14 @@ def _drifts(logged: Logged, predictor: Predictor, date: str) -> list[Drift]:
     return sorted(drifts, key=lambda d: d.p_value)
 
 
-def _quality(labelled: Logged, project: Project) -> dict[str, float] | None:
-    definition = project.definition
-    name = definition.problem.metric
-    seed = definition.search.seed
-    return measure(truth_of(labelled), labelled.answers, seed, names=[name]).get(name)
-
-
-def _promised(predictor: Predictor, project: Project) -> dict[str, float]:
+def _promised(predictor: Predictor, project: Project) -> Quality:
     metrics = read_json(predictor.folder / store.METRICS)
     return dict(metrics["test"][project.definition.problem.metric])
 
 
 def _decay(
-    quality: dict[str, float] | None,
-    promised: dict[str, float],
+    now: Quality | None,
+    promised: Quality,
     change: Change | None,
     project: Project,
 ) -> list[str]:
@@ -171,14 +168,11 @@ def _decay(
     alarms = []
     metric = METRICS[project.definition.problem.metric]
     better_end, worse_end = ("high", "low") if metric.higher_is_better else ("low", "high")
-    if quality and metric.gain(quality[better_end], promised[worse_end]) < 0:
-        now, then = (
-            f"{number(numbers['low'])} to {number(numbers['high'])}"
-            for numbers in (quality, promised)
+    if now and metric.gain(now[better_end], promised[worse_end]) < 0:
+        here, then = (
+            f"{number(numbers['low'])} to {number(numbers['high'])}" for numbers in (now, promised)
         )
-        alarms.append(
-            f"{metric.title} is {number(quality['value'])} ({now}), but {then} was promised"
-        )
+        alarms.append(f"{metric.title} is {number(now['value'])} ({here}), but {then} was promised")
     if change:
         alarms.append(
             f"the errors have risen: {change.before:.3f} of 1 a row before, "

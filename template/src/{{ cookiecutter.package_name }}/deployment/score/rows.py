@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4, uuid5
@@ -30,7 +32,7 @@ from ..prediction_log import (
     why,
     write_rows,
 )
-from .target import ID, check_target
+from .target import ID, NO_ANSWER, check_target
 
 RUN = "run.json"
 
@@ -66,13 +68,29 @@ def score_file(project: Project, source: str, target: Path) -> str:
         resumed = kept.rows
         try:
             for frame in _progress(parts, kept):
-                kept.add(scorer.score(frame, kept.rows, UUID(kept.run)))
+                kept.add(scorer.score(frame, kept.rows, kept.run))
         except UserError:
             kept.remove()  # what is to be corrected changes the data
             raise
         kept.finish()
     taken_up = f", {resumed:,} of them by a run before" if resumed else ""
-    return f"{parts.rows:,} rows scored by {scorer.version} into {target}{taken_up}"
+    return f"{parts.rows:,} rows scored by {scorer.version} into {target}{taken_up}{scorer.trouble}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The scoring of one file, however often it was killed on the way.
+
+    Attributes
+    ----------
+    id
+        A part that is scored again gets the same ids of predictions by it.
+    started
+        The time (UTC) of all of its predictions.
+    """
+
+    id: UUID
+    started: datetime
 
 
 class Scorer:
@@ -82,17 +100,21 @@ class Scorer:
     ----------
     version
         The champion's.
+    trouble
+        What is wrong with the challenger, if anything: the file is the champion's.
     """
 
     def __init__(self, project: Project, source: str) -> None:
         self._predictor = load_predictor(store.champion_folder(project.models))
         challenger = store.challenger(project.models)
-        self._challenger = load_predictor(project.models / challenger) if challenger else None
+        self._challenger = project.models / challenger if challenger else None
+        self._beside: Predictor | None = None
+        self.trouble = ""
         self._log = open_log(project) if project.definition.serving.log_files else None
         self._source = source
         self.version = self._predictor.version
 
-    def score(self, rows: pd.DataFrame, before: int, run: UUID) -> pd.DataFrame:
+    def score(self, rows: pd.DataFrame, before: int, run: Run) -> pd.DataFrame:
         """Return rows with their answers; `before` is how many rows the parts before it had.
 
         Raises
@@ -102,8 +124,8 @@ class Scorer:
         """
         answers = self._predict(self._predictor, rows, before)
         if self._log is not None:
-            ids = [uuid5(run, str(before + k)).hex for k in range(len(rows))]
-            self._remember(self._log, rows, answers, ids, before)
+            ids = [uuid5(run.id, str(before + k)).hex for k in range(len(rows))]
+            self._remember(self._log, rows, answers, ids, before, run.started)
             answers.insert(0, ID, ids)
         # Answers win over columns of the same name: a file that was scored before is scored anew.
         return pd.concat([rows.drop(columns=answers.columns, errors="ignore"), answers], axis=1)
@@ -127,17 +149,14 @@ class Scorer:
         answers: pd.DataFrame,
         ids: list[str],
         before: int,
+        at: datetime,
     ) -> None:
         """Write what was asked and answered to the log, as the service does, once."""
-        names = [column.name for column in self._predictor.schema.inputs]
-        asked = rows.filter(names)
+        asked = _records(rows.filter([column.name for column in self._predictor.schema.inputs]))
         new = {
-            PREDICTIONS: prediction_rows(self.version, _records(asked), _by_id(ids, answers)),
-            SHADOW: [],
+            PREDICTIONS: prediction_rows(self.version, asked, _by_id(ids, answers), at),
+            SHADOW: self._shadow(rows, ids, before),
         }
-        if self._challenger is not None:
-            second = self._predict(self._challenger, rows, before)
-            new[SHADOW] = shadow_rows(self._challenger.version, _by_id(ids, second))
         try:
             TABLES.create_all(log)
             if find_predictions(log, ids[:1]).empty:  # killed between the log and the part
@@ -147,6 +166,18 @@ class Scorer:
                 f"The prediction log does not answer ({why(error)}); score again later."
             ) from None
 
+    def _shadow(self, rows: pd.DataFrame, ids: list[str], before: int) -> list[dict[str, Any]]:
+        """Return what the challenger answers to the same rows, if there is one and it can."""
+        if self._challenger is None:
+            return []
+        try:
+            self._beside = self._beside or load_predictor(self._challenger)
+            answers = self._predict(self._beside, rows, before)
+        except UserError as error:
+            self.trouble = f"{NO_ANSWER}{error.message}"
+            return []
+        return shadow_rows(self._beside.version, _by_id(ids, answers))
+
 
 class Kept:
     """The finished parts of a run, in a folder beside the file that they become.
@@ -154,7 +185,7 @@ class Kept:
     Attributes
     ----------
     run
-        Names the run, so that a part that is scored again gets the same ids.
+        That they belong to.
     rows
         How many the finished parts have.
     """
@@ -165,9 +196,10 @@ class Kept:
         record = self._read()
         if {key: record.get(key) for key in made_from} != made_from:
             self.remove()
-            record = {**made_from, "run": str(uuid4())}
+            record = {**made_from, "run": str(uuid4()), "started": datetime.now(UTC).isoformat()}
             write_json(self._folder / RUN, record)
-        self.run: str = record["run"]
+        started = datetime.fromisoformat(record["started"]).replace(tzinfo=None)
+        self.run = Run(UUID(record["run"]), started)
         self._files = sorted(self._folder.glob("*.parquet"))
         self.rows = sum(parquet.read_metadata(file).num_rows for file in self._files)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pandas as pd
@@ -16,8 +17,17 @@ from ...modeling.predictor.series import ANSWER
 from ...preparation.schema import ConversionError
 from ...problem.project import Project
 from ...problem.series import SEPARATOR, label_series
-from ..prediction_log import PREDICTIONS, TABLES, open_log, prediction_rows, why, write_rows
-from .target import ID, check_target
+from ..prediction_log import (
+    PREDICTIONS,
+    SHADOW,
+    TABLES,
+    open_log,
+    prediction_rows,
+    shadow_rows,
+    why,
+    write_rows,
+)
+from .target import ID, NO_ANSWER, check_target
 
 LOGGED = ["unit", "step"]  # of an answer, in the log only
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
@@ -60,13 +70,15 @@ def score_file(project: Project, source: str, target: Path) -> str:
         raise UserError(f"{source}: the {error}; correct it and forecast again.") from None
     except UserError as error:
         raise UserError(f"{source}: {error.message.rstrip('.')}.") from None
+    trouble = ""
     if project.definition.serving.log_files:
-        _remember(project, predictor, found)
+        trouble = _remember(project, predictor, found, _history(predictor, rows))
     with replacing(target.absolute()) as temporary:
         WRITERS[target.suffix](found.drop(columns=LOGGED), temporary)
     columns = predictor.schema.decision["series"]
     number = len(found[columns].drop_duplicates()) if columns else 1
-    return f"{len(found):,} forecasts of {number:,} series by {predictor.version} into {target}"
+    made = f"{len(found):,} forecasts of {number:,} series by {predictor.version}"
+    return f"{made} into {target}{trouble}"
 
 
 def _forecast(predictor: Predictor, rows: pd.DataFrame) -> pd.DataFrame:
@@ -76,7 +88,7 @@ def _forecast(predictor: Predictor, rows: pd.DataFrame) -> pd.DataFrame:
     absent = [name for name in (date, *columns) if name not in rows.columns]
     if absent:
         raise UserError(f'column "{absent[0]}" is missing; a forecast needs it')
-    history = rows[rows[schema.target].notna()] if schema.target in rows else rows.iloc[:0]
+    history = _history(predictor, rows)
     asked = rows.drop(index=history.index)
     if len(asked):
         told = asked[[c.name for c in schema.inputs if c.name in asked]]
@@ -90,17 +102,48 @@ def _forecast(predictor: Predictor, rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([told, found.drop(columns=["series", "date"])], axis=1)
 
 
-def _remember(project: Project, predictor: Predictor, found: pd.DataFrame) -> None:
-    """Write forecasts to the prediction log, as the service does, and give each row its id."""
+def _history(predictor: Predictor, rows: pd.DataFrame) -> pd.DataFrame:
+    target = predictor.schema.target
+    return rows[rows[target].notna()] if target in rows else rows.iloc[:0]
+
+
+def _remember(
+    project: Project, predictor: Predictor, found: pd.DataFrame, history: pd.DataFrame
+) -> str:
+    """Write forecasts to the prediction log, as the service does, and give each row its id.
+
+    Returns
+    -------
+    str
+        What is wrong with the challenger, if anything: the file is the champion's.
+    """
+    trouble, shadow = "", []
     ids = [uuid4().hex for _ in range(len(found))]
     found.insert(0, ID, ids)
     asked = found.drop(columns=[ID, *ANSWER]).astype("str").to_dict("records")
     answers = dict(zip(ids, found[ANSWER].to_dict("records"), strict=True))
+    try:
+        shadow = _shadow(project, found.set_index(ID), history)
+    except (UserError, ConversionError) as error:
+        trouble = f"{NO_ANSWER}{error}"
+    new = {PREDICTIONS: prediction_rows(predictor.version, asked, answers), SHADOW: shadow}
     log = open_log(project)
     try:
         TABLES.create_all(log)
-        write_rows(log, {PREDICTIONS: prediction_rows(predictor.version, asked, answers)})
+        write_rows(log, new)
     except SQLAlchemyError as error:
         raise UserError(
             f"The prediction log does not answer ({why(error)}); forecast again later."
         ) from None
+    return trouble
+
+
+def _shadow(project: Project, found: pd.DataFrame, history: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return what the challenger forecasts for the same dates, if there is one."""
+    version = store.challenger(project.models)
+    if version is None:
+        return []
+    challenger = load_predictor(project.models / version)
+    answers = challenger.beside(found.drop(columns=ANSWER), found["step"], history)
+    same = answers.assign(unit=found["unit"])  # both are measured by the same unit
+    return shadow_rows(version, same.to_dict("index"))

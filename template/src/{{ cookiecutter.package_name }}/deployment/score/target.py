@@ -6,6 +6,7 @@ from pathlib import Path
 from ...errors import UserError
 
 ID = "prediction_id"  # the column that feedback is joined by
+NO_ANSWER = "; the challenger in the shadow does not answer: "
 
 
 def check_target(target: Path, formats: Collection[str]) -> None:

@@ -147,7 +147,7 @@ class _Shadowed(Collector):
                 self._shadow.different,
             ),
             "lost_rows": (
-                "Rows that it did not answer: too many waited, or it failed.",
+                "Rows that it did not answer: too many waited, it failed, or could not be loaded.",
                 self._shadow.lost,
             ),
         }
@@ -209,3 +209,25 @@ def _monitored(found: dict[str, Any], time: float) -> Iterator[Metric]:
         if value is not None:
             quality.add_metric([version, bound], value)
     yield from (alarms, p_value, psi, quality)
+    yield from _side_by_side(version, found["shadow"])
+
+
+def _side_by_side(champion: str, found: dict[str, Any] | None) -> Iterator[Metric]:
+    """Tell of champion and challenger on the same rows; no values without a challenger."""
+    rows = GaugeMetricFamily(
+        "model_shadow_labelled_rows",
+        "Answers of the challenger whose truth is known.",
+        labels=["version"],
+    )
+    quality = GaugeMetricFamily(
+        "model_shadow_quality",
+        "The metric of champion and challenger on the same rows, with its 95 % interval.",
+        labels=["version", "role", "bound"],
+    )
+    if found is not None:
+        versions = {"champion": champion, "challenger": found["challenger"]}
+        rows.add_metric([versions["challenger"]], found["rows"])
+        for role, numbers in found["quality"].items():
+            for bound, value in numbers.items():
+                quality.add_metric([versions[role], role, bound], value)
+    yield from (rows, quality)

@@ -150,16 +150,16 @@ class Service:
             answered = answer(
                 serving.predictor, serving.contract, [question.asked for question in questions]
             )
-        named = _name(answered)
-        version = serving.predictor.version
+        named, version = _name(answered), serving.predictor.version
         self._note(version, {key: one for each in named for key, one in each.items()})
+        for question, each in zip(questions, named, strict=True):
+            self._shadow.ask(question.asked, each)
         return [_reply(version, each) for each in named]
 
     def _note(self, version: str, answered: dict[str, Answered]) -> None:
-        """Let all that learn from predictions have these, by their ids."""
+        """Log and count predictions, all of one call at once."""
         rows = [each.row for each in answered.values()]
         self._log.write(version, rows, {key: each.answer for key, each in answered.items()})
-        self._shadow.ask(answered)
         self._metrics.predicted(len(rows))
 
     def _feedback(self, body: bytes) -> Reply:

@@ -12,6 +12,7 @@ from ...modeling.predictor import Predictor, load_predictor
 from ...modeling.store import challenger
 from ...problem.project import Project
 from .answered import Answered
+from .asked import Asked, ask_beside
 from .log_writer import LogWriter
 
 POLL_SECONDS = 1.0
@@ -19,7 +20,7 @@ MOST_WAITING = 100  # requests; what comes while so many wait is not asked
 
 logger = logging.getLogger(__name__)
 
-Asked = dict[str, Answered]  # by the id of the champion's prediction
+Logged = dict[str, Answered]  # by the id of the champion's prediction
 
 
 class Shadow:
@@ -31,7 +32,8 @@ class Shadow:
     ----------
     rows, different, lost
         How many rows it answered, in how many of them its prediction was another than the
-        champion's, and how many it did not answer: too many waited, or it failed.
+        champion's, and how many it did not answer: too many waited, it failed, or it could not be
+        loaded.
     """
 
     def __init__(self, project: Project, log: LogWriter) -> None:
@@ -40,7 +42,7 @@ class Shadow:
         self._predictor: Predictor | None = None
         self._failed: str | None = None
         self.rows = self.different = self.lost = 0
-        self._waiting: queue.Queue[Asked] = queue.Queue(MOST_WAITING)
+        self._waiting: queue.Queue[tuple[Asked, Logged]] = queue.Queue(MOST_WAITING)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
 
@@ -60,12 +62,13 @@ class Shadow:
         predictor = self._predictor
         return predictor.version if predictor else None
 
-    def ask(self, answered: Asked) -> None:
+    def ask(self, asked: Asked, answered: Logged) -> None:
         """Take what the champion was asked and answered; returns at once."""
         if self._predictor is None:
+            self.lost += len(answered) if self._failed else 0
             return
         try:
-            self._waiting.put_nowait(answered)
+            self._waiting.put_nowait((asked, answered))
         except queue.Full:
             self.lost += len(answered)
             logger.debug("The challenger is slower than the requests; some are not asked of it.")
@@ -73,25 +76,25 @@ class Shadow:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                self._answer(self._waiting.get(timeout=POLL_SECONDS))
+                self._answer(*self._waiting.get(timeout=POLL_SECONDS))
             except queue.Empty:
                 self._follow()
 
-    def _answer(self, asked: Asked) -> None:
+    def _answer(self, asked: Asked, answered: Logged) -> None:
         self._follow()
         predictor = self._predictor
         if predictor is None:
             return
         try:
-            answers = _records(predictor.predict(pd.DataFrame([a.row for a in asked.values()])))
-            self._log.write_shadow(predictor.version, dict(zip(asked, answers, strict=True)))
+            answers = _records(ask_beside(predictor, asked, answered))
+            self._log.write_shadow(predictor.version, answers)
             self.rows += len(answers)
             self.different += sum(
-                given["prediction"] != champions.answer["prediction"]
-                for given, champions in zip(answers, asked.values(), strict=True)
+                given["prediction"] != answered[key].answer["prediction"]
+                for key, given in answers.items()
             )
         except Exception:  # the champion has answered, so nobody else is concerned
-            self.lost += len(asked)
+            self.lost += len(answered)
             logger.exception("The challenger %s cannot answer.", predictor.version)
 
     def _follow(self) -> None:
@@ -109,7 +112,10 @@ class Shadow:
             logger.warning("The challenger %s cannot be loaded: %s", version or "", error)
 
 
-def _records(answers: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows as JSON has them, which knows no NaN."""
+def _records(answers: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return rows by their index as JSON has them, which knows no NaN."""
     plain = answers.astype(object).where(answers.notna(), None)
-    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
+    return {
+        key: {str(name): value for name, value in row.items()}
+        for key, row in zip(plain.index, plain.to_dict("records"), strict=True)
+    }

@@ -162,6 +162,38 @@ class Predictor:
         found = answers.set_index([SERIES, PERIOD])[ANSWER].loc[keys]
         return found.set_axis(wanted.index)
 
+    def beside(
+        self, rows: pd.DataFrame, steps: pd.Series, history: pd.DataFrame | None = None
+    ) -> pd.DataFrame:
+        """Forecast what another version has forecast, from where that began.
+
+        Parameters
+        ----------
+        rows : DataFrame of n rows
+            The dates of one question, without the target.
+        steps : Series of (n,)
+            Periods after the end of the history, with the index of `rows`.
+        history
+            Newer values that came with the question.
+
+        Returns
+        -------
+        DataFrame
+            As `predict`, of those rows by which the two can be compared: within this version's
+            horizon, as many steps ahead, and not among what this one has learnt.
+
+        Raises
+        ------
+        WrongQuestionError
+            If a series is unknown.
+        ConversionError
+            If a value does not fit its column.
+        """
+        within = rows[steps <= self.schema.decision["horizon"]]
+        answers = self.predict(within if history is None else pd.concat([history, within]))
+        learnt = self.places(within)[PERIOD] < self._panel.end
+        return answers[~learnt & (answers["step"] == steps[within.index])]
+
     def places(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the series and the period of each row, with the index of the rows."""
         told = rows.drop(columns=self.schema.target, errors="ignore")

@@ -1,5 +1,6 @@
 """A question is a list of rows; each is answered by itself."""
 
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -16,7 +17,7 @@ from ..wrong_input import wrong_values
 PAGE = "page.html"
 Asked = list[dict[str, Any]]
 
-__all__ = ["PAGE", "Asked", "Contract", "answer", "rehearse"]
+__all__ = ["PAGE", "Asked", "Contract", "answer", "ask_beside", "rehearse"]
 
 
 def answer(
@@ -42,6 +43,20 @@ def answer(
         ]
         for question in questions
     ]
+
+
+def ask_beside(
+    challenger: Predictor, asked: Asked, answered: Mapping[str, Answered]
+) -> pd.DataFrame:
+    """Let a challenger answer what the champion has answered, by the id of the prediction.
+
+    Raises
+    ------
+    UserError, ConversionError
+        If it cannot.
+    """
+    rows = [one.row for one in answered.values()]
+    return challenger.predict(pd.DataFrame(rows, index=list(answered)))
 
 
 def rehearse(predictor: Predictor, contract: Contract) -> None:

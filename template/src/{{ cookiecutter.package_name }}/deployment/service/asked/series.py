@@ -1,6 +1,6 @@
 """A question is a horizon, perhaps with recent history and with what is known ahead of time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -22,7 +22,7 @@ from ..wrong_input import LONG, MOST_REASONS, shown, wrong
 PAGE = "forecast.html"
 BODY = '{"horizon": ..., "series": [...], "rows": [...], "future": [...]}'
 
-__all__ = ["PAGE", "Asked", "Contract", "answer", "rehearse"]
+__all__ = ["PAGE", "Asked", "Contract", "answer", "ask_beside", "rehearse"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,28 @@ def answer(
         If the history and what is known ahead of time do not suffice.
     """
     return [_answer(predictor, question) for question in questions]
+
+
+def ask_beside(
+    challenger: Predictor, asked: Asked, answered: Mapping[str, Answered]
+) -> pd.DataFrame:
+    """Let a challenger forecast what the champion has forecast, by the id of the prediction.
+
+    Both begin where the champion did, with the history that came with the question; what the
+    challenger has learnt already, or cannot forecast as far ahead, is left out.
+
+    Raises
+    ------
+    UserError, ConversionError
+        If it cannot.
+    """
+    ids, target = list(answered), challenger.schema.target
+    rows = pd.DataFrame([one.row for one in answered.values()], index=ids)
+    champions = pd.DataFrame([one.answer for one in answered.values()], index=ids)
+    history = pd.DataFrame(asked.rows).dropna(subset=[target]) if asked.rows else None
+    answers = challenger.beside(rows, champions["step"], history)
+    # Both are measured by the same unit.
+    return answers.assign(unit=champions["unit"])
 
 
 def rehearse(predictor: Predictor, contract: Contract) -> None:
