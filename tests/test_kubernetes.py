@@ -188,6 +188,16 @@ def test_the_service_reads_the_store_that_the_jobs_write(build: Build) -> None:
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
+@every_overlay
+def test_to_train_takes_more_memory_than_to_watch(build: Build, overlay: str) -> None:
+    limits = {
+        name: template["spec"]["containers"][0]["resources"]["limits"]["memory"]
+        for name, template in templates(build(overlay)).items()
+    }
+    assert limits["monitor"] == "2Gi"
+    assert limits["improve"] == "8Gi"
+
+
 def test_long_names_are_legal(build: Build) -> None:
     for manifest in build("production", project_name="z" * 50):
         most = 52 if manifest["kind"] == "CronJob" else 63  # a job adds eleven characters

@@ -20,6 +20,7 @@ pytestmark = [
 ]
 
 WIDE, PHONE = 1200, 360
+KEY = "not-easily-guessed"
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,20 @@ def forecasting_service(finished: Callable[[str], Path], environment: Environmen
 
 
 @pytest.fixture(scope="module")
+def locked_service(
+    finished: Callable[[str], Path], environment: Environment, tmp_path_factory
+) -> Iterator[str]:
+    """Forecast for those who show a key."""
+    project = tmp_path_factory.mktemp("locked") / "project"
+    shutil.copytree(finished("forecasting"), project)
+    definition = project / "project.toml"
+    text = definition.read_text(encoding="utf-8")
+    definition.write_text(text.replace('api_keys = ""', 'api_keys = "env:KEYS"'), encoding="utf-8")
+    with environment.serve(project, KEYS=KEY) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[WebDriver]:
     options = webdriver.ChromeOptions()
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
@@ -59,12 +74,17 @@ def browser() -> Iterator[WebDriver]:
         yield driver
 
 
-def open_page(browser: WebDriver, address: str, width: int = WIDE) -> None:
+def open_page(browser: WebDriver, address: str, width: int = WIDE, shown: str = "form") -> None:
     # A window cannot be narrower than 500 pixels, but the device it pretends to be can.
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == PHONE}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     browser.get(address + "/")
-    wait(browser, lambda: element(browser, "form").is_displayed())
+    wait(browser, lambda: element(browser, shown).is_displayed())
+
+
+def enter_key(browser: WebDriver, key: str) -> None:
+    element(browser, "key").clear()
+    element(browser, "key").send_keys(key + "\n")
 
 
 def wait(browser: WebDriver, condition) -> None:
@@ -170,6 +190,45 @@ def test_forecast_is_drawn_with_its_interval_in_the_page_s_own_style(browser, fo
     card = browser.find_element(By.CSS_SELECTOR, ".card")
     assert card.value_of_css_property("border-radius") != "0px"
     assert errors(browser) == []
+
+
+def test_key_opens_the_page_and_is_asked_for_again_when_it_is_withdrawn(browser, locked_service):
+    open_page(browser, locked_service, shown="door")
+    assert not element(browser, "form").is_displayed()
+    trouble = element(browser, "trouble")
+    for wrong, reason in {
+        "guessed": "The key is not known.",
+        "\N{KEY}": "The key holds a character that HTTP cannot carry.",
+    }.items():
+        enter_key(browser, wrong)
+        wait(browser, lambda reason=reason: trouble.text == reason)
+    enter_key(browser, KEY)
+    wait(browser, element(browser, "form").is_displayed)
+    assert not element(browser, "door").is_displayed()
+    assert not trouble.is_displayed()
+
+    newer = element(browser, "rows")
+    newer.send_keys("2010-03-01, 300")
+    browser.execute_script("key = 'withdrawn'")
+    element(browser, "predict").click()
+    wait(browser, element(browser, "door").is_displayed)
+    assert trouble.text == "The key is not known."
+    form, answer = element(browser, "form"), element(browser, "answer")
+    assert form.rect["y"] == answer.rect["y"], "what is wrong must not push them apart"
+    enter_key(browser, KEY)
+    wait(browser, lambda: not element(browser, "door").is_displayed())
+    element(browser, "predict").click()
+    wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, ".chart .band"))
+    assert newer.get_property("value") == "2010-03-01, 300"
+    first = browser.find_element(By.CSS_SELECTOR, "#forecasts th[scope]")
+    assert first.text == "2010-04-01"
+
+
+def test_docs_are_shown_to_whoever_gave_the_page_a_key(browser, locked_service):
+    open_page(browser, locked_service, shown="main")
+    browser.execute_script("sessionStorage.setItem('key', arguments[0])", KEY)
+    browser.get(locked_service + "/docs")
+    wait(browser, lambda: "POST /predict" in element(browser, "operations").text)
 
 
 def test_error_stands_beside_its_field(browser, classification_service):

@@ -1,5 +1,7 @@
 """What MLflow is told: runs with their figures and models, and who is champion."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,8 +63,37 @@ def test_aliases_follow_the_champion(own, client):
     assert alias("champion") == second
 
 
-def test_a_server_that_is_away_stops_nothing(own, monkeypatch):
+def no_server(own, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    done = run_in(own.root, "evaluate")
+    return "127.0.0.1"
+
+
+def no_database(own, monkeypatch):
+    (own.root / "mlflow.db").mkdir()
+    return "unable to open database file"
+
+
+def no_folder_for_files(own, monkeypatch):
+    shutil.rmtree(own.root / "mlruns")
+    (own.root / "mlruns").touch()
+    return "mlruns"
+
+
+def no_driver(own, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql+absent://127.0.0.1/mlflow")
+    return "absent"
+
+
+@pytest.mark.parametrize("trouble", [no_server, no_database, no_folder_for_files, no_driver])
+def test_what_cannot_be_told_stops_nothing(own, monkeypatch, trouble):
+    reason = trouble(own, monkeypatch)
+    version = store.champion(own.models)
+    done = run_in(own.root, "promote", version)
     assert done.exit_code == 0, done.output
-    assert "MLflow does not answer" in done.output
+    assert f"{version} is the champion" in done.output
+    told = [line for line in done.output.splitlines() if "MLflow" in line]
+    assert len(told) == 1
+    assert "MLflow was not told (" in told[0]
+    assert reason in told[0]
+    assert told[0].endswith("); the next command tries again.")
+    assert "Traceback" not in done.output

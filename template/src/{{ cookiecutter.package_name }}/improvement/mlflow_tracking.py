@@ -41,18 +41,21 @@ def track(project: Project) -> str:
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient, set_tracking_uri
     from mlflow.exceptions import MlflowException
+    from mlflow.store.db import utils as database
+    from sqlalchemy.exc import SQLAlchemyError
 
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+    database.MAX_RETRY_COUNT = 4  # in a second, not 100; there is no variable for it
     given = os.environ.get(URI)
     set_tracking_uri(given or f"sqlite:///{project.root / 'mlflow.db'}")
     try:
         with warnings.catch_warnings(), redirect_stderr(StringIO()):  # it praises itself there
             warnings.simplefilter("ignore")
             return _track(project, MlflowClient(), local=not given)
-    except (MlflowException, OSError) as error:
-        reason = str(error).splitlines()[0][:200]
-        return f"MLflow does not answer ({reason}); the next command tells it."
+    except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        return f"MLflow was not told ({reason}); the next command tries again."
     finally:
         if not given:  # MLflow sets it, and another project may follow
             os.environ.pop(URI, None)

@@ -33,6 +33,11 @@ function say(id, text) {
   $(id).hidden = !text;
 }
 
+function warn(text) {
+  say("trouble", text);
+  $("trouble").scrollIntoView({ block: "nearest" }); // the button may be far below
+}
+
 async function call(path, body) {
   const headers = key ? { Authorization: "Bearer " + key } : {};
   const request = body
@@ -40,6 +45,7 @@ async function call(path, body) {
     : { headers };
   try {
     const response = await fetch(path, request);
+    $("door").hidden = response.status !== 401; // a key may be withdrawn at any time
     return { status: response.status, content: await response.json() };
   } catch {
     return { status: 0, content: { detail: "The service does not answer; is it running?" } };
@@ -50,7 +56,6 @@ async function call(path, body) {
 
 async function begin(show) {
   const { status, content } = await call("model");
-  $("door").hidden = status !== 401;
   if (status === 401) {
     $("about").textContent = "";
     say("trouble", key ? content.detail : "");
@@ -61,8 +66,10 @@ async function begin(show) {
     setTimeout(() => begin(show), RETRY);
     return;
   }
-  model = content;
-  show();
+  if (model === null || model.version !== content.version) {
+    model = content;
+    show();
+  }
   say("trouble", "");
   $("form").hidden = $("answer").hidden = false;
   $("main").classList.add("ready");
@@ -71,6 +78,7 @@ async function begin(show) {
 function enter(event) {
   event.preventDefault();
   key = $("key").value.trim();
+  if (/[^\x20-\xff]/.test(key)) return warn("The key holds a character that HTTP cannot carry.");
   sessionStorage.setItem("key", key);
   start();
 }

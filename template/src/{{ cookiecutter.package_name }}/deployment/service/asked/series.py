@@ -220,5 +220,6 @@ def _explain(error: ErrorDetails) -> dict[str, Any]:
     elif part is None:
         reason = f"the body must be {BODY}, got {shown(error['input'])}"
     else:
-        reason = f"{error['msg'].replace('Input should', 'must')}, got {shown(error['input'])}"
+        rule = error["msg"].replace("Input should", "must").partition(", unable")[0]
+        reason = f"{rule}, got {shown(error['input'])}"
     return {"row": row, "field": field, "reason": reason}
