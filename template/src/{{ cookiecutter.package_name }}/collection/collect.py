@@ -1,7 +1,8 @@
 """Write the rows as they came to data/raw, with their provenance beside them."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,8 +58,9 @@ def collect(project: Project, *, anew: bool = False) -> str:
     stream = open_source(data, project.root, project.raw / CACHE)
     with Staging(path, stream, anew=anew) as staging:
         before = staging.stored_rows()
-        for chunk in _chunks(stream, staging.position):
-            staging.add(chunk)
+        with closing(_chunks(stream, staging.position)) as chunks:
+            for chunk in chunks:
+                staging.add(chunk)
         staging.finish()
     rows = parquet.read_metadata(path).num_rows
     sources = [replace(s, rows=rows if s.rows is None else s.rows) for s in stream.sources]
@@ -154,11 +156,12 @@ def read_raw(project: Project) -> pd.DataFrame:
 def _tables(data: Data, root: Path) -> Iterator[pa.Table]:
     with TemporaryDirectory() as cache:
         stream = open_source(data, root, Path(cache))
-        for chunk in _chunks(stream, Position()):
-            yield chunk.table
+        with closing(_chunks(stream, Position())) as chunks:
+            for chunk in chunks:
+                yield chunk.table
 
 
-def _chunks(stream: Stream, position: Position) -> Iterator[Chunk]:
+def _chunks(stream: Stream, position: Position) -> Generator[Chunk, None, None]:
     """Read a source, and show how far it is."""
     with tqdm(desc="collect", unit=" rows", unit_scale=True, disable=None, leave=False) as bar:
         try:
