@@ -24,7 +24,7 @@ from .arrow import bring, common_schema
 from .labelled import join
 from .names import UnreadableError
 from .provenance import Source, changes, without_secrets
-from .staging import Staging
+from .staging import Staging, check_grows
 from .stream import Chunk, Position, Stream
 
 ROWS = "data.parquet"
@@ -109,7 +109,7 @@ def preview(project: Project) -> str:
     width = max(map(len, types), default=0)
     return "\n\n".join(
         [
-            rows.to_string(index=False, max_colwidth=30, na_rep=""),
+            rows.to_string(index=False, max_colwidth=30, na_rep="") if count else "No rows.",
             "\n".join(f"{name:<{width}}  {kind}" for name, kind in types.items()),
             f"{count:,} rows and {len(types):,} columns; nothing was written.",
         ]
@@ -166,6 +166,8 @@ def _chunks(stream: Stream, position: Position) -> Generator[Chunk, None, None]:
     with tqdm(desc="collect", unit=" rows", unit_scale=True, disable=None, leave=False) as bar:
         try:
             for chunk in stream.chunks(position):
+                if stream.cursor and chunk.table.num_rows:
+                    check_grows(chunk.table, stream.cursor)
                 yield chunk
                 bar.update(chunk.table.num_rows)
         except UnreadableError as error:

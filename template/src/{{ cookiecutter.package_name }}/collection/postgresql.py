@@ -61,6 +61,7 @@ def read(
     ):
         stop_with(cursor.adbc_cancel)
         cursor.execute(f"SET statement_timeout = {1000 * seconds:.0f}")
+        cursor.execute("SET default_transaction_read_only = on")  # a query may only ask
         cursor.execute(_with_floats(text, cursor.adbc_execute_schema(text)))
         reader = cursor.fetch_record_batch()
         waiting, rows = [], 0

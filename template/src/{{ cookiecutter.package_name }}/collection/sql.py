@@ -13,7 +13,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..database import database_url, names_file, open_database
+from ..database import connected, database_url, names_file, open_database
 from ..errors import UserError
 from ..problem.sources.sql import Data
 from . import postgresql
@@ -92,6 +92,8 @@ def _query(data: Data, root: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UserError(f"[data] query {data.query} cannot be read: {reason}.") from None
+    if not text:
+        raise UserError(f"[data] query {data.query} is empty; write a SELECT into it.")
     wanted = set(sa.text(text).compile().params)
     if wanted != set(data.parameters):
         raise UserError(
@@ -140,7 +142,7 @@ def _read(
     """Read rows through SQLAlchemy, so many at a time."""
     backend = url.get_backend_name()
     engine = open_database(url, KEY, connect_args=CONNECT.get(backend, {}))
-    with engine.connect().execution_options(stream_results=True) as connection:
+    with connected(engine, KEY).execution_options(stream_results=True) as connection:
         driver = connection.connection.driver_connection
         if stop := getattr(driver, "interrupt", getattr(driver, "cancel", None)):
             stop_with(stop)
@@ -149,6 +151,8 @@ def _read(
             connection.exec_driver_sql(LIMITS[kind].format(1000 * seconds))
         # The rows are closed before the connection, which would complain of those that are left.
         with connection.execute(statement) as result:
+            if not result.returns_rows:
+                raise UserError("[data] query gives no rows; write a SELECT, and nothing else.")
             names = list(result.keys())
             empty = True
             for rows in result.partitions(CHUNK_ROWS):
@@ -192,7 +196,7 @@ def _connecting(error: Exception) -> bool:
     """Tell whether the error came before any statement."""
     if isinstance(error, SQLAlchemyError):
         return getattr(error, "statement", None) is None
-    return postgresql.CONNECTING in str(error)
+    return isinstance(error, FileNotFoundError) or postgresql.CONNECTING in str(error)
 
 
 def _reason(error: Exception) -> str:
