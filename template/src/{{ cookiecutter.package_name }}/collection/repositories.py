@@ -90,7 +90,7 @@ def find_kaggle(web: Web, name: str, data: Data) -> Found:
     server = data.server or "https://www.kaggle.com"
     kind, _, short = name.rpartition("/")
     web.client.auth = kaggle_credentials()
-    renew = "see that KAGGLE_API_TOKEN holds a token that has not expired (kaggle.com/settings)"
+    renew = "see that KAGGLE_API_TOKEN is set to a token that has not expired (kaggle.com/settings)"
     if kind == "competitions":
         web.remedy = f"accept the rules at {server}/competitions/{short}/rules, and {renew}"
         return Found(

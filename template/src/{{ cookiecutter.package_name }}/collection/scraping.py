@@ -66,7 +66,7 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
         check = _robots(web)
         with web.client:
             while "done" not in turn:
-                page = parsel.Selector(_page(web, check, turn["url"], data, cache))
+                page = parsel.Selector(_page(web, check, turn["url"], data, cache), type="html")
                 name = without_secrets(turn["url"])
                 rows = _table(page, data, name) if data.table else _rows(page, data, name)
                 following = _following(page, data, turn, rows)

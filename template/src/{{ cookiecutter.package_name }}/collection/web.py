@@ -185,9 +185,12 @@ def address(url: str, page: str = "") -> httpx2.URL:
         If it is none.
     """
     try:
-        return httpx2.URL(page).join(url)
+        full = httpx2.URL(page).join(url)
     except httpx2.InvalidURL:
-        raise UserError(NO_ADDRESS.format(without_secrets(url))) from None
+        full = httpx2.URL()
+    if full.scheme not in {"http", "https"} or not full.host:
+        raise UserError(NO_ADDRESS.format(without_secrets(url)))
+    return full
 
 
 def same_origin(url: str, name: str) -> Callable[[httpx2.Request], None]:
