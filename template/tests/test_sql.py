@@ -9,7 +9,11 @@ import pytest
 from conftest import edit, run_in
 
 from {{ cookiecutter.package_name }}.collection import sql
-from {{ cookiecutter.package_name }}.collection.collect import collect, preview, read_raw
+from {{ cookiecutter.package_name }}.collection.collect import (
+    collect,
+    preview,
+    read_raw,
+)
 from {{ cookiecutter.package_name }}.collection.staging import Staging
 from {{ cookiecutter.package_name }}.errors import UserError
 
