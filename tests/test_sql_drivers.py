@@ -1,4 +1,4 @@
-"""Databases whose driver a user adds: DuckDB, and MariaDB where its server is installed."""
+"""Databases other than PostgreSQL: in a file, and MariaDB where its server is installed."""
 
 import shutil
 import socket
@@ -10,7 +10,17 @@ from pathlib import Path
 
 import pytest
 from conftest import Environment, Template
-from test_sql_source import ENCODED, FROM_FILE, SECRET, collected, command, edit, kill, table
+from test_sql_source import (
+    ENCODED,
+    FROM_FILE,
+    SECRET,
+    collected,
+    command,
+    edit,
+    interrupt,
+    kill,
+    table,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +36,11 @@ SLOW = {
     "duckdb": "SELECT count(*) FROM range(10000000) a, range(1000000) b WHERE a.range < b.range",
     "mariadb": "SELECT sleep(0.01) FROM growing",
 }
-DUCKDB = "import duckdb, sys; duckdb.connect('shop.duckdb').execute(sys.argv[1])"
+ENDLESS = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT 1 FROM n) SELECT sum(i) FROM n",
+    "duckdb": SLOW["duckdb"],
+    "mariadb": "SELECT seq, md5(seq) FROM seq_1_to_1000000000",  # its driver cannot be interrupted
+}
 
 
 @contextmanager
@@ -71,11 +85,17 @@ def mariadb(folder: Path) -> Iterator[tuple[str, Run]]:
 
 
 @contextmanager
-def duckdb(project: Path, environment: Environment) -> Iterator[tuple[str, Run]]:
-    """Yield the URL of a file in the project, and what runs a statement in it."""
+def opened(kind: str, project: Path, environment: Environment) -> Iterator[tuple[str, Run]]:
+    """Yield the URL of a database, and what runs a statement in it."""
+    if kind == "mariadb":
+        with mariadb(project.parent) as both:
+            yield both
+        return
+    module = {"sqlite": "sqlite3"}.get(kind, kind)
+    script = f"import {module}, sys; {module}.connect('shop').execute(sys.argv[1])"
     yield (
-        "duckdb:///shop.duckdb",
-        lambda statement: environment.run(project, "python", "-c", DUCKDB, statement),
+        f"{kind}:///shop",
+        lambda statement: environment.run(project, "python", "-c", script, statement),
     )
 
 
@@ -86,8 +106,7 @@ def test_a_table_is_collected_whole_and_what_is_wrong_gets_one_sentence(
     project = template.cookiecutter(tmp_path, data_source="sql")
     tables = {'table = ""': 'table = "growing"', 'cursor = ""': 'cursor = "grows"'}
     edit(project, **{FROM_FILE: 'path = ""'}, **tables)
-    opened = mariadb(tmp_path) if kind == "mariadb" else duckdb(project, environment)
-    with opened as (address, run):
+    with opened(kind, project, environment) as (address, run):
         url = {"DATABASE_URL": address}
         run(TABLE)
         run(GROW[kind].format(1, ROWS))
@@ -117,8 +136,20 @@ def test_a_table_is_collected_whole_and_what_is_wrong_gets_one_sentence(
             assert 'refuses the user "reader" (Access denied for user' in said
             said += failed(environment, project, address.replace("127.0.0.1", "nobody.invalid"))
             assert "nobody.invalid" in said
+            said += failed(environment, project, f"{address}?nonsense=1")
+            assert "[data] url has an option that its database does not know" in said
             assert "correct the URL that [data] url names, or start the database" in said
     assert not [word for word in (SECRET, ENCODED, "Traceback", "Warning") if word in said]
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_ctrl_c_is_heard_while_the_database_is_busy(
+    template: Template, environment: Environment, tmp_path: Path, kind: str
+) -> None:
+    project = template.cookiecutter(tmp_path, data_source="sql")
+    with opened(kind, project, environment) as (address, run):
+        run(TABLE)
+        interrupt(environment, project, ENDLESS[kind], address)
 
 
 def failed(environment: Environment, project: Path, url: str) -> str:

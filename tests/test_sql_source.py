@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,14 @@ def replace_and_die(path, target):
     if pathlib.Path(target).name == name:
         os.kill(os.getpid(), signal.SIGKILL)
 pathlib.Path.replace = replace_and_die
+main(["collect"])
+"""
+INTERRUPTED = """
+import os, signal, threading
+from my_model.cli import main
+from my_model.collection import collect  # now, so that it reads when the signal comes
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have let it be ignored
+threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT]).start()
 main(["collect"])
 """
 SLOW = "SELECT repeat('x', 2000) AS x, pg_sleep(0.0001) FROM generate_series(1, 100000)"
@@ -142,7 +151,11 @@ def test_a_table_goes_from_its_password_to_a_served_prediction(
     (project / "slow.sql").write_text(f"SELECT '{SECRET}'::int AS x")
     failed = command(environment, project, "collect", check=False, DATABASE_URL=database.url())
     said += failed.stderr
+    (project / "slow.sql").write_text("DELETE FROM loans")
+    failed = command(environment, project, "collect", check=False, DATABASE_URL=database.url())
+    said += failed.stderr
     (project / "slow.sql").unlink()  # it is the user's
+    assert "cannot execute DELETE in a read-only transaction" in said
     assert 'invalid input syntax for type integer: "***"' in said
     assert "Traceback" not in said
     written = [f.read_bytes() for f in project.rglob("*") if f.is_file()]
@@ -180,6 +193,14 @@ def test_a_collection_that_is_killed_ends_with_exactly_the_rows_of_the_table(
     assert collected(environment, project) == table(more)
 
 
+def test_ctrl_c_is_heard_while_the_database_thinks(
+    database: Database, project: Path, environment: Environment
+) -> None:
+    interrupt(environment, project, "SELECT pg_sleep(60), 1 AS one", database.url())
+    states = database.psql("SELECT state FROM pg_stat_activity WHERE query LIKE 'COPY%'")
+    assert "active" not in states, "nor does the server go on"
+
+
 def table(rows: int) -> list[int]:
     """Return what tells the rows 1 to `rows`: how many, their sum, and that of their squares."""
     return [rows, rows * (rows + 1) // 2, rows * (rows + 1) * (2 * rows + 1) // 6]
@@ -200,6 +221,20 @@ def kill(environment: Environment, project: Path, name: str, when: str, **url: s
     """Collect, and let the process be killed before or after a file takes its place."""
     done = environment.run(project, "python", "-c", KILLED, name, when, check=False, **url)
     assert done.returncode == -signal.SIGKILL
+
+
+def interrupt(environment: Environment, project: Path, query: str, url: str) -> None:
+    """Press Ctrl-C in the middle of a query that does not end; see that this is all it does."""
+    edit(project, **{FROM_FILE: 'path = ""', 'query = ""': 'query = "endless.sql"'})
+    (project / "endless.sql").write_text(query)
+    stored = project / "data" / "raw" / DATA
+    stored.parent.mkdir()
+    stored.write_text("the last good data")
+    started = time.monotonic()
+    done = environment.run(project, "python", "-c", INTERRUPTED, check=False, DATABASE_URL=url)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted.\n")
+    assert time.monotonic() - started < 20
+    assert stored.read_text() == "the last good data"
 
 
 def ask(url: str, body: object = None) -> dict:

@@ -10,15 +10,21 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from {{ cookiecutter.package_name }}.collection import collect as collecting
 from {{ cookiecutter.package_name }}.collection.collect import (
     LABELLED,
     collect,
     read_raw,
 )
 from {{ cookiecutter.package_name }}.collection.labelled import join
-from {{ cookiecutter.package_name }}.collection.provenance import without_secrets
+from {{ cookiecutter.package_name }}.collection.provenance import (
+    Source,
+    without_secrets,
+)
+from {{ cookiecutter.package_name }}.collection.stream import Chunk, Stream
 from {{ cookiecutter.package_name }}.collection.tables import read_tables
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.problem.project import Project
@@ -195,7 +201,8 @@ def test_a_url_that_fails_gets_one_sentence_without_secrets(server, tmp_path):
     with pytest.raises(UserError) as caught:
         read_tables(f"http://me:secret@{server}/no.csv?key=secret", tmp_path)
     url = f"http://{server}/no.csv"
-    assert caught.value.message == f"{url} cannot be read: the server answers 404 File not found."
+    reason = "the server answers 404 File not found; see to that, or correct the address"
+    assert caught.value.message == f"{url} cannot be read: {reason}."
     assert without_secrets("see s3://k:v@b/x.csv?t=1, or y") == "see s3://b/x.csv or y"
 
 
@@ -221,6 +228,50 @@ def test_nothing_is_written_when_the_source_is_bad(define, tmp_path):
     with pytest.raises(UserError, match="line 2"):
         collect(project)
     assert {path: path.read_bytes() for path in project.raw.iterdir()} == before
+
+
+KNOWN = {"n": [1, 2], "name": ["x", "y"]}
+CHANGES = {  # what comes between the same two rows, and what all become
+    "nothing": ({"n": [3], "name": ["z"]}, {"n": [1, 2, 3, 1, 2], "name": list("xyzxy")}),
+    "a new column": (
+        {"n": [3], "name": ["z"], "new": [1.5]},
+        {"n": [1, 2, 3, 1, 2], "name": list("xyzxy"), "new": [None, None, 1.5, None, None]},
+    ),
+    "a column less": ({"n": [3]}, {"n": [1, 2, 3, 1, 2], "name": ["x", "y", None, "x", "y"]}),
+    "decimals": ({"n": [0.5], "name": ["z"]}, {"n": [1.0, 2, 0.5, 1, 2], "name": list("xyzxy")}),
+    "texts": ({"n": ["a"], "name": ["z"]}, {"n": list("12a12"), "name": list("xyzxy")}),
+    "numbers": ({"n": [3], "name": [7]}, {"n": [1, 2, 3, 1, 2], "name": list("xy7xy")}),
+    "no values": (
+        {"n": [None], "name": [None]},
+        {"n": [1, 2, None, 1, 2], "name": ["x", "y", None, "x", "y"]},
+    ),
+}
+
+
+@pytest.mark.parametrize(("between", "expected"), CHANGES.values(), ids=CHANGES)
+def test_columns_may_change_while_they_are_collected(
+    define, tmp_path, monkeypatch, between, expected
+):
+    project, coming = Project(tmp_path, define()), []
+
+    def chunks(_):
+        for rows in coming:
+            yield Chunk(pa.table(rows))
+        if len(coming) < 3:
+            raise UserError("It has ended too early.")
+
+    stream = Stream(chunks, [Source("a source")])
+    monkeypatch.setattr(collecting, "open_source", lambda *_: stream)
+    coming += [KNOWN, between, KNOWN]
+    collect(project)
+    stored = project.raw / "data.parquet"
+    pd.testing.assert_frame_equal(pd.read_parquet(stored), pd.DataFrame(expected))
+    before = stored.read_bytes()
+    coming.pop()
+    with pytest.raises(UserError, match="too early"):
+        collect(project)
+    assert stored.read_bytes() == before
+    assert not list(project.raw.glob(".*")), "what was written ahead is taken away"
 
 
 def test_rows_whose_truth_came_back_follow_the_collected_ones(define, tmp_path):

@@ -147,6 +147,7 @@ def test_a_preview_writes_nothing(point):
 
 CHANGES = [
     ("book", "volume", r'/1 has nothing that matches \[data\] rows "li\.book"'),
+    (Site.page(1), "[1]", r"/1 has nothing that matches"),
     ("<i>", "<em>", r'/1 has no row in which \[data\] fields price "i::text" matches'),
     ('href="2"', 'href="1"', r"/1 has the rows of the page before"),
 ]
@@ -173,7 +174,9 @@ def test_a_field_may_be_optional(point, site):
 MISTAKES = [
     ({"url": ""}, r"rows come from pages: set url"),
     ({"url": "https://me:pw@host.invalid/x"}, r"url holds a password; read pages that need none"),
+    ({"url": "example.org/x"}, r"^example\.org/x is not the address of a server"),
     ({"contact": ""}, r"contact is not set"),
+    ({"contact": "mé@example.org"}, r"contact is .* ASCII only; write it without accents"),
     ({"rows": ""}, r"needs either table"),
     ({"table": "#t"}, r"needs either table"),
     ({"rows": "li["}, r'has "li\[", which is no CSS selector'),

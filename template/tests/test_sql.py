@@ -9,7 +9,11 @@ import pytest
 from conftest import edit, run_in
 
 from {{ cookiecutter.package_name }}.collection import sql
-from {{ cookiecutter.package_name }}.collection.collect import collect, read_raw
+from {{ cookiecutter.package_name }}.collection.collect import (
+    collect,
+    preview,
+    read_raw,
+)
 from {{ cookiecutter.package_name }}.collection.staging import Staging
 from {{ cookiecutter.package_name }}.errors import UserError
 
@@ -229,7 +233,9 @@ QUERIES = [
     ("SELECT * FORM orders", r'does not give query query\.sql: near "FORM": syntax error'),
     ("SELECT id, id FROM orders", r'has 2 columns named "id"'),
     ("SELECT * FROM orders WHERE id > :low", r'the parameters "low", but .* gives none'),
-    ("SELECT * FROM orders WHERE id < 0", r"The source has no rows"),
+    ("SELECT * FROM orders WHERE id < 0", r"query query\.sql has no rows; nothing was changed"),
+    ("\n", r"query query\.sql is empty; write a SELECT into it"),
+    ("DELETE FROM orders", r"query gives no rows; write a SELECT, and nothing else"),
 ]
 
 
@@ -243,8 +249,9 @@ def test_a_column_that_grows_needs_a_value_in_each_row(shop, execute):
     project = shop(cursor="id")
     collect(project)
     execute("INSERT INTO orders VALUES (NULL, '', '', 0, 0)")
-    with pytest.raises(UserError, match=r'cursor "id" is missing in 1 rows'):
-        collect(project)
+    for look in (collect, preview):
+        with pytest.raises(UserError, match=r'cursor "id" is missing in 1 rows'):
+            look(project)
 
 
 def test_a_statement_that_takes_too_long_is_ended(queried):

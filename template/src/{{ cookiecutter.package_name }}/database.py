@@ -10,6 +10,7 @@ from .environment import from_environment, named
 from .errors import UserError
 
 PACKAGES = {"MySQLdb": "mysqlclient", "psycopg": "psycopg[binary]"}  # of drivers called otherwise
+WRONG_OPTION = "{} has an option that its database does not know; correct what follows the ? in it."
 
 
 def database_url(given: str, key: str, root: Path) -> sa.URL:
@@ -69,7 +70,8 @@ def open_database(url: sa.URL, key: str, **options: Any) -> sa.Engine:
     except NoSuchModuleError:
         raise UserError(
             f'{key} names a database of the kind "{url.drivername}", which SQLAlchemy lacks; '
-            "correct the URL, or add the package that brings it."
+            "correct the URL (postgresql:// say, or mysql+pymysql://), or add the package that "
+            "brings it."
         ) from None
     except ModuleNotFoundError as error:
         package = PACKAGES.get(str(error.name), error.name)
@@ -77,4 +79,20 @@ def open_database(url: sa.URL, key: str, **options: Any) -> sa.Engine:
             f"{key} needs the Python package {package}; add it with `uv add {package}`."
         ) from None
     except (ArgumentError, ValueError, TypeError):
-        raise UserError(f"{key} has an option that its database does not know.") from None
+        raise UserError(WRONG_OPTION.format(key)) from None
+
+
+def connected(engine: sa.Engine, key: str) -> sa.Connection:
+    """Return a connection.
+
+    Raises
+    ------
+    UserError
+        If the URL has an option that the driver does not take.
+    SQLAlchemyError
+        If the database does not answer.
+    """
+    try:
+        return engine.connect()
+    except TypeError:
+        raise UserError(WRONG_OPTION.format(key)) from None

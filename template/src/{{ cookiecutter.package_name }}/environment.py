@@ -45,7 +45,7 @@ def remember(secret: str) -> None:
         if len(part) >= SHORT:
             base64 = b64encode(part.encode()).decode().rstrip("=")
             _forms.update({part, quote(part), quote(part, ""), quote_plus(part), escape(part)})
-            _forms.add(base64)
+            _forms.update({base64, repr(part)[1:-1]})
 
 
 def _secret_parts(secret: str) -> list[str]:

@@ -12,7 +12,7 @@ from ..problem.sources.api import Data
 from .arrow import from_records, plain_table
 from .provenance import Source, quoted, without_secrets
 from .stream import Chunk, Position, Stream, digest
-from .web import Web, same_origin
+from .web import Web, address, same_origin
 
 BEGINNING = 1000  # characters; no more of an answer are looked through for secrets
 
@@ -127,7 +127,7 @@ def _next_page(
         link = _at(body, data.next) if data.next else answer.links.get("next", {}).get("url")
         if not link:
             return None
-        url = answer.url.join(str(link))
+        url = address(_text(link, data), str(answer.url))
         for parameter, value in data.parameters.items():
             if _is_secret(value):
                 url = url.copy_remove_param(parameter)
@@ -139,6 +139,15 @@ def _next_page(
         step = 1 if data.paging == "page" else count
         return turn | {"parameters": parameters | {name: parameters[name] + step}}
     return None
+
+
+def _text(link: object, data: Data) -> str:
+    if not isinstance(link, str):
+        raise UserError(
+            f'[data] next is "{data.next}", where the answer has no address but a '
+            f"{type(link).__name__}; say where the address of the next page is."
+        )
+    return link
 
 
 def _is_secret(value: object) -> bool:

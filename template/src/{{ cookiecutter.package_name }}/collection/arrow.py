@@ -1,7 +1,7 @@
 """Bring tables of any source to the few types that a file would give, and to one schema."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -43,7 +43,13 @@ def from_rows(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> pa.Table:
 
 
 def from_records(records: Sequence[dict[str, Any]]) -> pa.Table:
-    """Make a table of objects; one inside another becomes columns named ``outer.inner``."""
+    """Make a table of objects; one inside another becomes columns named ``outer.inner``.
+
+    Raises
+    ------
+    UnreadableError
+        If two values of an object get the same name.
+    """
     flat = [_flat(record) for record in records]
     names = list(dict.fromkeys(name for record in flat for name in record))
     return from_rows([[record.get(name) for name in names] for record in flat], names)
@@ -152,14 +158,20 @@ def _blank(column: pa.ChunkedArray, missing: Sequence[str]) -> pa.ChunkedArray:
     return pc.if_else(wrong, pa.scalar(None, column.type), column)
 
 
-def _flat(record: dict[str, Any], outer: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    pairs = list(_pairs(record))
+    flat = dict(pairs)
+    if len(flat) < len(pairs):  # {"a": {"b": 1}, "a.b": 2}
+        check_names([name for name, _ in pairs])
+    return flat
+
+
+def _pairs(record: dict[str, Any], outer: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in record.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{outer}{name}.")
+            yield from _pairs(value, f"{outer}{name}.")
         else:
-            flat[f"{outer}{name}"] = value
-    return flat
+            yield f"{outer}{name}", value
 
 
 def _written(value: Any) -> Any:

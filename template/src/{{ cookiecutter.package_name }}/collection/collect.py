@@ -1,7 +1,8 @@
 """Write the rows as they came to data/raw, with their provenance beside them."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ from .arrow import bring, common_schema
 from .labelled import join
 from .names import UnreadableError
 from .provenance import Source, changes, without_secrets
-from .staging import Staging
+from .staging import Staging, check_grows
 from .stream import Chunk, Position, Stream
 
 ROWS = "data.parquet"
@@ -57,8 +58,9 @@ def collect(project: Project, *, anew: bool = False) -> str:
     stream = open_source(data, project.root, project.raw / CACHE)
     with Staging(path, stream, anew=anew) as staging:
         before = staging.stored_rows()
-        for chunk in _chunks(stream, staging.position):
-            staging.add(chunk)
+        with closing(_chunks(stream, staging.position)) as chunks:
+            for chunk in chunks:
+                staging.add(chunk)
         staging.finish()
     rows = parquet.read_metadata(path).num_rows
     sources = [replace(s, rows=rows if s.rows is None else s.rows) for s in stream.sources]
@@ -107,7 +109,7 @@ def preview(project: Project) -> str:
     width = max(map(len, types), default=0)
     return "\n\n".join(
         [
-            rows.to_string(index=False, max_colwidth=30, na_rep=""),
+            rows.to_string(index=False, max_colwidth=30, na_rep="") if count else "No rows.",
             "\n".join(f"{name:<{width}}  {kind}" for name, kind in types.items()),
             f"{count:,} rows and {len(types):,} columns; nothing was written.",
         ]
@@ -154,15 +156,18 @@ def read_raw(project: Project) -> pd.DataFrame:
 def _tables(data: Data, root: Path) -> Iterator[pa.Table]:
     with TemporaryDirectory() as cache:
         stream = open_source(data, root, Path(cache))
-        for chunk in _chunks(stream, Position()):
-            yield chunk.table
+        with closing(_chunks(stream, Position())) as chunks:
+            for chunk in chunks:
+                yield chunk.table
 
 
-def _chunks(stream: Stream, position: Position) -> Iterator[Chunk]:
+def _chunks(stream: Stream, position: Position) -> Generator[Chunk, None, None]:
     """Read a source, and show how far it is."""
     with tqdm(desc="collect", unit=" rows", unit_scale=True, disable=None, leave=False) as bar:
         try:
             for chunk in stream.chunks(position):
+                if stream.cursor and chunk.table.num_rows:
+                    check_grows(chunk.table, stream.cursor)
                 yield chunk
                 bar.update(chunk.table.num_rows)
         except UnreadableError as error:

@@ -3,7 +3,7 @@
 No row becomes Python's values on the way, so that millions take seconds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from adbc_driver_manager import Error
 from adbc_driver_postgresql import dbapi
 from sqlalchemy.dialects import postgresql
+
+from .apart import Stop
 
 __all__ = ["CONNECTING", "Error", "Statement", "read"]
 
@@ -22,7 +24,11 @@ CONNECTING = "Failed to connect"  # stands in the text of an error that came bef
 
 
 def read(
-    url: sa.URL, statement: Statement, seconds: float, connect_seconds: int
+    url: sa.URL,
+    statement: Statement,
+    seconds: float,
+    connect_seconds: int,
+    stop_with: Callable[[Stop], None],
 ) -> Iterator[pa.Table]:
     """Read the rows of a statement in chunks.
 
@@ -37,6 +43,8 @@ def read(
         How long the statement may run.
     connect_seconds
         How long the server may take to answer at all.
+    stop_with
+        Is called with what stops the statement.
 
     Raises
     ------
@@ -51,7 +59,9 @@ def read(
         dbapi.connect(address.render_as_string(hide_password=False), autocommit=True) as connection,
         connection.cursor() as cursor,
     ):
+        stop_with(cursor.adbc_cancel)
         cursor.execute(f"SET statement_timeout = {1000 * seconds:.0f}")
+        cursor.execute("SET default_transaction_read_only = on")  # a query may only ask
         cursor.execute(_with_floats(text, cursor.adbc_execute_schema(text)))
         reader = cursor.fetch_record_batch()
         waiting, rows = [], 0

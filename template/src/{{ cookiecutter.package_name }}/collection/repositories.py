@@ -17,7 +17,7 @@ from ..environment import from_environment, remember
 from ..errors import UserError
 from ..files import read_json
 from ..problem.sources.open_data import Data
-from .web import Web
+from .web import Web, address
 
 KEY = "[data] dataset"
 
@@ -90,7 +90,7 @@ def find_kaggle(web: Web, name: str, data: Data) -> Found:
     server = data.server or "https://www.kaggle.com"
     kind, _, short = name.rpartition("/")
     web.client.auth = kaggle_credentials()
-    renew = "see that KAGGLE_API_TOKEN holds a token that has not expired (kaggle.com/settings)"
+    renew = "see that KAGGLE_API_TOKEN is set to a token that has not expired (kaggle.com/settings)"
     if kind == "competitions":
         web.remedy = f"accept the rules at {server}/competitions/{short}/rules, and {renew}"
         return Found(
@@ -113,7 +113,7 @@ def find_kaggle(web: Web, name: str, data: Data) -> Found:
 def find_url(_: Web, name: str, data: Data) -> Found:
     """Take a URL as it is; what its publisher says of it stands in ``[data]``."""
     url = from_environment(name, KEY)
-    file = httpx2.URL(url).path.rpartition("/")[2]
+    file = address(url).path.rpartition("/")[2]
     return Found(url=url, file=file, licence=data.licence, citation=data.citation)
 
 

@@ -21,7 +21,7 @@ from .formats import MISSING
 from .names import check_names
 from .provenance import Source, without_secrets
 from .stream import Chunk, Position, Stream, digest
-from .web import Web
+from .web import Web, address
 
 AGENT = "ml-collector"  # what robots.txt may call us
 NOT_THERE = range(400, 500)  # answers that mean there is no robots.txt
@@ -66,7 +66,7 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
         check = _robots(web)
         with web.client:
             while "done" not in turn:
-                page = parsel.Selector(_page(web, check, turn["url"], data, cache))
+                page = parsel.Selector(_page(web, check, turn["url"], data, cache), type="html")
                 name = without_secrets(turn["url"])
                 rows = _table(page, data, name) if data.table else _rows(page, data, name)
                 following = _following(page, data, turn, rows)
@@ -92,7 +92,7 @@ def _robots(web: Web) -> Callable[[str], None]:
     known: dict[httpx2.URL, Protego] = {}
 
     def check(url: str) -> None:
-        site = httpx2.URL(url).copy_with(path="/robots.txt", query=None, fragment=None)
+        site = address(url).copy_with(path="/robots.txt", query=None, fragment=None)
         if site not in known:
             answer = web.get(str(site), allowed=NOT_THERE)
             known[site] = Protego.parse(answer.text if answer.is_success else "")
@@ -181,7 +181,7 @@ def _following(
             f"{without_secrets(data.url)} has more pages than [data] max_pages = {pages}; raise "
             "it, or mend next if it goes round in circles."
         )
-    return {"url": str(httpx2.URL(turn["url"]).join(link)), "pages": pages, "seen": seen}
+    return {"url": str(address(link, turn["url"])), "pages": pages, "seen": seen}
 
 
 def _typed(rows: Rows, data: Data) -> pa.Table:

@@ -1,11 +1,11 @@
 """The source is a database: a table, or a query in a file."""
 
 import re
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..database import database_url, names_file, open_database
+from ..database import connected, database_url, names_file, open_database
 from ..errors import UserError
 from ..problem.sources.sql import Data
 from . import postgresql
+from .apart import Stop, read_apart
 from .arrow import from_rows, plain_table
 from .postgresql import Statement
 from .provenance import Source, quoted, without_secrets
@@ -65,11 +66,11 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
     def chunks(position: Position) -> Iterator[Chunk]:
         statement = _statement(data, query, position.since)
         with _sentences(url, data, shown, what):
+            seconds = data.timeout_seconds
+            read = partial(_read, url, statement, seconds)
             if url.get_backend_name() == "postgresql":
-                tables = postgresql.read(url, statement, data.timeout_seconds, CONNECT_SECONDS)
-            else:
-                tables = _read(url, statement, data.timeout_seconds)
-            for table in tables:
+                read = partial(postgresql.read, url, statement, seconds, CONNECT_SECONDS)
+            for table in read_apart(read, seconds):
                 yield Chunk(plain_table(table, data.missing))
 
     return Stream(
@@ -91,6 +92,8 @@ def _query(data: Data, root: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UserError(f"[data] query {data.query} cannot be read: {reason}.") from None
+    if not text:
+        raise UserError(f"[data] query {data.query} is empty; write a SELECT into it.")
     wanted = set(sa.text(text).compile().params)
     if wanted != set(data.parameters):
         raise UserError(
@@ -133,16 +136,23 @@ def _before(since: Any, overlap: float) -> Any:
     return since - (timedelta(seconds=overlap) if isinstance(since, datetime) else overlap)
 
 
-def _read(url: sa.URL, statement: Statement, seconds: float) -> Iterator[pa.Table]:
+def _read(
+    url: sa.URL, statement: Statement, seconds: float, stop_with: Callable[[Stop], None]
+) -> Iterator[pa.Table]:
     """Read rows through SQLAlchemy, so many at a time."""
     backend = url.get_backend_name()
     engine = open_database(url, KEY, connect_args=CONNECT.get(backend, {}))
-    with engine.connect().execution_options(stream_results=True) as connection:
+    with connected(engine, KEY).execution_options(stream_results=True) as connection:
+        driver = connection.connection.driver_connection
+        if stop := getattr(driver, "interrupt", getattr(driver, "cancel", None)):
+            stop_with(stop)
         kind = "mariadb" if getattr(engine.dialect, "is_mariadb", False) else backend
         if kind in LIMITS:  # which of the two answers, the URL need not say
             connection.exec_driver_sql(LIMITS[kind].format(1000 * seconds))
         # The rows are closed before the connection, which would complain of those that are left.
-        with _interrupted(connection, seconds), connection.execute(statement) as result:
+        with connection.execute(statement) as result:
+            if not result.returns_rows:
+                raise UserError("[data] query gives no rows; write a SELECT, and nothing else.")
             names = list(result.keys())
             empty = True
             for rows in result.partitions(CHUNK_ROWS):
@@ -151,20 +161,6 @@ def _read(url: sa.URL, statement: Statement, seconds: float) -> Iterator[pa.Tabl
             if empty:
                 yield from_rows([], names)
     engine.dispose()
-
-
-@contextmanager
-def _interrupted(connection: sa.Connection, seconds: float) -> Iterator[None]:
-    """Interrupt what runs when its time is over, if the driver can."""
-    driver = connection.connection.driver_connection
-    stop = getattr(driver, "interrupt", getattr(driver, "cancel", None)) or (lambda: None)
-    timer = threading.Timer(seconds, stop)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 @contextmanager
@@ -200,7 +196,7 @@ def _connecting(error: Exception) -> bool:
     """Tell whether the error came before any statement."""
     if isinstance(error, SQLAlchemyError):
         return getattr(error, "statement", None) is None
-    return postgresql.CONNECTING in str(error)
+    return isinstance(error, FileNotFoundError) or postgresql.CONNECTING in str(error)
 
 
 def _reason(error: Exception) -> str:

@@ -112,15 +112,7 @@ class Staging:
         return parquet.read_metadata(self.stored).num_rows if self.base else None
 
     def add(self, chunk: Chunk) -> None:
-        """Store a chunk.
-
-        Raises
-        ------
-        UserError
-            If its rows cannot be put in the order of the column that grows.
-        """
-        if self.stream.cursor and chunk.table.num_rows:
-            _check_grows(chunk.table, self.stream.cursor)
+        """Store a chunk."""
         said = {"key": self.stream.key, "reading": self.reading, "next": chunk.next}
         schema = chunk.table.schema.with_metadata({KEY: json.dumps(said)})
         path = self.folder / f"{len(self.parts):06}.arrow"
@@ -172,7 +164,7 @@ class Staging:
                 writer.write_table(table)
                 rows += table.num_rows
             if not rows:
-                raise UserError("The source has no rows; nothing was changed.")
+                raise UserError(f"{self.stream.sources[0].name} has no rows; nothing was changed.")
 
     def clear(self) -> None:
         """Forget the chunks."""
@@ -241,7 +233,14 @@ class Staging:
         return parts if self.stream.cursor or parts[-1].next is not None else []
 
 
-def _check_grows(table: pa.Table, name: str) -> None:
+def check_grows(table: pa.Table, name: str) -> None:
+    """Refuse rows that cannot be put in the order of the column that grows.
+
+    Raises
+    ------
+    UserError
+        If they have no such column, or a row has no value, or the values do not grow.
+    """
     if name not in table.column_names:
         raise UserError(
             f'[data] cursor is "{name}", a column that the source does not have; it has '

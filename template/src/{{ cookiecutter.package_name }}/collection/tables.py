@@ -107,7 +107,12 @@ def _download(path: str, folder: Path) -> Iterator[tuple[str, Path]]:
         raise
     except Exception as error:  # noqa: BLE001 - each file system raises its own
         reason = quoted(_reason(error).replace(url, shown))
-        raise UserError(f"{shown} cannot be read: {reason}.") from None
+        remedy = (
+            "if it is your own organisation's, set SSL_CERT_FILE to the file of its authority"
+            if "CERTIFICATE_VERIFY" in reason
+            else "see to that, or correct the address"
+        )
+        raise UserError(f"{shown} cannot be read: {reason}; {remedy}.") from None
     if not remote:
         raise UserError(f"No file matches {shown}.")
 

@@ -19,6 +19,7 @@ from .provenance import quoted, without_secrets
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds between attempts, where the server does not say
 PATIENCE = 300.0  # seconds that a server may ask to wait
 BLOCK = 1 << 20  # bytes
+NO_ADDRESS = "{} is not the address of a server; one looks like https://example.org/path."
 BUSY = {429, 500, 502, 503, 504}
 
 Result = TypeVar("Result")
@@ -102,8 +103,10 @@ class Web:
         except httpx2.HTTPStatusError as error:
             raise UserError(self._refused(shown, error.response)) from None
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
+            raise UserError(NO_ADDRESS.format(shown)) from None
+        except httpx2.LocalProtocolError as error:  # a line break in a token, say
             raise UserError(
-                f"{shown} is not the address of a server; it begins with https:// or http://."
+                f"{shown} cannot be asked ({quoted(str(error))}): {self.remedy}."
             ) from None
         except httpx2.TransportError as error:
             raise UserError(_silent(shown, error)) from None
@@ -138,7 +141,8 @@ def _worth_another(error: Exception) -> bool | float:
         wait = _retry_after(error.response)
         return wait <= PATIENCE and (wait or True)
     cut = isinstance(error, httpx2.TransportError)
-    return cut and not isinstance(error, httpx2.UnsupportedProtocol) and not _certificate(error)
+    ours = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
+    return cut and not isinstance(error, ours) and not _certificate(error)
 
 
 def _retry_after(answer: httpx2.Response) -> float:
@@ -172,9 +176,26 @@ def _certificate(error: BaseException | None) -> bool:
     return False
 
 
+def address(url: str, page: str = "") -> httpx2.URL:
+    """Return an address, which may be relative to that of a page.
+
+    Raises
+    ------
+    UserError
+        If it is none.
+    """
+    try:
+        full = httpx2.URL(page).join(url)
+    except httpx2.InvalidURL:
+        full = httpx2.URL()
+    if full.scheme not in {"http", "https"} or not full.host:
+        raise UserError(NO_ADDRESS.format(without_secrets(url)))
+    return full
+
+
 def same_origin(url: str, name: str) -> Callable[[httpx2.Request], None]:
     """Return a hook that keeps requests, and the credentials in them, at one server."""
-    home = httpx2.URL(url)
+    home = address(url)
 
     def check(request: httpx2.Request) -> None:
         if (request.url.host, request.url.port) != (home.host, home.port):

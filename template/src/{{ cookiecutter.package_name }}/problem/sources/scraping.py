@@ -42,6 +42,11 @@ class Data(Table):
                 "[data] contact is not set; give an e-mail address or a page, so that the site can "
                 "tell who reads it"
             )
+        if not (self.contact.isascii() and self.contact.isprintable()):
+            raise ValueError(
+                f'[data] contact is "{self.contact}", but a header of HTTP holds ASCII only; '
+                "write it without accents"
+            )
         if bool(self.table) == bool(self.rows and self.fields):
             raise ValueError(
                 "[data] needs either table, the selector of an HTML table, or rows and fields, the "
