@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from ...problem.project import Project
 from .listen import DRAIN_SECONDS, KEEP_ALIVE_SECONDS, listen
+from .log_writer import CLOSE_SECONDS
 from .logs import set_up_logs
 from .reply import Reply, plain_refusal
 from .service import Service
@@ -85,7 +86,7 @@ class Server(BaseApplication):
             "bind": f"fd://{self._descriptor}",
             "threads": THREADS,
             "keepalive": KEEP_ALIVE_SECONDS,
-            "graceful_timeout": DRAIN_SECONDS,
+            "graceful_timeout": DRAIN_SECONDS + int(CLOSE_SECONDS) + 5,  # then it is killed
             "timeout": 120,
             "control_socket_disable": True,
             "logger_class": PlainLogger,
@@ -96,6 +97,7 @@ class Server(BaseApplication):
 
     def load(self) -> Flask:
         """Begin, inside of the worker: threads do not survive a fork."""
+        self.cfg.set("graceful_timeout", DRAIN_SECONDS)  # here it is the time to answer alone
         self._service.__enter__()
         return create_app(self._service)
 
