@@ -85,7 +85,7 @@ def define(project: Path, data: Path, target: str, **settings: object) -> None:
     text = path.read_text(encoding="utf-8")
     for key, value in settings.items():
         written = str(value).replace("'", '"')
-        text, changed = re.subn(rf"(?m)^{key} = .*$", f"{key} = {written}", text)
+        text, changed = re.subn(rf"(?m)^{key} = (\[[^\]]*\]|.*)$", f"{key} = {written}", text)
         if changed != 1:
             sys.exit(f"{path} has {changed} lines `{key} = …`; one was expected.")
     path.write_text(text, encoding="utf-8")

@@ -138,6 +138,19 @@ def test_short_series_may_be_dropped(frame, by_name):
     assert arrange(short, by_name(preparation={"short": "drop"})).dropped == ["c"]
 
 
+def test_older_periods_can_be_left_out(frame, by_name):
+    ended = pd.concat([frame, frame.head(40).assign(name="c")], ignore_index=True)
+    window = {"newest_periods": 36}
+    arranged = arrange(frame, by_name(split=window))
+    assert set(arranged.lengths("y")) == {36}
+    assert arranged.rows["date"].min() == pd.Timestamp("2018-01-01")
+    with pytest.raises(UserError, match=r'"c" has 4 periods.*add history'):
+        arrange(ended, by_name(split=window))
+    assert arrange(ended, by_name(split=window, preparation={"short": "drop"})).dropped == ["c"]
+    with pytest.raises(UserError, match=r"raise \[split\] newest_periods"):
+        arrange(frame, by_name(split={"newest_periods": 10}))
+
+
 @pytest.mark.parametrize(
     ("gaps", "filled"), [("interpolate", 2.0), ("previous", 1.0), ("zero", 0.0)]
 )
