@@ -53,8 +53,14 @@ class Sizes:
 
 
 ROWS = Sizes(4000, 4000, 8000, 500, {"newest_rows": "4000", "minimum_rows": "200"})
-WEEK = 7 * 24
-SERIES = Sizes(8 * 3 * WEEK, 8 * 3 * WEEK, 16 * 3 * WEEK, 3 * WEEK, {"horizon": str(WEEK)})
+WEEK = 3 * 7 * 24  # each hour at each of three airports
+SERIES = Sizes(
+    8 * WEEK,
+    8 * WEEK,
+    16 * WEEK,
+    WEEK,
+    {"newest_periods": str(8 * 7 * 24), "test_horizons": "7"},
+)
 SIZES = {"classification": ROWS, "regression": ROWS, "forecasting": SERIES}
 
 

@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
@@ -124,6 +125,7 @@ PROBLEMS = {
         {
             "candidates": '["ridge", "boosting"]',
             "unknown_at_prediction": "[]",
+            "horizon": str(DAY),
             "max_rows": "100000",
         },
         series=True,
@@ -135,7 +137,7 @@ PROBLEMS = {
 class Caller:
     """Somebody who asks the service of a project, and hears later what came of it.
 
-    Series are asked for with the truth of all rows before them, as it is known when they are.
+    Series are asked for a day at a time, with the truth of all rows before them.
     """
 
     project: Path
@@ -156,8 +158,7 @@ class Caller:
         waiting: list[list[dict[str, Any]]] = []
         known: list[dict[str, Any]] = []
         for part in parts:
-            said, truth = self._ask(part, known)
-            answers = said["predictions"]
+            version, answers, truth = self._ask(part, known)
             waiting.append(
                 [
                     {"id": a["id"], "actual": actual}
@@ -171,7 +172,7 @@ class Caller:
             alarms = json.loads(report.read_text(encoding="utf-8"))["alarms"]
             self._wait()
             value = self.problem.measure(answers, truth)
-            batches.append(Batch(len(known), said["model"], value, alarms))
+            batches.append(Batch(len(known), version, value, alarms))
             known += part
         return batches
 
@@ -185,22 +186,29 @@ class Caller:
         """
         answers, truth, known = [], [], list(before)
         for part in parts:
-            said, actual = self._ask(part, known)
-            answers += said["predictions"]
+            _, said, actual = self._ask(part, known)
+            answers += said
             truth += actual
             known += part
         return self.problem.measure(answers, truth)
 
-    def _ask(self, part: Rows, known: Rows) -> tuple[dict[str, Any], list[Any]]:
-        """Return what is answered to rows, and the truth in the same order."""
-        if self.problem.series:
-            part = sorted(part, key=lambda row: (row["origin"], row["time"]))  # as it answers
-        inputs = [{k: v for k, v in row.items() if k != self.problem.target} for row in part]
-        body: dict[str, object] = {"rows": inputs}
-        if self.problem.series:
-            horizon = len({row["time"] for row in part})
-            body = {"horizon": horizon, "future": inputs, "rows": known}
-        return ask(f"{self.address}/predict", body), [row[self.problem.target] for row in part]
+    def _ask(self, part: Rows, known: Rows) -> tuple[str, list[dict[str, Any]], list[Any]]:
+        """Return the version that answers, what it answers to rows, and the truth in that order."""
+        if not self.problem.series:
+            said = ask(f"{self.address}/predict", {"rows": self._inputs(part)})
+            return said["model"], said["predictions"], [row[self.problem.target] for row in part]
+        answers, truth, told = [], [], list(known)
+        for _, rows in groupby(part, key=lambda row: row["time"][: len("2013-01-01")]):
+            day = sorted(rows, key=lambda row: (row["origin"], row["time"]))  # as it answers
+            body = {"horizon": DAY, "future": self._inputs(day), "rows": told}
+            said = ask(f"{self.address}/predict", body)
+            answers += said["predictions"]
+            truth += [row[self.problem.target] for row in day]
+            told += day
+        return said["model"], answers, truth
+
+    def _inputs(self, rows: Rows) -> list[dict[str, Any]]:
+        return [{k: v for k, v in row.items() if k != self.problem.target} for row in rows]
 
     def _give_back(self, truth: list[dict[str, Any]]) -> None:
         """Give the truth of predictions back: the first few by HTTP, the others by a file."""

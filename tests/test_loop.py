@@ -35,7 +35,14 @@ class Sizes:
 
 ROWS = Sizes(1500, 800, 3200, 800, "boosting", {"newest_rows": "1500"})
 DAY = 3 * 24  # each hour at each airport
-SERIES = Sizes(14 * DAY, 4 * DAY, 18 * DAY, 2 * DAY, "ridge", {"horizon": "48"})
+SERIES = Sizes(
+    14 * DAY,
+    4 * DAY,
+    18 * DAY,
+    2 * DAY,
+    "ridge",
+    {"newest_periods": str(14 * 24), "test_horizons": "2"},
+)
 SIZES = {"forecasting": SERIES}
 
 

@@ -318,16 +318,17 @@ def test_improve_learns_from_new_dates_and_compares_on_what_neither_knew(own, ro
     predictor = load_predictor(store.champion_folder(own.models))
     if predictor.known() or len(own.definition.columns.series_names()) > 1:
         pytest.skip("new rows cannot be made up")
-    found = predictor.forecast()
-    names = own.definition.columns.series_names()
-    new = pd.DataFrame(
-        {
-            own.definition.columns.date: found["date"],
-            **({names[0]: found["series"]} if names else {}),
-            own.definition.problem.target: found["prediction"],
-        }
-    )
+    columns, target = own.definition.columns, own.definition.problem.target
+    names = dict(zip(columns.series_names(), ["series"], strict=False))
+
+    def came(found):
+        called = {columns.date: "date", **names, target: "prediction"}
+        return pd.DataFrame({name: found[source] for name, source in called.items()})
+
+    first = came(predictor.forecast())  # and then twice as far as can be seen at once
+    new = pd.concat([first, came(predictor.forecast(history=first))])
     pd.concat([rows, new]).to_csv(own.root / "rows.csv", index=False)
+    edit(own, split={"test_horizons": 2})
     done = run_in(own.root, "improve")
     assert done.exit_code == 0, done.output
     assert f"on the same {len(new):,} rows" in done.output
