@@ -1,6 +1,7 @@
 """Forecasting: calendars, forecasters, backtests, intervals, and forecasts into a file."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -169,6 +170,16 @@ def test_the_baselines_repeat_the_season_and_continue_the_line():
     panel = Panel(["a"], 0, np.array([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]), np.zeros((1, 9, 0)))
     np.testing.assert_allclose(SeasonalNaive(2).forecast(panel, 3), [[5.0, 6.0, 5.0]])
     np.testing.assert_allclose(Drift().forecast(panel, 3), [[7.0, 8.0, 9.0]])
+
+
+@pytest.mark.parametrize("name", ["ridge", "boosting"])
+def test_a_short_forecast_needs_no_more_of_what_is_known_ahead(panel, name):
+    known = np.random.default_rng(0).random((3, PERIODS + SEASON, 1))
+    whole, short = (replace(panel, known=known[:, : PERIODS + k]) for k in (SEASON, 2))
+    forecaster = clone(CANDIDATES[name].estimator)
+    forecaster.set_params(season=SEASON, horizon=SEASON, frequency="M").fit(whole)
+    longer = forecaster.forecast(whole, SEASON)
+    np.testing.assert_allclose(forecaster.forecast(short, 2), longer[:, :2])
 
 
 @pytest.mark.parametrize("name", CANDIDATES)
