@@ -33,17 +33,13 @@ class Sizes:
     settings: dict[str, str]
 
 
-ROWS = Sizes(1500, 800, 3200, 800, "boosting", {"newest_rows": "1500"})
-DAY = 3 * 24  # each hour at each airport
-SERIES = Sizes(
-    14 * DAY,
-    4 * DAY,
-    18 * DAY,
-    2 * DAY,
-    "ridge",
-    {"newest_periods": str(14 * 24), "test_horizons": "2"},
-)
-SIZES = {"forecasting": SERIES}
+DAY = 3 * 24  # rows: each hour at each of three airports
+DAYS = {"newest_periods": str(14 * 24), "test_horizons": "4"}
+SIZES = {
+    "classification": Sizes(1500, 800, 3200, 800, "boosting", {"newest_rows": "1500"}),
+    "regression": Sizes(1000, 500, 2000, 500, "ridge", {"newest_rows": "1000"}),
+    "forecasting": Sizes(14 * DAY, 4 * DAY, 20 * DAY, 4 * DAY, "ridge", DAYS),
+}
 
 
 def change(project: Path, **settings: str) -> None:
@@ -70,7 +66,7 @@ def history(project: Path) -> list[dict[str, Any]]:
 def test_a_changed_concept_is_noticed_and_learnt(
     name: str, template: Template, environment: Environment, tmp_path: Path
 ) -> None:
-    problem, sizes = PROBLEMS[name], SIZES.get(name, ROWS)
+    problem, sizes = PROBLEMS[name], SIZES[name]
     project = template.cookiecutter(tmp_path, problem_type=name)
 
     def command(*arguments: str) -> None:
