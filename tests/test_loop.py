@@ -31,6 +31,7 @@ class Sizes:
     part: int
     candidate: str
     settings: dict[str, str]
+    goal: float = 0.02  # how far behind the reference the loop may stay
 
 
 DAY = 3 * 24  # rows: each hour at each of three airports
@@ -38,7 +39,8 @@ DAYS = {"newest_periods": str(14 * 24), "test_horizons": "4"}
 SIZES = {
     "classification": Sizes(1500, 800, 3200, 800, "boosting", {"newest_rows": "1500"}),
     "regression": Sizes(1000, 500, 2000, 500, "ridge", {"newest_rows": "1000"}),
-    "forecasting": Sizes(14 * DAY, 4 * DAY, 20 * DAY, 4 * DAY, "ridge", DAYS),
+    # The reference learns from four newer days, whose truth came too late for the loop.
+    "forecasting": Sizes(14 * DAY, 4 * DAY, 20 * DAY, 4 * DAY, "ridge", DAYS, goal=0.05),
 }
 
 
@@ -106,7 +108,7 @@ def test_a_changed_concept_is_noticed_and_learnt(
     learn(tmp_path / "new.csv")
     reference = judge()
     behind, lost = (problem.sign * (reference - value) for value in (reached, without))
-    assert behind <= 0.02 < lost
+    assert behind <= sizes.goal < lost
 
 
 def test_a_round_that_is_killed_at_any_moment_is_made_good_by_the_next(
