@@ -85,7 +85,7 @@ def define(project: Path, data: Path, target: str, **settings: object) -> None:
     text = path.read_text(encoding="utf-8")
     for key, value in settings.items():
         written = str(value).replace("'", '"')
-        text, changed = re.subn(rf"(?m)^{key} = .*$", f"{key} = {written}", text)
+        text, changed = re.subn(rf"(?m)^{key} = (\[[^\]]*\]|.*)$", f"{key} = {written}", text)
         if changed != 1:
             sys.exit(f"{path} has {changed} lines `{key} = …`; one was expected.")
     path.write_text(text, encoding="utf-8")
@@ -101,11 +101,12 @@ def results(project: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def serve(project: Path) -> Iterator[str]:
+def serve(project: Path, **variables: str) -> Iterator[str]:
     """Serve a project on a free port, and stop it as a scheduler would; yield its address."""
     command = [program(project, COMMAND), "serve", "--port", "0"]
+    environment = os.environ | variables
     with (project / "serve.log").open("w+", encoding="utf-8") as log:
-        process = subprocess.Popen(command, cwd=project, stderr=log)
+        process = subprocess.Popen(command, cwd=project, env=environment, stderr=log)
         try:
             deadline = time.monotonic() + 60
             while not (found := re.search(r"http://\S+", (project / "serve.log").read_text())):

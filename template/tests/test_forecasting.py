@@ -1,6 +1,7 @@
 """Forecasting: calendars, forecasters, backtests, intervals, and forecasts into a file."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -142,6 +143,19 @@ def test_short_series_may_be_dropped(frame, by_name):
     assert arrange(short, by_name(preparation={"short": "drop"})).dropped == ["c"]
 
 
+def test_older_periods_can_be_left_out(frame, by_name):
+    ended = pd.concat([frame, frame.head(40).assign(name="c")], ignore_index=True)
+    window = {"newest_periods": 36}
+    arranged = arrange(frame, by_name(split=window))
+    assert set(arranged.lengths("y")) == {36}
+    assert arranged.rows["date"].min() == pd.Timestamp("2018-01-01")
+    with pytest.raises(UserError, match=r'"c" has 4 periods.*add history'):
+        arrange(ended, by_name(split=window))
+    assert arrange(ended, by_name(split=window, preparation={"short": "drop"})).dropped == ["c"]
+    with pytest.raises(UserError, match=r"raise \[split\] newest_periods"):
+        arrange(frame, by_name(split={"newest_periods": 10}))
+
+
 @pytest.mark.parametrize(
     ("gaps", "filled"), [("interpolate", 2.0), ("previous", 1.0), ("zero", 0.0)]
 )
@@ -160,6 +174,16 @@ def test_the_baselines_repeat_the_season_and_continue_the_line():
     panel = Panel(["a"], 0, np.array([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]), np.zeros((1, 9, 0)))
     np.testing.assert_allclose(SeasonalNaive(2).forecast(panel, 3), [[5.0, 6.0, 5.0]])
     np.testing.assert_allclose(Drift().forecast(panel, 3), [[7.0, 8.0, 9.0]])
+
+
+@pytest.mark.parametrize("name", ["ridge", "boosting"])
+def test_a_short_forecast_needs_no_more_of_what_is_known_ahead(panel, name):
+    known = np.random.default_rng(0).random((3, PERIODS + SEASON, 1))
+    whole, short = (replace(panel, known=known[:, : PERIODS + k]) for k in (SEASON, 2))
+    forecaster = clone(CANDIDATES[name].estimator)
+    forecaster.set_params(season=SEASON, horizon=SEASON, frequency="M").fit(whole)
+    longer = forecaster.forecast(whole, SEASON)
+    np.testing.assert_allclose(forecaster.forecast(short, 2), longer[:, :2])
 
 
 @pytest.mark.parametrize("name", CANDIDATES)
@@ -323,16 +347,17 @@ def test_improve_learns_from_new_dates_and_compares_on_what_neither_knew(own, ro
     predictor = load_predictor(store.champion_folder(own.models))
     if predictor.known() or len(own.definition.columns.series_names()) > 1:
         pytest.skip("new rows cannot be made up")
-    found = predictor.forecast()
-    names = own.definition.columns.series_names()
-    new = pd.DataFrame(
-        {
-            own.definition.columns.date: found["date"],
-            **({names[0]: found["series"]} if names else {}),
-            own.definition.problem.target: found["prediction"],
-        }
-    )
+    columns, target = own.definition.columns, own.definition.problem.target
+    names = dict(zip(columns.series_names(), ["series"], strict=False))
+
+    def came(found):
+        called = {columns.date: "date", **names, target: "prediction"}
+        return pd.DataFrame({name: found[source] for name, source in called.items()})
+
+    first = came(predictor.forecast())  # and then twice as far as can be seen at once
+    new = pd.concat([first, came(predictor.forecast(history=first))])
     pd.concat([rows, new]).to_csv(own.root / "rows.csv", index=False)
+    edit(own, split={"test_horizons": 2})
     done = run_in(own.root, "improve")
     assert done.exit_code == 0, done.output
     assert f"on the same {len(new):,} rows" in done.output

@@ -84,13 +84,15 @@ def arrange(frame: pd.DataFrame, definition: Definition) -> Arranged:
     else:
         calendar = place_calendar(definition.problem.frequency, history[told.date])
     rows[PERIOD] = calendar.ordinals(rows[told.date])
+    names = pd.Index(history[SERIES].unique())  # also of those that ended before the newest periods
     last = rows.loc[rows[target].notna(), PERIOD].max()
+    rows = _newest(rows, last, definition)
     ahead = rows[target].isna() & (rows[PERIOD] > last)
     kept = rows[rows[target].notna() | ahead]
     joined = join_dates(kept, target, settings.duplicates, calendar)
     rows = joined.sort_values([SERIES, PERIOD])
     history = rows[rows[target].notna()]
-    lengths = _lengths(history)
+    lengths = _lengths(history).reindex(names, fill_value=0)
     gaps = int((lengths - history.groupby(SERIES).size()).sum())
     if gaps and settings.gaps == "refuse":
         raise UserError(_first_gap(history, calendar, gaps))
@@ -177,6 +179,12 @@ def needed(season: int, definition: Definition) -> int:
     return least_periods(season) + horizons * definition.problem.horizon
 
 
+def _newest(rows: pd.DataFrame, last: int, definition: Definition) -> pd.DataFrame:
+    """Return the newest ``[split] newest_periods`` of history, and what is known ahead of it."""
+    number = definition.split.newest_periods
+    return rows[rows[PERIOD] > last - number] if number else rows
+
+
 def _dates(frame: pd.DataFrame, name: str) -> pd.Series:
     told = infer(frame[name])
     return fitting(frame[name], Inference("date", "", told.date_format), "[columns] date")
@@ -213,13 +221,15 @@ def _check_short(short: pd.Series, number: int, season: int, definition: Definit
     if short.empty or dropping:
         return
     problem, tests = definition.problem, definition.split.test_horizons
+    cut = short.iloc[0] == definition.split.newest_periods
+    more = "raise [split] newest_periods" if cut else "add history"
     seasons = f"2 seasons of {season}" if season > 1 else "a little history"
     others = f" (and {len(short) - 1:,} others are too short)" if len(short) > 1 else ""
     drop = 'leave short series out with [preparation] short = "drop", ' if number > 1 else ""
     raise UserError(
         f"The series{_of(short.index[0])} has {short.iloc[0]:,} periods{others}, but {seasons}, a "
         f"horizon of {problem.horizon} to backtest and {tests} to test need "
-        f"{needed(season, definition):,}; {drop}add history, or lower [problem] horizon or season."
+        f"{needed(season, definition):,}; {drop}{more}, or lower [problem] horizon or season."
     )
 
 

@@ -20,7 +20,7 @@ def ask_both(project: Project, champion: str, challenger: str) -> Both:
     """Let both forecast the test, the champion as it would if it were asked today.
 
     The challenger was fitted to all there is in the end; what counts is how it forecast the test
-    before, which its evaluation has kept.
+    before, which its evaluation has kept. The champion begins where that began: at each horizon.
 
     Raises
     ------
@@ -30,22 +30,23 @@ def ask_both(project: Project, champion: str, challenger: str) -> Both:
     target = read_schema(project.prepared / "schema.json").target
     train = read_frame(project.prepared / "train.parquet", [target])
     test = read_frame(project.prepared / "test.parquet", [target, SERIES, PERIOD])
-    raw = read_raw(project)
-    asked = raw.loc[train.index.union(test.index)]
-    asked[target] = asked[target].mask(asked.index.isin(test.index))
-    answers = load_predictor(project.models / champion).predict(asked)
     kept = read_frame(project.models / challenger / store.ANSWERS)
     kept[PERIOD] = kept["origin"] + kept["step"] - 1
-    kept = kept.set_index(["series", PERIOD])[["prediction", "low", "high", "unit"]]
-    test = test[test[target].notna()]
+    kept = kept.set_index(["series", PERIOD])[["prediction", "low", "high", "unit", "origin"]]
     keys = pd.MultiIndex.from_frame(test[[SERIES, PERIOD]])
-    there = keys.isin(kept.index)
-    test, keys = test[there], keys[there]
-    rival = kept.loc[keys].set_axis(test.index)
-    # Both are measured by the same unit, that of the history before the test.
-    answers = answers.loc[test.index].assign(unit=rival["unit"])
-    many = test[SERIES].nunique() >= 10
-    return Both(test[target], answers, rival, test[SERIES] if many else None)
+    judged = test[target].notna() & keys.isin(kept.index)
+    rival = kept.loc[keys[judged]].set_axis(test.index[judged])
+    predictor, raw = load_predictor(project.models / champion), read_raw(project)
+    periods, origins, found = test[PERIOD], sorted(rival["origin"].unique()), []
+    for origin, following in zip(origins, [*origins[1:], periods.max() + 1], strict=True):
+        asked = raw.loc[train.index.union(test.index[periods < following])]
+        asked[target] = asked[target].mask(asked.index.isin(test.index[periods >= origin]))
+        found.append(predictor.predict(asked))
+    # Both are measured by the same unit, that of the history before the origin.
+    answers = pd.concat(found).loc[rival.index].assign(unit=rival["unit"])
+    series = test.loc[rival.index, SERIES]
+    many = series.nunique() >= 10
+    return Both(test.loc[rival.index, target], answers, rival, series if many else None)
 
 
 def ask_again(project: Project, version: str, logged: Logged) -> pd.DataFrame:

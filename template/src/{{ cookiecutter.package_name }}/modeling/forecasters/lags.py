@@ -89,14 +89,15 @@ class Lags(BaseEstimator):
 
         A series that is too short for lags repeats its last season.
         """
-        length, steps = panel.periods, range(1, self._direct() + 1)
+        length = panel.periods
         plain = repeat_season(panel.history, self.season, horizon)
         short = panel.lengths() < self._view(panel).least
         longer = panel
         while longer.periods < length + horizon:
             view, origin = self._view(longer), np.array([longer.periods])
             found = []
-            for step in steps:
+            # No further than is asked for: beyond that, what is known ahead may not be told.
+            for step in range(1, min(self._direct(), length + horizon - longer.periods) + 1):
                 told, last = view.told(origin, step)
                 regressor = self.regressors_[step - 1 if self.each_step else 0]
                 change = regressor.predict(np.nan_to_num(told[:, 0]))

@@ -53,9 +53,10 @@ class Columns(Table):
 
 
 class Split(Table):
-    """``[split]``: how many horizons at the end are kept for the test."""
+    """``[split]``: how many horizons at the end are kept for the test, and where history begins."""
 
     test_horizons: int = Field(default=1, ge=1)
+    newest_periods: int = Field(default=0, ge=0)
 
     def agree_with(self, columns: Columns) -> None:
         """Raise a ValueError if a column has two meanings."""
