@@ -17,6 +17,7 @@ from common import COMMAND, UNHURRIED, define, install, program, run
 OWN = ["fastapi", "flask"]
 KINDS = ["numeric", "mixed"]
 BARE = "numeric, bare"
+NONE, CORE = ", no model", ", one core"
 WAYS = [*KINDS, BARE]  # of asking the others
 PEERS = {
     "mlflow": ["mlflow>=3,<4"],
@@ -98,6 +99,8 @@ class Server:
         Of a request with one row.
     answer
         The label that the model gives to this row.
+    one_core
+        Whether it is kept on one core.
     """
 
     name: str
@@ -107,6 +110,7 @@ class Server:
     path: str
     body: object
     answer: str
+    one_core: bool = False
 
 
 def servers(folder: Path) -> list[Server]:
@@ -159,17 +163,17 @@ def _export(project: Path) -> dict[str, Any]:
 
 
 def _own(project: Path, name: str, ports: Iterator[int]) -> Iterator[Server]:
-    """Yield a project's server, and the same with no model."""
+    """Yield a project's server, the same with no model, and both on one core."""
     asked = _export(project)
     body, answer = {"rows": asked["rows"]}, asked["answer"]
     python = program(project, "python")
-    for words, start in (
-        ("", [program(project, COMMAND)]),
-        (", no model", [python, "-c", NO_MODEL]),
-    ):
-        port = next(ports)
-        command = [*start, "serve", "--port", str(port)]
-        yield Server(name + words, command, str(project), port, "/predict", body, answer)
+    ways = {"": [program(project, COMMAND)], NONE: [python, "-c", NO_MODEL]}
+    for where in ("", CORE):
+        for words, start in ways.items():
+            port = next(ports)
+            command = [*start, "serve", "--port", str(port)]
+            called = name + where + words
+            yield Server(called, command, str(project), port, "/predict", body, answer, bool(where))
 
 
 def _installed(folder: Path, name: str) -> Path:

@@ -6,8 +6,9 @@ the same fitted pipeline, get the same row by name and give it the same label. O
 values, answers with probabilities and an id, and writes all of it to the prediction log; it runs as
 its users start it. The others answer with the label alone. "Bare" is the quickest that they can be
 asked: the steps of the pipeline without names, and bare numbers in order. "No model" is our server
-where the model is asked once and its answer repeated: the limit. The processor time and the memory
-are those of all processes of a server; the load comes from a process of its own.
+where the model is asked once and its answer repeated: the limit. "One core" is our server kept
+there, where its threads need not pass the interpreter from core to core. The processor time and the
+memory are those of all processes of a server; the load comes from a process of its own.
 
 With ``--keep FOLDER`` the servers are made there and kept, and the next run only measures them.
 Names, like ``fastapi mlserver``, measure these only.
@@ -28,11 +29,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common import HERE, run, workplace
-from servers import BARE, OWN, PEERS, WAYS, Server, servers
+from servers import BARE, CORE, NONE, OWN, PEERS, WAYS, Server, servers
 
 CONNECTIONS = 32
-REQUESTS = 20_000
-SECONDS = 4.0  # at most, for each server
+REQUESTS = 40_000
+SECONDS = 8.0  # at most, for each server
 WARM_UP = 1_000  # requests
 
 
@@ -68,10 +69,12 @@ def main() -> None:
     for way in WAYS:
         for serving in OWN:
             ours = f"{serving} {way.removesuffix(', bare')}"
-            others = [f"{peer} {way}" for peer in PEERS]
-            for other in others if way == BARE else [f"{ours}, no model", *others]:
-                if ours in found and other in found:
-                    print(f"{ours} is {found[ours].rate / found[other].rate:.2f} times {other}")
+            pairs = [(ours, f"{peer} {way}") for peer in PEERS]
+            if way != BARE:
+                pairs += [(ours + where, ours + where + NONE) for where in ("", CORE)]
+            for mine, other in pairs:
+                if mine in found and other in found:
+                    print(f"{mine} is {found[mine].rate / found[other].rate:.2f} times {other}")
 
 
 def measure(server: Server) -> Measured:
@@ -113,6 +116,8 @@ def started(server: Server) -> Iterator[int]:
             start_new_session=True,
         ) as process,
     ):
+        if server.one_core:  # which its threads inherit; the load gets another
+            os.sched_setaffinity(process.pid, {max(os.sched_getaffinity(0))})
         try:
             wait(server, process, log)
             yield process.pid
