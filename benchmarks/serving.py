@@ -23,17 +23,20 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from common import HERE, run, workplace
 from servers import BARE, CORE, NONE, OWN, PEERS, WAYS, Server, servers
 
 CONNECTIONS = 32
-REQUESTS = 40_000
-SECONDS = 8.0  # at most, for each server
+ROUNDS = 3  # each server is measured so often, in turn; a machine is not as quick all the time
+REQUESTS = 20_000
+SECONDS = 3.0  # at most, for each server in each round
 WARM_UP = 1_000  # requests
 
 
@@ -42,7 +45,7 @@ class Measured:
     """What a server did."""
 
     rate: float  # requests a second
-    median: float  # milliseconds
+    half: float  # milliseconds that half of the requests take at most
     slow: float  # milliseconds that 99 of 100 requests take at most
     processor: float  # milliseconds a request
     memory: float  # MB
@@ -50,22 +53,38 @@ class Measured:
 
 
 def main() -> None:
-    """Print a line for each server, and what ours does of each other."""
+    """Print the figures of each server, and what ours does of each other."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--keep", type=Path, metavar="FOLDER")
     given = parser.parse_args()
-    found = {}
+    found: dict[str, list[Measured]] = {}
     with workplace(given.keep) as folder:
-        for server in servers(folder):
-            if not given.names or server.name.split()[0] in given.names:
-                found[server.name] = one = measure(server)
-                print(
-                    f"{server.name}: {one.rate:,.0f} requests/s, p50 {one.median:.1f} ms, "
-                    f"p99 {one.slow:.1f} ms, {one.processor:.2f} ms of processor a request, "
-                    f"{one.memory:.0f} MB; statuses {one.statuses}",
-                    flush=True,
-                )
+        for number in range(ROUNDS):
+            for server in servers(folder):
+                if not given.names or server.name.split()[0] in given.names:
+                    found.setdefault(server.name, []).append(measure(server))
+            print(f"round {number + 1} of {ROUNDS} is done", flush=True)
+    for name, rounds in found.items():
+        print(f"{name}: {tell(rounds)}")
+    compare(found)
+
+
+def tell(rounds: list[Measured]) -> str:
+    """Return the medians of a server's rounds."""
+    rate, half, slow, processor, memory = (
+        median(getattr(one, figure) for one in rounds)
+        for figure in ("rate", "half", "slow", "processor", "memory")
+    )
+    statuses = sum((Counter(one.statuses) for one in rounds), Counter())
+    return (
+        f"{rate:,.0f} requests/s, p50 {half:.1f} ms, p99 {slow:.1f} ms, {processor:.2f} ms of "
+        f"processor a request, {memory:.0f} MB; statuses {dict(statuses)}"
+    )
+
+
+def compare(found: dict[str, list[Measured]]) -> None:
+    """Print what ours does of each other: the median of the rounds' ratios, and the extremes."""
     for way in WAYS:
         for serving in OWN:
             ours = f"{serving} {way.removesuffix(', bare')}"
@@ -74,7 +93,10 @@ def main() -> None:
                 pairs += [(ours + where, ours + where + NONE) for where in ("", CORE)]
             for mine, other in pairs:
                 if mine in found and other in found:
-                    print(f"{mine} is {found[mine].rate / found[other].rate:.2f} times {other}")
+                    both = zip(found[mine], found[other], strict=True)
+                    ratios = sorted(one.rate / two.rate for one, two in both)
+                    middle, low, high = median(ratios), ratios[0], ratios[-1]
+                    print(f"{mine} is {middle:.2f} ({low:.2f} to {high:.2f}) times {other}")
 
 
 def measure(server: Server) -> Measured:
