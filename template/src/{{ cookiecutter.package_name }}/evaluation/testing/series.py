@@ -55,7 +55,8 @@ def meet_test(project: Project, predictor: Predictor, run: dict[str, Any]) -> Te
         answers = _answer(forecaster, panel, heads, season, horizon)
         guesses = {n: _answer(rivals[n], panel, heads, season, horizon) for n in order}
     answers = cover(answers, schema.decision)
-    measured = measure(answers["true"], answers, definition.search.seed, group=_alike(answers))
+    group = alike(answers[SERIES], answers["origin"] + answers["step"])
+    measured = measure(answers["true"], answers, definition.search.seed, group=group)
     check_defined(measured, len(answers), definition)
     return Tested(
         answers=answers.rename(columns={SERIES: "series"}),
@@ -79,12 +80,11 @@ def _answer(
     return pd.concat(parts, ignore_index=True)
 
 
-def _alike(answers: pd.DataFrame) -> pd.Series:
+def alike(series: pd.Series, periods: pd.Series) -> pd.Series:
     """Return which answers the bootstrap draws together: series or, of few, blocks of dates."""
-    if answers[SERIES].nunique() >= LEAST_SERIES:
-        return answers[SERIES]
-    block = (answers["origin"] + answers["step"]) // BLOCK
-    return answers[SERIES] + " " + block.astype("str")
+    if series.nunique() >= LEAST_SERIES:
+        return series
+    return series + " " + (periods // BLOCK).astype("str")
 
 
 def _by_series(answers: pd.DataFrame, definition: Definition) -> list[dict[str, Any]]:

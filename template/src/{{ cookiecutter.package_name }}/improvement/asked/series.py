@@ -4,6 +4,7 @@ import pandas as pd
 
 from ...collection.collect import read_raw
 from ...deployment.prediction_log import Logged
+from ...evaluation.testing.series import alike
 from ...files import read_frame
 from ...modeling import store
 from ...modeling.predictor import load_predictor
@@ -44,9 +45,8 @@ def ask_both(project: Project, champion: str, challenger: str) -> Both:
         found.append(predictor.predict(asked))
     # Both are measured by the same unit, that of the history before the origin.
     answers = pd.concat(found).loc[rival.index].assign(unit=rival["unit"])
-    series = test.loc[rival.index, SERIES]
-    many = series.nunique() >= 10
-    return Both(test.loc[rival.index, target], answers, rival, series if many else None)
+    there = test.loc[rival.index]
+    return Both(there[target], answers, rival, alike(there[SERIES], there[PERIOD]))
 
 
 def ask_again(project: Project, version: str, logged: Logged) -> pd.DataFrame:
