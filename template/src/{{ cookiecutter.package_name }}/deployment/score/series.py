@@ -64,15 +64,16 @@ def score_file(project: Project, source: str, target: Path) -> str:
     check_target(target, WRITERS)
     predictor = load_predictor(store.champion_folder(project.models))
     rows = read_tables(source, Path.cwd(), project.definition.data.missing).frame
+    history = _history(predictor, rows)
     try:
-        found = _forecast(predictor, rows)
+        found = _forecast(predictor, rows, history)
     except ConversionError as error:
         raise UserError(f"{source}: the {error}; correct it and forecast again.") from None
     except UserError as error:
         raise UserError(f"{source}: {error.message.rstrip('.')}.") from None
     trouble = ""
     if project.definition.serving.log_files:
-        trouble = _remember(project, predictor, found, _history(predictor, rows))
+        trouble = _remember(project, predictor, found, history)
     with replacing(target.absolute()) as temporary:
         WRITERS[target.suffix](found.drop(columns=LOGGED), temporary)
     columns = predictor.schema.decision["series"]
@@ -81,14 +82,13 @@ def score_file(project: Project, source: str, target: Path) -> str:
     return f"{made} into {target}{trouble}"
 
 
-def _forecast(predictor: Predictor, rows: pd.DataFrame) -> pd.DataFrame:
+def _forecast(predictor: Predictor, rows: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that tell the series and the date, what is known ahead, and the answer."""
     schema, columns = predictor.schema, predictor.schema.decision["series"]
     date = schema.decision["date"]
     absent = [name for name in (date, *columns) if name not in rows.columns]
     if absent:
         raise UserError(f'column "{absent[0]}" is missing; a forecast needs it')
-    history = _history(predictor, rows)
     asked = rows.drop(index=history.index)
     if len(asked):
         told = asked[[c.name for c in schema.inputs if c.name in asked]]
@@ -103,6 +103,7 @@ def _forecast(predictor: Predictor, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _history(predictor: Predictor, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows whose target is known."""
     target = predictor.schema.target
     return rows[rows[target].notna()] if target in rows else rows.iloc[:0]
 
@@ -144,6 +145,5 @@ def _shadow(project: Project, found: pd.DataFrame, history: pd.DataFrame) -> lis
     if version is None:
         return []
     challenger = load_predictor(project.models / version)
-    answers = challenger.beside(found.drop(columns=ANSWER), found["step"], history)
-    same = answers.assign(unit=found["unit"])  # both are measured by the same unit
-    return shadow_rows(version, same.to_dict("index"))
+    answers = challenger.beside(found.drop(columns=ANSWER), found[ANSWER], history)
+    return shadow_rows(version, answers.to_dict("index"))

@@ -163,7 +163,7 @@ class Predictor:
         return found.set_axis(wanted.index)
 
     def beside(
-        self, rows: pd.DataFrame, steps: pd.Series, history: pd.DataFrame | None = None
+        self, rows: pd.DataFrame, others: pd.DataFrame, history: pd.DataFrame | None = None
     ) -> pd.DataFrame:
         """Forecast what another version has forecast, from where that began.
 
@@ -171,8 +171,8 @@ class Predictor:
         ----------
         rows : DataFrame of n rows
             The dates of one question, without the target.
-        steps : Series of (n,)
-            Periods after the end of the history, with the index of `rows`.
+        others : DataFrame of n rows
+            What the other version answered, with the index of `rows`.
         history
             Newer values that came with the question.
 
@@ -180,7 +180,8 @@ class Predictor:
         -------
         DataFrame
             As `predict`, of those rows by which the two can be compared: within this version's
-            horizon, as many steps ahead, and not among what this one has learnt.
+            horizon, as many steps ahead, and not among what this one has learnt. Errors of both
+            are measured by the unit of the other.
 
         Raises
         ------
@@ -189,10 +190,12 @@ class Predictor:
         ConversionError
             If a value does not fit its column.
         """
+        steps = others["step"]
         within = rows[steps <= self.schema.decision["horizon"]]
         answers = self.predict(within if history is None else pd.concat([history, within]))
         learnt = self.places(within)[PERIOD] < self._panel.end
-        return answers[~learnt & (answers["step"] == steps[within.index])]
+        same = answers[~learnt & (answers["step"] == steps[within.index])]
+        return same.assign(unit=others["unit"])
 
     def places(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the series and the period of each row, with the index of the rows."""

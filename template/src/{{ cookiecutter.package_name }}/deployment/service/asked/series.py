@@ -132,9 +132,7 @@ def ask_beside(
     rows = pd.DataFrame([one.row for one in answered.values()], index=ids)
     champions = pd.DataFrame([one.answer for one in answered.values()], index=ids)
     history = pd.DataFrame(asked.rows).dropna(subset=[target]) if asked.rows else None
-    answers = challenger.beside(rows, champions["step"], history)
-    # Both are measured by the same unit.
-    return answers.assign(unit=champions["unit"])
+    return challenger.beside(rows, champions, history)
 
 
 def rehearse(predictor: Predictor, contract: Contract) -> None:
