@@ -83,8 +83,8 @@ def judged_answers(
 
 def _ask(predictor: Predictor, features: pd.DataFrame, decision: dict[str, Any]) -> pd.DataFrame:
     """Answer prepared rows by another decision than the one that is stored."""
-    numbers = pd.DataFrame(predictor.numbers(features), index=features.index)
-    return answer(predictor.pipeline[-1], numbers, decision)
+    answers = answer(predictor.pipeline[-1], predictor.numbers(features), decision)
+    return pd.DataFrame(answers, index=features.index)
 
 
 def checks(

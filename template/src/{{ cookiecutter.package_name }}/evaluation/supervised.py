@@ -28,9 +28,10 @@ def measure_baselines(
     name, column = definition.problem.baseline, predictor.schema.target
     learnt, target = train[column], test[column]
     estimator = BASELINES[TARGET_KIND](strategy=name).fit(np.empty((len(learnt), 0)), learnt)
-    blank = pd.DataFrame(index=target.index)
+    blank = np.empty((len(target), 0))
     answers = answer(estimator, blank, plain_decision(learnt, definition))
-    return {name: evaluate_metrics(METRICS, arrays(target, answers))}
+    guesses = pd.DataFrame(answers, index=target.index)
+    return {name: evaluate_metrics(METRICS, arrays(target, guesses))}
 
 
 def usefulness(

@@ -130,29 +130,30 @@ def remember(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -> dict
 
 
 def answer(
-    estimator: BaseEstimator, numbers: pd.DataFrame, decision: dict[str, Any]
-) -> pd.DataFrame:
+    estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
+) -> dict[str, np.ndarray]:
     """Answer each row with whether it is an anomaly, how strange it is, and why.
 
     Returns
     -------
-    DataFrame
-        With the index of `numbers`: ``prediction``, "anomaly" if the score is above the threshold,
-        else "normal"; ``score``, 0 for the median of the rows that were learnt from, and 1 for one
-        interquartile range above it; ``reasons``, the features that make a flagged row strange,
-        "" for others.
+    dict
+        Columns with one value for a row: ``prediction``, "anomaly" if the score is above the
+        threshold, else "normal"; ``score``, 0 for the median of the rows that were learnt from, and
+        1 for one interquartile range above it; ``reasons``, the features that make a flagged row
+        strange, "" for others.
     """
-    rows = numbers.to_numpy()
-    scores = pd.Series(estimator.score(rows), numbers.index, name="score")
-    answers = decide(scores, decision["threshold"])
-    flagged = (answers["prediction"] == ANOMALY).to_numpy()
-    why = np.full(len(answers), "", dtype=object)
+    scores = estimator.score(numbers)
+    flagged = scores > decision["threshold"]
+    why = np.full(len(scores), "", dtype=object)
     if flagged.any() and "typical" in decision:
-        why[flagged] = reasons(estimator, rows[flagged], decision)
-    return answers.assign(reasons=why)
+        why[flagged] = reasons(estimator, numbers[flagged], decision)
+    return {"prediction": _label(flagged), "score": scores, "reasons": why}
 
 
 def decide(scores: pd.Series, threshold: float) -> pd.DataFrame:
     """Return answers that flag the rows above a threshold."""
-    predictions = np.where(scores > threshold, ANOMALY, NORMAL).astype(object)
-    return pd.DataFrame({"prediction": predictions, "score": scores})
+    return pd.DataFrame({"prediction": _label(scores > threshold), "score": scores})
+
+
+def _label(flagged: np.ndarray | pd.Series) -> np.ndarray:
+    return np.where(flagged, ANOMALY, NORMAL).astype(object)

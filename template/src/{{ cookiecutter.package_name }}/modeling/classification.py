@@ -114,25 +114,25 @@ def learn_decision(
 
 
 def answer(
-    estimator: BaseEstimator, numbers: pd.DataFrame, decision: dict[str, Any]
-) -> pd.DataFrame:
+    estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
+) -> dict[str, np.ndarray]:
     """Answer each row with a class and the probability of every class.
 
     Returns
     -------
-    DataFrame
-        With the index of `numbers`: ``prediction`` and ``probability_<class>`` for each class.
+    dict
+        Columns with one value for a row: ``prediction`` and ``probability_<class>`` of each class.
     """
     classes = decision["classes"]
     order = [list(estimator.classes_).index(name) for name in classes]
-    probabilities = _calibrated(_probabilities(estimator, numbers.to_numpy())[:, order], decision)
+    probabilities = _calibrated(_probabilities(estimator, numbers)[:, order], decision)
     if len(classes) == 2:
         chosen = (probabilities[:, 1] >= decision["threshold"]).astype(int)
     else:
         chosen = probabilities.argmax(axis=1)
     answers = {"prediction": np.array(classes, dtype=object)[chosen]}
     answers |= {f"{PROBABILITY}{name}": probabilities[:, k] for k, name in enumerate(classes)}
-    return pd.DataFrame(answers, index=numbers.index)
+    return answers
 
 
 def _probabilities(estimator: BaseEstimator, numbers: np.ndarray) -> np.ndarray:

@@ -131,23 +131,26 @@ def learn_decision(
 def remember(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -> dict[str, Any]:
     """Return what goes with the model: the names of the clusters, and what each is like."""
     encoder, clusterer = pipeline
-    numbers = pd.DataFrame(encoder.transform(features), index=features.index)
-    clusters, classes = answer(clusterer, numbers, {})["prediction"], list(clusterer.classes_)
+    numbers, classes = encoder.transform(features), list(clusterer.classes_)
+    clusters = answer(clusterer, numbers, {})["prediction"]
     profiles = {name: profile(features, clusters == name, schema.features) for name in classes}
     return {"classes": classes, "profiles": profiles}
 
 
 def answer(
-    estimator: BaseEstimator, numbers: pd.DataFrame, decision: dict[str, Any]
-) -> pd.DataFrame:
+    estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
+) -> dict[str, np.ndarray]:
     """Answer each row with its cluster and its distance to it, in the numbers of the encoder.
 
     Returns
     -------
-    DataFrame
-        With the index of `numbers`: ``prediction``, the name of a cluster ("1" is the largest),
-        and ``distance``, to its centre; with HDBSCAN, to the nearest row that is sure of it.
+    dict
+        Columns with one value for a row: ``prediction``, the name of a cluster ("1" is the
+        largest), and ``distance``, to its centre; with HDBSCAN, to the nearest row that is sure of
+        it.
     """
-    clusters, distances = estimator.assign(numbers.to_numpy())
-    answers = {"prediction": np.array(estimator.classes_, dtype=object)[clusters]}
-    return pd.DataFrame(answers | {"distance": distances}, index=numbers.index)
+    clusters, distances = estimator.assign(numbers)
+    return {
+        "prediction": np.array(estimator.classes_, dtype=object)[clusters],
+        "distance": distances,
+    }

@@ -11,7 +11,7 @@ NOTABLE, STRONG = 0.5, 1.25  # standard deviations between its mean and the mean
 MORE = 0.2  # by which a label's share is above its share in all rows
 
 
-def profile(features: pd.DataFrame, inside: pd.Series, columns: list[Column]) -> str:
+def profile(features: pd.DataFrame, inside: np.ndarray, columns: list[Column]) -> str:
     """Describe the rows `inside` a cluster against all rows, the most telling first."""
     told = [(_number if c.kind in {"number", "date"} else _label) for c in columns]
     found = [
@@ -23,7 +23,7 @@ def profile(features: pd.DataFrame, inside: pd.Series, columns: list[Column]) ->
     return "; ".join(words for _, words in telling) or "typical in every column"
 
 
-def _number(values: pd.Series, inside: pd.Series) -> tuple[float, str] | None:
+def _number(values: pd.Series, inside: np.ndarray) -> tuple[float, str] | None:
     """Return how far the cluster's mean lies from that of all, and what to say about it."""
     dates = pd.api.types.is_datetime64_any_dtype(values)
     numbers = values.astype("int64").where(values.notna()).astype(float) if dates else values
@@ -41,7 +41,7 @@ def _number(values: pd.Series, inside: pd.Series) -> tuple[float, str] | None:
     return abs(effect), f"{very}{words} {values.name} (typically {typical}, of all {of_all})"
 
 
-def _label(values: pd.Series, inside: pd.Series) -> tuple[float, str] | None:
+def _label(values: pd.Series, inside: np.ndarray) -> tuple[float, str] | None:
     """Return how much oftener the cluster has a label than all rows, and what to say about it."""
     shares = values[inside].value_counts(normalize=True)
     of_all = values.value_counts(normalize=True).reindex(shares.index)

@@ -134,17 +134,17 @@ def learn_decision(
 
 
 def answer(
-    estimator: BaseEstimator, numbers: pd.DataFrame, decision: dict[str, Any]
-) -> pd.DataFrame:
+    estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
+) -> dict[str, np.ndarray]:
     """Answer each row with a number and, once it is learnt, its interval.
 
     Returns
     -------
-    DataFrame
-        With the index of `numbers`: ``prediction``, ``low`` and ``high``.
+    dict
+        Columns with one value for a row: ``prediction``, ``low`` and ``high``.
     """
-    predicted = np.asarray(estimator.predict(numbers.to_numpy()), dtype=float)
-    answers = pd.DataFrame({"prediction": predicted}, index=numbers.index)
+    predicted = np.asarray(estimator.predict(numbers), dtype=float)
+    answers = {"prediction": predicted}
     if decision:
         place = np.searchsorted(decision["edges"], predicted, side="right")
         answers["low"] = predicted + np.array(decision["low"])[place]

@@ -47,7 +47,8 @@ def search(
     def answer_plainly(
         estimator: BaseEstimator, numbers: pd.DataFrame, target: pd.Series
     ) -> pd.DataFrame:
-        return answer(estimator, numbers, plain_decision(target, definition))
+        answers = answer(estimator, numbers.to_numpy(), plain_decision(target, definition))
+        return pd.DataFrame(answers, index=numbers.index)
 
     def judge_trial(trial: Trial, deadline: float) -> None:
         name = trial.candidate

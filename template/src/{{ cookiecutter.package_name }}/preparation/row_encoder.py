@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
@@ -53,8 +54,10 @@ def _part(transformer: object, columns: list[str]) -> Part:
 
 
 def _numbers(steps: list[Step], columns: list[str]) -> Part:
+    index = pd.Index(columns)
+
     def part(features: pd.DataFrame) -> np.ndarray:
-        if list(features.columns) == columns:
+        if features.columns.equals(index):
             numbers = features.to_numpy(dtype="float64")
         else:  # sooner than features[columns]
             numbers = np.column_stack([features[name].to_numpy("float64") for name in columns])
@@ -106,10 +109,8 @@ def _labels(encoder: OneHotEncoder | OrdinalEncoder, columns: list[str]) -> Part
     def part(features: pd.DataFrame) -> np.ndarray:
         found = []
         for column, places, numbers in tables:
-            values = features[column].tolist()
-            # A missing value is the only one that is not itself.
-            rows = [places.get(v if v == v else None, len(numbers) - 2) for v in values]  # noqa: PLR0124
-            found.append(numbers[rows])
+            values = pa.array(features[column].array, from_pandas=True).to_pylist()
+            found.append(numbers[[places.get(value, len(numbers) - 2) for value in values]])
         return np.hstack(found)
 
     return part

@@ -22,6 +22,8 @@ from ...problem.columns import LARGEST, MOST_CATEGORIES, SHOWN_CATEGORIES, Colum
 from .tidy import Tidy
 from .wrong_input import shown, wrong, wrong_feedback, wrong_rows
 
+TEXT = pd.Series(dtype="str").dtype  # looking it up by name takes as long as a column
+
 
 class Feedback(BaseModel):
     """The body of ``POST /feedback``: what a prediction turned out to be."""
@@ -56,9 +58,11 @@ class Contract:
         self.body = _body(schema.inputs, max_rows)
         self.classes: list[str] = schema.decision.get("classes", [])
         self._inputs = schema.inputs
+        self._columns = pd.Index([column.name for column in schema.inputs])
         self._numbers = [column.name for column in schema.inputs if column.kind == "number"]
         self._max_rows = max_rows
         self._tidy = Tidy(set(schema.ignored) - {column.name for column in schema.inputs}, missing)
+        self._required = [column.name for column in schema.inputs if column.required]
         self._seen = {
             column.name: frozenset(column.categories)
             for column in schema.inputs
@@ -91,7 +95,7 @@ class Contract:
         names = self._numbers
         numbers = np.array([[row[name] for name in names] for row in rows], dtype="float64")
         if len(names) == len(self._inputs):
-            return pd.DataFrame(numbers, columns=names, copy=False)
+            return pd.DataFrame(numbers, columns=self._columns, copy=False)
         places = {name: place for place, name in enumerate(names)}
         columns = {
             column.name: numbers[:, places[column.name]]
@@ -103,15 +107,16 @@ class Contract:
 
     def warnings(self, row: dict[str, Any]) -> list[str]:
         """Say what about a checked row training never saw."""
-        found = []
-        for column in self._inputs:
-            value = row[column.name]
-            if value is None:
-                if column.required:
-                    found.append(f"{column.name} is missing, but training always had it")
-            elif column.name in self._seen and value not in self._seen[column.name]:
-                found.append(f"{column.name} is {shown(value)}, which training never saw")
-        return found
+        missing = [name for name in self._required if row[name] is None]
+        unknown = [
+            name
+            for name, seen in self._seen.items()
+            if row[name] is not None and row[name] not in seen
+        ]
+        return [
+            *(f"{name} is missing, but training always had it" for name in missing),
+            *(f"{name} is {shown(row[name])}, which training never saw" for name in unknown),
+        ]
 
     def feedback(self, body: bytes) -> tuple[str, str | float]:
         """Read a prediction's id and what it really was.
@@ -207,7 +212,7 @@ def _description(column: Column) -> str:
 def _texts(column: Column, values: list[str | None]) -> Any:
     """Return values as a column holds them; labels were written as training does before."""
     if column.kind == "category":
-        return pd.array(values, dtype="str")
+        return pd.array(values, dtype=TEXT)
     series = pd.Series(values, dtype="str", name=column.name)
     return convert(series, column.kind, column.date_format)
 

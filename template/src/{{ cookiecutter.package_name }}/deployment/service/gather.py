@@ -1,9 +1,12 @@
 """Gathers what waits into one call of the model: a thousand rows cost about what one costs."""
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Generic, Protocol, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -22,6 +25,15 @@ Question = TypeVar("Question", bound=Sized)
 Reply = TypeVar("Reply")
 
 
+@dataclass(frozen=True, eq=False)
+class Waiting(Generic[Question, Reply]):
+    """A question, and what holds its reply for a thread, or for a task of an event loop."""
+
+    question: Question
+    future: Future[Reply] | asyncio.Future[Reply]
+    loop: asyncio.AbstractEventLoop | None = None
+
+
 class Gatherer(Generic[Question, Reply]):
     """One thread that answers questions: the first at once, all that wait by then in the next call.
 
@@ -37,7 +49,8 @@ class Gatherer(Generic[Question, Reply]):
 
     def __init__(self, answer: Callable[[list[Question]], list[Reply]]) -> None:
         self._answer = answer
-        self._waiting: deque[tuple[Question, Future[Reply]]] = deque()
+        self._heard: list[Waiting[Question, Reply]] = []  # in this turn of the event loop
+        self._waiting: deque[Waiting[Question, Reply]] = deque()
         self._changed = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
@@ -58,45 +71,73 @@ class Gatherer(Generic[Question, Reply]):
         return len(self._waiting)
 
     def ask(self, question: Question) -> Future[Reply]:
-        """Take a question; a future that is cancelled before its turn costs no call."""
+        """Take a question of a thread."""
         future: Future[Reply] = Future()
-        with self._changed:
-            self._waiting.append((question, future))
-            self._changed.notify()
+        self._put([Waiting(question, future)])
         return future
+
+    def ask_in_turn(self, question: Question) -> asyncio.Future[Reply]:
+        """Take a question of an event loop; a future that is done before its turn costs no call.
+
+        What the loop hears in one turn goes to the thread at once, and so do the replies of one
+        call come back: each time that the threads wake each other, they may lose the interpreter.
+        """
+        loop = asyncio.get_running_loop()
+        if not self._heard:
+            loop.call_soon(self._end_turn)
+        future: asyncio.Future[Reply] = loop.create_future()
+        self._heard.append(Waiting(question, future, loop))
+        return future
+
+    def _end_turn(self) -> None:
+        heard, self._heard = self._heard, []
+        self._put(heard)
+
+    def _put(self, asked: list[Waiting[Question, Reply]]) -> None:
+        with self._changed:
+            self._waiting += asked
+            self._changed.notify()
 
     def _run(self) -> None:
         with threadpool_limits(1):
             while taken := self._take():
                 self._reply(taken)
 
-    def _take(self) -> list[tuple[Question, Future[Reply]]]:
+    def _take(self) -> list[Waiting[Question, Reply]]:
         """Wait for questions and take them; none means that all are answered and closed."""
-        taken: list[tuple[Question, Future[Reply]]] = []
+        taken: list[Waiting[Question, Reply]] = []
         rows = 0
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closing)
-            while self._waiting and (not taken or rows + len(self._waiting[0][0]) <= MOST_ROWS):
+            while self._waiting and (not taken or rows + len(self._waiting[0].question) <= MOST_ROWS):
                 taken.append(self._waiting.popleft())
-                rows += len(taken[-1][0])
+                rows += len(taken[-1].question)
         return taken
 
-    def _reply(self, taken: list[tuple[Question, Future[Reply]]]) -> None:
-        taken = [pair for pair in taken if pair[1].set_running_or_notify_cancel()]
-        try:
-            replies = self._answer([question for question, _ in taken])
-        except Exception as error:  # noqa: BLE001 -- whoever asked is told
-            if len(taken) == 1:
-                taken[0][1].set_exception(error)
-                return
-            for pair in taken:
-                self._reply_alone(*pair)
-            return
-        for (_, future), reply in zip(taken, replies, strict=True):
-            future.set_result(reply)
+    def _reply(self, taken: list[Waiting[Question, Reply]]) -> None:
+        taken = [one for one in taken if not one.future.done()]
+        replies = self._answers([one.question for one in taken])
+        pairs = zip(taken, replies, strict=True)
+        for loop, settled in groupby(pairs, key=lambda pair: pair[0].loop):
+            if loop is None:
+                _settle(list(settled))
+            else:
+                loop.call_soon_threadsafe(_settle, list(settled))
 
-    def _reply_alone(self, question: Question, future: Future[Reply]) -> None:
+    def _answers(self, questions: list[Question]) -> list[Reply | Exception]:
         try:
-            future.set_result(self._answer([question])[0])
+            return list(self._answer(questions))
         except Exception as error:  # noqa: BLE001 -- whoever asked is told
-            future.set_exception(error)
+            if len(questions) == 1:
+                return [error]
+            return [answered for one in questions for answered in self._answers([one])]
+
+
+def _settle(answered: list[tuple[Waiting[Question, Reply], Reply | Exception]]) -> None:
+    for waiting, reply in answered:
+        if waiting.future.done():  # its task has given up meanwhile
+            continue
+        if isinstance(reply, Exception):
+            waiting.future.set_exception(reply)
+        else:
+            waiting.future.set_result(reply)

@@ -8,7 +8,6 @@ import gc
 import logging
 import os
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import groupby
 from types import TracebackType
@@ -114,7 +113,7 @@ class Service:
     def predict(self, body: bytes) -> Reply:
         """Answer ``POST /predict``."""
         try:
-            return self._ask(body).result(self.max_seconds)
+            return self._gatherer.ask(self._question(body)).result(self.max_seconds)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer
             return _refused(error)
 
@@ -122,7 +121,7 @@ class Service:
         """Answer ``POST /predict``, and let others be answered meanwhile."""
         try:
             async with asyncio.timeout(self.max_seconds):
-                return await asyncio.wrap_future(self._ask(body))
+                return await self._gatherer.ask_in_turn(self._question(body))
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer
             return _refused(error)
 
@@ -133,9 +132,9 @@ class Service:
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer
             return _refused(error)
 
-    def _ask(self, body: bytes) -> Future[Reply]:
+    def _question(self, body: bytes) -> Question:
         serving = self._serving_for(body)
-        return self._gatherer.ask(Question(serving, serving.contract.rows(body)))
+        return Question(serving, serving.contract.rows(body))
 
     def _answer(self, questions: list[Question]) -> list[Reply]:
         """Answer questions that waited together, with one call of each model that is asked."""

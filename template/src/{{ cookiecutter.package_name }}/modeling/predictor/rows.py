@@ -39,7 +39,7 @@ class Predictor:
         self.pipeline = pipeline
         self.schema = schema
         self._encoder = RowEncoder(pipeline[0])
-        self._features = [column.name for column in schema.features]
+        self._features = pd.Index([column.name for column in schema.features])
 
     def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Answer every row.
@@ -65,12 +65,17 @@ class Predictor:
 
     def answer(self, features: pd.DataFrame) -> pd.DataFrame:
         """Answer rows that were prepared before."""
-        if list(features.columns) != self._features:
+        return pd.DataFrame(self.answer_columns(features), index=features.index)
+
+    def answer_columns(self, features: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Answer prepared rows without a frame, which takes longer to make than a quick model."""
+        if not features.columns.equals(self._features):
             features = self._chosen(features)
         if len(features) <= PART_ROWS:
             return self._answer_part(features)
         starts = range(0, len(features), PART_ROWS)
-        return pd.concat([self._answer_part(features.iloc[s : s + PART_ROWS]) for s in starts])
+        parts = [self._answer_part(features.iloc[s : s + PART_ROWS]) for s in starts]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _chosen(self, features: pd.DataFrame) -> pd.DataFrame:
         absent = [name for name in self._features if name not in features.columns]
@@ -81,13 +86,12 @@ class Predictor:
             )
         return features[self._features]
 
-    def _answer_part(self, features: pd.DataFrame) -> pd.DataFrame:
+    def _answer_part(self, features: pd.DataFrame) -> dict[str, np.ndarray]:
         numbers = self._encoder.encode(features)
         whole = np.zeros((len(numbers) + -len(numbers) % BLOCK, numbers.shape[1]))
         whole[: len(numbers)] = numbers
-        frame = pd.DataFrame(whole, copy=False)
-        answers = answer(self.pipeline[-1], frame, self.schema.decision)
-        return answers.iloc[: len(features)].set_axis(features.index)
+        answers = answer(self.pipeline[-1], whole, self.schema.decision)
+        return {name: values[: len(numbers)] for name, values in answers.items()}
 
     def question(self) -> dict[str, Any]:
         """Return what the service can be asked, as an example."""

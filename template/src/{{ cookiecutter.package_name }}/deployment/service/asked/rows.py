@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ....modeling.predictor import Predictor
@@ -32,7 +33,7 @@ def answer(
     """
     rows = [row for question in questions for row in question]
     try:
-        answers = predictor.answer(make_features(contract.frame(rows)))
+        answers = predictor.answer_columns(make_features(contract.frame(rows)))
     except ConversionError as error:
         raise _wrong_values(error, rows) from None
     records = iter(_records(answers))
@@ -61,7 +62,7 @@ def ask_beside(
 
 def rehearse(predictor: Predictor, contract: Contract) -> None:
     """Answer the example once, so that the first caller need not wait."""
-    predictor.answer(make_features(contract.frame([predictor.describe()["example"]])))
+    predictor.answer_columns(make_features(contract.frame([predictor.describe()["example"]])))
 
 
 def _wrong_values(error: ConversionError, rows: Asked) -> Refusal:
@@ -69,7 +70,6 @@ def _wrong_values(error: ConversionError, rows: Asked) -> Refusal:
     return wrong_values(error.expected, error.name, at, [rows[row][error.name] for row in at])
 
 
-def _records(answers: pd.DataFrame) -> list[dict[str, Any]]:
-    columns = [answers[name].tolist() for name in answers]
-    names = [str(name) for name in answers]
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+def _records(answers: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    columns = (values.tolist() for values in answers.values())
+    return [dict(zip(answers, values, strict=True)) for values in zip(*columns, strict=True)]
