@@ -66,7 +66,7 @@ def test_a_cluster_of_hardly_any_rows_is_an_outlier_and_no_cluster():
 
 def test_a_profile_says_what_is_high_low_and_typical():
     random = np.random.default_rng(0)
-    inside = pd.Series(np.arange(ROWS) < 100)
+    inside = np.arange(ROWS) < 100
     features = pd.DataFrame(
         {
             "size": random.normal(size=ROWS) + np.where(inside, 5, 0),

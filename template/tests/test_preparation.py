@@ -246,6 +246,16 @@ def test_a_mistake_in_add_features_is_one_sentence(own, monkeypatch):
     assert "add_features in preparation/features.py fails (KeyError" in failed.output
 
 
+def test_infinite_features_are_refused(own, monkeypatch):
+    def infinite(frame):
+        return frame.assign(new=np.inf)
+
+    monkeypatch.setattr(derive, "add_features", infinite)
+    failed = run_in(own.root, "prepare", "--force")
+    assert failed.exit_code == 2
+    assert 'makes infinite values in "new"; a division by zero?' in failed.output
+
+
 def test_features_of_ones_own_reach_the_model(own, monkeypatch):
     def more(frame):
         return frame.assign(missing_values=frame.isna().sum(axis="columns").astype(float))

@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.modeling import CANDIDATES, store
 from {{ cookiecutter.package_name }}.modeling.compare import few_threads
 from {{ cookiecutter.package_name }}.modeling.encoded import encode_training
@@ -73,6 +76,15 @@ def test_numbers_are_those_of_the_encoder(scaling, clip_share, rare_share, label
         warnings.simplefilter("ignore")  # scikit-learn tells of labels that it has not seen
         expected = encoder.transform(features)
     assert np.array_equal(RowEncoder(encoder).encode(features), expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("step", [StandardScaler(), FunctionTransformer()])
+def test_infinite_numbers_are_refused_by_name(step):
+    names, rows = ["size", "share"], frame(20)
+    encoder = ColumnTransformer([("number", Pipeline([("step", step)]), names)]).fit(rows[names])
+    rows.loc[3, "share"] = np.inf
+    with pytest.raises(UserError, match='makes infinite values in "share"'):
+        RowEncoder(encoder).encode(rows)
 
 
 @pytest.mark.parametrize("name", CANDIDATES)

@@ -171,7 +171,7 @@ def test_openapi_shows_the_row_of_the_model(client, model):
     assert document["components"]["schemas"]["Rows"]["examples"] == [{"rows": [model["example"]]}]
 
 
-def test_rows_that_wait_together_share_a_call_of_the_model(client, row):
+def test_metrics_count_the_rows_of_a_call_of_the_model(client, row):
     before = measured(client, "service_model_call_rows_sum")
     post(client, {"rows": [row] * 7})
     assert measured(client, "service_model_call_rows_sum") == before + 7

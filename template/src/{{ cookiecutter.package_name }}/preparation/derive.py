@@ -15,7 +15,7 @@ def make_features(inputs: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If `add_features` fails, loses rows or makes infinite values.
+        If `add_features` fails or loses rows.
     """
     try:
         features = add_features(inputs)
@@ -23,8 +23,31 @@ def make_features(inputs: pd.DataFrame) -> pd.DataFrame:
         raise UserError(f"{PLACE} fails ({type(error).__name__}: {error}); correct it.") from error
     if not isinstance(features, pd.DataFrame) or not features.index.equals(inputs.index):
         raise UserError(f"{PLACE} must return a DataFrame with the rows it was given, in order.")
-    numbers = features.select_dtypes("number")
-    infinite = numbers.columns[np.isinf(numbers.to_numpy()).any(axis=0)]
-    if len(infinite):
-        raise UserError(f'{PLACE} makes infinite values in "{infinite[0]}"; a division by zero?')
     return features
+
+
+def check_finite(features: pd.DataFrame) -> pd.DataFrame:
+    """Return features that were made.
+
+    Raises
+    ------
+    UserError
+        If a value is infinite.
+    """
+    numbers = features.select_dtypes("number")
+    refuse_infinite(numbers.to_numpy(), list(numbers.columns))
+    return features
+
+
+def refuse_infinite(numbers: np.ndarray, names: list[str]) -> None:
+    """Refuse infinite values in columns of numbers.
+
+    Raises
+    ------
+    UserError
+        If there is one.
+    """
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        name = names[infinite.any(axis=0).argmax()]
+        raise UserError(f'{PLACE} makes infinite values in "{name}"; a division by zero?')

@@ -14,6 +14,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from .derive import check_finite, refuse_infinite
 from .transformers import Clipper
 
 Part = Callable[[pd.DataFrame], np.ndarray]
@@ -23,7 +24,7 @@ UNHEARD_OF = "\0"  # stands for all labels that training did not have
 
 
 class RowEncoder:
-    """Turns features into numbers as `encoder` does.
+    """Turns features into numbers as `encoder` does, and refuses infinite ones.
 
     Parameters
     ----------
@@ -50,7 +51,8 @@ def _part(transformer: object, columns: list[str]) -> Part:
         steps = [_step(step) for step in transformer.named_steps.values()]
         if None not in steps:
             return _numbers([step for step in steps if step], columns)
-    return lambda features: np.asarray(transformer.transform(features[columns]))  # type: ignore[attr-defined]
+    ask = transformer.transform  # type: ignore[attr-defined]
+    return lambda features: np.asarray(ask(check_finite(features[columns])))
 
 
 def _numbers(steps: list[Step], columns: list[str]) -> Part:
@@ -61,6 +63,7 @@ def _numbers(steps: list[Step], columns: list[str]) -> Part:
             numbers = features.to_numpy(dtype="float64")
         else:  # sooner than features[columns]
             numbers = np.column_stack([features[name].to_numpy("float64") for name in columns])
+        refuse_infinite(numbers, columns)
         for step in steps:
             numbers = step(numbers)
         return numbers

@@ -11,7 +11,7 @@ from ..problem import NEEDS_TARGET, TARGET_KIND, TYPE, check_target
 from ..problem.columns import ConversionError, Inference, column_of, convert, describe, infer
 from ..problem.definition import Definition
 from ..problem.keys import row_keys
-from .derive import make_features
+from .derive import check_finite, make_features
 from .schema import Schema
 from .sets import DATE, GROUP, KEY, Learnt, Sets
 from .split import newest, take_test
@@ -52,7 +52,7 @@ def make_sets(raw: pd.DataFrame, definition: Definition, learnt: Learnt | None) 
     kinds = find_kinds(raw, rows.index[train], definition)
     inputs = _take_inputs(raw, rows.index, kinds)
     release_memory()
-    features = make_features(inputs)
+    features = check_finite(make_features(inputs))
     derived = {
         str(name): kinds.get(str(name)) or infer(features.loc[train, name]) for name in features
     }

@@ -10,7 +10,7 @@ from ..problem.columns import Column, Inference, convert, describe, infer
 from ..problem.definition import Definition
 from ..problem.keys import row_keys
 from ..problem.series import PERIOD, SERIES, Arranged, arrange
-from .derive import PLACE, make_features
+from .derive import PLACE, check_finite, make_features
 from .panel import Panel
 from .schema import Schema
 from .sets import KEY, Learnt, Sets
@@ -43,7 +43,7 @@ def make_sets(raw: pd.DataFrame, definition: Definition, learnt: Learnt | None) 
         | kinds
     )
     inputs = pd.DataFrame({n: convert(rows[n], k.kind, k.date_format) for n, k in kinds.items()})
-    features = make_features(inputs)
+    features = check_finite(make_features(inputs))
     derived = {n: kinds.get(n) or _added(features[n]) for n in map(str, features.columns)}
     known = learnt(raw.loc[rows.index]) if learnt is not None else np.zeros(len(rows), bool)
     start = _test_start(rows, target, known, definition)

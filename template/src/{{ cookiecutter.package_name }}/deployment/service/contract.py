@@ -96,14 +96,16 @@ class Contract:
         numbers = np.array([[row[name] for name in names] for row in rows], dtype="float64")
         if len(names) == len(self._inputs):
             return pd.DataFrame(numbers, columns=self._columns, copy=False)
-        places = {name: place for place, name in enumerate(names)}
-        columns = {
-            column.name: numbers[:, places[column.name]]
+        given = iter(numbers.T)
+        columns = [
+            next(given)
             if column.kind == "number"
             else _texts(column, [row[column.name] for row in rows])
             for column in self._inputs
-        }
-        return pd.DataFrame(columns, copy=False)
+        ]
+        frame = pd.DataFrame(dict(enumerate(columns)), copy=False)
+        frame.columns = self._columns  # one index for all frames knows where each name is
+        return frame
 
     def warnings(self, row: dict[str, Any]) -> list[str]:
         """Say what about a checked row training never saw."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...errors import UserError
 from ...files import read_json
-from ...preparation.derive import make_features
+from ...preparation.derive import check_finite, make_features
 from ...preparation.panel import Panel
 from ...preparation.schema import Schema, read_schema
 from ...preparation.series import panel_of
@@ -327,7 +327,8 @@ class Predictor:
         elif columns:
             parts = rows[SERIES].str.split(SEPARATOR, n=len(columns) - 1, expand=True)
             rows[columns] = parts.to_numpy()
-        features = make_features(rows[[column.name for column in self.schema.inputs]])
+        inputs = rows[[column.name for column in self.schema.inputs]]
+        features = check_finite(make_features(inputs))
         beside = rows[[SERIES, PERIOD]].assign(**{self.schema.target: np.nan})
         ahead = panel_of(pd.concat([features, beside], axis=1), self.schema, names)
         return overlay(panel, ahead), told[known]
@@ -344,7 +345,7 @@ class Predictor:
                 raise WrongQuestionError(part, f'column "{name}" is missing in {part}')
         optional = [c.model_copy(update={"required": False}) for c in self.schema.inputs]
         inputs = self.schema.model_copy(update={"inputs": optional}).conform(rows)
-        arranged = make_features(inputs)
+        arranged = check_finite(make_features(inputs))
         for column in self.known():  # as they came: the predictor gives them back
             arranged[column.name] = inputs[column.name]
         arranged[target] = convert(rows[target], "number") if target in rows else np.nan
