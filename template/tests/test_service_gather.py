@@ -81,11 +81,9 @@ def test_a_question_that_spoils_a_joint_call_fails_alone(gatherer, model):
 def test_a_question_that_nobody_waits_for_costs_no_call(gatherer, model):
     async def ask():
         first = gatherer.ask_in_turn([1])
-        while not model.calls:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(eventually, lambda: model.calls)
         second, third = gatherer.ask_in_turn([2]), gatherer.ask_in_turn([3])
-        while len(gatherer) < 2:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(eventually, lambda: len(gatherer) == 2)
         second.cancel()
         model.let.set()
         return await first, await third

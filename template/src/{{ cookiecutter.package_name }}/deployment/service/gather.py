@@ -33,6 +33,9 @@ class Waiting(Generic[Question, Reply]):
     future: Future[Reply] | asyncio.Future[Reply]
     loop: asyncio.AbstractEventLoop | None = None
 
+    def __len__(self) -> int:
+        return len(self.question)
+
 
 class Gatherer(Generic[Question, Reply]):
     """One thread that answers questions: the first at once, all that wait by then in the next call.
@@ -77,10 +80,10 @@ class Gatherer(Generic[Question, Reply]):
         return future
 
     def ask_in_turn(self, question: Question) -> asyncio.Future[Reply]:
-        """Take a question of an event loop; a future that is done before its turn costs no call.
+        """Take a question of an event loop; a future that is cancelled before costs no call.
 
-        What the loop hears in one turn goes to the thread at once, and so do the replies of one
-        call come back: each time that the threads wake each other, they may lose the interpreter.
+        All that the loop hears in one turn is handed over together, and so is what a call answers:
+        whenever the loop and the thread wake each other, they contend for the interpreter.
         """
         loop = asyncio.get_running_loop()
         if not self._heard:
@@ -109,9 +112,9 @@ class Gatherer(Generic[Question, Reply]):
         rows = 0
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closing)
-            while self._waiting and (not taken or rows + len(self._waiting[0].question) <= MOST_ROWS):
+            while self._waiting and (not taken or rows + len(self._waiting[0]) <= MOST_ROWS):
                 taken.append(self._waiting.popleft())
-                rows += len(taken[-1].question)
+                rows += len(taken[-1])
         return taken
 
     def _reply(self, taken: list[Waiting[Question, Reply]]) -> None:
@@ -135,7 +138,7 @@ class Gatherer(Generic[Question, Reply]):
 
 def _settle(answered: list[tuple[Waiting[Question, Reply], Reply | Exception]]) -> None:
     for waiting, reply in answered:
-        if waiting.future.done():  # its task has given up meanwhile
+        if waiting.future.done():  # cancelled while the model was asked
             continue
         if isinstance(reply, Exception):
             waiting.future.set_exception(reply)
