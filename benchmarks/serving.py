@@ -6,9 +6,12 @@ the same fitted pipeline, get the same row by name and give it the same label. O
 values, answers with probabilities and an id, and writes all of it to the prediction log; it runs as
 its users start it. The others answer with the label alone. "Bare" is the quickest that they can be
 asked: the steps of the pipeline without names, and bare numbers in order. "No model" is our server
-where the model is asked once and its answer repeated: the limit. "One core" is our server kept
-there, where its threads need not pass the interpreter from core to core. The processor time and the
-memory are those of all processes of a server; the load comes from a process of its own.
+where the model is asked once and its answer repeated: the limit. It runs beside the server that it
+is the limit of, and they are loaded in turn, so that both meet the machine in the same state. "One
+core" is our server kept there, where its threads need not pass the interpreter from core to core.
+The processor time is that of all processes of a server, and so is the memory, which is taken after
+some requests (a limit shares its libraries with the server beside it). The load comes from a
+process of its own.
 
 With ``--keep FOLDER`` the servers are made there and kept, and the next run only measures them.
 Names, like ``fastapi mlserver``, measure these only.
@@ -25,18 +28,20 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from common import HERE, run, workplace
 from servers import BARE, CORE, NONE, OWN, PEERS, WAYS, Server, servers
 
 CONNECTIONS = 32
-ROUNDS = 3  # each server is measured so often, in turn; a machine is not as quick all the time
+ROUNDS, TURNS = 3, 3  # of all servers, and of one in each; a machine is not as quick all the time
 REQUESTS = 20_000
-SECONDS = 3.0  # at most, for each server in each round
+SECONDS = 1.5  # at most, for each turn
 WARM_UP = 1_000  # requests
 
 
@@ -61,22 +66,24 @@ def main() -> None:
     found: dict[str, list[Measured]] = {}
     with workplace(given.keep) as folder:
         for number in range(ROUNDS):
-            for server in servers(folder):
-                if not given.names or server.name.split()[0] in given.names:
-                    found.setdefault(server.name, []).append(measure(server))
+            for _, group in groupby(servers(folder), lambda one: one.name.removesuffix(NONE)):
+                beside = list(group)
+                if not given.names or beside[0].name.split()[0] in given.names:
+                    for name, turns in measure(beside).items():
+                        found.setdefault(name, []).extend(turns)
             print(f"round {number + 1} of {ROUNDS} is done", flush=True)
     for name, rounds in found.items():
         print(f"{name}: {tell(rounds)}")
     compare(found)
 
 
-def tell(rounds: list[Measured]) -> str:
-    """Return the medians of a server's rounds."""
+def tell(turns: list[Measured]) -> str:
+    """Return the medians of a server's turns."""
     rate, half, slow, processor, memory = (
-        median(getattr(one, figure) for one in rounds)
+        median(getattr(one, figure) for one in turns)
         for figure in ("rate", "half", "slow", "processor", "memory")
     )
-    statuses = sum((Counter(one.statuses) for one in rounds), Counter())
+    statuses = sum((Counter(one.statuses) for one in turns), Counter())
     return (
         f"{rate:,.0f} requests/s, p50 {half:.1f} ms, p99 {slow:.1f} ms, {processor:.2f} ms of "
         f"processor a request, {memory:.0f} MB; statuses {dict(statuses)}"
@@ -84,7 +91,7 @@ def tell(rounds: list[Measured]) -> str:
 
 
 def compare(found: dict[str, list[Measured]]) -> None:
-    """Print what ours does of each other: the median of the rounds' ratios, and the extremes."""
+    """Print what ours does of each other: the median of the turns' ratios, and the extremes."""
     for way in WAYS:
         for serving in OWN:
             ours = f"{serving} {way.removesuffix(', bare')}"
@@ -99,31 +106,47 @@ def compare(found: dict[str, list[Measured]]) -> None:
                     print(f"{mine} is {middle:.2f} ({low:.2f} to {high:.2f}) times {other}")
 
 
-def measure(server: Server) -> Measured:
-    """Start a server, load it, and stop it."""
+def measure(beside: list[Server]) -> dict[str, list[Measured]]:
+    """Start servers, load them in turn, and stop them."""
+    found: dict[str, list[Measured]] = {}
+    with ExitStack() as running:
+        begun = []
+        for server in beside:
+            pid = running.enter_context(started(server))
+            begun.append((server, pid, megabytes(pid)))
+        for server, pid, memory in begun * TURNS:
+            found.setdefault(server.name, []).append(measure_turn(server, pid, memory))
+    return found
+
+
+def measure_turn(server: Server, pid: int, memory: float) -> Measured:
+    """Load a server that runs."""
+    before = processor_seconds(pid)
+    found = load(server, REQUESTS)
+    used = processor_seconds(pid) - before
+    return Measured(
+        found["requests_per_second"],
+        found["p50_milliseconds"],
+        found["p99_milliseconds"],
+        1000 * used / max(sum(found["statuses"].values()), 1),
+        memory,
+        found["statuses"],
+    )
+
+
+def load(server: Server, requests: int) -> dict[str, Any]:
+    """Send so many requests at most, and return what `load.py` has measured."""
     body = Path(server.folder) / "body.json"
     body.write_text(json.dumps(server.body), encoding="utf-8")
-    with started(server) as pid:
-        url = f"http://127.0.0.1:{server.port}{server.path}"
-        load = [sys.executable, str(HERE / "load.py"), url, str(body)]
-        load += ["--connections", str(CONNECTIONS), "--seconds", str(SECONDS)]
-        run([*load, "--requests", str(WARM_UP)], HERE)
-        before = processor_seconds(pid)
-        found = json.loads(run([*load, "--requests", str(REQUESTS)], HERE).output)
-        used = processor_seconds(pid) - before
-        return Measured(
-            found["requests_per_second"],
-            found["p50_milliseconds"],
-            found["p99_milliseconds"],
-            1000 * used / max(sum(found["statuses"].values()), 1),
-            megabytes(pid),
-            found["statuses"],
-        )
+    url = f"http://127.0.0.1:{server.port}{server.path}"
+    command = [sys.executable, str(HERE / "load.py"), url, str(body)]
+    command += ["--connections", str(CONNECTIONS), "--seconds", str(SECONDS)]
+    return dict(json.loads(run([*command, "--requests", str(requests)], HERE).output))
 
 
 @contextmanager
 def started(server: Server) -> Iterator[int]:
-    """Run a server until the block ends; yield its process id once it answers."""
+    """Run a server until the block ends; yield its process id once it has answered for a while."""
     environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "VIRTUAL_ENV"}}
     environment["PATH"] = f"{Path(server.command[0]).parent}{os.pathsep}{environment['PATH']}"
     log = Path(server.folder) / f"server-{server.port}.log"
@@ -142,6 +165,7 @@ def started(server: Server) -> Iterator[int]:
             os.sched_setaffinity(process.pid, {max(os.sched_getaffinity(0))})
         try:
             wait(server, process, log)
+            load(server, WARM_UP)
             yield process.pid
         finally:
             os.killpg(process.pid, signal.SIGTERM)

@@ -54,7 +54,7 @@ def test_intervals_cover_nine_of_ten_new_rows_for_small_and_for_large_values(noi
     predicted, true = noisy
     half = ROWS // 2
     decision = learn_decision(true[:half], predicted[:half], define())
-    answers, truth = answer(Given(), predicted[half:], decision), true[half:]
+    answers, truth = answer(Given(), predicted[half:].to_numpy(), decision), true[half:]
     inside = (answers["low"] <= truth) & (truth <= answers["high"])
     large = predicted["prediction"][half:] > 55
     assert inside[large].mean() == pytest.approx(0.9, abs=0.03)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
@@ -112,8 +111,10 @@ def _labels(encoder: OneHotEncoder | OrdinalEncoder, columns: list[str]) -> Part
     def part(features: pd.DataFrame) -> np.ndarray:
         found = []
         for column, places, numbers in tables:
-            values = pa.array(features[column].array, from_pandas=True).to_pylist()
-            found.append(numbers[[places.get(value, len(numbers) - 2) for value in values]])
+            values = features[column].tolist()
+            # A missing value is the only one that is not itself.
+            rows = [places.get(v if v == v else None, len(numbers) - 2) for v in values]  # noqa: PLR0124
+            found.append(numbers[rows])
         return np.hstack(found)
 
     return part
