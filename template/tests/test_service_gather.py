@@ -6,7 +6,7 @@ import threading
 import pytest
 from served import eventually
 
-from {{ cookiecutter.package_name }}.deployment.service.gather import MOST_ROWS, Gatherer
+from {{ cookiecutter.package_name }}.deployment.service import gather
 
 
 class Doubles:
@@ -29,7 +29,7 @@ def model():
 
 @pytest.fixture
 def gatherer(model):
-    gatherer = Gatherer(model)
+    gatherer = gather.Gatherer(model)
     gatherer.start()
     yield gatherer
     model.let.set()
@@ -58,13 +58,13 @@ def test_what_an_event_loop_hears_in_one_turn_is_asked_together(gatherer, model)
 def test_a_call_has_no_more_rows_than_a_model_answers_soon(gatherer, model):
     first = gatherer.ask([1])
     eventually(lambda: len(model.calls) == 1)
-    most = [gatherer.ask([0] * (MOST_ROWS // 2)) for _ in range(3)]
-    larger = gatherer.ask([0] * (2 * MOST_ROWS))
+    most = [gatherer.ask([0] * (gather.MOST_ROWS // 2)) for _ in range(3)]
+    larger = gatherer.ask([0] * (2 * gather.MOST_ROWS))
     model.let.set()
     for future in (first, *most, larger):
         future.result(10)
     rows = [sum(map(len, questions)) for questions in model.calls]
-    assert rows == [1, MOST_ROWS, MOST_ROWS // 2, 2 * MOST_ROWS]
+    assert rows == [1, gather.MOST_ROWS, gather.MOST_ROWS // 2, 2 * gather.MOST_ROWS]
 
 
 def test_a_question_that_spoils_a_joint_call_fails_alone(gatherer, model):
@@ -93,7 +93,7 @@ def test_a_question_that_nobody_waits_for_costs_no_call(gatherer, model):
 
 
 def test_what_waits_at_the_end_is_answered(model):
-    gatherer = Gatherer(model)
+    gatherer = gather.Gatherer(model)
     gatherer.start()
     asked = [gatherer.ask([number]) for number in range(3)]
     model.let.set()
