@@ -72,8 +72,8 @@ def main() -> None:
                     for name, turns in measure(beside).items():
                         found.setdefault(name, []).extend(turns)
             print(f"round {number + 1} of {ROUNDS} is done", flush=True)
-    for name, rounds in found.items():
-        print(f"{name}: {tell(rounds)}")
+    for name, turns in found.items():
+        print(f"{name}: {tell(turns)}")
     compare(found)
 
 
