@@ -62,7 +62,6 @@ class Contract:
         self._numbers = [column.name for column in schema.inputs if column.kind == "number"]
         self._max_rows = max_rows
         self._tidy = Tidy(set(schema.ignored) - {column.name for column in schema.inputs}, missing)
-        self._required = [column.name for column in schema.inputs if column.required]
         self._seen = {
             column.name: frozenset(column.categories)
             for column in schema.inputs
@@ -109,16 +108,15 @@ class Contract:
 
     def warnings(self, row: dict[str, Any]) -> list[str]:
         """Say what about a checked row training never saw."""
-        missing = [name for name in self._required if row[name] is None]
-        unknown = [
-            name
-            for name, seen in self._seen.items()
-            if row[name] is not None and row[name] not in seen
-        ]
-        return [
-            *(f"{name} is missing, but training always had it" for name in missing),
-            *(f"{name} is {shown(row[name])}, which training never saw" for name in unknown),
-        ]
+        found = []
+        for column in self._inputs:
+            value = row[column.name]
+            if value is None:
+                if column.required:
+                    found.append(f"{column.name} is missing, but training always had it")
+            elif column.name in self._seen and value not in self._seen[column.name]:
+                found.append(f"{column.name} is {shown(value)}, which training never saw")
+        return found
 
     def feedback(self, body: bytes) -> tuple[str, str | float]:
         """Read a prediction's id and what it really was.
