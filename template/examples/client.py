@@ -12,6 +12,7 @@ A service that forecasts is asked for periods ahead:
 ...     print(prediction.details["date"], prediction.value)
 """
 
+import http.client
 import json
 import time
 import urllib.error
@@ -170,19 +171,35 @@ class Client:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._address + path, data, self._headers)  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=self._seconds) as answer:  # noqa: S310
-                return dict(json.load(answer))
+            with OPENER.open(request, timeout=self._seconds) as answer:
+                text = answer.read()
         except urllib.error.HTTPError as error:
-            with error:
-                text = error.read()
-            try:
-                detail = json.loads(text)["detail"]
-            except (ValueError, KeyError, TypeError):  # a proxy's page
-                detail = error.reason
-            name = error.headers.get("X-Request-ID", "")
-            raise ServiceError(error.code, detail, name) from None
-        except OSError as error:
+            raise _refusal(error) from None
+        except (OSError, http.client.HTTPException) as error:
             raise ServiceError(0, f"{self._address} does not answer ({error})") from None
+        try:
+            return dict(json.loads(text))
+        except (ValueError, TypeError):
+            raise ServiceError(answer.status, f"{self._address} is not the service") from None
+
+
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows nobody to another address: the key would go along."""
+
+    def redirect_request(self, *args: Any) -> None:
+        """Refuse, so that it is an error."""
+
+
+OPENER = urllib.request.build_opener(NoRedirects)
+
+
+def _refusal(error: urllib.error.HTTPError) -> ServiceError:
+    try:
+        with error:
+            detail = json.load(error)["detail"]
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):  # a proxy's page
+        detail = error.reason
+    return ServiceError(error.code, detail, error.headers.get("X-Request-ID", ""))
 
 
 def _prediction(answer: dict[str, Any]) -> Prediction:

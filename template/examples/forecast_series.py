@@ -26,5 +26,5 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     try:
         main(int(sys.argv[1]), sys.argv[2:])
-    except ServiceError as error:
+    except (ValueError, ServiceError) as error:
         sys.exit(f"Error: {error}")

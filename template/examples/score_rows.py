@@ -16,7 +16,7 @@ def main(path: Path) -> None:
     address = os.environ.get("SERVICE", "http://127.0.0.1:8000")
     client = Client(address, os.environ.get("SERVICE_KEY", ""))
     names = {column["name"] for column in client.model()["inputs"]}
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         rows = [
             {name: value or None for name, value in row.items() if name in names}
             for row in csv.DictReader(file)
@@ -31,5 +31,5 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     try:
         main(Path(sys.argv[1]))
-    except (OSError, ServiceError) as error:
+    except (OSError, ValueError, ServiceError) as error:
         sys.exit(f"Error: {error}")

@@ -1,7 +1,10 @@
 """The client of examples/, against a service that runs and against its own description."""
 
 import shutil
+import threading
+from contextlib import contextmanager
 from dataclasses import fields
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from inspect import signature
 from types import SimpleNamespace
 
@@ -64,6 +67,54 @@ def test_mistakes_say_what_is_wrong(client, service):
         Client("http://127.0.0.1:9", tries=1).model()
     with pytest.raises(ValueError, match="not an address"):
         Client("127.0.0.1:8000")
+
+
+@contextmanager
+def something_else(status, headers, body):
+    """Run a server that is not the service; yield its address, and what it was sent."""
+    heard = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            heard.append(dict(self.headers))
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", heard
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_key_does_not_follow_a_redirect():
+    with something_else(200, {}, b"{}") as (elsewhere, heard):
+        with (
+            something_else(302, {"Location": elsewhere}, b"") as (address, _),
+            pytest.raises(ServiceError) as raised,
+        ):
+            Client(address, KEY).model()
+        assert raised.value.status == 302
+        assert not heard
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status"),
+    [({}, b"<html>", 200), ({"Content-Length": "100"}, b"{", 0)],
+)
+def test_answer_that_is_not_the_services_is_an_error_of_its_own(headers, body, status):
+    with something_else(200, headers, body) as (address, _), pytest.raises(ServiceError) as raised:
+        Client(address, tries=1).model()
+    assert raised.value.status == status
 
 
 def test_client_is_what_the_openapi_document_describes(client, service):
