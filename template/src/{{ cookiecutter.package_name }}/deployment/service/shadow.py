@@ -3,6 +3,7 @@
 import logging
 import queue
 import threading
+import time
 from typing import Any
 
 import pandas as pd
@@ -13,6 +14,7 @@ from ...modeling.store import challenger
 from ...problem.project import Project
 from .answered import Answered
 from .asked import Asked, ask_beside
+from .champion import RETRY_SECONDS
 from .log_writer import LogWriter
 
 POLL_SECONDS = 1.0
@@ -41,6 +43,8 @@ class Shadow:
         self._log = log
         self._predictor: Predictor | None = None
         self._failed: str | None = None
+        self._problem = ""
+        self._retry_at = 0.0
         self.rows = self.different = self.lost = 0
         self._waiting: queue.Queue[tuple[Asked, Logged]] = queue.Queue(MOST_WAITING)
         self._stop = threading.Event()
@@ -102,14 +106,19 @@ class Shadow:
         try:
             version = challenger(self._project.models)
             serving = self._predictor.version if self._predictor else None
-            if version == serving or (version and version == self._failed):
+            failed = version is not None and version == self._failed
+            if version == serving or (failed and time.monotonic() < self._retry_at):
                 return
             self._predictor = load_predictor(self._project.models / version) if version else None
-            self._failed = None
+            self._failed, self._problem = None, ""
             logger.info("In the shadow answers %s.", version or "no version")
         except (UserError, OSError) as error:
             self._predictor, self._failed = None, version
-            logger.warning("The challenger %s cannot be loaded: %s", version or "", error)
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            problem = f"The challenger {version or ''}".rstrip() + f" cannot be loaded: {error}"
+            if problem != self._problem:
+                logger.warning("%s", problem)
+            self._problem = problem
 
 
 def _records(answers: pd.DataFrame) -> dict[str, dict[str, Any]]:
