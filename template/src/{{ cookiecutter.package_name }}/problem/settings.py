@@ -1,10 +1,11 @@
 """The tables of project.toml that every problem type has."""
 
+import re
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 Kind = Literal["number", "category", "date", "text"]
 Labels = Literal["columns", "codes"]  # how an estimator is given those of a category
@@ -15,6 +16,17 @@ def _text(value: Any) -> Any:
 
 
 Label = Annotated[str, BeforeValidator(_text)]  # of a class: 1 and true are written as text
+
+
+def _origin(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/*\s]+", value):
+        raise ValueError(
+            f'[serving] cors has "{value}"; write a site as browsers do, like "https://shop.example"'
+        )
+    return value
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
 
 
 class Table(BaseModel):
@@ -84,7 +96,7 @@ class Serving(Table):
     max_megabytes: float = Field(default=5, gt=0)
     max_seconds: float = Field(default=30, gt=0)
     api_keys: str = ""
-    cors: list[str] = []
+    cors: list[Origin] = []
     page: bool = True
     docs: bool = True
 

@@ -50,7 +50,7 @@ def read_keys(setting: str) -> Keys:
     """
     if not setting:
         return Keys([])
-    if not setting.startswith(FROM_ENVIRONMENT):
+    if not setting.startswith(FROM_ENVIRONMENT) or setting == FROM_ENVIRONMENT:
         raise UserError(
             "[serving] api_keys holds something else than the name of an environment variable; "
             'put the keys into one, API_KEYS say, and write api_keys = "env:API_KEYS".'
