@@ -20,6 +20,7 @@ import copier
 import pytest
 from combinations import FEW
 from cookiecutter.main import cookiecutter
+from filelock import FileLock
 
 REPOSITORY = Path(__file__).parent.parent
 # Outside of the repository, because cookiecutter copies a local template whole.
@@ -202,12 +203,14 @@ def environment(render: Renders) -> Environment:
     key = hashlib.sha256("\n".join([sys.version, *sorted(needed)]).encode()).hexdigest()[:12]
     path = CACHE / f"environment-{key}"
     complete = path / "complete"
-    if not complete.exists():
-        subprocess.run(["uv", "venv", "--clear", "--python", sys.executable, path], check=True)
-        # Compiled once: where Python may not write bytecode, each of many commands would do it.
-        install = ["uv", "pip", "install", "--compile-bytecode", "--python", str(path)]
-        subprocess.run([*install, *sorted(needed)], check=True)
-        complete.touch()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):  # processes that test side by side share it
+        if not complete.exists():
+            subprocess.run(["uv", "venv", "--clear", "--python", sys.executable, path], check=True)
+            # Compiled once: where Python may not write bytecode, each of many commands would do it.
+            install = ["uv", "pip", "install", "--compile-bytecode", "--python", str(path)]
+            subprocess.run([*install, *sorted(needed)], check=True)
+            complete.touch()
     return Environment(path)
 
 
