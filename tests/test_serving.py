@@ -23,7 +23,7 @@ KEY = "a-key-that-is-long-enough"
 HEADERS = ("content-type", "cache-control", "allow", "x-content-type-options", "www-authenticate")
 
 # method, path, body (EXAMPLE is the model's own row), headers
-EXAMPLE = object()
+EXAMPLE = "the model's example"
 REQUESTS: list[tuple[str, str, object, dict[str, str]]] = [
     ("POST", "/predict", EXAMPLE, {}),
     ("POST", "/predict", EXAMPLE, {"X-Request-ID": "mine"}),
@@ -41,7 +41,11 @@ REQUESTS: list[tuple[str, str, object, dict[str, str]]] = [
     ("POST", "/predict", {"rows": [{"age": "old", "seniority": True, "job": [1]}]}, {}),
     ("POST", "/predict?rows=1", EXAMPLE, {}),
     ("POST", "/predict/", EXAMPLE, {}),
-    # Not //predict: gunicorn takes it for /predict before Flask sees it.
+    ("POST", "//predict", EXAMPLE, {}),
+    ("POST", "/predict%0a", EXAMPLE, {}),
+    ("POST", "/predict", EXAMPLE, {"Origin": "https://elsewhere.example"}),
+    ("POST", "/predict", EXAMPLE, {"SCRIPT_NAME": "/predict"}),
+    ("GET", "/metrics/", None, {}),
     ("GET", "/predict", None, {}),
     ("PUT", "/predict", EXAMPLE, {}),
     ("OPTIONS", "/predict", None, {}),

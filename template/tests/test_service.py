@@ -5,8 +5,10 @@ import json
 import re
 import shutil
 import signal
+import socket
 import threading
 import time
+from contextlib import ExitStack, suppress
 
 import pytest
 from conftest import edit, run_in
@@ -30,6 +32,81 @@ def test_body_that_is_too_large_is_refused(client):
         answer = client.post("/predict", content=body)
         assert answer.status_code == 413
         assert answer.json() == {"detail": "The body is larger than 5 MB; send the rows in parts."}
+
+
+def send(address, data, seconds=30):
+    """Send bytes to a service; return what comes back until it hangs up, if it lets us hear it."""
+    host, port = address.removeprefix("http://").split(":")
+    with (
+        suppress(ConnectionError),
+        socket.create_connection((host, port), timeout=seconds) as connection,
+        connection.makefile("rb") as answer,
+    ):
+        connection.sendall(data)
+        return answer.read()
+    return b""
+
+
+HALF_A_BODY = (
+    b"POST /predict HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 100\r\nConnection: close\r\n\r\n{"
+)
+
+
+@pytest.mark.parametrize("begun", [b"", HALF_A_BODY])
+def test_callers_that_stop_in_the_middle_hold_nobody_up(own, begun):
+    with running(edit(own, serving={"max_seconds": 1.0})) as service, ExitStack() as stack:
+        address = service.address.removeprefix("http://").split(":")
+        for _ in range(100):  # more than there are threads
+            caller = stack.enter_context(socket.create_connection(address, timeout=30))
+            caller.sendall(begun)
+        began = time.monotonic()
+        assert service.client.get("/health/live").status_code == 200
+        assert time.monotonic() - began < 5
+        if begun:
+            assert b" 408 " in send(service.address, begun)
+
+
+def test_head_of_a_request_has_an_end(service):
+    answer = send(service.address, b"GET / HTTP/1.1\r\nX: " + 2_000_000 * b"x", seconds=5)
+    assert not answer or b" 431 " in answer
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /model HTTP/1.1\r\nHost: here\r\nAuthorization Bearer-of-secrets\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\nsecrets\r\n",
+    ],
+)
+def test_what_is_no_http_is_refused_and_not_repeated(service, request_):
+    answer = send(service.address, request_)
+    assert b" 400 " in answer.partition(b"\r\n")[0]
+    assert answer.endswith(b'{"detail":"Bad Request"}')
+    assert "secrets" not in "".join(service.said)
+
+
+@pytest.mark.parametrize("path", ["//metrics", "/%2fmetrics", "/metrics%0a", "/metrics/"])
+def test_path_that_only_resembles_another_is_unknown(service, path):
+    """Or a rule of a proxy for one of them would be got round."""
+    request = f"GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
+    assert b" 404 " in send(service.address, request.encode())
+
+
+def test_large_body_is_read_before_its_refusal(client):
+    """Its sender would only hear that the connection broke."""
+    for _ in range(10):
+        assert client.post("/nobody", content=b" " * 6_000_000).status_code == 404
+
+
+def test_a_million_mistakes_take_no_memory(client):
+    many = {f"x{n}": 0 for n in range(300)}
+    before = measured(client, "process_resident_memory_bytes")
+    for rows in ([many] * 1000, [{f"x{n}": 0 for n in range(300_000)}]):
+        answer = post(client, {"rows": rows})
+        assert answer.status_code == 422
+        assert len(answer.json()["detail"]) == 100
+    assert measured(client, "process_resident_memory_bytes") - before < 150e6
 
 
 def answer_with(project, monkeypatch, answer):
@@ -169,6 +246,20 @@ def test_other_sites_may_not_ask_by_default(client):
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
+def test_pages_of_other_sites_may_not_write(client, question):
+    """A browser sends it before it asks whether it may, so the answer comes too late."""
+    elsewhere = {"Origin": "https://elsewhere.example"}
+    for headers in (elsewhere, elsewhere | {"Sec-Fetch-Site": "cross-site"}):
+        answer = client.post("/predict", content=json.dumps(question), headers=headers)
+        assert answer.status_code == 403
+        assert "https://elsewhere.example" in answer.json()["detail"]
+    host = str(client.base_url).removeprefix("http://").rstrip("/")
+    behind_a_proxy = elsewhere | {"Sec-Fetch-Site": "same-origin"}
+    for headers in ({"Origin": f"http://{host}"}, behind_a_proxy):
+        answer = client.post("/predict", content=json.dumps(question), headers=headers)
+        assert answer.status_code == 200
+
+
 def test_request_is_found_in_the_log_by_its_id(service, client):
     answer = client.get("/model", headers={"X-Request-ID": "order-66"})
     assert answer.headers["x-request-id"] == "order-66"
@@ -208,6 +299,7 @@ def test_keys_pages_and_origins_are_what_project_toml_says(own):
     ("setting", "keys", "message"),
     [
         ("my-secret-key-1234567", "", "name of an environment variable"),
+        ("env:", "", "name of an environment variable"),
         ("env:KEYS", "", "KEYS, which .* names, holds no keys"),
         ("env:KEYS", "short", "a key of 5 characters"),
     ],
@@ -217,6 +309,18 @@ def test_bad_keys_are_refused(own, monkeypatch, setting, keys, message):
     with pytest.raises(UserError, match=message) as raised:
         Service(edit(own, serving={"api_keys": setting}))
     assert "my-secret" not in str(raised.value)
+
+
+def test_site_that_is_no_origin_is_refused(own):
+    with pytest.raises(UserError, match=r'\[serving\] cors has "https://shop.example/"'):
+        edit(own, serving={"cors": ["https://shop.example/"]})
+
+
+def test_host_that_is_no_name_is_refused(own):
+    edit(own, serving={"host": "a..b"})
+    done = run_in(own.root, "serve")
+    assert done.exit_code == 2
+    assert "cannot listen on a..b" in done.stderr
 
 
 def ask(address, body, answers):

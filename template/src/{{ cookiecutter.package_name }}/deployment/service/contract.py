@@ -20,7 +20,7 @@ from pydantic_core import from_json
 from ...preparation.schema import Schema
 from ...problem.columns import LARGEST, MOST_CATEGORIES, SHOWN_CATEGORIES, Column, convert, label
 from .tidy import Tidy
-from .wrong_input import shown, wrong, wrong_feedback, wrong_rows
+from .wrong_input import all_errors, shown, wrong, wrong_feedback, wrong_rows
 
 TEXT = pd.Series(dtype="str").dtype  # looking it up by name takes as long as a column
 
@@ -55,13 +55,14 @@ class Contract:
     """
 
     def __init__(self, schema: Schema, max_rows: int, missing: Sequence[str] = ()) -> None:
-        self.body = _body(schema.inputs, max_rows)
+        self._row = row_model("Row", schema.inputs)
+        self.body = _body(self._row, schema.inputs, max_rows)
         self.classes: list[str] = schema.decision.get("classes", [])
         self._inputs = schema.inputs
         self._columns = pd.Index([column.name for column in schema.inputs])
         self._numbers = [column.name for column in schema.inputs if column.kind == "number"]
         self._max_rows = max_rows
-        self._tidy = Tidy(set(schema.ignored) - {column.name for column in schema.inputs}, missing)
+        self._tidy = Tidy(self._columns, schema.ignored, missing, max_rows)
         self._seen = {
             column.name: frozenset(column.categories)
             for column in schema.inputs
@@ -80,7 +81,8 @@ class Contract:
         try:
             checked: Any = self.body.model_validate(content)
         except ValidationError as error:
-            raise wrong_rows(error, self._inputs, self._max_rows) from None
+            found = all_errors(error, content, {"rows": self._row})
+            raise wrong_rows(found, self._inputs, self._max_rows) from None
         return [row.model_dump(by_alias=True) for row in checked.rows]
 
     def frame(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -163,14 +165,20 @@ def read_body(body: bytes) -> Any:
         raise wrong(f"the body is not JSON: {error}") from None
 
 
-def _body(columns: list[Column], max_rows: int) -> type[BaseModel]:
+def row_model(name: str, columns: list[Column]) -> type[BaseModel]:
+    """Return the pydantic model of a row."""
     # Columns may be called anything, so they are aliases of fields with plain names.
     fields: dict[str, Any] = {
         f"field_{i}": (annotation(column), ... if column.required else None)
         for i, column in enumerate(columns)
     }
-    row = create_model("Row", __config__=ConfigDict(extra="forbid"), **fields)
-    rows = Annotated[list[row], Field(min_length=1, max_length=max_rows)]  # type: ignore[valid-type]
+    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def _body(row: type[BaseModel], columns: list[Column], max_rows: int) -> type[BaseModel]:
+    # A million mistakes would take more memory than their rows, so the first bad row is the last.
+    limits = Field(min_length=1, max_length=max_rows, fail_fast=True)
+    rows = Annotated[list[row], limits]  # type: ignore[valid-type]
     example: Any = {"rows": [{column.name: column.example for column in columns}]}
     config = ConfigDict(extra="forbid", json_schema_extra={"examples": [example]})
     return create_model("Rows", __config__=config, rows=(rows, ...))

@@ -9,18 +9,20 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.datastructures import Headers
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ...problem.project import Project
-from .front import Front
-from .listen import DRAIN_SECONDS, KEEP_ALIVE_SECONDS, listen
+from .listen import DRAIN_SECONDS, HEAD_SECONDS, KEEP_ALIVE_SECONDS, listen
 from .logs import set_up_logs
-from .reply import Reply, plain_refusal
+from .reply import Reply, last_words, plain_refusal
 from .service import Service
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Message, Receive, Send], Awaitable[None]]
+
+MOST_HEAD_BYTES = 1 << 16
 
 
 def create_app(service: Service) -> FastAPI:
@@ -32,7 +34,7 @@ def create_app(service: Service) -> FastAPI:
             yield
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
-    app.add_middleware(Passage, front=service.front)
+    app.add_middleware(Passage, service=service)
 
     async def predict(request: Request) -> Response:
         return _response(await service.predict_async(await _body(request, service)))
@@ -67,6 +69,8 @@ def serve(project: Project, host: str, port: int) -> None:
     app = create_app(Service(project))
     config = uvicorn.Config(
         app,
+        http=Connection,
+        ws="none",
         log_config=None,
         log_level="warning",
         access_log=False,
@@ -78,34 +82,115 @@ def serve(project: Project, host: str, port: int) -> None:
         uvicorn.Server(config).run(sockets=[listener])
 
 
+class Connection(HttpToolsProtocol):
+    """Hangs up on who sends no whole head of a request in time, or too long a one.
+
+    uvicorn alone waits for ever, and keeps whatever comes.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._in_head, self._head_bytes = True, 0
+        self._hang_up: asyncio.TimerHandle | None = None
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        super().connection_lost(exc)
+        self._stop_waiting()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come, and wait for the rest of the head if there is more to come."""
+        super().data_received(data)
+        self._head_bytes += len(data)
+        if not self._in_head:
+            self._stop_waiting()
+        elif self._head_bytes > MOST_HEAD_BYTES:
+            self._refuse(431)
+        else:
+            self._wait_for_head()
+
+    def on_message_begin(self) -> None:
+        """Note that a request begins."""
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Note that the head of a request has come."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        self._refuse(400)
+
+    def _wait_for_head(self) -> None:
+        if self._hang_up is None:
+            self._hang_up = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._hang_up is not None:
+            self._hang_up.cancel()
+            self._hang_up = None
+
+    def _refuse(self, status: int) -> None:
+        self.transport.write(last_words(status))
+        self.transport.close()
+
+
 class Passage:
     """Lets every request pass the front; a pure ASGI middleware, as it sees each of them."""
 
-    def __init__(self, app: ASGIApp, front: Front) -> None:
+    def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
-        self._front = front
+        self._front = service.front
+        self._max_seconds = service.max_seconds
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Pass the request on, unless the front answers it."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         visit = self._front.enter(scope["method"], scope["path"], Headers(scope=scope).get)
-        status = 500
+        body, status = Body(receive, self._max_seconds), 500
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] += [(k.encode(), v.encode()) for k, v in visit.headers.items()]
+                if not await body.read_rest():
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         app = self._app if visit.refusal is None else _response(visit.refusal)
         try:
-            await app(scope, receive, send_with_headers)
+            await app(scope, body.receive, send_with_headers)
         finally:
-            plain = scope["path"] if "endpoint" in scope else None  # FastAPI names only its own
-            route = getattr(scope.get("route"), "path", plain)
-            self._front.leave(visit, route, status)
+            self._front.leave(visit, status)
+
+
+class Body:
+    """The body of a request, as it comes."""
+
+    def __init__(self, receive: Receive, seconds: float) -> None:
+        self._receive = receive
+        self._end = asyncio.get_running_loop().time() + seconds
+        self._more = True
+
+    async def receive(self) -> Message:
+        """Return the next part of it."""
+        message = await self._receive()
+        self._more = message.get("more_body", False)
+        return message
+
+    async def read_rest(self) -> bool:
+        """Read what nobody asked for, or its sender would not hear the answer; tell if it ended."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._end):
+                while self._more:
+                    await self.receive()
+        return not self._more
 
 
 async def _body(request: Request, service: Service) -> bytes:

@@ -6,6 +6,7 @@ import socket
 from ...errors import UserError
 
 DRAIN_SECONDS = 20  # what was accepted before SIGTERM has so long to be answered
+HEAD_SECONDS = 10  # in which the head of a request has to come, or the connection is closed
 KEEP_ALIVE_SECONDS = 75  # longer than proxies keep idle connections, so that they close first
 
 logger = logging.getLogger(__name__)
@@ -22,8 +23,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        reason = str(error.strerror).partition(" (")[0]  # Python adds the address once more
+    except (OSError, UnicodeError) as error:  # the latter is of a name that cannot be one
+        said = error.strerror if isinstance(error, OSError) else "it is no name"
+        reason = str(said).partition(" (")[0]  # Python adds the address once more
         raise UserError(
             f"The service cannot listen on {host} port {port} ({reason}); "
             "choose another [serving] host or port, or stop what uses it."

@@ -88,6 +88,8 @@ def document(contract: Contract | None, max_bytes: int, *, locked: bool) -> dict
 
 def _posts(max_bytes: int, *, locked: bool) -> dict[str, Any]:
     failures = {
+        "403": _answer("A page of another site asks that [serving] cors does not name.", "Failure"),
+        "408": _answer("The body did not come in time.", "Failure"),
         "413": _answer(f"The body is larger than {max_bytes / 1e6:g} MB.", "Failure"),
         "422": _answer(
             "The body does not fit; says the row, the field and the reason.", "WrongInput"

@@ -35,6 +35,15 @@ def plain_refusal(status: int, allow: str | None = None) -> Reply:
     return Reply(status, reply.body, {**reply.headers, "Allow": methods})
 
 
+def last_words(status: int) -> bytes:
+    """Return what is sent before hanging up, where there is no whole request to answer."""
+    reply = plain_refusal(status)
+    headers = {**reply.headers, "Content-Length": len(reply.body), "Connection": "close"}
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    head = "\r\n".join([f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *lines, "", ""])
+    return head.encode() + reply.body
+
+
 class Refusal(Exception):  # noqa: N818 -- the caller's mistake, or a state that passes
     """A request that is not answered, and what its caller is told.
 

@@ -75,7 +75,6 @@ class Service:
         self._shadow = Shadow(project, self._log)
         self._gatherer = Gatherer(self._answer)
         self._metrics = Metrics(project, self._watch, self._log, self._gatherer, self._shadow)
-        self.front = Front(settings, self._metrics)
         self.pages: dict[str, Page] = {
             "/model": self._model,
             "/metrics": self._measures,
@@ -86,6 +85,7 @@ class Service:
             self.pages["/"] = page
         if settings.docs:
             self.pages |= {"/docs": docs, "/openapi.json": self._openapi}
+        self.front = Front(settings, self._metrics, {"/predict", "/feedback", *self.pages})
 
     def __enter__(self) -> Self:
         self._log.start()

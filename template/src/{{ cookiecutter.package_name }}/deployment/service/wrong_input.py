@@ -6,10 +6,10 @@ row and field are None where the mistake belongs to none.
 
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ...problem.columns import LARGEST, Column
@@ -43,20 +43,48 @@ def wrong_values(expected: str, field: str, rows: Sequence[int], values: Sequenc
     )
 
 
-def wrong_rows(error: ValidationError, columns: list[Column], most: int) -> Refusal:
-    """Say what pydantic found wrong with the body of ``POST /predict``.
+def all_errors(
+    error: ValidationError, content: Any, lists: Mapping[str, type[BaseModel]]
+) -> list[ErrorDetails]:
+    """Return what is wrong with a body, of which pydantic checked rows until the first bad one.
 
     Parameters
     ----------
     error
         What pydantic found.
+    content
+        Of the body.
+    lists
+        The names of its lists, and what their rows have to be.
+    """
+    found = error.errors(include_url=False)
+    for name, model in lists.items():
+        places = [one["loc"] for one in found if one["loc"][:1] == (name,)]
+        bad = max((int(place[1]) for place in places if len(place) > 1), default=None)
+        for row in () if bad is None else range(bad + 1, len(content[name])):
+            if len(found) >= MOST_REASONS:
+                break
+            try:
+                model.model_validate(content[name][row])
+            except ValidationError as mistakes:
+                for one in mistakes.errors(include_url=False):
+                    found.append({**one, "loc": (name, row, *one["loc"])})
+    return found[:MOST_REASONS]
+
+
+def wrong_rows(found: list[ErrorDetails], columns: list[Column], most: int) -> Refusal:
+    """Say what pydantic found wrong with the body of ``POST /predict``.
+
+    Parameters
+    ----------
+    found
+        What it found.
     columns
         The inputs of the model.
     most
         How many rows are allowed.
     """
     kinds = {column.name: column.kind for column in columns}
-    found = error.errors(include_url=False)[:MOST_REASONS]
     return Refusal(422, [_explain(one, kinds, most) for one in found])
 
 

@@ -14,10 +14,10 @@ from ....preparation.schema import ConversionError, Schema
 from ....problem.columns import Column
 from ....problem.series import SEPARATOR
 from ..answered import Answered
-from ..contract import annotation, read_body, read_feedback
+from ..contract import read_body, read_feedback, row_model
 from ..reply import Refusal
 from ..tidy import Tidy
-from ..wrong_input import LONG, MOST_REASONS, shown, wrong
+from ..wrong_input import LONG, all_errors, shown, wrong
 
 PAGE = "forecast.html"
 BODY = '{"horizon": ..., "series": [...], "rows": [...], "future": [...]}'
@@ -70,8 +70,10 @@ class Contract:
 
     def __init__(self, schema: Schema, max_rows: int, missing: Sequence[str] = ()) -> None:
         self.classes: list[str] = []
-        self.body = _body(schema, max_rows)
-        self._tidy = Tidy(schema.ignored, missing)
+        self._lists = _lists(schema)
+        self.body = _body(schema, self._lists, max_rows)
+        known = {schema.target, *(column.name for column in schema.inputs)}
+        self._tidy = Tidy(known, schema.ignored, missing, max_rows)
 
     def rows(self, body: bytes) -> Asked:
         """Read a question.
@@ -86,8 +88,8 @@ class Contract:
         try:
             checked: Any = self.body.model_validate(content)
         except ValidationError as error:
-            details = error.errors(include_url=False)[:MOST_REASONS]
-            raise Refusal(422, [_explain(one) for one in details]) from None
+            found = all_errors(error, content, self._lists)
+            raise Refusal(422, [_explain(one) for one in found]) from None
         given = checked.model_dump(by_alias=True)
         return Asked(given["horizon"], given["series"], given["rows"], given["future"])
 
@@ -165,20 +167,28 @@ def _answered(line: dict[str, Any], schema: Schema) -> Answered:
     return Answered(row, {**numbers, "unit": line["unit"], "step": line["step"]}, told)
 
 
-def _body(schema: Schema, max_rows: int) -> type[BaseModel]:
+def _lists(schema: Schema) -> dict[str, type[BaseModel]]:
+    """Return what the rows of each list of a body have to be."""
     decision = schema.decision
-    most = decision["horizon"]
     target = Column(name=schema.target, kind="number", required=True)
     told = [c for c in schema.inputs if c.name in (decision["date"], *decision["series"])]
     known = [c for c in schema.inputs if c not in told]
     dates = [c for c in told if c.name == decision["date"]]
-    past = _row("Past", [*told, target, *_loose(known)])
-    ahead = _row("Ahead", [*dates, *_loose([c for c in told if c not in dates]), *known])
+    past = [*told, target, *_loose(known)]
+    ahead = [*dates, *_loose([c for c in told if c not in dates]), *known]
+    return {"rows": row_model("Past", past), "future": row_model("Ahead", ahead)}
+
+
+def _body(schema: Schema, lists: dict[str, Any], max_rows: int) -> type[BaseModel]:
+    most = schema.decision["horizon"]
+    # A million mistakes would take more memory than their rows, so the first bad row is the last.
+    limits = {"max_length": max_rows, "fail_fast": True}
+    past, ahead = map(_list_of, lists.values())
     fields: dict[str, tuple[Any, dict[str, Any], str]] = {
         "horizon": (int, {"strict": True, "ge": 1, "le": most}, f"Periods ahead, {most} at most."),
         "series": (list[str], {}, "Labels of series; all if left out."),
-        "rows": (_list_of(past), {"max_length": max_rows}, "History newer than the model's."),
-        "future": (_list_of(ahead), {"max_length": max_rows}, "What is known ahead, by date."),
+        "rows": (past, limits, "History newer than the model's."),
+        "future": (ahead, limits, "What is known ahead, by date."),
     }
     taken: dict[str, Any] = {
         name: (Annotated[kind, Field(description=words, **limits)] | None, None)
@@ -196,14 +206,6 @@ def _list_of(row: Any) -> Any:
 def _loose(columns: list[Column]) -> list[Column]:
     """Return columns that may be left out."""
     return [column.model_copy(update={"required": False}) for column in columns]
-
-
-def _row(name: str, columns: list[Column]) -> type[BaseModel]:
-    fields: dict[str, Any] = {
-        f"field_{i}": (annotation(column), ... if column.required else None)
-        for i, column in enumerate(columns)
-    }
-    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 
 
 def _explain(error: ErrorDetails) -> dict[str, Any]:
