@@ -2,7 +2,9 @@
 
 import json
 import re
+import socket
 import sqlite3
+import time
 from contextlib import closing
 from uuid import uuid4
 
@@ -92,6 +94,19 @@ def test_truth_that_cannot_be_kept_is_refused_and_what_is_lost_is_measured(
         measures = service.pages["/metrics"]().body.decode()
         assert f"service_log_dropped_rows_total {len(lost) + 1}.0" in measures
         eventually(lambda: service.feedback(told).status == 200)
+
+
+def test_database_that_says_nothing_holds_up_neither_start_nor_feedback(own, truth, monkeypatch):
+    pytest.importorskip("psycopg")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        log = f"postgresql+psycopg://me@127.0.0.1:{silent.getsockname()[1]}/log"
+        monkeypatch.setenv("PREDICTION_LOG", log)
+        service, began = Service(own), time.monotonic()
+        with service:
+            assert time.monotonic() - began < 4
+            told = json.dumps({"id": "0" * 32, "actual": truth}).encode()
+            assert service.feedback(told).status == 503
+            assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize(

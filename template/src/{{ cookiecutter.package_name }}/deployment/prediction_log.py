@@ -18,6 +18,9 @@ from ..errors import UserError
 from ..problem.project import Project
 
 BUSY_SECONDS = 2.0  # how long SQLite waits for another writer before it says "locked"
+# Drivers wait for minutes for a server that says nothing, unless they are told otherwise.
+LIBPQ = {"connect_timeout": 5, "tcp_user_timeout": 5000}  # in s, and once connected in ms
+PATIENCE = {"psycopg": LIBPQ, "psycopg2": LIBPQ, "pymysql": {"connect_timeout": 5}}
 INSTEAD = "PREDICTION_LOG"  # the environment variable that wins over [serving] log
 IDS_AT_ONCE = 500  # in one statement; databases limit its parameters
 
@@ -92,6 +95,7 @@ def open_log(project: Project) -> sa.Engine:
     engine = open_database(url, key, json_serializer=str, **options)
     if sqlite:
         sa.event.listen(engine, "connect", _write_ahead)
+    sa.event.listen(engine, "do_connect", _limit_patience)
     return engine
 
 
@@ -308,6 +312,11 @@ def _rows(engine: sa.Engine, query: sa.Select[Any]) -> Sequence[Any]:
 
 def _no_answer(error: SQLAlchemyError) -> UserError:
     return UserError(f"The prediction log does not answer ({why(error)}); try again.")
+
+
+def _limit_patience(dialect: sa.Dialect, _: Any, __: Any, options: dict[str, Any]) -> None:
+    for name, value in PATIENCE.get(dialect.driver, {}).items():
+        options.setdefault(name, value)  # what the URL says wins
 
 
 def _write_ahead(connection: Any, _: Any) -> None:

@@ -24,6 +24,7 @@ from ..prediction_log import (
     write_rows,
 )
 
+START_SECONDS = 1.0  # how long the start of the service waits for the tables
 FLUSH_SECONDS = 0.05  # how long rows gather before they are written
 LONGEST_DELAY = 5.0  # seconds between tries while the database does not answer
 CLOSE_SECONDS = 20.0  # an orchestrator kills 30 seconds after SIGTERM
@@ -72,17 +73,13 @@ class LogWriter:
         self._written = time.monotonic()  # when the database last took something, or had nothing
         self._closing = False
         self._changed = threading.Condition()
+        self._asked = threading.Event()  # for the tables, the first time
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
 
     def start(self) -> None:
-        """Create the tables, if the database answers, and begin to write."""
-        try:
-            TABLES.create_all(self._engine)
-        except SQLAlchemyError as error:
-            logger.warning(
-                "The prediction log does not answer (%s); it is tried again.", why(error)
-            )
+        """Begin to write; the tables are there by then, if the database answers at once."""
         self._thread.start()
+        self._asked.wait(START_SECONDS)
 
     def __len__(self) -> int:
         """Return how many rows wait."""
@@ -174,7 +171,17 @@ class LogWriter:
         except SQLAlchemyError as error:
             raise LogUnavailableError(why(error)) from None
 
+    def _create_tables(self) -> None:
+        try:
+            TABLES.create_all(self._engine)
+        except Exception as error:  # noqa: BLE001 -- whatever a driver raises, it is tried again
+            logger.warning(
+                "The prediction log does not answer (%s); it is tried again.", why(error)
+            )
+        self._asked.set()
+
     def _run(self) -> None:
+        self._create_tables()
         while batch := self._next_batch():
             try:
                 self._insert(batch)
