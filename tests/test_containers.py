@@ -162,6 +162,24 @@ def test_compose_accepts_its_file_once_passwords_are_chosen(
                 assert Path(volume["source"]).exists()
 
 
+@pytest.mark.parametrize(
+    ("data_source", "secret"),
+    [("sql", "DATABASE_URL"), ("api", "API_TOKEN"), ("open_data", "KAGGLE_API_TOKEN")],
+)
+def test_jobs_and_only_they_are_handed_the_secret_of_their_data(
+    render: Renders, data_source: str, secret: str, tmp_path: Path
+) -> None:
+    made = render(data_source=data_source, deployment="docker")
+    project = shutil.copytree(made, tmp_path / "my-model")
+    environment_file(project)
+    text = (project / ".env").read_text(encoding="utf-8")
+    (project / ".env").write_text(text.replace(f"\n{secret}=\n", f"\n{secret}=it\n"), "utf-8")
+    said = compose(project, "--profile", "*", "config", "--format", "json")
+    services = json.loads(said.stdout)["services"]
+    jobs = services["jobs"]["environment"]
+    assert jobs == services["service"]["environment"] | {"DATABASE_URL": "", secret: "it"}
+
+
 @needs_promtool
 @pytest.mark.parametrize("serving", SERVICES)
 def test_prometheus_accepts_its_configuration(
