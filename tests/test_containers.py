@@ -394,5 +394,10 @@ def test_compose_runs_the_service_and_the_jobs_with_one_log(
             assert "the truth of 1 is known" in jobs("status")
             assert "no alarm" in jobs("monitor")
             assert json.loads((project / "reports" / "monitor.json").read_text())["labelled"] == 1
+            options = ["--detach", "--no-deps", "--entrypoint=sleep"]
+            name = command("run", *options, "jobs", "600").strip()
+            docker("stop", "--time=30", name)
+            code = docker("inspect", "--format={{.State.ExitCode}}", name).strip()
+            assert code == "143"  # ended by SIGTERM, before it had to be killed
         finally:
             command("down", "--volumes")
