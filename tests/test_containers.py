@@ -236,6 +236,10 @@ def built(
             folder = tmp_path_factory.mktemp(serving) / "my-model"
             answers = IMAGES[serving]
             project = template.copier(folder, serving=serving, deployment="docker", **answers)
+            (project / "data" / "queries").mkdir()
+            (project / "data" / "queries" / "new.sql").write_text("SELECT 1", encoding="utf-8")
+            for path in project.rglob("*"):  # as a checkout with umask 077 has it
+                path.chmod(path.stat().st_mode & 0o700)
             for name in ("models", "reports"):
                 shutil.copytree(finished(answers["problem_type"]) / name, project / name)
             target = "service" if serving in SERVICES else "jobs"
@@ -258,7 +262,8 @@ def test_a_container_without_rights_answers_and_keeps_what_it_answered(
     log.mkdir()
     log.chmod(0o777)
     mounts = [f"--volume={project}/models:{ROOT}/models:ro", f"--volume={log}:{ROOT}/log"]
-    with container(*mounts, "--publish=127.0.0.1::8000", f"tested-{serving}") as name:
+    nowhere = "--env=http_proxy=http://127.0.0.1:9"  # a proxy is not for the health check
+    with container(*mounts, nowhere, "--publish=127.0.0.1::8000", f"tested-{serving}") as name:
         wait_healthy(name)
         url = address(name)
         body = question(url)
@@ -349,6 +354,9 @@ def test_the_image_is_small_and_labelled_and_holds_no_tools(
     shell = ["run", "--rm", "--entrypoint=sh", f"tested-{serving}", "-c"]
     listed = docker(*shell, "ls -A").split()
     assert set(listed) == {".venv", "data", "log", "models", "project.toml", "reports", "src"}
+    found = docker(*shell, "find data -type f").split()
+    assert "data/queries/new.sql" in found
+    assert {path.split("/")[1] for path in found} == {"queries", "sample"}
     assert docker(*shell, "command -v uv gcc git || echo none").strip() == "none"
 
 
