@@ -115,6 +115,17 @@ def test_every_alert_has_a_page_and_every_page_an_alert(render: Renders, deploym
             assert link in pages
 
 
+def test_the_board_shows_one_environment_if_asked(render: Renders) -> None:
+    made = render(deployment="docker")
+    board = json.loads((made / "deploy" / "monitoring" / "board.json").read_text("utf-8"))
+    asked = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
+    chosen = [labels for expr in asked for labels in re.findall(r"{(.*?)}", expr)]
+    assert chosen
+    assert all(one.startswith('job="$job", namespace=~"$namespace"') for one in chosen)
+    variables = {one["name"]: one for one in board["templating"]["list"]}
+    assert variables["namespace"]["allValue"] == ".*"  # Docker has none
+
+
 def test_the_alerts_of_docker_ring_in_kubernetes_too(render: Renders) -> None:
     rules = {name: alerts(render(deployment=name)) for name in EXPECTED}
     for name, rule in rules["docker"].items():

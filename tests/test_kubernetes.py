@@ -198,6 +198,17 @@ def test_to_train_takes_more_memory_than_to_watch(build: Build, overlay: str) ->
     assert limits["improve"] == "8Gi"
 
 
+@every_overlay
+def test_the_operator_of_a_default_stack_takes_the_rules_and_one_board(
+    build: Build, overlay: str
+) -> None:
+    manifests = build(overlay)
+    for kind in ("ServiceMonitor", "PrometheusRule"):
+        assert one(manifests, kind)["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    (board,) = [m for m in manifests if m["metadata"]["name"] == "my-model-board"]
+    assert list(board["data"]) == ["my-model.json"]  # a file of the sidecar, beside those of others
+
+
 def test_long_names_are_legal(build: Build) -> None:
     for manifest in build("production", project_name="z" * 50):
         most = 52 if manifest["kind"] == "CronJob" else 63  # a job adds eleven characters
