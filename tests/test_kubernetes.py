@@ -198,6 +198,17 @@ def test_to_train_takes_more_memory_than_to_watch(build: Build, overlay: str) ->
     assert limits["improve"] == "8Gi"
 
 
+def test_a_node_can_be_emptied_at_any_time(build: Build) -> None:
+    manifests = build("production")
+    budget = one(manifests, "PodDisruptionBudget")["spec"]
+    assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"  # before there is a champion
+    for manifest in manifests:
+        if manifest["kind"] == "CronJob":
+            (rule,) = manifest["spec"]["jobTemplate"]["spec"]["podFailurePolicy"]["rules"]
+            assert rule["action"] == "Ignore"
+            assert rule["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
+
+
 @every_overlay
 def test_the_operator_of_a_default_stack_takes_the_rules_and_one_board(
     build: Build, overlay: str
