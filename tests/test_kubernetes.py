@@ -209,6 +209,13 @@ def test_a_node_can_be_emptied_at_any_time(build: Build) -> None:
             assert rule["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
 
 
+def test_what_the_service_keeps_inside_is_not_published(build: Build) -> None:
+    (rule,) = one(build("production"), "Ingress")["spec"]["rules"]
+    paths = {path["path"] for path in rule["http"]["paths"] if path["pathType"] == "Exact"}
+    assert len(paths) == len(rule["http"]["paths"])
+    assert paths == {"/", "/predict", "/feedback", "/model", "/docs", "/openapi.json"}
+
+
 @every_overlay
 def test_the_operator_of_a_default_stack_takes_the_rules_and_one_board(
     build: Build, overlay: str
