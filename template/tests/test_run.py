@@ -1,10 +1,19 @@
 """The commands, as their user types them."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from conftest import edit, run_in
 
+from {{ cookiecutter.package_name }}.deployment.prediction_log import (
+    PREDICTIONS,
+    TABLES,
+    open_log,
+    prediction_rows,
+    write_rows,
+    write_truth,
+)
 from {{ cookiecutter.package_name }}.modeling import store
 
 
@@ -178,3 +187,16 @@ def test_a_step_says_which_input_does_not_exist_yet(own):
 def test_status_marks_the_champion(own):
     shown = run_in(own.root, "status")
     assert f"* {store.champion(own.models)}" in shown.output
+
+
+def test_status_counts_what_the_champion_predicted_and_whose_truth_is_known(own):
+    champion, now = store.champion(own.models), datetime.now(UTC).replace(tzinfo=None)
+    engine = open_log(own)
+    TABLES.create_all(engine)
+    made = prediction_rows(champion, [{}] * 3, {"a": {}, "b": {}, "c": {}})
+    write_rows(engine, {PREDICTIONS: made + prediction_rows("another", [{}], {"d": {}})})
+    write_truth(engine, [("a", 1), ("b", 1), ("d", 1)], now)
+    write_truth(engine, [("a", 2)], now)
+    engine.dispose()
+    shown = run_in(own.root, "status")
+    assert "the champion made 3 predictions; the truth of 2 is known" in shown.output

@@ -243,6 +243,24 @@ def write_truth(engine: sa.Engine, truth: Iterable[tuple[str, Any]], at: datetim
         raise _no_answer(error) from None
 
 
+def count_predictions(engine: sa.Engine, version: str) -> tuple[int, int]:
+    """Count the predictions of a version, and those of them whose truth is known.
+
+    Raises
+    ------
+    UserError
+        If the database does not answer.
+    """
+    made = sa.select(sa.func.count()).where(PREDICTIONS.c.version == version)
+    known = (
+        sa.select(sa.func.count(sa.distinct(FEEDBACK.c.prediction)))
+        .join(PREDICTIONS, PREDICTIONS.c.id == FEEDBACK.c.prediction)
+        .where(PREDICTIONS.c.version == version)
+    )
+    ((one, other),) = _rows(engine, sa.select(made.scalar_subquery(), known.scalar_subquery()))
+    return int(one), int(other)
+
+
 def count_truth(engine: sa.Engine, since: datetime | None = None) -> dict[str, int]:
     """Count the predictions, those whose truth is known, and how often it came twice or changed.
 

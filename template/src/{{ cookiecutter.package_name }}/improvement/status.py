@@ -1,6 +1,6 @@
 """Where the project stands, on one screen."""
 
-from ..deployment.prediction_log import open_log, read_predictions
+from ..deployment.prediction_log import count_predictions, open_log
 from ..files import read_json
 from ..modeling import store
 from ..modeling.history import read_history
@@ -18,9 +18,7 @@ def status(project: Project) -> list[str]:
     lines = [_version(project, name, champion) for name in names]
     if champion is None:
         return [*lines, "no champion yet; `promote VERSION` makes one"]
-    logged = read_predictions(open_log(project), champion)
-    known = int(logged.facts["actual"].notna().sum())
-    made = len(logged.facts)
+    made, known = count_predictions(open_log(project), champion)
     lines.append(f"the champion made {made:,} predictions; the truth of {known:,} is known")
     challenger = store.challenger(project.models)
     if challenger:
