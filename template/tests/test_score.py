@@ -1,15 +1,21 @@
 """Scoring files part by part: the same answers, whatever happens on the way."""
 
+import csv
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from datetime import date
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from conftest import edit, run_in, shadowed, truth_of
+from pyarrow import parquet
 
 from {{ cookiecutter.package_name }}.collection import parts
 from {{ cookiecutter.package_name }}.deployment.prediction_log import (
@@ -153,14 +159,69 @@ def test_types_are_those_of_the_whole_file(tmp_path, monkeypatch):
     frame.loc[0, "code"] = "007"
     frame.to_csv(tmp_path / "in.csv", index=False)
     with parts.open_parts("in.csv", tmp_path) as found:
-        frames = list(found.frames)
+        read = list(found.parts)
+    frames = [part.frame for part in read]
     assert len(frames) > 1
     assert found.rows == rows
     assert {str(f["number"].dtype) for f in frames} == {"float64"}
     assert {str(f["code"].dtype) for f in frames} == {"str"}
+    assert {str(part.given["number"].type) for part in read} == {"int64"}
+    assert {str(part.given["code"].type) for part in read} == {"string"}
     codes = pd.concat(frames)["code"]
     assert codes.iloc[0] == "007"
     assert codes.iloc[-2:].tolist() == ["A7", str(rows - 1)]
+
+
+def first_rows(file):
+    """Return the first rows as the file has them, without a guess at types."""
+    if file.suffix == ".parquet":
+        return parquet.read_table(file).slice(0, 4).to_pylist()
+    lines = file.read_text(encoding="utf-8").splitlines()[:5]
+    return list(csv.DictReader(lines)) if file.suffix == ".csv" else list(map(json.loads, lines))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+@pytest.mark.parametrize("source", ["in.csv", "in.parquet"])
+def test_numbers_beside_missing_ones_are_written_as_they_were(own, data, tmp_path, source, suffix):
+    """The model is given fractions, which have fifteen digits."""
+    own = edit(own, data={"missing": ["-777"]})
+    table = parquet.read_table(data)
+    whole = [9007199254740993, None, 131, -777, *range(len(table) - 4)]
+    share = [0.1 + 0.2, None, 1 / 3, -777.0, *[0.5] * (len(table) - 4)]
+    table = table.append_column("its whole", pa.array(whole))
+    table = table.append_column("its share", pa.array(share))
+    parquet.write_table(table, data)
+    if source == "in.csv":
+        frame = table.to_pandas(integer_object_nulls=True)
+        frame.to_csv(tmp_path / source, index=False)
+    out = tmp_path / f"out{suffix}"
+    done = run_in(own.root, "predict", tmp_path / source, out)
+    assert done.exit_code == 0, done.output
+    for name, values in {"its whole": whole, "its share": share}.items():
+        kept = [*values[:3], None]
+        if suffix == ".csv":
+            kept = ["" if value is None else str(value) for value in kept]
+        assert [row[name] for row in first_rows(out)[:4]] == kept
+
+
+def test_parquet_keeps_the_types_of_parquet(own, data, tmp_path):
+    table = parquet.read_table(data)
+    more = len(table) - 2
+    mine = {
+        "its yes": pa.array([True, None] + [False] * more),
+        "its cost": pa.array([Decimal("1.10"), None] + [Decimal(2)] * more),
+        "its day": pa.array([date(2026, 1, 31), None] + [date(2026, 2, 1)] * more),
+        "its kind": pa.array(["b", None] + ["c"] * more).dictionary_encode(),
+    }
+    for name, values in mine.items():
+        table = table.append_column(name, values)
+    parquet.write_table(table, data)
+    done = run_in(own.root, "predict", data, tmp_path / "out.parquet")
+    assert done.exit_code == 0, done.output
+    found = parquet.read_table(tmp_path / "out.parquet")
+    assert {name: found[name].type for name in mine} == {k: v.type for k, v in mine.items()}
+    assert found["its cost"].to_pylist()[:3] == [Decimal("1.10"), None, Decimal(2)]
+    assert found["its kind"].to_pylist()[:3] == ["b", None, "c"]
 
 
 def test_a_challenger_answers_beside_a_scored_file_and_may_fail(own, data, tmp_path):

@@ -52,7 +52,7 @@ def read_delimited(stream: BinaryIO, missing: Sequence[str]) -> tuple[pd.DataFra
     del table
     frame = pd.DataFrame(
         {
-            name: typed_column(columns.pop(0), dialect.decimal, missing, found)
+            name: typed_column(columns.pop(0), dialect.decimal, missing, found).to_pandas()
             for name in dialect.names
         },
         copy=False,
@@ -63,7 +63,7 @@ def read_delimited(stream: BinaryIO, missing: Sequence[str]) -> tuple[pd.DataFra
 
 def delimited_parts(
     stream: BinaryIO, missing: Sequence[str], texts: Container[str]
-) -> Iterator[pd.DataFrame]:
+) -> Iterator[pa.Table]:
     """Read delimited text a few megabytes at a time; see `read_delimited`.
 
     Parameters
@@ -79,9 +79,9 @@ def delimited_parts(
     dialect, quoted = _survey(stream)
     found: Counter[str] = Counter()
     for table in _parse_parts(stream, dialect, quoted=quoted):
-        yield pd.DataFrame(
+        yield pa.table(
             {
-                name: _texts(column, missing, found).to_pandas()
+                name: _texts(column, missing, found)
                 if name in texts
                 else typed_column(column, dialect.decimal, missing, found)
                 for name, column in zip(dialect.names, table.columns, strict=True)
@@ -162,12 +162,12 @@ def _find_bad_line(stream: BinaryIO, dialect: Dialect) -> None:
 
 def typed_column(
     texts: pa.ChunkedArray, decimal: str, missing: Sequence[str], found: Counter[str]
-) -> pd.Series:
+) -> pa.ChunkedArray:
     """Return numbers if all texts are, otherwise the texts; `found` counts what was missing."""
     numbers = _numbers(texts, decimal)
     if not pa.types.is_string(numbers.type):
-        return numbers.to_pandas()
-    return _numbers(_texts(texts, missing, found), decimal).to_pandas()
+        return numbers
+    return _numbers(_texts(texts, missing, found), decimal)
 
 
 def _texts(texts: pa.ChunkedArray, missing: Sequence[str], found: Counter[str]) -> pa.ChunkedArray:

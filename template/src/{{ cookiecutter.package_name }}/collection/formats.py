@@ -112,12 +112,12 @@ def _csv(stream: BinaryIO, missing: Sequence[str]) -> tuple[pd.DataFrame, str]:
 def _parquet(stream: BinaryIO, missing: Sequence[str]) -> tuple[pd.DataFrame, str]:
     file = _open_parquet(stream)
     try:
-        return _to_frame(file.read()), "Parquet"
+        return to_frame(_without_index(file.read())), "Parquet"
     except (pa.ArrowException, OSError) as error:
         raise UnreadableError(f"cannot be read as Parquet ({_first_line(error)})") from None
 
 
-def parquet_parts(stream: BinaryIO, rows: int) -> Iterator[pd.DataFrame]:
+def parquet_parts(stream: BinaryIO, rows: int) -> Iterator[pa.Table]:
     """Read Parquet so many rows at a time.
 
     Raises
@@ -128,7 +128,7 @@ def parquet_parts(stream: BinaryIO, rows: int) -> Iterator[pd.DataFrame]:
     file = _open_parquet(stream)
     try:
         for batch in file.iter_batches(rows):
-            yield _to_frame(pa.Table.from_batches([batch]))
+            yield _without_index(pa.Table.from_batches([batch]))
     except (pa.ArrowException, OSError) as error:
         raise UnreadableError(f"cannot be read as Parquet ({_first_line(error)})") from None
 
@@ -146,12 +146,15 @@ def _open_parquet(stream: BinaryIO) -> parquet.ParquetFile:
     return file
 
 
-def _to_frame(table: pa.Table) -> pd.DataFrame:
-    fields = [field.with_type(_simple(field.type)) for field in table.schema]
-    table = table.cast(pa.schema(fields))
+def _without_index(table: pa.Table) -> pa.Table:
     index = [name for name in table.column_names if name.startswith("__index_level_")]
-    table = table.drop_columns(index)  # pandas wrote row numbers
-    return table.to_pandas(
+    return table.drop_columns(index)  # pandas wrote row numbers
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Return `table` as pandas has it; a whole number beside a missing one becomes a fraction."""
+    fields = [field.with_type(_simple(field.type)) for field in table.schema]
+    return table.cast(pa.schema(fields)).to_pandas(
         ignore_metadata=True, date_as_object=False, split_blocks=True, self_destruct=True
     )
 

@@ -189,5 +189,6 @@ def _typed(rows: Rows, data: Data) -> pa.Table:
     columns = {}
     for name in rows[0]:
         texts = pa.chunked_array([[row[name] for row in rows]], pa.string())
-        columns[name] = typed_column(texts, data.decimal, [*MISSING, *data.missing], Counter())
+        values = typed_column(texts, data.decimal, [*MISSING, *data.missing], Counter())
+        columns[name] = values.to_pandas()
     return pa.table({name: pa.array(values) for name, values in columns.items()})

@@ -9,12 +9,14 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 import pandas as pd
+import pyarrow as pa
 import sqlalchemy as sa
 from pyarrow import parquet
+from pydantic_core import to_json
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from ...collection.parts import Parts, open_parts
+from ...collection.parts import Part, Parts, open_parts
 from ...errors import UserError
 from ...files import read_json, release_memory, replacing, write_json
 from ...modeling import store
@@ -67,8 +69,8 @@ def score_file(project: Project, source: str, target: Path) -> str:
         kept = Kept(target, {"data": parts.digest, "version": scorer.version})
         resumed = kept.rows
         try:
-            for frame in _progress(parts, kept):
-                kept.add(scorer.score(frame, kept.rows, kept.run))
+            for part in _progress(parts, kept):
+                kept.add(scorer.score(part, kept.rows, kept.run))
         except UserError:
             kept.remove()  # what is to be corrected changes the data
             raise
@@ -114,21 +116,25 @@ class Scorer:
         self._source = source
         self.version = self._predictor.version
 
-    def score(self, rows: pd.DataFrame, before: int, run: Run) -> pd.DataFrame:
-        """Return rows with their answers; `before` is how many rows the parts before it had.
+    def score(self, part: Part, before: int, run: Run) -> pa.Table:
+        """Return rows as given with their answers; `before` is the number of rows before them.
 
         Raises
         ------
         UserError
             If a value does not fit its column, or the prediction log does not answer.
         """
+        rows = part.frame
         answers = self._predict(self._predictor, rows, before)
         if self._log is not None:
             ids = [uuid5(run.id, str(before + k)).hex for k in range(len(rows))]
             self._remember(self._log, rows, answers, ids, before, run.started)
             answers.insert(0, ID, ids)
         # Answers win over columns of the same name: a file that was scored before is scored anew.
-        return pd.concat([rows.drop(columns=answers.columns, errors="ignore"), answers], axis=1)
+        table = part.given.select([n for n in part.given.column_names if n not in answers])
+        for name, values in answers.items():
+            table = table.append_column(name, pa.array(values))
+        return table
 
     def _predict(self, predictor: Predictor, rows: pd.DataFrame, before: int) -> pd.DataFrame:
         try:
@@ -207,11 +213,11 @@ class Kept:
         """Return the number of finished parts."""
         return len(self._files)
 
-    def add(self, part: pd.DataFrame) -> None:
+    def add(self, part: pa.Table) -> None:
         """Keep a finished part."""
         file = self._folder / f"{len(self):06}.parquet"
         with replacing(file) as temporary:
-            part.to_parquet(temporary, index=False)
+            parquet.write_table(part, temporary)
         self._files.append(file)
         self.rows += len(part)
 
@@ -233,13 +239,13 @@ class Kept:
             return {}
 
 
-def _progress(parts: Parts, kept: Kept) -> Iterator[pd.DataFrame]:
+def _progress(parts: Parts, kept: Kept) -> Iterator[Part]:
     """Yield the parts that are not finished yet, and show how far it is."""
     with tqdm(total=parts.rows, initial=kept.rows, unit=" rows", disable=None, leave=False) as bar:
-        for number, frame in enumerate(parts.frames):
+        for number, part in enumerate(parts.parts):
             if number >= len(kept):
-                yield frame
-                bar.update(len(frame))
+                yield part
+                bar.update(len(part.frame))
             release_memory()
 
 
@@ -263,12 +269,19 @@ def _write_parquet(files: list[Path], target: Path) -> None:
 
 def _write_csv(files: list[Path], target: Path) -> None:
     for number, file in enumerate(files):
-        pd.read_parquet(file).to_csv(target, index=False, mode="a", header=number == 0)
+        _read(file).to_csv(target, index=False, mode="a", header=number == 0)
 
 
 def _write_lines(files: list[Path], target: Path) -> None:
-    for file in files:
-        pd.read_parquet(file).to_json(target, orient="records", lines=True, mode="a")
+    with target.open("wb") as stream:
+        for file in files:
+            for row in parquet.read_table(file).to_pylist():
+                stream.write(to_json(row, inf_nan_mode="null") + b"\n")
+
+
+def _read(file: Path) -> pd.DataFrame:
+    """Read rows as they are to be written: a whole number stays one beside a missing one."""
+    return parquet.read_table(file).to_pandas(ignore_metadata=True, integer_object_nulls=True)
 
 
 WRITERS: dict[str, Callable[[list[Path], Path], None]] = {
