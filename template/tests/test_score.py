@@ -1,9 +1,11 @@
 """Scoring files part by part: the same answers, whatever happens on the way."""
 
+import contextlib
 import csv
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -18,10 +20,12 @@ from conftest import edit, run_in, shadowed, truth_of
 from pyarrow import parquet
 
 from {{ cookiecutter.package_name }}.collection import parts
+from {{ cookiecutter.package_name }}.deployment import prediction_log
 from {{ cookiecutter.package_name }}.deployment.prediction_log import (
     open_log,
     read_predictions,
 )
+from {{ cookiecutter.package_name }}.deployment.score import kept
 from {{ cookiecutter.package_name }}.modeling import store
 
 PART = 500
@@ -49,6 +53,14 @@ def start(folder, *arguments):
     )
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL)  # noqa: S603
+
+
+def rows_of(file):
+    """Return the rows as the file has them, without a guess at types."""
+    if file.suffix == ".parquet":
+        return parquet.read_table(file).to_pylist()
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return list(csv.DictReader(lines)) if file.suffix == ".csv" else list(map(json.loads, lines))
 
 
 def logged_ids(project):
@@ -88,6 +100,7 @@ def test_a_killed_run_goes_on_where_it_was(own, data, tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not out.exists()
+    assert logged_ids(own) == []
     before = {file: file.stat().st_mtime_ns for file in folder.glob("0*.parquet")}
 
     done = run_in(own.root, "predict", data, out)
@@ -105,6 +118,71 @@ def test_a_killed_run_goes_on_where_it_was(own, data, tmp_path):
     pd.testing.assert_frame_equal(scored[others], pd.read_parquet(again)[others])
 
 
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def test_a_run_that_is_killed_once_it_is_logged_is_not_logged_twice(
+    own, data, tmp_path, monkeypatch
+):
+    own, out = edit(own, serving={"log_files": True}), tmp_path / "out.csv"
+    with monkeypatch.context() as patch:
+        patch.setattr(kept.Kept, "finish", interrupted)
+        assert run_in(own.root, "predict", data, out).exit_code == 130
+    assert not out.exists()
+    before = logged_ids(own)
+    done = run_in(own.root, "predict", data, out)
+    assert done.exit_code == 0, done.output
+    assert logged_ids(own) == before
+    assert sorted(before) == sorted(pd.read_csv(out)["prediction_id"])
+
+
+def test_the_same_command_given_again_logs_nothing_again(own, data, tmp_path):
+    own, out = edit(own, serving={"log_files": True}), tmp_path / "out.csv"
+    outputs = [run_in(own.root, "predict", data, out).output for _ in range(2)]
+    assert "the prediction log had these rows already" not in outputs[0]
+    assert "the prediction log had these rows already" in outputs[1]
+    assert sorted(logged_ids(own)) == sorted(pd.read_csv(out)["prediction_id"])
+
+
+def test_a_busy_log_costs_no_finished_part(own, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(prediction_log, "BUSY_SECONDS", 0.1)
+    own = edit(own, serving={"log_files": True, "log": "sqlite:///busy.db"})
+    out = tmp_path / "out.csv"
+    assert logged_ids(own) == []
+    with contextlib.closing(sqlite3.connect(own.root / "busy.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        failed = run_in(own.root, "predict", data, out)
+    assert failed.exit_code == 2
+    assert "database is locked" in failed.output
+    assert not out.exists()
+    done = run_in(own.root, "predict", data, out)
+    assert f"{len(pd.read_parquet(data)):,} of them by a run before" in done.output
+    assert sorted(logged_ids(own)) == sorted(pd.read_csv(out)["prediction_id"])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+def test_a_kill_while_the_file_is_written_leaves_nothing_behind(
+    own, data, tmp_path, monkeypatch, suffix
+):
+    out = tmp_path / f"out{suffix}"
+    write = kept.WRITERS[suffix]
+
+    def killed(files, target):
+        write(files[:1], target)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setitem(kept.WRITERS, suffix, killed)
+        assert run_in(own.root, "predict", data, out).exit_code == 130
+    assert logged_ids(own) == []
+    hidden = [file.name for file in tmp_path.iterdir() if "out" in file.name]
+    assert hidden == [f".out{suffix}.parts"]
+    assert run_in(own.root, "predict", data, out).exit_code == 0
+    assert [file.name for file in tmp_path.iterdir() if "out" in file.name] == [out.name]
+    assert len(rows_of(out)) == len(pd.read_parquet(data))
+
+
 def test_another_file_is_not_taken_for_the_one_before(own, data, tmp_path):
     out, folder = tmp_path / "out.csv", tmp_path / ".out.csv.parts"
     process = start(own.root, "predict", data, out)
@@ -119,7 +197,7 @@ def test_another_file_is_not_taken_for_the_one_before(own, data, tmp_path):
 
 
 def test_a_wrong_value_is_named_by_its_row_in_the_file(own, data, tmp_path):
-    frame = pd.read_parquet(data)
+    own, frame = edit(own, serving={"log_files": True}), pd.read_parquet(data)
     numbers = frame.select_dtypes("number").columns.drop(
         own.definition.problem.target, errors="ignore"
     )
@@ -131,6 +209,7 @@ def test_a_wrong_value_is_named_by_its_row_in_the_file(own, data, tmp_path):
     assert failed.exit_code == 2
     assert f"\"{name}\" has 'many' in row {2 * PART + 7:,}" in failed.output
     assert [file.name for file in tmp_path.iterdir() if "out" in file.name] == []
+    assert logged_ids(own) == []
 
 
 def test_scored_rows_are_watched_and_their_truth_comes_back(own, data, tmp_path):
@@ -172,14 +251,6 @@ def test_types_are_those_of_the_whole_file(tmp_path, monkeypatch):
     assert codes.iloc[-2:].tolist() == ["A7", str(rows - 1)]
 
 
-def first_rows(file):
-    """Return the first rows as the file has them, without a guess at types."""
-    if file.suffix == ".parquet":
-        return parquet.read_table(file).slice(0, 4).to_pylist()
-    lines = file.read_text(encoding="utf-8").splitlines()[:5]
-    return list(csv.DictReader(lines)) if file.suffix == ".csv" else list(map(json.loads, lines))
-
-
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
 @pytest.mark.parametrize("source", ["in.csv", "in.parquet"])
 def test_numbers_beside_missing_ones_are_written_as_they_were(own, data, tmp_path, source, suffix):
@@ -201,7 +272,7 @@ def test_numbers_beside_missing_ones_are_written_as_they_were(own, data, tmp_pat
         kept = [*values[:3], None]
         if suffix == ".csv":
             kept = ["" if value is None else str(value) for value in kept]
-        assert [row[name] for row in first_rows(out)[:4]] == kept
+        assert [row[name] for row in rows_of(out)[:4]] == kept
 
 
 def test_parquet_keeps_the_types_of_parquet(own, data, tmp_path):

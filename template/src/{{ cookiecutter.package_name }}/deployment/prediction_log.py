@@ -225,6 +225,31 @@ def write_rows(engine: sa.Engine, rows: Mapping[sa.Table, list[dict[str, Any]]])
                 connection.execute(table.insert(), new)
 
 
+def write_once(engine: sa.Engine, rows: Mapping[sa.Table, list[dict[str, Any]]]) -> bool:
+    """Add predictions and what belongs to them, unless the log has the first of them already.
+
+    What is scored again, or went on after a kill, has the same ids as before.
+
+    Returns
+    -------
+    bool
+        Whether they were added.
+
+    Raises
+    ------
+    UserError
+        If the database does not answer.
+    """
+    first = rows[PREDICTIONS][0]["id"]
+    if not find_predictions(engine, [first]).empty:
+        return False
+    try:
+        write_rows(engine, rows)
+    except SQLAlchemyError as error:
+        raise _no_answer(error) from None
+    return True
+
+
 def write_truth(engine: sa.Engine, truth: Iterable[tuple[str, Any]], at: datetime) -> None:
     """Add what predictions turned out to be, pairs of an id and a value, all or none.
 
