@@ -26,6 +26,7 @@ from {{ cookiecutter.package_name }}.deployment.prediction_log import (
     read_predictions,
 )
 from {{ cookiecutter.package_name }}.deployment.score import kept
+from {{ cookiecutter.package_name }}.deployment.score import rows as scoring
 from {{ cookiecutter.package_name }}.modeling import store
 
 PART = 500
@@ -181,6 +182,32 @@ def test_a_kill_while_the_file_is_written_leaves_nothing_behind(
     assert run_in(own.root, "predict", data, out).exit_code == 0
     assert [file.name for file in tmp_path.iterdir() if "out" in file.name] == [out.name]
     assert len(rows_of(out)) == len(pd.read_parquet(data))
+
+
+@pytest.mark.parametrize(
+    "changed", [{"serving": {"log_files": False}}, {"data": {"missing": ["-777"]}}]
+)
+def test_parts_that_were_made_otherwise_are_not_taken_up(own, data, tmp_path, monkeypatch, changed):
+    own, out = edit(own, serving={"log_files": True}), tmp_path / "out.csv"
+    with monkeypatch.context() as patch:
+        patch.setattr(kept.Kept, "write", interrupted)
+        assert run_in(own.root, "predict", data, out).exit_code == 130
+    edit(own, **changed)
+    done = run_in(own.root, "predict", data, out)
+    assert done.exit_code == 0, done.output
+    assert "by a run before" not in done.output
+    assert ("prediction_id" in rows_of(out)[0]) == ("data" in changed)
+
+
+def test_parts_of_other_code_are_not_taken_up(own, data, tmp_path, monkeypatch):
+    out = tmp_path / "out.csv"
+    with monkeypatch.context() as patch:
+        patch.setattr(kept.Kept, "write", interrupted)
+        assert run_in(own.root, "predict", data, out).exit_code == 130
+    monkeypatch.setattr(scoring, "code_digest", lambda _: "another")
+    done = run_in(own.root, "predict", data, out)
+    assert done.exit_code == 0, done.output
+    assert "by a run before" not in done.output
 
 
 def test_another_file_is_not_taken_for_the_one_before(own, data, tmp_path):

@@ -214,16 +214,32 @@ def _read_record(root: Path) -> dict[str, Any]:
 
 def _digest(root: Path, settings: dict[str, Any], step: Step, source: str | None) -> str:
     """Return a digest of everything that the outcome depends on."""
+    return _hash(
+        {
+            "settings": {key: _setting(settings, key) for key in step.settings},
+            "code": code_digest(step.directory),
+            "reads": {str(f.relative_to(root)): file_digest(f) for f in _find(root, step.reads)},
+            "source": source,
+        }
+    )
+
+
+def code_digest(directory: str) -> str:
+    """Return a digest of all code that a step can depend on, its libraries among it."""
     package = Path(__file__).parent
-    before = DIRECTORIES[: DIRECTORIES.index(step.directory) + 1]
+    before = DIRECTORIES[: DIRECTORIES.index(directory) + 1]
     code = [*package.glob("*.py"), *(f for d in before for f in (package / d).rglob("*.py"))]
-    parts = {
-        "settings": {key: _setting(settings, key) for key in step.settings},
-        "code": {str(f.relative_to(package)): file_digest(f) for f in code if f.name != "cli.py"},
-        "reads": {str(f.relative_to(root)): file_digest(f) for f in _find(root, step.reads)},
-        "libraries": {name: version(name) for name in LIBRARIES},
-        "source": source,
-    }
+    return _hash(
+        {
+            "files": {
+                str(f.relative_to(package)): file_digest(f) for f in code if f.name != "cli.py"
+            },
+            "libraries": {name: version(name) for name in LIBRARIES},
+        }
+    )
+
+
+def _hash(parts: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

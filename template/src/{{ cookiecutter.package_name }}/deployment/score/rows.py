@@ -17,6 +17,7 @@ from ...modeling import store
 from ...modeling.predictor import Predictor, load_predictor
 from ...preparation.schema import ConversionError
 from ...problem.project import Project
+from ...steps import code_digest
 from ..prediction_log import (
     PREDICTIONS,
     SHADOW,
@@ -33,7 +34,7 @@ def score_file(project: Project, source: str, target: Path) -> str:
     """Write the rows of `source`, in their order, with the champion's answers beside them.
 
     Finished parts are kept in a folder beside `target` until all are there and in the prediction
-    log. A run that was killed takes them up if data and champion are still the same.
+    log. A run that was killed takes them up if data, champion, settings and code are the same.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def score_file(project: Project, source: str, target: Path) -> str:
     check_target(target, WRITERS)
     scorer = Scorer(project, source)
     with open_parts(source, Path.cwd(), project.definition.data.missing) as parts:
-        kept = Kept(target, {"data": parts.digest, "version": scorer.version})
+        kept = Kept(target, scorer.made_from(parts.digest))
         resumed = kept.rows
         for part in _progress(parts, kept):
             try:
@@ -91,7 +92,18 @@ class Scorer:
         self.trouble = ""
         self._log = open_log(project) if project.definition.serving.log_files else None
         self._source = source
+        self._missing = list(project.definition.data.missing)
         self.version = self._predictor.version
+
+    def made_from(self, data: str) -> dict[str, Any]:
+        """Return all that the rows of a part depend on; `data` is the digest of the file."""
+        return {
+            "data": data,
+            "missing": self._missing,
+            "version": self.version,
+            "log": self._log is not None,
+            "code": code_digest("deployment"),
+        }
 
     def score(self, part: Part, before: int, run: Run) -> tuple[pa.Table, Logged]:
         """Return rows as given with their answers, and what the prediction log is to have of them.
