@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from conftest import edit, run_in, shadowed, truth_of
+from filelock import FileLock
 from pyarrow import parquet
 
 from {{ cookiecutter.package_name }}.collection import parts
@@ -208,6 +209,18 @@ def test_parts_of_other_code_are_not_taken_up(own, data, tmp_path, monkeypatch):
     done = run_in(own.root, "predict", data, out)
     assert done.exit_code == 0, done.output
     assert "by a run before" not in done.output
+
+
+def test_a_second_run_to_the_same_file_is_refused(own, data, tmp_path):
+    out = tmp_path / "out.csv"
+    folder = tmp_path / ".out.csv.parts"
+    folder.mkdir()
+    with FileLock(folder / ".lock"):
+        failed = run_in(own.root, "predict", data, out)
+    assert failed.exit_code == 2
+    assert f"Another process is at work on {out}; wait until it has ended" in failed.output
+    assert run_in(own.root, "predict", data, out).exit_code == 0
+    assert not folder.exists()
 
 
 def test_another_file_is_not_taken_for_the_one_before(own, data, tmp_path):

@@ -29,6 +29,7 @@ DIRECTORIES = (
 )
 LIBRARIES = ("numpy", "pandas", "scikit-learn")
 RECORD = "steps.json"
+LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -115,21 +116,29 @@ class Outcome:
 
 
 @contextmanager
-def lock(models: Path) -> Iterator[None]:
-    """Let one process at a time do steps; one that ends, or is killed, frees the lock.
+def lock(folder: Path, work: Path | None = None) -> Iterator[None]:
+    """Let one process at a time work in a folder; one that ends, or is killed, frees the lock.
+
+    Parameters
+    ----------
+    folder
+        That of the models, for the steps.
+    work
+        What messages say is worked on, if it is not the folder.
 
     Raises
     ------
     UserError
         If another process holds it.
     """
-    models.mkdir(parents=True, exist_ok=True)
-    held = FileLock(models / ".lock")
+    folder.mkdir(parents=True, exist_ok=True)
+    held = FileLock(folder / LOCK)
     try:
         held.acquire(timeout=0)
     except Timeout:
         raise UserError(
-            f"Another process is at work on {models}; wait until it has ended, then try again."
+            f"Another process is at work on {work or folder}; wait until it has ended, then try "
+            "again."
         ) from None
     try:
         yield

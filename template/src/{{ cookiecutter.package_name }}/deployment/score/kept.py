@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic_core import to_json
 
 from ...errors import UserError
 from ...files import read_json, replacing, write_json
+from ...steps import LOCK, lock
 from ..prediction_log import PREDICTIONS, SHADOW
 
 RUN = "run.json"
@@ -39,6 +41,21 @@ class Run:
     started: datetime
 
 
+@contextmanager
+def keep(target: Path, made_from: dict[str, Any]) -> Iterator["Kept"]:
+    """Take up the finished parts that are made from the same, or begin; nobody else may meanwhile.
+
+    Raises
+    ------
+    UserError
+        If another process is making the same file.
+    """
+    whole = target.absolute()
+    folder = whole.parent / f".{whole.name}.parts"
+    with lock(folder, target):
+        yield Kept(whole, folder, made_from)
+
+
 class Kept:
     """The finished parts of a run, in a folder beside the file that they become.
 
@@ -50,13 +67,13 @@ class Kept:
         How many the finished parts have.
     """
 
-    def __init__(self, target: Path, made_from: dict[str, Any]) -> None:
-        self._target = target.absolute()
-        self._folder = self._target.parent / f".{target.name}.parts"
+    def __init__(self, target: Path, folder: Path, made_from: dict[str, Any]) -> None:
+        self._target = target
+        self._folder = folder
         run = uuid5(NAMESPACE_OID, json.dumps(made_from, sort_keys=True))
         record = self._read()
         if record.get("run") != str(run):
-            self.remove()
+            self._clear()
             record = {"run": str(run), "started": datetime.now(UTC).isoformat()}
             write_json(self._folder / RUN, record)
         self.run = Run(run, datetime.fromisoformat(record["started"]).replace(tzinfo=None))
@@ -103,9 +120,15 @@ class Kept:
 
     def remove(self) -> None:
         """Remove the folder."""
+        self._clear()
+        shutil.rmtree(self._folder)
+
+    def _clear(self) -> None:
+        """Remove all but the lock, which is held."""
         (self._folder / RUN).unlink(missing_ok=True)  # first: what a kill leaves is of no run
-        if self._folder.exists():
-            shutil.rmtree(self._folder)
+        for file in self._folder.iterdir():
+            if file.name != LOCK:
+                file.unlink()
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -26,7 +26,7 @@ from ..prediction_log import (
     shadow_rows,
     write_once,
 )
-from .kept import WRITERS, Kept, Logged, Run
+from .kept import WRITERS, Kept, Logged, Run, keep
 from .target import ID, NO_ANSWER, check_target
 
 
@@ -51,13 +51,15 @@ def score_file(project: Project, source: str, target: Path) -> str:
     Raises
     ------
     UserError
-        If there is no champion, the file cannot be read, its columns do not fit the model, or the
-        prediction log does not answer.
+        If there is no champion, the file cannot be read, its columns do not fit the model, another
+        process is making the same file, or the prediction log does not answer.
     """
     check_target(target, WRITERS)
     scorer = Scorer(project, source)
-    with open_parts(source, Path.cwd(), project.definition.data.missing) as parts:
-        kept = Kept(target, scorer.made_from(parts.digest))
+    with (
+        open_parts(source, Path.cwd(), project.definition.data.missing) as parts,
+        keep(target, scorer.made_from(parts.digest)) as kept,
+    ):
         resumed = kept.rows
         for part in _progress(parts, kept):
             try:
@@ -66,9 +68,9 @@ def score_file(project: Project, source: str, target: Path) -> str:
                 kept.remove()  # what is to be corrected changes the data
                 raise
             kept.add(scored, logged)
-    kept.write()
-    scorer.log(kept)  # only what there will be a file of
-    kept.finish()
+        kept.write()
+        scorer.log(kept)  # only what there will be a file of
+        kept.finish()
     taken_up = f", {resumed:,} of them by a run before" if resumed else ""
     return f"{parts.rows:,} rows scored by {scorer.version} into {target}{taken_up}{scorer.trouble}"
 
