@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import errno
 import json
 import os
 import signal
@@ -221,6 +222,26 @@ def test_a_second_run_to_the_same_file_is_refused(own, data, tmp_path):
     assert f"Another process is at work on {out}; wait until it has ended" in failed.output
     assert run_in(own.root, "predict", data, out).exit_code == 0
     assert not folder.exists()
+
+
+def test_a_full_disk_is_said_of_the_file_and_costs_no_finished_part(
+    own, data, tmp_path, monkeypatch
+):
+    out, write, written = tmp_path / "out.csv", parquet.write_table, []
+
+    def full(table, path):
+        written.append(path)
+        if len(written) > 5:
+            raise OSError(errno.ENOSPC, "Error writing bytes")
+        write(table, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parquet, "write_table", full)
+        failed = run_in(own.root, "predict", data, out)
+    assert failed.exit_code == 2
+    assert f"{out} cannot be written: No space left on device; make room" in failed.output
+    done = run_in(own.root, "predict", data, out)
+    assert "of them by a run before" in done.output
 
 
 def test_another_file_is_not_taken_for_the_one_before(own, data, tmp_path):

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from ...errors import UserError
 from ...files import read_json, replacing, write_json
 from ...steps import LOCK, lock
 from ..prediction_log import PREDICTIONS, SHADOW
+from .target import writing
 
 RUN = "run.json"
 Logged = Mapping[sa.Table, list[dict[str, Any]]]  # rows of the tables of the prediction log
@@ -52,8 +53,11 @@ def keep(target: Path, made_from: dict[str, Any]) -> Iterator["Kept"]:
     """
     whole = target.absolute()
     folder = whole.parent / f".{whole.name}.parts"
-    with lock(folder, target):
-        yield Kept(whole, folder, made_from)
+    with ExitStack() as held:
+        with writing(target):
+            held.enter_context(lock(folder, target))
+            kept = Kept(target, folder, made_from)
+        yield kept
 
 
 class Kept:
@@ -87,10 +91,11 @@ class Kept:
     def add(self, part: pa.Table, logged: Logged) -> None:
         """Keep a finished part, and what the prediction log is to have of it."""
         file = self._folder / f"{len(self):06}.parquet"
-        for table, new in logged.items():
-            parquet.write_table(pa.Table.from_pylist(new), file.with_suffix(f".{table.name}"))
-        with replacing(file) as temporary:
-            parquet.write_table(part, temporary)
+        with writing(self._target):
+            for table, new in logged.items():
+                parquet.write_table(pa.Table.from_pylist(new), file.with_suffix(f".{table.name}"))
+            with replacing(file) as temporary:
+                parquet.write_table(part, temporary)
         self._files.append(file)
         self.rows += len(part)
 
@@ -110,12 +115,14 @@ class Kept:
 
     def write(self) -> None:
         """Write all parts as one file, which does not take its place yet."""
-        self._whole.unlink(missing_ok=True)
-        WRITERS[self._target.suffix](self._files, self._whole)
+        with writing(self._target):
+            self._whole.unlink(missing_ok=True)
+            WRITERS[self._target.suffix](self._files, self._whole)
 
     def finish(self) -> None:
         """Put the file that was written in its place, and remove the folder."""
-        self._whole.replace(self._target)
+        with writing(self._target):
+            self._whole.replace(self._target)
         self.remove()
 
     def remove(self) -> None:

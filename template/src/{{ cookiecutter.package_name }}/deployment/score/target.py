@@ -1,6 +1,8 @@
 """The file that scoring writes."""
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import UserError
@@ -27,3 +29,22 @@ def check_target(target: Path, formats: Collection[str]) -> None:
             f'The file to write, {target}, ends in "{target.suffix}"; '
             f"allowed: {', '.join(formats)}."
         )
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Say of which file it was if the system refuses to write in the block.
+
+    Raises
+    ------
+    UserError
+        If the disk is full, say, or the folder is read-only.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise UserError(
+            f"{target} cannot be written: {reason}; make room, see to the rights or name another "
+            "file, then try again."
+        ) from None
