@@ -1,5 +1,7 @@
 """A file in, a file out: the rows, in their order, with the champion's answers beside them."""
 
+import json
+
 import pandas as pd
 import pytest
 from conftest import run_in
@@ -32,6 +34,24 @@ def test_predict_names_a_column_that_is_missing_and_writes_nothing(own, rows, tm
     assert failed.exit_code == 2
     assert f'"{needed}" is missing' in failed.output
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_predict_says_which_columns_are_not_there_and_which_labels_are_new(own, rows, tmp_path):
+    path = store.champion_folder(own.models) / store.SCHEMA
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    absent = next(column for column in schema["inputs"] if column["kind"] == "number")
+    absent["required"] = False
+    path.write_text(json.dumps(schema), encoding="utf-8")
+    category = next(column["name"] for column in schema["inputs"] if column["kind"] == "category")
+    changed = rows.drop(columns=absent["name"]).reset_index(drop=True)
+    changed[category] = changed[category].astype(object)
+    changed.loc[:2, category] = "never heard of"
+    changed.loc[3, category] = None
+    changed.to_csv(tmp_path / "in.csv", index=False)
+    done = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv")
+    assert done.exit_code == 0, done.output
+    assert f'; taken as missing in every row: "{absent["name"]}"' in done.output
+    assert f'; labels that training never saw: "{category}" in 3 rows' in done.output
 
 
 def test_predict_names_the_value_that_is_no_number(own, rows, tmp_path):

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from pyarrow import parquet
 from pydantic_core import to_json
 
+from ...collection.formats import to_frame
 from ...errors import UserError
 from ...files import read_json, replacing, write_json
 from ...steps import LOCK, lock
@@ -98,6 +99,16 @@ class Kept:
                 parquet.write_table(part, temporary)
         self._files.append(file)
         self.rows += len(part)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns that the file will have."""
+        return list(parquet.read_schema(self._files[0]).names)
+
+    def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
+        """Yield some columns of each part, as the model is given them."""
+        for file in self._files:
+            yield to_frame(parquet.read_table(file, columns=columns))
 
     def logged(self) -> Iterator[Logged]:
         """Yield what the prediction log is to have of each part."""

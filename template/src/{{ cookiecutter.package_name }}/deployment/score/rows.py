@@ -1,5 +1,6 @@
 """Score a file of any size: part by part, so that it can be killed and go on where it was."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from ...files import release_memory
 from ...modeling import store
 from ...modeling.predictor import Predictor, load_predictor
 from ...preparation.schema import ConversionError
+from ...problem.columns import MOST_CATEGORIES, labels
 from ...problem.project import Project
 from ...steps import code_digest
 from ..prediction_log import (
@@ -69,10 +71,12 @@ def score_file(project: Project, source: str, target: Path) -> str:
                 raise
             kept.add(scored, logged)
         kept.write()
+        strange = scorer.strange(kept)
         scorer.log(kept)  # only what there will be a file of
         kept.finish()
     taken_up = f", {resumed:,} of them by a run before" if resumed else ""
-    return f"{parts.rows:,} rows scored by {scorer.version} into {target}{taken_up}{scorer.trouble}"
+    made = f"{parts.rows:,} rows scored by {scorer.version} into {target}{taken_up}"
+    return f"{made}{strange}{scorer.trouble}"
 
 
 class Scorer:
@@ -147,6 +151,25 @@ class Scorer:
         added = [write_once(self._log, part) for part in parts]
         if not any(added):
             self.trouble += "; the prediction log had these rows already"
+
+    def strange(self, kept: Kept) -> str:
+        """Say what the model could make nothing of: inputs that are not there, new labels."""
+        inputs, given = self._predictor.schema.inputs, kept.columns
+        absent = [f'"{column.name}"' for column in inputs if column.name not in given]
+        categories = {
+            column.name: column.categories
+            for column in inputs
+            if column.kind == "category"
+            and column.name in given
+            and len(column.categories) < MOST_CATEGORIES  # else not all of them are remembered
+        }
+        new: Counter[str] = Counter()
+        for frame in kept.frames(list(categories)):
+            for name, known in categories.items():
+                new[name] += int((~labels(frame[name].dropna()).isin(known)).sum())
+        counts = [f'"{name}" in {count:,} rows' for name, count in new.items() if count]
+        said = f"; taken as missing in every row: {', '.join(absent)}" if absent else ""
+        return said + (f"; labels that training never saw: {', '.join(counts)}" if counts else "")
 
     def _predict(self, predictor: Predictor, rows: pd.DataFrame, before: int) -> pd.DataFrame:
         try:
