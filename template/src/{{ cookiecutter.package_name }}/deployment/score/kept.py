@@ -18,7 +18,7 @@ from pydantic_core import to_json
 
 from ...collection.formats import to_frame
 from ...errors import UserError
-from ...files import read_json, replacing, write_json
+from ...files import read_json, release_memory, replacing, write_json
 from ...steps import LOCK, lock
 from ..prediction_log import PREDICTIONS, SHADOW
 from .target import writing
@@ -119,6 +119,7 @@ class Kept:
                 for table, path in paths.items()
                 if path.exists()
             }
+            release_memory()
 
     @property
     def _whole(self) -> Path:

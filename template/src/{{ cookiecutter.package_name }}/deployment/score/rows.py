@@ -64,12 +64,7 @@ def score_file(project: Project, source: str, target: Path) -> str:
     ):
         resumed = kept.rows
         for part in _progress(parts, kept):
-            try:
-                scored, logged = scorer.score(part, kept.rows, kept.run)
-            except UserError:
-                kept.remove()  # what is to be corrected changes the data
-                raise
-            kept.add(scored, logged)
+            kept.add(*_score(scorer, part, kept))  # nothing of it stays in memory
         kept.write()
         strange = scorer.strange(kept)
         scorer.log(kept)  # only what there will be a file of
@@ -214,6 +209,14 @@ def _progress(parts: Parts, kept: Kept) -> Iterator[Part]:
                 yield part
                 bar.update(len(part.frame))
             release_memory()
+
+
+def _score(scorer: Scorer, part: Part, kept: Kept) -> tuple[pa.Table, Logged]:
+    try:
+        return scorer.score(part, kept.rows, kept.run)
+    except UserError:
+        kept.remove()  # what is to be corrected changes the data
+        raise
 
 
 def _by_id(ids: list[str], answers: pd.DataFrame) -> dict[str, dict[str, Any]]:
