@@ -1,5 +1,6 @@
 """Forecasting: calendars, forecasters, backtests, intervals, and forecasts into a file."""
 
+import errno
 import json
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from {{ cookiecutter.package_name }}.deployment.prediction_log import (
     open_log,
     read_predictions,
 )
+from {{ cookiecutter.package_name }}.deployment.score import series as scoring
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.evaluation.bootstrap import measure
 from {{ cookiecutter.package_name }}.modeling import (
@@ -286,6 +288,25 @@ def test_a_challenger_answers_beside_a_scored_file_and_may_fail(own, rows, tmp_p
     done = run_in(own.root, "predict", source, out)
     assert done.exit_code == 0, done.output
     assert "the challenger in the shadow does not answer" in done.output
+
+
+def test_forecasts_are_logged_once_and_only_with_their_file(own, rows, tmp_path, monkeypatch):
+    own, out = edit(own, serving={"log_files": True}), tmp_path / "out.csv"
+    rows.to_csv(tmp_path / "in.csv", index=False)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "Error writing bytes")
+
+    with monkeypatch.context() as patch:
+        patch.setitem(scoring.WRITERS, ".csv", full)
+        failed = run_in(own.root, "predict", tmp_path / "in.csv", out)
+    assert failed.exit_code == 2
+    assert f"{out} cannot be written: No space left on device" in failed.output
+    assert read_predictions(open_log(own)).facts.empty
+    outputs = [run_in(own.root, "predict", tmp_path / "in.csv", out).output for _ in range(2)]
+    assert ["had these rows already" in output for output in outputs] == [False, True]
+    logged = read_predictions(open_log(own)).facts
+    assert sorted(logged.index) == sorted(pd.read_csv(out)["prediction_id"])
 
 
 def test_newer_values_move_the_dates_on(own):

@@ -28,7 +28,7 @@ from {{ cookiecutter.package_name }}.deployment.prediction_log import (
     read_predictions,
 )
 from {{ cookiecutter.package_name }}.deployment.score import kept
-from {{ cookiecutter.package_name }}.deployment.score import rows as scoring
+from {{ cookiecutter.package_name }}.deployment.score import target as scored
 from {{ cookiecutter.package_name }}.modeling import store
 
 PART = 500
@@ -206,7 +206,7 @@ def test_parts_of_other_code_are_not_taken_up(own, data, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(kept.Kept, "write", interrupted)
         assert run_in(own.root, "predict", data, out).exit_code == 130
-    monkeypatch.setattr(scoring, "code_digest", lambda _: "another")
+    monkeypatch.setattr(scored, "code_digest", lambda _: "another")
     done = run_in(own.root, "predict", data, out)
     assert done.exit_code == 0, done.output
     assert "by a run before" not in done.output

@@ -240,8 +240,8 @@ def write_once(engine: sa.Engine, rows: Mapping[sa.Table, list[dict[str, Any]]])
     UserError
         If the database does not answer.
     """
-    first = rows[PREDICTIONS][0]["id"]
-    if not find_predictions(engine, [first]).empty:
+    first = [row["id"] for row in rows[PREDICTIONS][:1]]
+    if not find_predictions(engine, first).empty:
         return False
     try:
         write_rows(engine, rows)

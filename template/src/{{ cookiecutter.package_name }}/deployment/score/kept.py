@@ -1,6 +1,5 @@
 """The finished parts of a scoring, kept until they are the file: a run that is killed goes on."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import NAMESPACE_OID, UUID, uuid5
+from uuid import UUID
 
 import pandas as pd
 import pyarrow as pa
@@ -34,7 +33,7 @@ class Run:
     Attributes
     ----------
     id
-        The same whenever the same is scored: its predictions get the same ids by it.
+        From `run_id`.
     started
         The time (UTC) of all of its predictions.
     """
@@ -44,8 +43,8 @@ class Run:
 
 
 @contextmanager
-def keep(target: Path, made_from: dict[str, Any]) -> Iterator["Kept"]:
-    """Take up the finished parts that are made from the same, or begin; nobody else may meanwhile.
+def keep(target: Path, run: UUID) -> Iterator["Kept"]:
+    """Take up the finished parts of a run, or begin it; nobody else may meanwhile.
 
     Raises
     ------
@@ -57,7 +56,7 @@ def keep(target: Path, made_from: dict[str, Any]) -> Iterator["Kept"]:
     with ExitStack() as held:
         with writing(target):
             held.enter_context(lock(folder, target))
-            kept = Kept(target, folder, made_from)
+            kept = Kept(target, folder, run)
         yield kept
 
 
@@ -72,10 +71,9 @@ class Kept:
         How many the finished parts have.
     """
 
-    def __init__(self, target: Path, folder: Path, made_from: dict[str, Any]) -> None:
+    def __init__(self, target: Path, folder: Path, run: UUID) -> None:
         self._target = target
         self._folder = folder
-        run = uuid5(NAMESPACE_OID, json.dumps(made_from, sort_keys=True))
         record = self._read()
         if record.get("run") != str(run):
             self._clear()

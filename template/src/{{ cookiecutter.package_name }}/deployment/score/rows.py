@@ -19,7 +19,6 @@ from ...modeling.predictor import Predictor, load_predictor
 from ...preparation.schema import ConversionError
 from ...problem.columns import MOST_CATEGORIES, labels
 from ...problem.project import Project
-from ...steps import code_digest
 from ..prediction_log import (
     PREDICTIONS,
     SHADOW,
@@ -29,7 +28,7 @@ from ..prediction_log import (
     write_once,
 )
 from .kept import WRITERS, Kept, Logged, Run, keep
-from .target import ID, NO_ANSWER, check_target
+from .target import ID, LOGGED_BEFORE, NO_ANSWER, check_target, run_id
 
 
 def score_file(project: Project, source: str, target: Path) -> str:
@@ -60,7 +59,7 @@ def score_file(project: Project, source: str, target: Path) -> str:
     scorer = Scorer(project, source)
     with (
         open_parts(source, Path.cwd(), project.definition.data.missing) as parts,
-        keep(target, scorer.made_from(parts.digest)) as kept,
+        keep(target, run_id(project, parts.digest, scorer.version)) as kept,
     ):
         resumed = kept.rows
         for part in _progress(parts, kept):
@@ -93,18 +92,7 @@ class Scorer:
         self.trouble = ""
         self._log = open_log(project) if project.definition.serving.log_files else None
         self._source = source
-        self._missing = list(project.definition.data.missing)
         self.version = self._predictor.version
-
-    def made_from(self, data: str) -> dict[str, Any]:
-        """Return all that the rows of a part depend on; `data` is the digest of the file."""
-        return {
-            "data": data,
-            "missing": self._missing,
-            "version": self.version,
-            "log": self._log is not None,
-            "code": code_digest("deployment"),
-        }
 
     def score(self, part: Part, before: int, run: Run) -> tuple[pa.Table, Logged]:
         """Return rows as given with their answers, and what the prediction log is to have of them.
@@ -145,7 +133,7 @@ class Scorer:
         parts = tqdm(kept.logged(), "log", len(kept), unit=" parts", disable=None, leave=False)
         added = [write_once(self._log, part) for part in parts]
         if not any(added):
-            self.trouble += "; the prediction log had these rows already"
+            self.trouble += LOGGED_BEFORE
 
     def strange(self, kept: Kept) -> str:
         """Say what the model could make nothing of: inputs that are not there, new labels."""

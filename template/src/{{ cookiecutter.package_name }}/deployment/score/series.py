@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import uuid5
 
 import pandas as pd
-from sqlalchemy.exc import SQLAlchemyError
+import sqlalchemy as sa
 
 from ...collection.tables import read_tables
 from ...errors import UserError
@@ -20,14 +20,12 @@ from ...problem.series import SEPARATOR, label_series
 from ..prediction_log import (
     PREDICTIONS,
     SHADOW,
-    TABLES,
     open_log,
     prediction_rows,
     shadow_rows,
-    why,
-    write_rows,
+    write_once,
 )
-from .target import ID, NO_ANSWER, check_target
+from .target import ID, LOGGED_BEFORE, NO_ANSWER, check_target, run_id, writing
 
 LOGGED = ["unit", "step"]  # of an answer, in the log only
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
@@ -59,11 +57,14 @@ def score_file(project: Project, source: str, target: Path) -> str:
     Raises
     ------
     UserError
-        If there is no champion, the file cannot be read, or what it holds does not suffice.
+        If there is no champion, the file cannot be read, what it holds does not suffice, or the
+        prediction log does not answer.
     """
     check_target(target, WRITERS)
     predictor = load_predictor(store.champion_folder(project.models))
-    rows = read_tables(source, Path.cwd(), project.definition.data.missing).frame
+    log = open_log(project) if project.definition.serving.log_files else None
+    read = read_tables(source, Path.cwd(), project.definition.data.missing)
+    rows = read.frame
     history = _history(predictor, rows)
     try:
         found = _forecast(predictor, rows, history)
@@ -72,10 +73,14 @@ def score_file(project: Project, source: str, target: Path) -> str:
     except UserError as error:
         raise UserError(f"{source}: {error.message.rstrip('.')}.") from None
     trouble = ""
-    if project.definition.serving.log_files:
-        trouble = _remember(project, predictor, found, history)
-    with replacing(target.absolute()) as temporary:
+    if log is not None:
+        digest = " ".join(source.sha256 for source in read.sources)
+        run = run_id(project, digest, predictor.version)
+        found.insert(0, ID, [uuid5(run, str(k)).hex for k in range(len(found))])
+    with writing(target), replacing(target.absolute()) as temporary:
         WRITERS[target.suffix](found.drop(columns=LOGGED), temporary)
+        if log is not None:  # only what there will be a file of
+            trouble = _remember(project, log, predictor, found, history)
     columns = predictor.schema.decision["series"]
     number = len(found[columns].drop_duplicates()) if columns else 1
     made = f"{len(found):,} forecasts of {number:,} series by {predictor.version}"
@@ -109,9 +114,13 @@ def _history(predictor: Predictor, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _remember(
-    project: Project, predictor: Predictor, found: pd.DataFrame, history: pd.DataFrame
+    project: Project,
+    log: sa.Engine,
+    predictor: Predictor,
+    found: pd.DataFrame,
+    history: pd.DataFrame,
 ) -> str:
-    """Write forecasts to the prediction log, as the service does, and give each row its id.
+    """Write forecasts to the prediction log, as the service does.
 
     Returns
     -------
@@ -119,24 +128,14 @@ def _remember(
         What is wrong with the challenger, if anything: the file is the champion's.
     """
     trouble, shadow = "", []
-    ids = [uuid4().hex for _ in range(len(found))]
-    found.insert(0, ID, ids)
     asked = found.drop(columns=[ID, *ANSWER]).astype("str").to_dict("records")
-    answers = dict(zip(ids, found[ANSWER].to_dict("records"), strict=True))
+    answers = dict(zip(found[ID], found[ANSWER].to_dict("records"), strict=True))
     try:
         shadow = _shadow(project, found.set_index(ID), history)
     except (UserError, ConversionError) as error:
         trouble = f"{NO_ANSWER}{error}"
     new = {PREDICTIONS: prediction_rows(predictor.version, asked, answers), SHADOW: shadow}
-    log = open_log(project)
-    try:
-        TABLES.create_all(log)
-        write_rows(log, new)
-    except SQLAlchemyError as error:
-        raise UserError(
-            f"The prediction log does not answer ({why(error)}); forecast again later."
-        ) from None
-    return trouble
+    return trouble if write_once(log, new) else trouble + LOGGED_BEFORE
 
 
 def _shadow(project: Project, found: pd.DataFrame, history: pd.DataFrame) -> list[dict[str, Any]]:

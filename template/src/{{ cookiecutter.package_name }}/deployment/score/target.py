@@ -1,14 +1,19 @@
-"""The file that scoring writes."""
+"""The file that scoring writes, and what it is made from."""
 
+import json
 import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from ...errors import UserError
+from ...problem.project import Project
+from ...steps import code_digest
 
 ID = "prediction_id"  # the column that feedback is joined by
 NO_ANSWER = "; the challenger in the shadow does not answer: "
+LOGGED_BEFORE = "; the prediction log had these rows already"
 
 
 def check_target(target: Path, formats: Collection[str]) -> None:
@@ -29,6 +34,28 @@ def check_target(target: Path, formats: Collection[str]) -> None:
             f'The file to write, {target}, ends in "{target.suffix}"; '
             f"allowed: {', '.join(formats)}."
         )
+
+
+def run_id(project: Project, data: str, version: str) -> UUID:
+    """Return the id of a scoring: the same whenever the same is made from the same.
+
+    Its predictions get the same ids by it.
+
+    Parameters
+    ----------
+    data
+        The digest of what was read.
+    version
+        The champion.
+    """
+    made_from = {
+        "data": data,
+        "missing": list(project.definition.data.missing),
+        "version": version,
+        "log": project.definition.serving.log_files,
+        "code": code_digest("deployment"),
+    }
+    return uuid5(NAMESPACE_OID, json.dumps(made_from))
 
 
 @contextmanager
