@@ -150,7 +150,7 @@ class Scorer:
         for frame in kept.frames(list(categories)):
             for name, known in categories.items():
                 new[name] += int((~labels(frame[name].dropna()).isin(known)).sum())
-        counts = [f'"{name}" in {count:,} rows' for name, count in new.items() if count]
+        counts = [f'"{name}" in {n:,} row{"s" * (n > 1)}' for name, n in new.items() if n]
         said = f"; taken as missing in every row: {', '.join(absent)}" if absent else ""
         return said + (f"; labels that training never saw: {', '.join(counts)}" if counts else "")
 
