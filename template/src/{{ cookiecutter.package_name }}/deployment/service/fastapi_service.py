@@ -179,17 +179,23 @@ class Body:
         self._more = True
 
     async def receive(self) -> Message:
-        """Return the next part of it."""
-        message = await self._receive()
+        """Return the next part of it.
+
+        Raises
+        ------
+        TimeoutError
+            If it has not all come in time.
+        """
+        async with asyncio.timeout_at(self._end):
+            message = await self._receive()
         self._more = message.get("more_body", False)
         return message
 
     async def read_rest(self) -> bool:
         """Read what nobody asked for, or its sender would not hear the answer; tell if it ended."""
         with suppress(TimeoutError):
-            async with asyncio.timeout_at(self._end):
-                while self._more:
-                    await self.receive()
+            while self._more:
+                await self.receive()
         return not self._more
 
 
@@ -197,14 +203,13 @@ async def _body(request: Request, service: Service) -> bytes:
     """Read the body, and stop where it is too long, whatever its header says."""
     body, more = bytearray(), True
     try:
-        async with asyncio.timeout(service.max_seconds):
-            while more:
-                message = await request.receive()
-                if message["type"] == "http.disconnect":
-                    raise HTTPException(400)
-                if len(body) <= service.max_bytes:  # the rest is read, so that the caller hears why
-                    body += message.get("body", b"")
-                more = message.get("more_body", False)
+        while more:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise HTTPException(400)
+            if len(body) <= service.max_bytes:  # the rest is read, so that the caller hears why
+                body += message.get("body", b"")
+            more = message.get("more_body", False)
     except TimeoutError:
         raise HTTPException(408) from None
     return bytes(body)

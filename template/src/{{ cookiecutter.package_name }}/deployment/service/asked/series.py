@@ -182,13 +182,13 @@ def _lists(schema: Schema) -> dict[str, type[BaseModel]]:
 def _body(schema: Schema, lists: dict[str, Any], max_rows: int) -> type[BaseModel]:
     most = schema.decision["horizon"]
     # A million mistakes would take more memory than their rows, so the first bad row is the last.
-    limits = {"max_length": max_rows, "fail_fast": True}
+    few = {"max_length": max_rows, "fail_fast": True}
     past, ahead = map(_list_of, lists.values())
     fields: dict[str, tuple[Any, dict[str, Any], str]] = {
         "horizon": (int, {"strict": True, "ge": 1, "le": most}, f"Periods ahead, {most} at most."),
         "series": (list[str], {}, "Labels of series; all if left out."),
-        "rows": (past, limits, "History newer than the model's."),
-        "future": (ahead, limits, "What is known ahead, by date."),
+        "rows": (past, few, "History newer than the model's."),
+        "future": (ahead, few, "What is known ahead, by date."),
     }
     taken: dict[str, Any] = {
         name: (Annotated[kind, Field(description=words, **limits)] | None, None)
