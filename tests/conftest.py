@@ -140,7 +140,7 @@ class Environment:
 
     def variables(self, project: Path) -> dict[str, str]:
         """Return the environment variables for the commands of a project."""
-        return os.environ | {"PYTHONPATH": str(project / "src")}
+        return os.environ | {"PYTHONPATH": os.pathsep.join([str(project / "src"), str(project / "vendor")])}
 
     def run(
         self, project: Path, *command: str, check: bool = True, **variables: str

@@ -1,1 +1,1 @@
-"""A machine-learning project in eight steps; start reading at ``cli.py``."""
+"""A machine-learning project in eight steps; start reading at ``pipeline.py``."""

@@ -1,73 +1,108 @@
-"""Steps 1 to 6 in order. Each is skipped while its inputs, settings and code are what they were."""
+"""The steps in order: what each reads, what it does, and what it writes.
 
-from typing import TYPE_CHECKING
+A step runs again when the settings, the files or the code that it uses have changed: the code is
+its function below, whatever of this project that function names, and the library.
+"""
 
-from .files import release_memory
-from .problem.project import Project
-from .steps import Outcome, run_step
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from .preparation.sets import Learnt
+import mlsteps.collection
+import mlsteps.evaluation
+import mlsteps.exploration
+import mlsteps.modeling
+import mlsteps.preparation
+import mlsteps.problem
+from mlsteps import Project
+from mlsteps.collection import fingerprint, read_raw
+from mlsteps.preparation import TrainedOn
+from mlsteps.steps import Step
 
-# The definition is read before anything else; `define` holds it against the collected data.
-ORDER = ("collect", "define", "prepare", "explore", "train", "evaluate")
+from .collection.source import read_rows
+from .evaluation.gate import gate
+from .evaluation.plots import test_sections
+from .exploration.plots import training_sections
+from .modeling.candidates import CANDIDATES
+from .modeling.predictor import load_model
+from .preparation.clean import clean
+from .preparation.features import add_features
+from .preparation.split import cut_folds, take_test
+from .problem.checks import check_rows
+from .problem.metrics import METRICS
 
-
-def run_one(
-    project: Project, name: str, *, force: bool = False, learnt: "Learnt | None" = None
-) -> Outcome:
-    """Run a step, or skip it.
-
-    Parameters
-    ----------
-    name
-        One of `ORDER`.
-    force
-        Run it in any case.
-    learnt
-        For ``prepare``: tells which raw rows must not be in the test set.
-    """
-    source: str | None = ""
-    if name == "collect":
-        from .collection.file import fingerprint
-
-        source = fingerprint(project.definition.data, project.root)
-    outcome = run_step(
-        project.root,
-        project.definition.model_dump(mode="json"),
-        name,
-        lambda: _work(project, name, learnt, force=force),
-        force=force,
-        source=source,
-    )
-    if not outcome.skipped:
-        release_memory()
-    return outcome
+CARD = Path(__file__).parent / "evaluation" / "card.md"
 
 
-def _work(project: Project, name: str, learnt: "Learnt | None", *, force: bool) -> str:
-    """Do the step. Imports happen here, so that no command waits for libraries of another step."""
-    if name == "collect":
-        from .collection.collect import collect
+def collect(project: Project, *, force: bool = False) -> str:
+    """Fetch the rows, as they are at their source."""
+    return mlsteps.collection.collect(project, read_rows, anew=force)
 
-        return collect(project, anew=force)
-    if name == "define":
-        from .collection.collect import read_raw
-        from .problem.check import define
 
-        return define(project, read_raw(project))
-    if name == "prepare":
-        from .preparation.prepare import prepare
+def define(project: Project) -> str:
+    """Check that the data can answer the question of project.toml."""
+    raw = read_raw(project)
+    check_rows(raw)
+    return mlsteps.problem.define(project, raw, METRICS)
 
-        return prepare(project, learnt)
-    if name == "explore":
-        from .exploration.explore import explore
 
-        return explore(project)
-    if name == "train":
-        from .modeling.train import train
+def prepare(project: Project, *, trained_on: TrainedOn | None = None) -> str:
+    """Clean the rows, compute features, and keep test rows back."""
+    raw = clean(read_raw(project))
+    return mlsteps.preparation.prepare(project, raw, take_test, add_features, trained_on)
 
-        return train(project)
-    from .evaluation.evaluate import evaluate
 
-    return evaluate(project)
+def explore(project: Project) -> str:
+    """Show what the training rows look like."""
+    return mlsteps.exploration.explore(project, training_sections)
+
+
+def train(project: Project) -> str:
+    """Compare the candidates, and fit the best on all training rows."""
+    return mlsteps.modeling.train(project, CANDIDATES, cut_folds, METRICS)
+
+
+def evaluate(project: Project) -> str:
+    """Open the test set for the newest model."""
+    card = CARD.read_text(encoding="utf-8")
+    return mlsteps.evaluation.evaluate(project, METRICS, load_model, test_sections, gate, card)
+
+
+TARGET = ("problem.type", "problem.target", "problem.positive", "problem.normal")
+SERIES = ("problem.horizon", "problem.frequency", "problem.season")
+PREPARED = ("data/prepared/train.parquet", "data/prepared/test.parquet", "data/prepared/schema.json")
+TRAINED = ("models/{newest}/model.skops", "models/{newest}/schema.json", "models/{newest}/run.json")
+EVALUATED = ("models/{newest}/metrics.json", "models/{newest}/card.md", "reports/metrics.json")
+
+STEPS = (
+    Step(
+        collect,
+        settings=("data",),
+        writes=("data/raw/data.parquet",),
+        takes=("force",),
+        changed=fingerprint,
+    ),
+    Step(
+        define,
+        settings=("problem", "columns", "split", "search.folds", "constraints", "data"),
+        reads=("data/raw/*.parquet",),
+    ),
+    Step(
+        prepare,
+        settings=(*TARGET, *SERIES, "preparation", "columns", "split", "search.seed"),
+        reads=("data/raw/*.parquet",),
+        writes=PREPARED,
+        takes=("trained_on",),
+    ),
+    Step(explore, settings=TARGET, reads=PREPARED),
+    Step(
+        train,
+        settings=("problem", "split", "preparation", "search", "models", "evaluation"),
+        reads=PREPARED,
+        writes=TRAINED,
+    ),
+    Step(
+        evaluate,
+        settings=("problem", "evaluation", "constraints", "search.seed"),
+        reads=(*TRAINED, *PREPARED, "src/*/evaluation/card.md"),
+        writes=EVALUATED,
+    ),
+)

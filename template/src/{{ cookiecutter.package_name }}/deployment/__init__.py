@@ -1,1 +1,1 @@
-"""Step 7: the champion answers, over HTTP or for a file, and what it answered is logged."""
+"""Step 7: the service, and scoring of files."""

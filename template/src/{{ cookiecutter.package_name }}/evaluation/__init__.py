@@ -1,3 +1,1 @@
-"""Step 6: the best model meets the test set once, and the gate decides."""
-
-from .{{ cookiecutter.problem_type }} import *
+"""Step 6: what is shown of the test, and what a model must show to serve."""

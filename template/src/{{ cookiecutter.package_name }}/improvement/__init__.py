@@ -1,5 +1,1 @@
-"""Step 8: what is served is watched, retrained, and replaced only by what is better."""
-
-from .{{ cookiecutter.tracking }}_tracking import track
-
-__all__ = ["track"]
+"""Step 8: when to raise an alarm, retrain, promote and roll back."""

@@ -1,44 +1,64 @@
-"""When to retrain: what [improvement] retrain names, and whether it has come about."""
+"""When to raise an alarm, retrain, promote and roll back."""
 
 from datetime import UTC, datetime, timedelta
 
-from ..deployment.prediction_log import count_truth, open_log
-from ..files import read_json
-from ..modeling import store
-from ..problem.project import Project
-from .monitor import Watch
+from mlsteps.improvement import Comparison, Drift, Policy, Situation
+from mlsteps.problem import Improvement
+
+DRIFT_SHARE = 0.5  # of the false alarms that are allowed; the other half is for the errors
 
 
-def reasons_to_retrain(project: Project, found: Watch) -> tuple[list[str], list[str]]:
-    """Return why a challenger should be trained now, and what speaks against it."""
-    settings = project.definition.improvement
-    run = read_json(project.models / store.newest_version(project.models) / store.RUN)
-    trained = datetime.fromisoformat(run["trained"])
-    reasons: list[str] = []
-    against: list[str] = []
+def has_drifted(drift: Drift, settings: Improvement) -> bool:
+    """Tell whether the change of a column is an alarm."""
+    return drift.p_value < DRIFT_SHARE * settings.false_alarm_rate
 
-    def weigh(due: bool, reason: str, otherwise: str) -> None:
-        (reasons if due else against).append(reason if due else otherwise)
 
-    candidates = project.definition.models.candidates
-    if run["definition"]["models"]["candidates"] != candidates:
-        reasons.append("[models] candidates has changed")
-    for policy in settings.retrain:
-        if policy == "always":
-            reasons.append("it is done always")
-        elif policy == "drift":
-            weigh(bool(found.drifted), "; ".join(found.drifted), "no drift was seen")
-        elif policy == "decay":
-            weigh(bool(found.decayed), "; ".join(found.decayed), "the errors have not risen")
-        elif policy == "schedule":
-            age = datetime.now(UTC) - trained
-            days = f"the newest version is {age / timedelta(days=1):.1f} days old"
-            due = age >= timedelta(days=settings.every_days)
-            weigh(due, days, f"{days}, {settings.every_days:g} are asked for")
-        else:
-            new = count_truth(open_log(project), trained.replace(tzinfo=None))["known"]
-            came = f"the truth of {new:,} predictions came since the last training"
-            weigh(
-                new >= settings.new_labels, came, f"{came}, {settings.new_labels:,} are asked for"
-            )
-    return reasons, against
+def reasons_to_retrain(
+    situation: Situation, settings: Improvement
+) -> tuple[list[str], list[str]]:
+    """Return what speaks for training a challenger now, and what against it."""
+    age = datetime.now(UTC) - situation.trained
+    days = f"the newest version is {age / timedelta(days=1):.1f} days old"
+    labels = f"the true labels of {situation.new_labels:,} predictions came since the last training"
+    rules = {
+        "always": (True, "it is done always", ""),
+        "drift": (
+            bool(situation.drifted),
+            "; ".join(situation.drifted),
+            "no drift was seen",
+        ),
+        "decay": (
+            bool(situation.decayed),
+            "; ".join(situation.decayed),
+            "the errors have not risen",
+        ),
+        "schedule": (
+            age >= timedelta(days=settings.every_days),
+            days,
+            f"{days}, {settings.every_days:g} are asked for",
+        ),
+        "labels": (
+            situation.new_labels >= settings.new_labels,
+            labels,
+            f"{labels}, {settings.new_labels:,} are asked for",
+        ),
+    }
+    chosen = [rules[name] for name in settings.retrain]
+    reasons = [reason for due, reason, _ in chosen if due]
+    if situation.candidates_changed:
+        reasons.insert(0, "[models] candidates has changed")
+    return reasons, [against for due, _, against in chosen if not due]
+
+
+def promotes(comparison: Comparison, settings: Improvement) -> bool:
+    """Tell whether a challenger is better enough to take the champion's place."""
+    return comparison.gain > settings.margin and comparison.confidence >= settings.confidence
+
+
+def rolls_back(comparison: Comparison, settings: Improvement) -> bool:
+    """Tell whether the predecessor is better enough on live rows to serve again."""
+    doubt = 1 - settings.false_alarm_rate
+    return comparison.gain > settings.margin and comparison.confidence >= doubt
+
+
+POLICY = Policy(has_drifted, reasons_to_retrain, promotes, rolls_back)

@@ -1,5 +1,5 @@
-"""The champion over HTTP. A framework carries the bytes; what is answered is the same in each."""
+"""The service."""
 
-from .{{ cookiecutter.serving }}_service import serve
+from .{{ cookiecutter.serving }}_app import serve
 
 __all__ = ["serve"]

@@ -1,0 +1,13 @@
+"""Score a file."""
+
+from pathlib import Path
+
+from mlsteps import Project
+from mlsteps.deployment import score_file
+
+from ..modeling.predictor import load_model
+
+
+def score(project: Project, source: str, target: Path) -> str:
+    """Write the rows of `source` to `target`, with predictions beside them; return what was done."""
+    return score_file(project, source, target, load_model)

@@ -1,0 +1,59 @@
+"""The candidates for predicting a class: estimators, and the settings that a search may try."""
+
+from mlsteps.modeling import Candidate
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+from ...preparation.encoder import one_hot, ordinal
+
+# A line more is a candidate more, once [models] candidates in project.toml names it.
+CANDIDATES = {
+    "logistic": Candidate(
+        LogisticRegression(max_iter=1000),
+        {"C": [0.01, 0.1, 1.0, 10.0]},
+        encoder=one_hot,
+    ),
+    "tree": Candidate(
+        DecisionTreeClassifier(min_samples_leaf=20),
+        {"max_depth": [3, 5, 8, None], "min_samples_leaf": [5, 10, 20, 50]},
+        encoder=ordinal,
+    ),
+    "forest": Candidate(
+        # Bounded trees bound the file and the memory, however many rows there are.
+        RandomForestClassifier(max_leaf_nodes=2000, min_samples_leaf=2, n_jobs=-1),
+        {"max_features": ["sqrt", 0.3, 0.6], "min_samples_leaf": [1, 2, 5, 10]},
+        encoder=ordinal,
+    ),
+    "boosting": Candidate(
+        # Early stopping holds back a tenth of the rows, and copies them all to do so.
+        HistGradientBoostingClassifier(learning_rate=0.1, max_iter=100, early_stopping=False),
+        {
+            "learning_rate": [0.03, 0.1, 0.2],
+            "max_leaf_nodes": [7, 15, 31],
+            "l2_regularization": [0.0, 1.0, 10.0],
+        },
+        encoder=ordinal,
+    ),
+    "svm": Candidate(
+        SVC(),
+        {"C": [0.1, 1.0, 10.0], "gamma": ["scale", 0.01, 0.1]},
+        encoder=one_hot,
+        most_rows=20_000,
+    ),
+    "knn": Candidate(
+        KNeighborsClassifier(n_neighbors=15),
+        {"n_neighbors": [5, 15, 31, 61], "weights": ["uniform", "distance"]},
+        encoder=one_hot,
+        most_rows=50_000,
+    ),
+    "mlp": Candidate(
+        MLPClassifier(hidden_layer_sizes=(32,), early_stopping=True, max_iter=200),
+        {"hidden_layer_sizes": [(16,), (32,), (64, 32)], "alpha": [1e-4, 1e-2, 1.0]},
+        encoder=one_hot,
+        most_rows=200_000,
+    ),
+}

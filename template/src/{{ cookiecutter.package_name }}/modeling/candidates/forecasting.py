@@ -1,0 +1,32 @@
+"""The candidates for forecasting: forecasters, and the settings that a search may try.
+
+One of your own needs ``fit(panel, like=None)`` and ``forecast(panel, horizon)``, as those of
+``mlsteps.modeling.forecasters`` have.
+"""
+
+from mlsteps.modeling import Candidate
+from mlsteps.modeling.forecasters import Arima, Exponential, Lags, Theta
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+# A line more is a candidate more, once [models] candidates in project.toml names it.
+CANDIDATES = {
+    # initial="estimated" is better for some series, and takes ten times as long.
+    "ets": Candidate(Exponential()),
+    "arima": Candidate(Arima(), {"exact": [True]}),
+    "theta": Candidate(Theta()),
+    "ridge": Candidate(
+        Lags(make_pipeline(StandardScaler(), Ridge(alpha=10))),
+        {"regressor__ridge__alpha": [0.1, 1.0, 100.0]},
+    ),
+    "boosting": Candidate(
+        Lags(HistGradientBoostingRegressor(early_stopping=False), each_step=False),
+        {
+            "regressor__learning_rate": [0.03, 0.1],
+            "regressor__max_leaf_nodes": [7, 15, 31],
+            "regressor__l2_regularization": [0.0, 10.0],
+        },
+    ),
+}

@@ -1,0 +1,76 @@
+"""The candidates for predicting a number: estimators, and the settings that a search may try."""
+
+from mlsteps.modeling import Candidate
+from sklearn.base import BaseEstimator
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.linear_model import Lasso, Ridge
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.neural_network import MLPRegressor
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
+from sklearn.tree import DecisionTreeRegressor
+
+from ...preparation.encoder import one_hot, ordinal
+
+
+def _scaled(estimator: BaseEstimator) -> TransformedTargetRegressor:
+    """Fit `estimator` to the target scaled to mean 0 and deviation 1, as it expects."""
+    return TransformedTargetRegressor(estimator, transformer=StandardScaler())
+
+
+# A line more is a candidate more, once [models] candidates in project.toml names it.
+CANDIDATES = {
+    "ridge": Candidate(
+        Ridge(),
+        {"alpha": [0.1, 1.0, 10.0, 100.0]},
+        encoder=one_hot,
+    ),
+    "lasso": Candidate(
+        _scaled(Lasso(alpha=0.001)),
+        {"regressor__alpha": [0.0001, 0.001, 0.01, 0.1]},
+        encoder=one_hot,
+    ),
+    "tree": Candidate(
+        DecisionTreeRegressor(min_samples_leaf=10),
+        {"max_depth": [3, 5, 8, None], "min_samples_leaf": [5, 10, 20, 50]},
+        encoder=ordinal,
+    ),
+    "forest": Candidate(
+        # Bounded trees bound the file and the memory, however many rows there are.
+        RandomForestRegressor(max_leaf_nodes=2000, max_features=0.5, n_jobs=-1),
+        {"max_features": ["sqrt", 0.3, 0.6], "min_samples_leaf": [1, 2, 5, 10]},
+        encoder=ordinal,
+    ),
+    "boosting": Candidate(
+        # Early stopping holds back a tenth of the rows, and copies them all to do so.
+        HistGradientBoostingRegressor(learning_rate=0.1, max_iter=100, early_stopping=False),
+        {
+            "learning_rate": [0.03, 0.1, 0.2],
+            "max_leaf_nodes": [7, 15, 31],
+            "l2_regularization": [0.0, 1.0, 10.0],
+        },
+        encoder=ordinal,
+    ),
+    "svm": Candidate(
+        _scaled(SVR()),
+        {"regressor__C": [0.1, 1.0, 10.0], "regressor__gamma": ["scale", 0.01, 0.1]},
+        encoder=one_hot,
+        most_rows=20_000,
+    ),
+    "knn": Candidate(
+        KNeighborsRegressor(n_neighbors=10),
+        {"n_neighbors": [5, 10, 20, 40], "weights": ["uniform", "distance"]},
+        encoder=one_hot,
+        most_rows=50_000,
+    ),
+    "mlp": Candidate(
+        _scaled(MLPRegressor(hidden_layer_sizes=(64,), early_stopping=True, max_iter=200)),
+        {
+            "regressor__hidden_layer_sizes": [(32,), (64,), (64, 32)],
+            "regressor__alpha": [1e-4, 1e-2, 1.0],
+        },
+        encoder=one_hot,
+        most_rows=200_000,
+    ),
+}

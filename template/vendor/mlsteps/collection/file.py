@@ -1,0 +1,55 @@
+"""The source is a file, a pattern of files, or a URL."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ..files import file_digest
+from .stream import Chunk, Stream
+from .tables import find_local, is_url, read_tables, short_name
+
+
+def open_stream(data: Any, root: Path, cache: Path) -> Stream:
+    """Return the files that ``[data] path`` names, as a source.
+
+    Parameters
+    ----------
+    data
+        The table of project.toml.
+    root
+        The folder that a relative path starts from.
+    cache
+        Where a source may keep what it fetches.
+
+    Raises
+    ------
+    UserError
+        When it is read, if there is no such file, or one cannot be read.
+    """
+    stream = Stream(chunks=lambda _: chunks())
+
+    def chunks() -> Iterator[Chunk]:
+        collection = read_tables(data.path, root, data.missing)
+        stream.sources.extend(collection.sources)
+        yield Chunk(pa.Table.from_pandas(collection.frame, preserve_index=False))
+
+    return stream
+
+
+def fingerprint(data: Any, root: Path) -> str | None:
+    """Return a digest that changes when the files do; None if only fetching them would tell.
+
+    Raises
+    ------
+    UserError
+        If there is no such file.
+    """
+    if not data.path or is_url(data.path):
+        return None
+    files = find_local(data.path, root)
+    return hashlib.sha256(
+        "".join(f"{short_name(file, root)}\n{file_digest(file)}\n" for file in files).encode()
+    ).hexdigest()

@@ -1,0 +1,105 @@
+"""The source is an open data set of OpenML, UCI, Kaggle, or at a URL."""
+
+import shutil
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import httpx2
+import pyarrow as pa
+
+from ..environment import masked
+from ..errors import UserError
+from ..files import file_digest, read_json, replacing, write_json
+from ..problem.source_open_data import Data
+from .formats import READERS, read_format
+from .provenance import Source, without_secrets
+from .repositories import Found, find
+from .stream import Chunk, Stream, digest
+from .web import Web
+
+ABOUT = "about.json"
+TRAINING = "train.csv"  # what competitions call the rows with a target
+
+
+def open_stream(data: Data, root: Path, cache: Path) -> Stream:
+    """Return the data set that ``[data] dataset`` names, as a source.
+
+    Parameters
+    ----------
+    data
+        The table of project.toml.
+    root
+        Not used.
+    cache
+        Keeps what was downloaded, so that the next time needs no network.
+
+    Raises
+    ------
+    UserError
+        When it is read, if it cannot be had, or is not what its checksum says.
+    """
+    shown = without_secrets(data.dataset)
+    stream = Stream(chunks=lambda _: chunks())
+
+    def chunks() -> Iterator[Chunk]:
+        folder = cache / digest(data.dataset, data.file, data.server)[:16]
+        if not (folder / ABOUT).is_file():
+            _download(data, folder, shown)
+        found = Found(**read_json(folder / ABOUT))
+        path = folder / found.file
+        sha256 = file_digest(path)
+        if data.sha256 and sha256 != data.sha256:
+            shutil.rmtree(folder)
+            raise UserError(
+                f"{shown} has the SHA-256 {sha256}, but [data] sha256 is {data.sha256}; it was "
+                "changed since, so look at it before you write the new one."
+            )
+        frame, note = read_format(path, found.file, data.missing)
+        stream.sources.append(
+            Source(shown, sha256, len(frame), note, found.licence, found.citation)
+        )
+        yield Chunk(pa.Table.from_pandas(frame, preserve_index=False))
+
+    return stream
+
+
+def _download(data: Data, folder: Path, shown: str) -> None:
+    """Put the file of a data set into the cache, and what is known of it beside it."""
+    client = httpx2.Client(timeout=data.timeout_seconds, follow_redirects=True)
+    with client:
+        web = Web(client, attempts=data.attempts)
+        found = find(web, data)
+        path = folder / found.file
+        web.download(found.url, path)
+    if data.dataset.startswith("kaggle:"):
+        name = _take_out(path, data.file, shown)
+        path.unlink()
+        found = replace(found, file=name)
+    said = {"licence": masked(found.licence), "citation": masked(found.citation)}
+    write_json(folder / ABOUT, asdict(replace(found, url=without_secrets(found.url), **said)))
+
+
+def _take_out(archive: Path, wanted: str, shown: str) -> str:
+    """Put one file of an archive beside it, and return its name."""
+    try:
+        with zipfile.ZipFile(archive) as files:
+            names = [name for name in files.namelist() if not name.endswith("/")]
+            tables = [name for name in names if Path(name).suffix.lower() in READERS]
+            chosen = wanted or (TRAINING if TRAINING in tables else "")
+            if not chosen and len(tables) == 1:
+                chosen = tables[0]
+            if chosen not in names:
+                few = ", ".join(names[:10]) + ", …" * (len(names) > 10)
+                raise UserError(f"{shown} has the files {few}; name one of them in [data] file.")
+            target = archive.parent / Path(chosen).name
+            with (
+                files.open(chosen) as source,
+                replacing(target) as temporary,
+                temporary.open("wb") as copy,
+            ):
+                shutil.copyfileobj(source, copy)
+            return target.name
+    except zipfile.BadZipFile:
+        raise UserError(f"{shown} is not an archive, or was cut off; try again.") from None

@@ -1,0 +1,14 @@
+"""Step 6: the test set is opened, and the model is measured on it."""
+
+from .evaluate import evaluate
+from .gate import Check, beats_baselines, reaches_minimum, within_constraints
+from .tested import Tested
+
+__all__ = [
+    "Check",
+    "Tested",
+    "beats_baselines",
+    "evaluate",
+    "reaches_minimum",
+    "within_constraints",
+]

@@ -1,0 +1,141 @@
+"""Metrics with intervals, by the bootstrap (Efron and Tibshirani, 1993)."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..problem.metric import Metric, Metrics, Parts
+
+LEVEL = 0.95  # of the interval
+MOST_RESAMPLES, LEAST_RESAMPLES = 1000, 200
+ROW_BUDGET = 5_000_000  # rows drawn in all: large test sets need fewer resamples
+
+Measured = dict[str, dict[str, float]]
+
+
+def measure(
+    target: pd.Series,
+    predictions: pd.DataFrame,
+    metrics: Metrics,
+    seed: int,
+    *,
+    most: int = MOST_RESAMPLES,
+    group: pd.Series | None = None,
+) -> Measured:
+    """Return every metric with its 95 % percentile interval.
+
+    Parameters
+    ----------
+    target : Series of (n,)
+        True values.
+    predictions : DataFrame of n rows
+        What the predictor returned.
+    metrics
+        Those that are measured, by name.
+    most
+        How many resamples are drawn at most.
+    group : Series of (n,), optional
+        Rows of one group are drawn together, because they are alike.
+
+    Returns
+    -------
+    dict
+        For each metric ``value``, ``low`` and ``high``. A metric that these rows do not define (a
+        class is absent, say) is left out.
+    """
+    parts = _parts(metrics, target, predictions)
+    values = _evaluate(metrics, parts)
+    draws = [
+        _evaluate(metrics, _take(parts, rows))
+        for rows in resamples(len(target), seed, most, group)
+    ]
+    tail = 100 * (1 - LEVEL) / 2
+    measured = {}
+    for name, value in values.items():
+        drawn = [draw[name] for draw in draws if name in draw]
+        if drawn:
+            low, high = np.percentile(drawn, [tail, 100 - tail])
+            measured[name] = {"value": value, "low": float(low), "high": float(high)}
+    return measured
+
+
+def measure_gains(
+    metric: Metric,
+    target: pd.Series,
+    predictions: pd.DataFrame,
+    rival_predictions: pd.DataFrame,
+    seed: int,
+    group: pd.Series | None = None,
+) -> np.ndarray:
+    """Return by how much a rival is better in each resample of the rows that defines both.
+
+    Parameters
+    ----------
+    target : Series of (n,)
+        True values.
+    predictions, rival_predictions : DataFrame of n rows
+        What each predicted of the same rows.
+    group : Series of (n,), optional
+        Rows of one group are drawn together, because they are alike.
+    """
+    one = {"": metric}
+    mine, theirs = (_parts(one, target, each) for each in (predictions, rival_predictions))
+    gains = [
+        metric.gain(
+            _evaluate(one, _take(theirs, rows)).get("", np.nan),
+            _evaluate(one, _take(mine, rows)).get("", np.nan),
+        )
+        for rows in resamples(len(target), seed, group=group)
+    ]
+    return np.array([gain for gain in gains if np.isfinite(gain)])
+
+
+def evaluate_metric(metric: Metric, target: pd.Series, predictions: pd.DataFrame) -> float:
+    """Return a metric; NaN where these rows do not define it."""
+    return evaluate_metrics({"": metric}, target, predictions).get("", np.nan)
+
+
+def evaluate_metrics(
+    metrics: Metrics, target: pd.Series, predictions: pd.DataFrame
+) -> dict[str, float]:
+    """Return the metrics that are defined for these rows."""
+    return _evaluate(metrics, _parts(metrics, target, predictions))
+
+
+def _parts(metrics: Metrics, target: pd.Series, predictions: pd.DataFrame) -> dict[Any, Parts]:
+    """Return the arguments of the metrics' functions; those made the same way are made once."""
+    makers = {metric.arrays: metric for metric in metrics.values()}
+    return {arrays: metric.parts(target, predictions) for arrays, metric in makers.items()}
+
+
+def _take(parts: dict[Any, Parts], rows: np.ndarray) -> dict[Any, Parts]:
+    return {
+        arrays: tuple(part[rows] if isinstance(part, np.ndarray) else part.iloc[rows] for part in each)
+        for arrays, each in parts.items()
+    }
+
+
+def _evaluate(metrics: Metrics, parts: dict[Any, Parts]) -> dict[str, float]:
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # what is undefined is left out below
+        values = {name: float(m.function(*parts[m.arrays])) for name, m in metrics.items()}
+    return {name: value for name, value in values.items() if np.isfinite(value)}
+
+
+def resamples(
+    rows: int, seed: int, most: int = MOST_RESAMPLES, group: pd.Series | None = None
+) -> Iterator[np.ndarray]:
+    """Yield positions of rows drawn with replacement, whole groups where `group` is given."""
+    generator = np.random.default_rng(seed)
+    number = int(np.clip(ROW_BUDGET // rows, LEAST_RESAMPLES, most))
+    if group is None:
+        for _ in range(number):
+            yield generator.integers(rows, size=rows)
+        return
+    members = list(group.reset_index(drop=True).groupby(group.to_numpy()).indices.values())
+    for _ in range(number):
+        drawn = generator.integers(len(members), size=len(members))
+        yield np.concatenate([members[k] for k in drawn])

@@ -1,0 +1,225 @@
+"""What the evaluation of clusters shows: where they lie, how far apart, and what each is like."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+
+from ..files import read_json
+from ..modeling import store
+from ..modeling.clustering import agreement, measurable
+from ..modeling.predictor import Predictor
+from ..plots import GREY, PALETTE, new_figure
+from ..problem.clustering import METRICS, PLACE, WIDTH
+from ..problem.definition import Definition
+from ..problem.metric import Metric, Metrics
+from ..report import figure, heading, table
+from .bootstrap import Measured, evaluate_metrics
+from .gate import Check
+from .tested import LEARNT, UNSEEN
+
+LOSS = "Agreement with the clusters that is lost when a feature is shuffled"
+CLOUDS = 10  # that are drawn and cut up
+CLOUD_ROWS = 3000
+MOST_POINTS = 1000
+LEAST_ROWS = 20
+
+
+def measure_baselines(
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    predictor: Predictor,
+    metrics: Metrics,
+    definition: Definition,
+) -> dict[str, dict[str, float]]:
+    """Return the metrics of clusterings that cannot be right.
+
+    ``one_cluster`` cuts up rows that are drawn from one Gaussian cloud with the mean and the
+    covariance of the test rows, by the same method, as in SigClust (Liu et al., 2008); ``random``
+    puts the test rows into clusters of the same sizes by chance.
+    """
+    generator = np.random.default_rng(definition.search.seed)
+    numbers = predictor.numbers(test)
+    if len(numbers) > CLOUD_ROWS:
+        numbers = numbers[generator.permutation(len(numbers))[:CLOUD_ROWS]]
+    clusterer = predictor.pipeline[-1]
+    anew = clone(clusterer)
+    names = np.array(clusterer.classes_)
+    guessed = [generator.permutation(names[clusterer.assign(numbers)[0]]) for _ in range(CLOUDS)]
+    middle, covariance = numbers.mean(axis=0), np.cov(numbers, rowvar=False, ddof=0)
+    clouds = [
+        generator.multivariate_normal(middle, np.atleast_2d(covariance), len(numbers))
+        for _ in range(CLOUDS)
+    ]
+    return {
+        "one_cluster": _mean([_cut_up(anew, cloud, metrics) for cloud in clouds]),
+        "random": _mean([_judge(numbers, clusters, metrics) for clusters in guessed]),
+    }
+
+
+def _cut_up(clusterer: Any, cloud: np.ndarray, metrics: Metrics) -> dict[str, float]:
+    try:
+        return _judge(cloud, clone(clusterer).fit(cloud).predict(cloud), metrics)
+    except ValueError:  # it finds no clusters, as it should
+        return {"silhouette": 0.0}
+
+
+def _judge(places: np.ndarray, clusters: np.ndarray, metrics: Metrics) -> dict[str, float]:
+    answers = pd.DataFrame({"prediction": clusters})
+    unknown = pd.Series(None, index=answers.index, dtype="str")
+    return evaluate_metrics(metrics, unknown, measurable(answers, lambda: places))
+
+
+def _mean(found: list[dict[str, float]]) -> dict[str, float]:
+    return {str(name): float(value) for name, value in pd.DataFrame(found).mean().items()}
+
+
+def judged_answers(
+    features: pd.DataFrame, predictor: Predictor, *, learnt: bool
+) -> tuple[pd.DataFrame, str]:
+    """Return the answers that are judged, and what the rows are."""
+    return predictor.answer(features), LEARNT if learnt else UNSEEN
+
+
+def checks(
+    rows: pd.DataFrame,
+    answers: pd.DataFrame,
+    test: Measured,
+    metric: Metric,
+    definition: Definition,
+) -> list[Check]:
+    """Check that the clusters hold, and that there are rows enough to tell."""
+    stability, least = test["stability"]["value"], definition.problem.minimum_stability
+    return [
+        Check(
+            stability >= least,
+            f"Stability is {stability:.2f}; at least {least:g} is asked for",
+        ),
+        Check(len(rows) >= LEAST_ROWS, f"{len(rows):,} rows; at least {LEAST_ROWS} are needed to tell"),
+    ]
+
+
+def usefulness(
+    rows: pd.DataFrame, predictor: Predictor, metric: Metric, definition: Definition
+) -> Callable[[pd.DataFrame], float]:
+    """Return what tells how far clusters stay when features of `rows` were shuffled."""
+    before = predictor.answer(rows)
+    return lambda shuffled: agreement(before, predictor.answer(shuffled))
+
+
+def outcome(
+    target: pd.Series, answers: pd.DataFrame, predictor: Predictor, definition: Definition
+) -> dict[str, object]:
+    """Return key figures in words: how many clusters there are, and how many rows each has."""
+    shares = answers["prediction"].value_counts(normalize=True)
+    classes = predictor.schema.decision["classes"]
+    sizes = {f"cluster {name}": f"{shares.get(name, 0):.1%} of the rows" for name in classes}
+    return {"clusters": len(classes), **sizes}
+
+
+def closer_look(
+    target: pd.Series, answers: pd.DataFrame, predictor: Predictor, definition: Definition
+) -> list[str]:
+    """Return the sections of the report about each cluster: what it is like, and who is in it."""
+    profiles, shares = predictor.schema.decision["profiles"], answers["prediction"].value_counts()
+    lines = [
+        {
+            "cluster": name,
+            "rows": int(shares.get(name, 0)),
+            "silhouette": answers.loc[answers["prediction"] == name, WIDTH].mean(),
+            "what it is like": words,
+        }
+        for name, words in profiles.items()
+    ]
+    parts = [heading("What each cluster is like"), table(lines)]
+    if target.notna().any():
+        counts = pd.crosstab(answers["prediction"], target).rename_axis(index="cluster")
+        counts.columns = [str(name) for name in counts.columns]
+        parts += [heading(f"Clusters against {target.name}"), table(counts)]
+    return parts
+
+
+def figures(
+    target: pd.Series, answers: pd.DataFrame, predictor: Predictor, definition: Definition
+) -> list[str]:
+    """Return the plots: the projection, the silhouettes, and the numbers of clusters tried."""
+    names = predictor.schema.decision["classes"]
+    run = read_json(predictor.folder / store.RUN)
+    return [
+        _projection(answers, names, definition.search.seed),
+        _silhouettes(answers, names),
+        *_numbers(run, definition),
+    ]
+
+
+def _colour(place: int) -> str:
+    return PALETTE[place] if place < len(PALETTE) - 1 else GREY
+
+
+def _projection(answers: pd.DataFrame, names: list[str], seed: int) -> str:
+    sample = answers.sample(min(len(answers), MOST_POINTS), random_state=seed)
+    places = sample[[name for name in sample if str(name).startswith(PLACE)]].to_numpy()
+    plot, axes = new_figure(grid="both")
+    flat = PCA(min(2, places.shape[1]), random_state=seed).fit(places)
+    points = flat.transform(places)
+    if points.shape[1] < 2:
+        points = np.column_stack([points, np.zeros(len(points))])
+    for k, name in enumerate(names):
+        mine = points[(sample["prediction"] == name).to_numpy()]
+        axes.plot(*mine.T, "o", color=_colour(k), alpha=0.6, label=name)
+    axes.set(xlabel="first principal component", ylabel="second")
+    if len(names) <= 8:
+        axes.legend(title="cluster")
+    kept = flat.explained_variance_ratio_.sum()
+    return figure(plot, f"The two directions that keep most: {kept:.0%} of the variance.", "Map")
+
+
+def _silhouettes(answers: pd.DataFrame, names: list[str]) -> str:
+    plot, axes = new_figure(height=2.6, grid="x")
+    start, ticks = 0, []
+    for k, name in enumerate(names):
+        widths = np.sort(answers.loc[answers["prediction"] == name, WIDTH].dropna().to_numpy())
+        ends = np.arange(start, start + len(widths))
+        axes.fill_betweenx(ends, 0, widths, color=_colour(k), alpha=0.75, linewidth=0)
+        ticks.append(start + len(widths) / 2)
+        start += len(widths) + max(1, len(answers) // 60)
+    mean = answers[WIDTH].mean()
+    axes.axvline(mean, color=GREY, linestyle=":")
+    axes.set_yticks(ticks, names)
+    axes.invert_yaxis()
+    axes.set(xlabel="silhouette", ylabel="cluster")
+    caption = "A line for each row: 1 is deep inside its cluster, below 0 nearer to another."
+    return figure(plot, f"{caption} Dotted, the mean.", "Silhouettes")
+
+
+def _numbers(run: dict[str, Any], definition: Definition) -> list[str]:
+    """Return the plot of silhouette and stability for each number of clusters of the winner."""
+    others = {key: value for key, value in run["settings"].items() if key != "n_clusters"}
+    tried = [
+        (line["settings"]["n_clusters"], line)
+        for line in run["trials"]
+        if line["model"] == run["model"]
+        and "n_clusters" in line["settings"]
+        and others == {k: v for k, v in line["settings"].items() if k != "n_clusters"}
+    ]
+    if len(tried) < 2:
+        return []
+    tried.sort(key=lambda pair: pair[0])
+    plot, axes = new_figure(grid="both")
+    for name in ("silhouette", "stability"):
+        values = [line[name] for _, line in tried]
+        axes.plot([k for k, _ in tried], values, marker="o", label=METRICS[name].title)
+    axes.axvline(run["settings"]["n_clusters"], color=GREY, linestyle=":")
+    axes.axhline(definition.problem.minimum_stability, color=PALETTE[1], linestyle=":", linewidth=1)
+    axes.set(xlabel="clusters")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend()
+    caption = (
+        f"Of {run['model']}, by models that learnt from parts of the rows. Dotted: what was "
+        "chosen, and the stability that is asked for."
+    )
+    return [figure(plot, caption, "How many clusters")]

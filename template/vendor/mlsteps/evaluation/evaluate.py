@@ -1,0 +1,184 @@
+"""Open the test set for the newest version, judge it, and write down what came out."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..files import read_json, replacing, write_json, write_text
+from ..modeling import store
+from ..modeling.predictor import LoadPredictor
+from ..plots import bars, new_figure
+from ..problem.metric import Metrics, all_metrics, select_metric
+from ..problem.project import Project
+from ..report import columns, facts, figure, heading, notice, number, paragraph, table, write_card
+from . import row_test, series_test
+from .gate import Check
+from .model_card import model_card
+from .tested import LEARNT, UNSEEN, Tested
+
+SHOWN_FEATURES = 15
+KEPT_ANSWERS = 5000  # for step 8, to tell when the answers change
+
+
+def evaluate(
+    project: Project,
+    metrics: Metrics,
+    load_predictor: LoadPredictor,
+    sections: Callable[[Tested], list[str]],
+    gate: Callable[[Tested], list[Check]],
+    card: str,
+) -> str:
+    """Write metrics.json and card.md of the newest version, and reports/metrics.json.
+
+    Parameters
+    ----------
+    metrics
+        Those of the project, beside the standard ones.
+    load_predictor
+        Loads the predictor of a version.
+    sections
+        Returns what the report shows of the test, made by the functions of `report`.
+    gate
+        Returns the checks that a model has to pass before it may serve.
+    card
+        The text of the model card, a template of `string.Template`.
+
+    Raises
+    ------
+    UserError
+        If no version was trained, its files are damaged, or the metric is not defined on the test
+        rows.
+    """
+    definition = project.definition
+    folder = project.models / store.newest_version(project.models)
+    run = read_json(folder / store.RUN)
+    predictor = load_predictor(folder)
+    known = all_metrics(definition.problem.type, metrics)
+    select_metric(definition.problem.metric, known)
+    test = series_test if definition.problem.of_series else row_test
+    tested = test.meet_test(project, predictor, run, known)
+    checks = gate(tested)
+    results = {
+        "problem": definition.problem.type,
+        "metric": definition.problem.metric,
+        "version": predictor.version,
+        "model": run["model"],
+        "test": tested.measured,
+        "baseline": next(iter(tested.baselines.values()), {}),
+        "baselines": tested.baselines,
+        "leaderboard": run["leaderboard"],
+        "gate": {
+            "passed": all(check.passed for check in checks),
+            "reasons": [check.reason for check in checks if not check.passed],
+            "checks": [{"what": check.reason, "passed": check.passed} for check in checks],
+        },
+        "costs": tested.costs,
+        "outcome": tested.outcome,
+        "slices": tested.slices,
+        "importance": tested.importance,
+        "loss": tested.loss,
+        "test_rows": tested.rows,
+        "tested_on": tested.on,
+        "test_opened": _times_opened(project.models, run["data"]["test"], predictor.version),
+    }
+    answers = tested.answers
+    kept = answers.sample(min(len(answers), KEPT_ANSWERS), random_state=definition.search.seed)
+    with replacing(folder / store.ANSWERS) as path:
+        kept.to_parquet(path)
+    write_text(folder / store.CARD, model_card(card, results, run, predictor.schema, known, definition))
+    write_json(folder / store.METRICS, results)
+    write_json(project.reports / "metrics.json", results)
+    summary = _summary(results, known)
+    _write_card(project.reports, summary, results, tested, sections(tested), known)
+    return summary
+
+
+def _times_opened(models: Path, digest: str, version: str) -> int:
+    """Return how many versions have now met these very test rows."""
+    earlier = [
+        name
+        for name in store.versions(models)
+        if name != version
+        and (models / name / store.METRICS).exists()
+        and read_json(models / name / store.RUN)["data"]["test"] == digest
+    ]
+    return len(earlier) + 1
+
+
+def _summary(results: dict[str, Any], metrics: Metrics) -> str:
+    name = results["metric"]
+    mine = results["test"][name]
+    gate = "passed" if results["gate"]["passed"] else "FAILED"
+    guess = results["baseline"].get(name)
+    return (
+        f"{results['model']}: {metrics[name].title} {number(mine['value'])} "
+        f"({number(mine['low'])} to {number(mine['high'])}) on {results['tested_on']}"
+        f"{'' if guess is None else f', baseline {number(guess)}'}; gate {gate}"
+    )
+
+
+def _write_card(
+    reports: Path,
+    summary: str,
+    results: dict[str, Any],
+    tested: Tested,
+    sections: list[str],
+    metrics: Metrics,
+) -> None:
+    gate, baselines = results["gate"], results["baselines"]
+    checks = [
+        notice(check["what"], "good" if check["passed"] else "bad") for check in gate["checks"]
+    ]
+    lines = [
+        {
+            "metric": metrics[name].title,
+            "value": numbers["value"],
+            "95 % from": numbers["low"],
+            "to": numbers["high"],
+            **{f"baseline {rival}": values.get(name) for rival, values in baselines.items()},
+        }
+        for name, numbers in results["test"].items()
+    ]
+    opened = results["test_opened"]
+    often = [
+        notice(
+            f"{opened} versions have met this test set; the more choices it has settled, the less "
+            "its numbers say about new rows.",
+            "warn",
+        )
+    ]
+    write_card(
+        reports,
+        "evaluate",
+        summary,
+        heading("The gate"),
+        *checks,
+        heading(_rows(tested)),
+        *(often if opened > 3 and tested.on == UNSEEN else []),
+        table(lines),
+        facts(results["outcome"]),
+        columns(*sections, *_importance(results)),
+        *tested.further,
+        heading(f"{metrics[results['metric']].title} by slice"),
+        table(results["slices"]) if results["slices"] else paragraph("No column has few values."),
+    )
+
+
+def _rows(tested: Tested) -> str:
+    if tested.on == UNSEEN:
+        return f"The test set: {tested.rows:,} rows that no model has seen"
+    if tested.on == LEARNT:
+        return f"All {tested.rows:,} rows, from which the model has learnt as well"
+    return f"All {tested.rows:,} rows, each judged by a model of the search that has not seen it"
+
+
+def _importance(results: dict[str, Any]) -> list[str]:
+    shown = results["importance"][:SHOWN_FEATURES]
+    if not shown:
+        return []
+    plot, axes = new_figure(height=1 + 0.17 * len(shown), grid="x")
+    losses = [line["loss"] for line in shown]
+    bars(axes, [line["feature"] for line in shown], losses, xerr=[x["deviation"] for x in shown])
+    left = len(results["importance"]) - len(shown)
+    more = f"; the {left} that matter less are not shown" if left else ""
+    return [figure(plot, f"{results['loss']}{more}.", "Importance")]

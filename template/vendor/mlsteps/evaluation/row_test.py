@@ -1,0 +1,79 @@
+"""The test on rows: the model answers those that were kept back."""
+
+import statistics
+import time
+from typing import Any
+
+import pandas as pd
+
+from ..files import read_frame
+from ..modeling.compare import few_threads
+from ..modeling.encoded import features_and_target
+from ..modeling.predictor import Predictor
+from ..preparation.sets import GROUP, KEY
+from ..problem.project import Project
+from ..problem.metric import Metrics
+from ..variants import of_type
+from .bootstrap import measure
+from .importance import measure_importance
+from .slices import measure_slices
+from .tested import Tested, check_defined, costs_of
+
+
+def meet_test(
+    project: Project, predictor: Predictor, run: dict[str, Any], metrics: Metrics
+) -> Tested:
+    """Answer the test rows with the newest model.
+
+    Raises
+    ------
+    UserError
+        If the prepared rows are missing or damaged, or do not define the metric.
+    """
+    definition = project.definition
+    metric = metrics[definition.problem.metric]
+    problem = of_type("evaluation", definition.problem.type)
+    names = [column.name for column in predictor.schema.features]
+    train = read_frame(project.prepared / "train.parquet", without=names)
+    test = read_frame(project.prepared / "test.parquet")
+    features, target = features_and_target(test, predictor.schema)
+    learnt = bool(test[KEY].isin(train[KEY]).all())
+    answers, on = problem.judged_answers(features, predictor, learnt=learnt)
+    judged = predictor.measurable(answers, features)
+    measured = measure(target, judged, metrics, definition.search.seed, group=test.get(GROUP))
+    measured |= {name: x for name, x in run["measured"].items() if name not in measured}
+    check_defined(measured, len(test), definition)
+    return Tested(
+        target=target,
+        answers=judged,
+        features=features,
+        schema=predictor.schema,
+        definition=definition,
+        metric=metric,
+        costs=costs_of(run, _milliseconds(predictor)),
+        rows=len(test),
+        measured=measured,
+        baselines=problem.measure_baselines(train, test, predictor, metrics, definition),
+        checks=problem.checks(test, judged, measured, metric, definition),
+        outcome=problem.outcome(target, judged, predictor, definition),
+        slices=measure_slices(test, judged, predictor.schema, metric, definition),
+        importance=measure_importance(test, predictor, metric, definition).to_dict(
+            "records"
+        ),
+        loss=problem.LOSS.format(metric=metric.title),
+        plots=problem.figures(target, judged, predictor, definition),
+        further=problem.closer_look(target, judged, predictor, definition),
+        on=on,
+    )
+
+
+def _milliseconds(predictor: Predictor) -> float:
+    """Return the median time of answering one typical row."""
+    row = pd.DataFrame([{column.name: column.example for column in predictor.schema.inputs}])
+    seconds = []
+    with few_threads(len(row)):
+        for _ in range(20):
+            started = time.perf_counter()
+            predictor.predict(row)
+            seconds.append(time.perf_counter() - started)
+    return 1000 * statistics.median(seconds)

@@ -1,0 +1,83 @@
+"""What is particular to evaluating predictions of a target: a baseline, and what features lose."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from sklearn.dummy import DummyClassifier, DummyRegressor
+
+from ..modeling.encoded import features_and_target
+from ..modeling.predictor import Predictor
+from ..preparation.sets import GROUP
+from ..problem.definition import Definition
+from ..problem.metric import Metric, Metrics
+from ..variants import of_type
+from .bootstrap import Measured, evaluate_metrics
+from .gate import Check
+from .tested import UNSEEN
+
+LEAST_ROWS, LEAST_OF_CLASS, LEAST_GROUPS = 20, 5, 5
+BASELINES = {"category": DummyClassifier, "number": DummyRegressor}
+LOSS = "{metric} lost when a feature is shuffled"  # what `usefulness` makes of a shuffled feature
+
+
+def measure_baselines(
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    predictor: Predictor,
+    metrics: Metrics,
+    definition: Definition,
+) -> dict[str, dict[str, float]]:
+    """Return the metrics of what guesses without looking at the features."""
+    name, column = definition.problem.baseline, predictor.schema.target
+    learnt, target = train[column], test[column]
+    estimator = BASELINES[definition.problem.target_kind](strategy=name).fit(np.empty((len(learnt), 0)), learnt)
+    blank = np.empty((len(target), 0))
+    problem = of_type("modeling", definition.problem.type)
+    answers = problem.answer(estimator, blank, problem.plain_decision(learnt, definition))
+    guesses = pd.DataFrame(answers, index=target.index)
+    return {name: evaluate_metrics(metrics, target, guesses)}
+
+
+def usefulness(
+    rows: pd.DataFrame, predictor: Predictor, metric: Metric, definition: Definition
+) -> Callable[[pd.DataFrame], float]:
+    """Return what tells how good the answers are when features of `rows` were shuffled."""
+    _, target = features_and_target(rows, predictor.schema)
+    sign = 1 if metric.higher_is_better else -1
+    return lambda shuffled: sign * metric(target, predictor.answer(shuffled))
+
+
+def closer_look(
+    target: pd.Series, answers: pd.DataFrame, predictor: Predictor, definition: Definition
+) -> list[str]:
+    """Return further sections of the report: the plots have said it all."""
+    return []
+
+
+def judged_answers(
+    features: pd.DataFrame, predictor: Predictor, *, learnt: bool
+) -> tuple[pd.DataFrame, str]:
+    """Return the answers that are judged, and what the rows are: none was learnt from."""
+    return predictor.answer(features), UNSEEN
+
+
+def checks(
+    rows: pd.DataFrame,
+    answers: pd.DataFrame,
+    test: Measured,
+    metric: Metric,
+    definition: Definition,
+) -> list[Check]:
+    """Check that test rows can carry an interval: one of few rows looks surer than it is."""
+    target, group = rows[definition.problem.target], rows.get(GROUP)
+    counts = {"test rows": (len(target), LEAST_ROWS)}
+    classes = target.value_counts()
+    if definition.problem.target_kind == "category" and len(classes) == 2:
+        counts[f'of class "{classes.index[1]}"'] = (int(classes.iloc[1]), LEAST_OF_CLASS)
+    if group is not None:
+        counts["groups"] = (group.nunique(), LEAST_GROUPS)
+    found = ", ".join(f"{count:,} {what}" for what, (count, _) in counts.items())
+    asked = ", ".join(f"{least} {what}" for what, (_, least) in counts.items())
+    passed = all(count >= least for count, least in counts.values())
+    return [Check(passed, f"{found}; at least {asked} are needed to tell")]

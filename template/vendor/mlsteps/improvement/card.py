@@ -1,0 +1,136 @@
+"""The report's card of step 8: alarms, the metric over time, drift, and every decision."""
+
+from typing import Any
+
+from ..deployment.prediction_log import count_truth, open_log
+from ..files import read_json
+from ..modeling import store
+from ..modeling.history import read_history
+from ..plots import BLUE, GREY, ORANGE, new_figure
+from ..problem.metric import Metrics, all_metrics
+from ..problem.project import Project
+from ..report import facts, figure, heading, notice, number, paragraph, table, write_card
+from .monitor import FILE
+from .truth import TAKEN, Taken
+
+SHOWN_COLUMNS, SHOWN_DECISIONS = 20, 20
+
+
+def write_improve_card(project: Project, summary: str, metrics: Metrics) -> None:
+    """Write the card from reports/monitor.json, models/history.jsonl and the prediction log.
+
+    Raises
+    ------
+    UserError
+        If one of them is damaged, or the log does not answer.
+    """
+    path = project.reports / FILE
+    found = read_json(path) if path.is_file() else {}
+    write_card(project.reports, "improve", summary, *_watch(project, found, metrics), *_decisions(project))
+
+
+def _watch(project: Project, found: dict[str, Any], metrics: Metrics) -> list[str]:
+    if not found:
+        return []
+    problem = project.definition.problem
+    metric = all_metrics(problem.type, metrics)[problem.metric]
+    truth = count_truth(open_log(project))
+    figures: dict[str, Any] = {
+        "champion": store.champion(project.models),
+        "predictions": truth["predictions"],
+        "of these with truth": truth["known"],
+        "truth came twice": truth["twice"],
+        "truth was corrected": truth["corrected"],
+    }
+    if found["quality"]:
+        figures[f"{metric.title} now"] = number(found["quality"]["value"])
+    if found["shadow"]:
+        figures |= _shadow(found["shadow"], metric.title)
+    calm = not found["alarms"] and found["drifts"]
+    parts = [
+        *(notice(alarm, "bad") for alarm in found["alarms"]),
+        *([notice("No change that is not chance.", "good")] if calm else []),
+        *(notice(note, "warn") for note in found["notes"]),
+        facts(figures),
+        *_taken(project),
+    ]
+    if len(found["windows"]) > 1:
+        parts.append(_over_time(metric.title, found))
+    shown = [
+        {
+            "column": d["column"],
+            "p, adjusted": d["p_value"],
+            "PSI": d["psi"],
+            "what changed most": d["note"],
+        }
+        for d in found["drifts"][:SHOWN_COLUMNS]
+    ]
+    left = len(found["drifts"]) - len(shown)
+    if shown:
+        parts.append(heading("Drift of the inputs and of the predictions"))
+        parts.append(table(shown, f"{left} calmer columns are not shown." if left else ""))
+    return parts
+
+
+def _shadow(shadow: dict[str, Any], title: str) -> dict[str, Any]:
+    """Say how champion and challenger do on the rows that both have answered."""
+    figures = {"in the shadow": shadow["challenger"], "its answers with truth": shadow["rows"]}
+    for role, numbers in shadow["quality"].items():
+        figures[f"{title} of the {role} on these"] = number(numbers["value"])
+    return figures
+
+
+def _taken(project: Project) -> list[str]:
+    """Say what became of the truth that a file or a query brought last."""
+    path = project.reports / TAKEN
+    if not path.is_file():
+        return []
+    content = read_json(path)
+    return [paragraph(f"Truth from {content.pop('from')}: {Taken(**content).summary()}.")]
+
+
+def _over_time(title: str, found: dict[str, Any]) -> str:
+    """Plot the metric on windows of the predictions with truth, and who made them."""
+    windows, promised = found["windows"], found["promised"]
+    plot, axes = new_figure(width=6.5)
+    ends, total = [], 0
+    for window in windows:
+        total += window["rows"]
+        ends.append(total - window["rows"] / 2)
+    values = [window["value"] for window in windows]
+    errors = [
+        [max(0, w["value"] - w["low"]) for w in windows],
+        [max(0, w["high"] - w["value"]) for w in windows],
+    ]
+    axes.errorbar(ends, values, errors, color=BLUE, ecolor=GREY, elinewidth=1, marker="o")
+    if promised:
+        axes.axhspan(promised["low"], promised["high"], color=BLUE, alpha=0.12, linewidth=0)
+    for k in range(1, len(windows)):
+        if windows[k]["version"] != windows[k - 1]["version"]:
+            axes.axvline((ends[k - 1] + ends[k]) / 2, color=ORANGE, linestyle="--", linewidth=1)
+    axes.set_xlabel("predictions with truth, the newest on the right")
+    axes.set_ylabel(title)
+    caption = (
+        f"{title} with its 95 % interval, on windows. The band is what the test set promised of "
+        "the champion that serves; a dashed line is a change of the champion."
+    )
+    return figure(plot, caption, "Over time")
+
+
+def _decisions(project: Project) -> list[str]:
+    lines = read_history(project.models)
+    if not lines:
+        return [paragraph("Nothing was decided yet.")]
+    shown = [
+        {
+            "when (UTC)": line["at"][:19].replace("T", " "),
+            "decision": line["event"],
+            "champion": line["champion"],
+            "other": line["other"],
+            "why": line["reason"],
+        }
+        for line in lines[-SHOWN_DECISIONS:][::-1]
+    ]
+    left = len(lines) - len(shown)
+    more = f"{left} earlier ones stand in models/history.jsonl." if left else ""
+    return [heading("Decisions"), table(shown, more)]

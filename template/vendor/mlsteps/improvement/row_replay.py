@@ -1,0 +1,55 @@
+"""Rows are asked one by one."""
+
+import pandas as pd
+
+from ..collection.collect import read_raw
+from ..deployment.prediction_log import Logged
+from ..files import read_frame
+from ..modeling.predictor import LoadPredictor
+from ..preparation.schema import Schema
+from ..preparation.sets import GROUP
+from ..problem.columns import Column, column_of
+from ..problem.project import Project
+from .both import Both
+
+
+def ask_both(
+    project: Project, champion: str, challenger: str, load_predictor: LoadPredictor
+) -> Both:
+    """Let both answer the test rows, the champion as it would if it were asked today.
+
+    Raises
+    ------
+    UserError, ConversionError
+        If the champion cannot answer rows of today.
+    """
+    test = read_frame(project.prepared / "test.parquet")
+    raw = read_raw(project).loc[test.index]
+    old, new = (load_predictor(project.models / version) for version in (champion, challenger))
+    return Both(
+        target=column_of(test, new.schema.target),
+        answers=new.measurable(old.predict(raw), test),
+        rival_answers=new.measurable(new.answer(test), test),
+        group=test.get(GROUP),
+    )
+
+
+def ask_again(
+    project: Project, version: str, logged: Logged, load_predictor: LoadPredictor
+) -> pd.DataFrame:
+    """Let a version answer what the champion was asked.
+
+    Raises
+    ------
+    UserError, ConversionError
+        If it cannot.
+    """
+    return load_predictor(project.models / version).predict(logged.inputs)
+
+
+def watched(schema: Schema, date: str) -> tuple[list[Column], bool]:
+    """Return the features whose drift is watched, and whether that of the answers is.
+
+    The date of the rows is left out: time always goes on.
+    """
+    return [column for column in schema.features if column.name != date], True

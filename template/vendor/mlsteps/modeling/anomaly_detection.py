@@ -1,0 +1,121 @@
+"""The candidates for finding anomalies, and how a score becomes an alarm."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.metrics import cohen_kappa_score
+from sklearn.pipeline import Pipeline
+
+from ..preparation.schema import Schema
+from ..problem.anomaly_detection import ANOMALY, DISTANCE, LABELLED, NORMAL
+from ..problem.definition import Definition
+from ..problem.metric import Metric
+from .detector import Detector
+from .encoded import Answer, Fitted
+from .reasons import reasons, typical
+from .trial import Trial
+from .unsupervised import spread, stability
+
+ESTIMATORS = (Detector,)  # of this project, that candidates are made of
+JUDGED_BY = "cross-validation"
+
+
+def judge(
+    trial: Trial, fitted: Iterable[Fitted], answer: Answer, metric: Metric, definition: Definition
+) -> None:
+    """Give a trial its scores on the rows that each fold leaves out, and its answers to them.
+
+    How far these models flag the same rows of all is its stability. A fold in which no row is known
+    as an anomaly, or none as normal, tells nothing where the metric takes labels.
+    """
+    name, outside, everywhere = definition.problem.metric, [], []
+    for estimator, fold in fitted:
+        outside.append(answer(estimator, *fold.outside))
+        everywhere.append(answer(estimator, *fold.everything)["score"])
+        if name in LABELLED:
+            trial.scores.append(metric(fold.outside[1], outside[-1]))
+    share = definition.problem.flagged_share
+    agreed = stability([flag(scores, share) for scores in everywhere], agreement)
+    trial.scores = [score for score in trial.scores if np.isfinite(score)]
+    if name not in LABELLED:
+        trial.scores = agreed
+    if not trial.scores:
+        raise ValueError("no fold has both normal rows and anomalies")
+    trial.measured = {"stability": spread(agreed)}
+    trial.answers = pd.concat(outside)
+
+
+def agreement(one: pd.DataFrame, other: pd.DataFrame) -> float:
+    """Return how far two models flag the same rows, beyond chance: Cohen's kappa (1960)."""
+    return float(cohen_kappa_score(one["prediction"], other["prediction"]))
+
+
+def flag(scores: pd.Series, share: float) -> pd.DataFrame:
+    """Return answers that flag this share of the rows."""
+    return decide(scores, float(scores.quantile(1 - share)))
+
+
+def measurable(answers: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.DataFrame:
+    """Return answers with what the baseline says beside them: the distance to the mean."""
+    places = numbers()
+    distances = np.linalg.norm(places - places.mean(axis=0), axis=1)
+    return answers.assign(**{DISTANCE: distances})
+
+
+def plain_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
+    """Return the decision before anything is learnt: nothing is flagged."""
+    return {"classes": [NORMAL, ANOMALY], "threshold": np.inf}
+
+
+def learn_decision(
+    target: pd.Series, answers: pd.DataFrame, definition: Definition
+) -> dict[str, Any]:
+    """Learn the threshold: the score above which lie as many rows as shall be flagged.
+
+    Parameters
+    ----------
+    answers : DataFrame of n rows
+        What `answer` gave for these rows with `plain_decision`, by models not fitted on them. A row
+        that was learnt from looks less strange than a new one, so the scores of the model itself
+        would flag too many.
+    """
+    threshold = answers["score"].quantile(1 - definition.problem.flagged_share)
+    return plain_decision(target, definition) | {"threshold": float(threshold)}
+
+
+def remember(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -> dict[str, Any]:
+    """Return what goes with the model beside its threshold: what a typical row is."""
+    return typical(pipeline[0], schema)
+
+
+def answer(
+    estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
+) -> dict[str, np.ndarray]:
+    """Answer each row with whether it is an anomaly, how strange it is, and why.
+
+    Returns
+    -------
+    dict
+        Columns with one value for a row: ``prediction``, "anomaly" if the score is above the
+        threshold, else "normal"; ``score``, 0 for the median of the rows that were learnt from, and
+        1 for one interquartile range above it; ``reasons``, the features that make a flagged row
+        strange, "" for others.
+    """
+    scores = estimator.score(numbers)
+    flagged = scores > decision["threshold"]
+    why = np.full(len(scores), "", dtype=object)
+    if flagged.any() and "typical" in decision:
+        why[flagged] = reasons(estimator, numbers[flagged], decision)
+    return {"prediction": _label(flagged), "score": scores, "reasons": why}
+
+
+def decide(scores: pd.Series, threshold: float) -> pd.DataFrame:
+    """Return answers that flag the rows above a threshold."""
+    return pd.DataFrame({"prediction": _label(scores > threshold), "score": scores})
+
+
+def _label(flagged: np.ndarray | pd.Series) -> np.ndarray:
+    return np.where(flagged, ANOMALY, NORMAL).astype(object)

@@ -1,0 +1,123 @@
+"""The candidates for predicting a class, and how their probabilities become decisions."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize
+from scipy.special import expit, log_softmax, softmax
+from sklearn.base import BaseEstimator
+
+from ..problem.classification import PROBABILITY, arrays
+from ..problem.definition import Definition
+from .supervised import ESTIMATORS, JUDGED_BY, judge, measurable, remember  # noqa: F401
+
+
+def plain_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
+    """Return the decision before anything is learnt: probabilities as they are, the likelier class.
+
+    The positive class stands last.
+    """
+    classes = sorted(target.unique(), key=lambda c: (c == definition.problem.positive, c))
+    return {"classes": classes, "slope": 1.0, "bias": [0.0] * len(classes), "threshold": 0.5}
+
+
+def learn_decision(
+    target: pd.Series, answers: pd.DataFrame, definition: Definition
+) -> dict[str, Any]:
+    """Learn calibration and threshold from out-of-fold answers.
+
+    Calibration is bias-corrected temperature scaling (Alexandari, Kundaje and Shrikumar, 2020):
+    with two classes that is Platt's scaling. The threshold is the probability of the positive
+    class from which predicting it costs least, by the costs in [evaluation]; only two classes
+    have one.
+
+    Parameters
+    ----------
+    target : Series of (n,)
+        True classes.
+    answers : DataFrame of n rows
+        What `answer` gave for these rows with `plain_decision`, by models not fitted on them.
+    """
+    decision = plain_decision(target, definition)
+    true, probabilities, _ = arrays(target, answers)
+    if definition.evaluation.calibrate:
+        decision |= _calibrate(true, probabilities)
+    if len(decision["classes"]) == 2:
+        positive = _calibrated(probabilities, decision)[:, 1]
+        decision["threshold"] = _cheapest_threshold(true == 1, positive, definition)
+    return decision
+
+
+def answer(
+    estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
+) -> dict[str, np.ndarray]:
+    """Answer each row with a class and the probability of every class.
+
+    Returns
+    -------
+    dict
+        Columns with one value for a row: ``prediction`` and ``probability_<class>`` of each class.
+    """
+    classes = decision["classes"]
+    order = [list(estimator.classes_).index(name) for name in classes]
+    probabilities = _calibrated(_probabilities(estimator, numbers)[:, order], decision)
+    if len(classes) == 2:
+        chosen = (probabilities[:, 1] >= decision["threshold"]).astype(int)
+    else:
+        chosen = probabilities.argmax(axis=1)
+    answers = {"prediction": np.array(classes, dtype=object)[chosen]}
+    answers |= {f"{PROBABILITY}{name}": probabilities[:, k] for k, name in enumerate(classes)}
+    return answers
+
+
+def _probabilities(estimator: BaseEstimator, numbers: np.ndarray) -> np.ndarray:
+    """Return (n, classes) probabilities; a margin (of an SVM) is made one, and calibrated later."""
+    if hasattr(estimator, "predict_proba"):
+        return estimator.predict_proba(numbers)
+    margin = estimator.decision_function(numbers)
+    if margin.ndim == 1:
+        return np.column_stack([expit(-margin), expit(margin)])
+    return softmax(margin, axis=1)
+
+
+def _calibrated(probabilities: np.ndarray, decision: dict[str, Any]) -> np.ndarray:
+    if decision["slope"] == 1 and not any(decision["bias"]):
+        return probabilities
+    return softmax(_log(probabilities) * decision["slope"] + decision["bias"], axis=1)
+
+
+def _calibrate(true: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+    """Return the slope and the biases with the least log loss; a convex problem."""
+    logs, rows = _log(probabilities), np.arange(len(true))
+
+    def loss(parameters: np.ndarray) -> float:
+        scores = logs * parameters[0] + np.append(parameters[1:], 0)
+        return -float(log_softmax(scores, axis=1)[rows, true].mean())
+
+    start = np.append(1.0, np.zeros(probabilities.shape[1] - 1))
+    bounds = [(0.01, 100), *[(-20, 20)] * (len(start) - 1)]
+    best = minimize(loss, start, bounds=bounds, method="L-BFGS-B").x
+    return {"slope": float(best[0]), "bias": [*map(float, best[1:]), 0.0]}
+
+
+def _cheapest_threshold(true: np.ndarray, positive: np.ndarray, definition: Definition) -> float:
+    """Return the threshold with the least total cost on these rows.
+
+    Between two neighbouring probabilities the cost is the same, so their middle is taken.
+    """
+    costs = definition.evaluation
+    order = np.argsort(positive)
+    scores, hits = positive[order], true[order]
+    # With the k lowest rows predicted negative: the positives among them are missed, and the
+    # negatives above them are false alarms.
+    missed = np.append(0, np.cumsum(hits)) * costs.false_negative_cost
+    alarms = (np.sum(~hits) - np.append(0, np.cumsum(~hits))) * costs.false_positive_cost
+    total = missed + alarms
+    ends = np.append(np.append(0.0, (scores[1:] + scores[:-1]) / 2), 1.0)
+    possible = np.append(np.append(True, scores[1:] > scores[:-1]), True)
+    return float(ends[np.argmin(np.where(possible, total, np.inf))])
+
+
+def _log(probabilities: np.ndarray) -> np.ndarray:
+    return np.log(np.clip(probabilities, 1e-12, 1))

@@ -1,0 +1,101 @@
+"""One way to ask all clusterers: for the cluster of a row, new or known, and the distance to it."""
+
+from typing import Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClusterMixin, clone
+from sklearn.cluster import HDBSCAN, Birch
+from sklearn.metrics import pairwise_distances_argmin_min
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+LEAST_SHARE = 0.01  # of the rows in a cluster; smaller ones are outliers, not clusters
+MOST_CORES = 5000  # rows that are remembered of clusters without a centre
+
+
+class Clusterer(ClusterMixin, BaseEstimator):
+    """Wraps a clusterer of scikit-learn so that every one of them can be asked about new rows.
+
+    Those that predict (k-means, mini-batch, Gaussian mixture, Birch) are asked themselves. With
+    hierarchical clustering a row belongs to the nearest centre; with HDBSCAN to the cluster of
+    the nearest row that is sure of its own, so that no row is left without one.
+
+    Parameters
+    ----------
+    method
+        The clusterer.
+    n_clusters
+        How many clusters it shall find; None for those that find out themselves.
+
+    Attributes
+    ----------
+    classes_ : list of str
+        The clusters by size, "1" is the largest.
+    centres_ : ndarray of (clusters, numbers) or None
+        What distance is measured to. None with HDBSCAN, whose clusters may have any shape: then
+        it is measured to the nearest row that is sure of its cluster.
+    """
+
+    def __init__(self, method: BaseEstimator, n_clusters: int | None = 3) -> None:
+        self.method = method
+        self.n_clusters = n_clusters
+
+    def fit(self, X: np.ndarray, y: object = None) -> Self:
+        """Find the clusters.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two, or one has hardly any rows.
+        """
+        X = validate_data(self, X)
+        method = clone(self.method)
+        if self.n_clusters is not None:
+            number = {"n_clusters", "n_components"} & method.get_params().keys()
+            method.set_params(**dict.fromkeys(number, self.n_clusters))
+        found = method.fit_predict(X)
+        there, sizes = np.unique(found[found >= 0], return_counts=True)
+        if len(there) < 2:
+            raise ValueError(f"finds {len(there)} clusters, at least two are needed")
+        if sizes.min() < max(2, LEAST_SHARE * len(X)):
+            raise ValueError(f"makes a cluster of {sizes.min()} of {len(X):,} rows")
+        self.order_ = there[np.argsort(-sizes, kind="stable")]
+        self.classes_ = [str(k + 1) for k in range(len(there))]
+        places = self._place(found)
+        centres = np.array([X[places == k].mean(axis=0) for k in range(len(there))])
+        self.method_: BaseEstimator | None = None
+        self.centres_: np.ndarray | None = centres
+        self.anchors_, self.owners_ = centres, np.arange(len(there))
+        if isinstance(method, HDBSCAN):
+            sure = np.flatnonzero((places >= 0) & (method.probabilities_ > 0.5))
+            sure = sure[:: -(-len(sure) // MOST_CORES)]
+            self.centres_, self.anchors_, self.owners_ = None, X[sure], places[sure]
+        elif isinstance(method, Birch):  # what its tree is for, without the tree
+            self.anchors_ = method.subcluster_centers_
+            self.owners_ = self._place(method.subcluster_labels_)
+        elif hasattr(method, "predict"):
+            self.method_ = method
+        return self
+
+    def assign(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the place of each row's cluster in `classes_`, and the distance to it."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False)
+        if self.method_ is None:
+            nearest, distances = pairwise_distances_argmin_min(X, self.anchors_)
+            places = self.owners_[nearest]
+        else:
+            places = self._place(self.method_.predict(X))
+        if self.centres_ is not None:
+            distances = np.linalg.norm(X - self.centres_[places], axis=1)
+        return places, distances
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Return the name of each row's cluster."""
+        return np.array(self.classes_, dtype=object)[self.assign(X)[0]]
+
+    def _place(self, found: np.ndarray) -> np.ndarray:
+        """Return the place in `classes_` of what the method calls a cluster; -1 for none."""
+        places = np.full(len(found), -1)
+        for k, name in enumerate(self.order_):
+            places[found == name] = k
+        return places

@@ -1,0 +1,80 @@
+"""The candidates for predicting a quantity, and how wide their intervals are."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+
+from ..problem.definition import Definition
+from ..problem.regression import INTERVAL, arrays
+from .supervised import ESTIMATORS, JUDGED_BY, judge, measurable, remember  # noqa: F401
+
+MOST_BINS = 5
+BIN_ROWS = 100  # a 90 % interval needs some dozens of rows to have a tail of a few
+
+
+
+def plain_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
+    """Return the decision before anything is learnt: no interval."""
+    return {}
+
+
+def learn_decision(
+    target: pd.Series, answers: pd.DataFrame, definition: Definition
+) -> dict[str, Any]:
+    """Learn the intervals from out-of-fold errors.
+
+    Mondrian conformal prediction (Vovk, Gammerman and Shafer, 2005): predictions are put in bins
+    by their size, and each bin has the quantiles of its own errors, so that intervals may be
+    wider where predictions are larger.
+
+    Parameters
+    ----------
+    target : Series of (n,)
+        True values.
+    answers : DataFrame of n rows
+        What `answer` gave for these rows, by models not fitted on them.
+
+    Returns
+    -------
+    dict
+        ``edges`` between the bins (one fewer than bins), and for each bin what to add to a
+        prediction to get ``low`` and ``high``.
+    """
+    true, predicted, *_ = arrays(target, answers)
+    bins = int(np.clip(len(true) // BIN_ROWS, 1, MOST_BINS))
+    edges = np.unique(np.quantile(predicted, np.linspace(0, 1, bins + 1)[1:-1]))
+    place = np.searchsorted(edges, predicted, side="right")
+    errors = [(true - predicted)[place == k] for k in range(len(edges) + 1)]
+    tail = (1 - INTERVAL) / 2
+    return {
+        "edges": edges.tolist(),
+        "low": [-_upper_quantile(-e, 1 - tail) for e in errors],
+        "high": [_upper_quantile(e, 1 - tail) for e in errors],
+    }
+
+
+def answer(
+    estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
+) -> dict[str, np.ndarray]:
+    """Answer each row with a number and, once it is learnt, its interval.
+
+    Returns
+    -------
+    dict
+        Columns with one value for a row: ``prediction``, ``low`` and ``high``.
+    """
+    predicted = np.asarray(estimator.predict(numbers), dtype=float)
+    answers = {"prediction": predicted}
+    if decision:
+        place = np.searchsorted(decision["edges"], predicted, side="right")
+        answers["low"] = predicted + np.array(decision["low"])[place]
+        answers["high"] = predicted + np.array(decision["high"])[place]
+    return answers
+
+
+def _upper_quantile(errors: np.ndarray, level: float) -> float:
+    """Return the conformal quantile: one rank higher than usual, for the row that is to come."""
+    rank = int(np.ceil((len(errors) + 1) * level)) - 1
+    return float(np.sort(errors)[min(rank, len(errors) - 1)])

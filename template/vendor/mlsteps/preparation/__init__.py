@@ -1,0 +1,23 @@
+"""Step 3: raw rows become training rows, test rows and a schema."""
+
+from ..problem.columns import Column
+from ..problem.definition import Definition
+from .prepare import prepare
+from .schema import Schema
+from .sets import TrainedOn
+from .split import Folds, cut_folds, take_test
+from .transformers import Clipper, DateParts, TextTopics
+
+__all__ = [
+    "Clipper",
+    "Column",
+    "DateParts",
+    "Definition",
+    "Folds",
+    "Schema",
+    "TextTopics",
+    "TrainedOn",
+    "cut_folds",
+    "prepare",
+    "take_test",
+]

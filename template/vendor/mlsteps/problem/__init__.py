@@ -1,0 +1,10 @@
+"""Step 1: what is predicted, how it is measured, and whether the data can answer it."""
+
+from .check import define
+from .columns import Column
+from .definition import Definition
+from .metric import Metric
+from .project import Project, open_project
+from .settings import Improvement
+
+__all__ = ["Column", "Definition", "Improvement", "Metric", "Project", "define", "open_project"]

@@ -1,0 +1,196 @@
+"""What is particular to finding anomalies: known labels, the share to flag and the metrics."""
+
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, model_validator
+
+from ..errors import UserError
+from .areas import average_precision, roc_area
+from .columns import labels
+from .metric import Metric
+from .settings import Kind, Label, Table
+from .unsupervised import STABILITY, Unsupervised
+
+NORMAL, ANOMALY = "normal", "anomaly"  # what is answered, and what labels are known as
+DISTANCE = " distance"  # to the mean; no column that was collected begins with a blank
+USUAL_LABEL = "the most frequent label; any other is an anomaly"
+USUAL_SHARE = 0.05  # to flag, where nothing is known
+
+
+class Problem(Unsupervised):
+    """``[problem]``: what is known of anomalies, how many to flag, and what is good enough."""
+
+    target_kind: ClassVar[Kind] = "category"
+    needs_target: ClassVar[bool] = False
+    plain_split: ClassVar[str] = "none"
+
+    type: Literal["anomaly_detection"]
+    normal: Label = Field(default="normal", min_length=1)
+    learn_from: Literal["all", "not_anomalies", "normal"] = "all"
+    flagged_share: float = Field(gt=0, lt=0.5)
+
+    @model_validator(mode="after")
+    def _has_labels(self) -> Self:
+        needs = {
+            f'learn_from is "{self.learn_from}"': self.learn_from != "all",
+            f'metric is "{self.metric}"': self.metric in LABELLED,
+        }
+        for what, needed in needs.items():
+            if needed and not self.target:
+                raise ValueError(
+                    f"[problem] {what}, which takes labels, but target names no column of them; "
+                    'name one, or set learn_from to "all" and metric to "stability"'
+                )
+        return self
+
+    def as_target(self, values: pd.Series) -> pd.Series:
+        """Return labels as normal or anomaly, which is any that is not `normal`."""
+        kept = values.where(~values.isin([self.normal, NORMAL]), NORMAL)
+        return kept.where(kept.isna() | (kept == NORMAL), ANOMALY)
+
+    def learns_from(self, target: pd.Series) -> np.ndarray:
+        """Return which rows are learnt from, by what is known of them."""
+        if self.learn_from == "normal":
+            return (target == NORMAL).to_numpy()
+        return (target != ANOMALY).to_numpy() | (self.learn_from == "all")
+
+    def held_in_pairs(self) -> tuple[str, ...]:
+        """Return the baselines that the gate leaves to a check of pairs."""
+        return ("distance_to_mean",)
+
+    def task(self, target: str, columns: int, rows: int) -> str:
+        """Say in a sentence what is to be done; `target` is described by `check_target`."""
+        plural = "s" if columns > 1 else ""
+        return (
+            f"Flag {100 * self.flagged_share:.3g}% of {rows:,} rows, those least like the others "
+            f"in {columns:,} column{plural}{target}."
+        )
+
+    def purpose(self) -> str:
+        """Return what a model is for, as the end of a sentence."""
+        return "flag rows that are not like the others, and say why"
+
+    def rival(self) -> str:
+        """Return what a model has to be clearly better than."""
+        return "chance, and not surely worse than the distance to the mean"
+
+
+class Evaluation(Table):
+    """``[evaluation]``: which slices are looked at."""
+
+    slices: list[str] = []
+
+
+def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
+    """Return what the metrics take, each with one entry for a row.
+
+    Returns
+    -------
+    known : (n,) of int
+        1 for a known anomaly, 0 for a known normal row, -1 where there is no label.
+    scores : (n,) of float, flagged : (n,) of bool
+    """
+    known = target.map({NORMAL: 0, ANOMALY: 1}).fillna(-1).to_numpy(dtype=int)
+    return known, answers["score"].to_numpy(), (answers["prediction"] == ANOMALY).to_numpy()
+
+
+def _roc_auc(known: np.ndarray, scores: np.ndarray, flagged: np.ndarray) -> float:
+    there = known >= 0
+    return roc_area(known[there] == 1, scores[there]) if len(set(known[there])) == 2 else np.nan
+
+
+def _pr_auc(known: np.ndarray, scores: np.ndarray, flagged: np.ndarray) -> float:
+    there = known >= 0
+    found = known[there] == 1
+    return average_precision(found, scores[there]) if len(set(found)) == 2 else np.nan
+
+
+def _precision(known: np.ndarray, scores: np.ndarray, flagged: np.ndarray) -> float:
+    """Return the share of anomalies among the flagged rows whose label is known."""
+    told = known[flagged & (known >= 0)]
+    return float(np.mean(told)) if len(told) else np.nan
+
+
+def _recall(known: np.ndarray, scores: np.ndarray, flagged: np.ndarray) -> float:
+    """Return the share of the known anomalies that is flagged."""
+    found = flagged[known == 1]
+    return float(np.mean(found)) if len(found) else np.nan
+
+
+METRICS = {
+    "roc_auc": Metric(_roc_auc, higher_is_better=True, title="ROC AUC", arrays=arrays),
+    "pr_auc": Metric(_pr_auc, higher_is_better=True, title="PR AUC", arrays=arrays),
+    "stability": STABILITY,
+    "precision": Metric(
+        _precision, higher_is_better=True, title="Anomalies among the flagged", selects=False, arrays=arrays
+    ),
+    "recall": Metric(
+        _recall, higher_is_better=True, title="Anomalies that are flagged", selects=False, arrays=arrays
+    ),
+}
+LABELLED = ("roc_auc", "pr_auc")  # metrics that need known anomalies and known normal rows
+
+
+def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
+    """Return labels, share, metric and bar for new data, each with its reason."""
+    counts = labels(target).value_counts()
+    share = (USUAL_SHARE, "nobody has said how many: set how many you can look at")
+    if len(counts) < 2:
+        normal = str(counts.index[0]) if len(counts) else NORMAL
+        metric, minimum = ("stability", "no label tells which rows are anomalies"), 0.0
+    else:
+        normal, known = str(counts.index[0]), 1 - counts.iloc[0] / counts.sum()
+        metric, minimum = ("roc_auc", ""), 0.5
+        if known < 0.5:
+            share = (float(f"{known:.3g}"), "as many as the labels say")
+    return {
+        "normal": (normal, USUAL_LABEL if len(counts) else ""),
+        "learn_from": ("all", ""),
+        "flagged_share": share,
+        "metric": metric,
+        "minimum": (minimum, "no better than chance: set what is good enough for you"),
+    }
+
+
+def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
+    """Check that the labels can do what the definition asks of them, and describe them.
+
+    Raises
+    ------
+    UserError
+        If no row is normal, none is an anomaly though the metric takes both, or too few are left
+        to learn from.
+    """
+    if not problem.target:
+        return ""
+    counts, name = labels(target).value_counts(), f'target "{problem.target}"'
+    known = problem.as_target(labels(target))
+    normal, anomalies = int((known == NORMAL).sum()), int((known == ANOMALY).sum())
+    if anomalies and not normal:
+        raise UserError(
+            f'[problem] normal is "{problem.normal}", a label that no row has; the {name} has '
+            f"{', '.join(map(str, counts.index[:10]))}."
+        )
+    if problem.metric in LABELLED and not (normal and anomalies):
+        found = f'all {normal:,} labels are "{problem.normal}"' if normal else "no row has a label"
+        raise UserError(
+            f"[problem] metric {problem.metric} takes normal rows and anomalies, but in the {name} "
+            f'{found}; set metric to "stability" until anomalies are known.'
+        )
+    learnt = int(problem.learns_from(known).sum())
+    if learnt <= 2 * folds:
+        raise UserError(
+            f'[problem] learn_from is "{problem.learn_from}", which leaves {learnt:,} rows to '
+            f'learn from; more than twice [search] folds = {folds} are needed, or "all".'
+        )
+    use = {
+        "all": "its labels only judge",
+        "not_anomalies": "known anomalies are not learnt from",
+        "normal": f"only the {normal:,} rows known as normal are learnt from",
+    }
+    if not (normal or anomalies):
+        return ""
+    few = f"{anomalies:,} of {normal + anomalies:,} labels"
+    return f'; by "{problem.target}", {few} are anomalies, {use[problem.learn_from]}'

@@ -1,0 +1,179 @@
+"""What is particular to grouping rows: the number of clusters, metrics and baselines."""
+
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, model_validator
+
+from ..errors import UserError
+from .columns import labels
+from .metric import Metric
+from .settings import Kind, Table
+from .unsupervised import STABILITY, Unsupervised
+
+MOST_TRIED, ROWS_IN_CLUSTER = 10, 10  # where nobody has said how many clusters there may be
+WIDTH = " silhouette"  # a row's own; no column that was collected begins with a blank
+PLACE = " place "  # the beginning of the names of a row's numbers
+
+
+class Problem(Unsupervised):
+    """``[problem]``: how many clusters there may be, and what is good enough."""
+
+    target_kind: ClassVar[Kind] = "category"
+    learns_from_feedback: ClassVar[bool] = False
+    needs_target: ClassVar[bool] = False
+    plain_split: ClassVar[str] = "none"
+
+    type: Literal["clustering"]
+    clusters: list[int] = Field(min_length=2, max_length=2)
+    minimum_stability: float = Field(default=0.6, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        fewest, most = self.clusters
+        if not 2 <= fewest <= most:
+            raise ValueError(
+                f"[problem] clusters is {self.clusters}; it must be the fewest and the most that "
+                "are tried, from 2 up, like [2, 10], or one number twice if it is known"
+            )
+        return self
+
+    def task(self, target: str, columns: int, rows: int) -> str:
+        """Say in a sentence what is to be done; `target` is described by `check_target`."""
+        fewest, most = self.clusters
+        number = f"{fewest} to {most}" if fewest < most else f"{fewest}"
+        plural = "s" if columns > 1 else ""
+        return f"Group {rows:,} rows by {columns:,} column{plural} into {number} clusters{target}."
+
+    def purpose(self) -> str:
+        """Return what a model is for, as the end of a sentence."""
+        return "put a row into the cluster of the rows that are like it"
+
+    def always_tried(self) -> dict[str, list[Any]]:
+        """Return what every candidate that takes it is tried with, whatever its settings."""
+        fewest, most = self.clusters
+        return {"n_clusters": list(range(fewest, most + 1))}
+
+    def rival(self) -> str:
+        """Return what a model has to be clearly better than."""
+        return "random clusters, and than cutting up one cloud without clusters in it"
+
+
+class Evaluation(Table):
+    """``[evaluation]``: which slices are looked at."""
+
+    slices: list[str] = []
+
+
+def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
+    """Return what the metrics take, each with one entry for a row.
+
+    Returns
+    -------
+    known, clusters : (n,) of int, widths : (n,), places : (n, numbers)
+        Codes of the known labels (-1 where there is none) and of the clusters; where `measurable`
+        was called each row's silhouette and its numbers, otherwise NaN and no numbers.
+    """
+    known, clusters = (pd.factorize(labels(x))[0] for x in (target, answers["prediction"]))
+    widths = answers.reindex(columns=[WIDTH]).to_numpy(dtype=float)[:, 0]
+    places = answers[[name for name in answers if str(name).startswith(PLACE)]]
+    return known, clusters, widths, places.to_numpy(dtype=float)
+
+
+def _silhouette(
+    known: np.ndarray, clusters: np.ndarray, widths: np.ndarray, places: np.ndarray
+) -> float:
+    """Return the mean over the rows (Rousseeuw, 1987): 1 is far apart, 0 is no clusters."""
+    return float(np.nanmean(widths)) if np.isfinite(widths).any() else np.nan
+
+
+def _centres(clusters: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the cluster of each row as a number, the centres, and the sizes."""
+    _, codes = np.unique(clusters, return_inverse=True)
+    sizes = np.bincount(codes)
+    centres = np.zeros((len(sizes), places.shape[1]))
+    np.add.at(centres, codes, places)
+    return codes, centres / sizes[:, None], sizes
+
+
+def _davies_bouldin(
+    known: np.ndarray, clusters: np.ndarray, widths: np.ndarray, places: np.ndarray
+) -> float:
+    """Return how wide clusters are for their distance to the next (Davies and Bouldin, 1979)."""
+    codes, centres, sizes = _centres(clusters, places)
+    if len(sizes) < 2 or not places.shape[1]:
+        return np.nan
+    spread = np.bincount(codes, np.linalg.norm(places - centres[codes], axis=1)) / sizes
+    apart = np.linalg.norm(centres[:, None] - centres, axis=2)
+    np.fill_diagonal(apart, np.inf)
+    return float(np.mean(np.max((spread[:, None] + spread) / apart, axis=1)))
+
+
+def _calinski_harabasz(
+    known: np.ndarray, clusters: np.ndarray, widths: np.ndarray, places: np.ndarray
+) -> float:
+    """Return the variance between clusters over that within (Calinski and Harabasz, 1974)."""
+    codes, centres, sizes = _centres(clusters, places)
+    if len(sizes) < 2 or not places.shape[1]:
+        return np.nan
+    between = np.sum(sizes * np.sum((centres - places.mean(axis=0)) ** 2, axis=1))
+    within = np.sum((places - centres[codes]) ** 2)
+    return float(between / within * (len(codes) - len(sizes)) / (len(sizes) - 1))
+
+
+def _ari(known: np.ndarray, clusters: np.ndarray, widths: np.ndarray, places: np.ndarray) -> float:
+    """Return the agreement with the known labels, corrected for chance (Hubert, Arabie, 1985)."""
+    from sklearn.metrics import adjusted_rand_score  # slow to load, and only this needs it
+
+    there = known >= 0
+    return float(adjusted_rand_score(known[there], clusters[there])) if there.any() else np.nan
+
+
+METRICS = {
+    "silhouette": Metric(_silhouette, higher_is_better=True, title="Silhouette", arrays=arrays),
+    "stability": STABILITY,
+    "davies_bouldin": Metric(_davies_bouldin, higher_is_better=False, title="Davies-Bouldin", arrays=arrays),
+    "calinski_harabasz": Metric(
+        _calinski_harabasz, higher_is_better=True, title="Calinski-Harabasz", arrays=arrays
+    ),
+    "ari": Metric(
+        _ari,
+        higher_is_better=True,
+        title="Adjusted Rand index with the known labels",
+        selects=False,
+        arrays=arrays,
+    ),
+}
+
+
+def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
+    """Return the number of clusters, the metric and the bar for new data, each with its reason."""
+    most = max(2, min(MOST_TRIED, rows // ROWS_IN_CLUSTER))
+    return {
+        "clusters": ([2, most], "one number twice, if you know it"),
+        "metric": ("silhouette", ""),
+        "minimum": (0.0, "no better than no clusters: set what is good enough for you"),
+    }
+
+
+def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
+    """Check that there are rows enough for so many clusters, and say which labels are known.
+
+    Raises
+    ------
+    UserError
+        If there are more clusters than rows to learn from.
+    """
+    most = problem.clusters[1]
+    learnt = len(target) - -(-len(target) // folds)  # without the largest fold
+    if most >= learnt:
+        raise UserError(
+            f"[problem] clusters goes up to {most:,}, but [search] folds = {folds} leaves "
+            f"{learnt:,} of the {len(target):,} rows to learn from; fewer clusters than these are "
+            "needed."
+        )
+    if not problem.target:
+        return ""
+    known = labels(target).dropna()
+    return f'; "{problem.target}" ({known.nunique():,} labels) only judges them'

@@ -1,0 +1,157 @@
+"""Read project.toml and check everything about it that needs no data."""
+
+import difflib
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import ValidationError, create_model, model_validator
+from pydantic_core import ErrorDetails
+
+from ..errors import UserError
+from ..variants import of_type
+from . import (
+    row_settings,
+    series_settings,
+    source_api,
+    source_file,
+    source_open_data,
+    source_scraping,
+    source_sql,
+)
+from .secrets import refuse_secret
+from .settings import Constraints, Goal, Improvement, Models, Search, Serving, Table
+
+FILE_NAME = "project.toml"
+PROBLEM_TYPES = ["classification", "regression", "clustering", "forecasting", "anomaly_detection"]
+SOURCES = {
+    "file": source_file,
+    "sql": source_sql,
+    "api": source_api,
+    "open_data": source_open_data,
+    "scraping": source_scraping,
+}
+TO_ENVIRONMENT = 'put the URL into an environment variable, DATA_URL say, and write "env:DATA_URL"'
+
+
+class Definition(Table):
+    """All of project.toml. Each attribute is one table of it."""
+
+    problem: Goal
+    data: Any
+    columns: Any
+    split: Any
+    preparation: Any
+    search: Search
+    models: Models
+    evaluation: Any
+    constraints: Constraints
+    serving: Serving
+    improvement: Improvement
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        self.split.agree_with(self.columns)
+        self.problem.agree_with(self.split_by())
+        for key, value in self.data:  # all of it is stored with each version
+            if isinstance(value, str):
+                refuse_secret(key, value, TO_ENVIRONMENT)
+        target = self.problem.target
+        if target and target in [self.columns.date, *self.columns.not_features()]:
+            raise ValueError(
+                f'[problem] target "{target}" also stands in [columns]; '
+                "a target is neither an input nor left out, so take it out of there"
+            )
+        return self
+
+    def split_by(self) -> str:
+        """Return how the test set is taken, with ``auto`` resolved."""
+        return self.split.chosen(self.columns, self.problem.plain_split)
+
+    def not_inputs(self) -> list[str]:
+        """Return the columns that the model does not see."""
+        target = [self.problem.target] if self.problem.target else []
+        return [*target, *self.columns.not_features()]
+
+
+def read_definition(path: Path) -> Definition:
+    """Read the definition of the problem.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is not TOML, or has a key or value that is not allowed.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; run this inside a project.") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path} is not valid TOML: {error}.") from None
+    return check_definition(table, path.name)
+
+
+def check_definition(table: dict[str, Any], name: str = FILE_NAME) -> Definition:
+    """Turn the content of project.toml into a `Definition`; `name` begins the messages."""
+    kind, source = _word(table, "problem", "type"), _word(table, "data", "source")
+    _one_of(f"{name}: [problem] type", kind, PROBLEM_TYPES)
+    _one_of(f"{name}: [data] source", source, list(SOURCES))
+    model = definition_model(kind, source)
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        # A key that is not known may be the one that is missing, misspelt.
+        found = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+        sentence = _sentence(found[0], model)
+        raise UserError(f"{name}: {sentence}{'' if sentence.endswith('?') else '.'}") from None
+
+
+@lru_cache
+def definition_model(problem_type: str, source: str) -> type[Definition]:
+    """Return the model of project.toml for a type of problem and a source of data."""
+    problem = of_type("problem", problem_type)
+    settings = series_settings if problem.Problem.of_series else row_settings
+    return create_model(
+        "Definition",
+        __base__=Definition,
+        problem=(problem.Problem, ...),
+        data=(SOURCES[source].Data, ...),
+        columns=(settings.Columns, ...),
+        split=(settings.Split, ...),
+        preparation=(settings.Preparation, ...),
+        evaluation=(problem.Evaluation, ...),
+    )
+
+
+def _word(table: dict[str, Any], name: str, key: str) -> str:
+    part = table.get(name)
+    return str(part.get(key, "")) if isinstance(part, dict) else ""
+
+
+def _one_of(key: str, value: str, allowed: list[str]) -> None:
+    if value not in allowed:
+        raise UserError(f'{key} is "{value}"; allowed: {", ".join(allowed)}.')
+
+
+def _sentence(error: ErrorDetails, model: type[Definition]) -> str:
+    """Say what pydantic found wrong, with the key as the user wrote it."""
+    table, *keys = [str(part) for part in error["loc"]] or [""]
+    key = f"[{table}] {'.'.join(keys)}".strip()
+    if error["type"] == "extra_forbidden":
+        fields = model.model_fields
+        known = list(fields[table].annotation.model_fields if keys else fields)  # type: ignore[union-attr]
+        name = keys[-1] if keys else table
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f'did you mean "{close[0]}"?' if close else f"known keys: {', '.join(known)}"
+        return f"{key} is not a known key; {hint}"
+    if error["type"] == "missing":
+        return f"{key} is missing"
+    if error["type"] == "value_error":
+        return error["msg"].removeprefix("Value error, ")
+    reason = error["msg"].removeprefix("Input ").replace("String", "it").replace("List", "it")
+    if error["type"] == "model_type":
+        reason = "should be a table"
+    return f"{key} is {error['input']!r}, but {reason}"

@@ -1,0 +1,92 @@
+"""What is particular to forecasting: its target, metrics and baselines."""
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from .metric import Metric
+from .quantity import check_quantity, coverage, describe_quantity, mae, mape, rmse
+from .settings import Kind, Table
+from .supervised import UNKNOWN_BAR, Supervised
+
+
+
+class Problem(Supervised):
+    """``[problem]``: what is forecast, how far ahead, and what is good enough."""
+
+    target_kind: ClassVar[Kind] = "number"
+    plain_split: ClassVar[str] = "date"
+    of_series: ClassVar[bool] = True
+
+    type: Literal["forecasting"]
+    baseline: Literal["seasonal_naive", "drift"]
+    horizon: int = Field(ge=1)
+    frequency: str = Field(default="auto", pattern=r"^(auto|\d*(Y|Q|M|W|D|B|h|min|s)(-[A-Z]{3})?)$")
+    season: Literal["auto"] | int = "auto"
+
+    def purpose(self) -> str:
+        """Return what a model is for, as the end of a sentence."""
+        return f"forecast `{self.target}` up to {self.horizon} periods ahead"
+
+
+class Evaluation(Table):
+    """``[evaluation]``: how wide the intervals are, and which series are shown."""
+
+    interval: float = Field(default=0.9, ge=0.5, lt=1)
+    shown_series: list[str] = []
+
+
+def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
+    """Return what the metrics take, each with one entry for a series and date.
+
+    Returns
+    -------
+    true, predicted, low, high, unit : (n,)
+        The interval is NaN where it was not predicted. The unit is by how much the series changes
+        from season to season, before the forecast's origin.
+    """
+    columns = answers.reindex(columns=["prediction", "low", "high", "unit"])
+    return (target.to_numpy(dtype=float), *columns.to_numpy(dtype=float).T)
+
+
+def _mase(
+    true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray, unit: np.ndarray
+) -> float:
+    """Return the mean absolute scaled error (Hyndman and Koehler, 2006).
+
+    Below 1, errors are smaller than what a season differs from the one before.
+    """
+    return float(np.mean(np.abs(true - predicted) / unit))
+
+
+METRICS = {
+    "mase": Metric(_mase, higher_is_better=False, title="MASE", arrays=arrays),
+    "mape": Metric(mape, higher_is_better=False, title="MAPE", arrays=arrays),
+    "rmse": Metric(rmse, higher_is_better=False, title="RMSE", arrays=arrays),
+    "mae": Metric(mae, higher_is_better=False, title="MAE", arrays=arrays),
+    "coverage": Metric(
+        coverage, higher_is_better=True, title="Coverage of the interval", selects=False, arrays=arrays
+    ),
+}
+
+
+def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
+    """Return the metric and the bar for new data, each with its reason."""
+    return {
+        "metric": ("mase", ""),
+        "baseline": ("seasonal_naive", ""),
+        "minimum": (1.0, UNKNOWN_BAR),
+    }
+
+
+def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
+    """Check that the target can be forecast, and describe it in a sentence.
+
+    Raises
+    ------
+    UserError
+        If it is empty, constant, not numbers, or too often 0 for its metric.
+    """
+    return describe_quantity(check_quantity(target, problem))

@@ -1,0 +1,90 @@
+"""What a metric is, and which there are."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ..errors import UserError
+from ..variants import of_type
+
+Parts = tuple[Any, ...]  # what a metric's function is given, each with one entry for a row
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One way to measure how good predictions are.
+
+    Attributes
+    ----------
+    function
+        Takes the true values (Series of n) and the predictions (DataFrame of n rows, with the
+        columns that `predict` writes) and returns one number. It is called with subsets of the
+        rows too, so that the number gets an interval.
+    higher_is_better
+        Whether a larger value is a better one.
+    title
+        The name that the report prints.
+    selects
+        Whether it may stand as ``metric`` in project.toml: only what can be computed in
+        cross-validation, before intervals exist.
+    arrays
+        Makes the arguments of `function` from true values and predictions, once for all subsets.
+
+    Examples
+    --------
+    >>> def hits(target, predictions):
+    ...     return float((predictions["prediction"] == target).mean())
+    >>> metric = Metric(hits, higher_is_better=True, title="Hits")
+    >>> metric(pd.Series(["a", "b"]), pd.DataFrame({"prediction": ["a", "a"]}))
+    0.5
+    """
+
+    function: Callable[..., float]
+    higher_is_better: bool
+    title: str
+    selects: bool = True
+    arrays: Callable[[pd.Series, pd.DataFrame], Parts] | None = None
+
+    def __call__(self, target: pd.Series, predictions: pd.DataFrame) -> float:
+        """Return the value for true values, Series of (n,), and their predictions."""
+        return self.function(*self.parts(target, predictions))
+
+    def parts(self, target: pd.Series, predictions: pd.DataFrame) -> Parts:
+        """Return the arguments of `function`."""
+        return self.arrays(target, predictions) if self.arrays else (target, predictions)
+
+    def gain(self, value: float, other: float) -> float:
+        """Return by how much `value` is better than `other`; negative when it is worse."""
+        return value - other if self.higher_is_better else other - value
+
+
+Metrics = Mapping[str, Metric]
+
+
+def all_metrics(problem_type: str, own: Metrics) -> dict[str, Metric]:
+    """Return the standard metrics of a type of problem, and those of the project beside them.
+
+    Examples
+    --------
+    >>> list(all_metrics("regression", {}))
+    ['rmse', 'mae', 'r2', 'mape', 'pinball', 'coverage']
+    """
+    return {**of_type("problem", problem_type).METRICS, **own}
+
+
+def select_metric(name: str, metrics: Metrics) -> Metric:
+    """Return the metric that [problem] metric names.
+
+    Raises
+    ------
+    UserError
+        If there is none of this name that may select.
+    """
+    allowed = [key for key, metric in metrics.items() if metric.selects]
+    if name not in allowed:
+        raise UserError(
+            f'project.toml: [problem] metric is "{name}"; allowed: {", ".join(allowed)}.'
+        )
+    return metrics[name]

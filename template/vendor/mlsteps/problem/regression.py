@@ -1,0 +1,104 @@
+"""What is particular to predicting a quantity: its target, metrics and baselines."""
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+
+from ..errors import UserError
+from .metric import Metric
+from .quantity import check_quantity, coverage, describe_quantity, mae, mape, rmse
+from .settings import Kind, Table
+from .supervised import UNKNOWN_BAR, Supervised
+
+INTERVAL = 0.9  # the share of true values that should lie between `low` and `high`
+
+
+class Problem(Supervised):
+    """``[problem]``: what is predicted and what is good enough."""
+
+    target_kind: ClassVar[Kind] = "number"
+    plain_split: ClassVar[str] = "random"
+
+    type: Literal["regression"]
+    baseline: Literal["mean", "median"]
+
+
+class Evaluation(Table):
+    """``[evaluation]``: which slices are looked at."""
+
+    slices: list[str] = []
+
+
+def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
+    """Return what the metrics take, each with one entry for a row.
+
+    Returns
+    -------
+    true, predicted, low, high : (n,)
+        The interval is NaN where it was not predicted.
+    """
+    columns = answers.reindex(columns=["prediction", "low", "high"])
+    return (target.to_numpy(dtype=float), *columns.to_numpy(dtype=float).T)
+
+
+def _r2(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    total = np.sum((true - true.mean()) ** 2)
+    return float(1 - np.sum((true - predicted) ** 2) / total) if total else 0.0
+
+
+def _pinball(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """Return the mean pinball loss of the two limits of the interval.
+
+    Koenker and Bassett (1978): a limit pays `1 - alpha` for each unit that the truth lies on its
+    rare side, and `alpha` for each unit on the other.
+    """
+    alpha = (1 - INTERVAL) / 2
+    below, above = true - low, true - high
+    losses = np.maximum(alpha * below, (alpha - 1) * below)
+    losses += np.maximum((1 - alpha) * above, -alpha * above)
+    return float(np.mean(losses) / 2)
+
+
+METRICS = {
+    "rmse": Metric(rmse, higher_is_better=False, title="RMSE", arrays=arrays),
+    "mae": Metric(mae, higher_is_better=False, title="MAE", arrays=arrays),
+    "r2": Metric(_r2, higher_is_better=True, title="R²", arrays=arrays),
+    "mape": Metric(mape, higher_is_better=False, title="MAPE", arrays=arrays),
+    "pinball": Metric(_pinball, higher_is_better=False, title="Pinball loss", selects=False, arrays=arrays),
+    "coverage": Metric(
+        coverage,
+        higher_is_better=True,
+        title=f"Coverage of the {INTERVAL:.0%} interval",
+        selects=False,
+        arrays=arrays,
+    ),
+}
+
+
+def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
+    """Return the metric and the bar for new data, each with its reason: what guessing reaches."""
+    deviation = float(f"{pd.to_numeric(target).std(ddof=0):.3g}")
+    return {
+        "metric": ("rmse", ""),
+        "baseline": ("mean", ""),
+        "minimum": (deviation, UNKNOWN_BAR),
+    }
+
+
+def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
+    """Check that the target can be learnt as a quantity, and describe it in a sentence.
+
+    Raises
+    ------
+    UserError
+        If it is empty, constant, not numbers or too often 0 for its metric, or has fewer rows than
+        folds.
+    """
+    numbers = check_quantity(target, problem)
+    if len(numbers) <= folds:
+        raise UserError(
+            f'The target "{problem.target}" has {len(numbers)} rows; more than [search] folds = '
+            f"{folds} are needed, so add rows or lower folds."
+        )
+    return describe_quantity(numbers)
