@@ -4,8 +4,6 @@ A step runs again when the settings, the files or the code that it uses have cha
 its function below, whatever of this project that function names, and the library.
 """
 
-from pathlib import Path
-
 import mlsteps.collection
 import mlsteps.evaluation
 import mlsteps.exploration
@@ -18,6 +16,7 @@ from mlsteps.preparation import TrainedOn
 from mlsteps.steps import Step
 
 from .collection.source import read_rows
+from .evaluation.card import CARD
 from .evaluation.gate import gate
 from .evaluation.plots import test_sections
 from .exploration.plots import training_sections
@@ -28,8 +27,6 @@ from .preparation.features import add_features
 from .preparation.split import cut_folds, take_test
 from .problem.checks import check_rows
 from .problem.metrics import METRICS
-
-CARD = Path(__file__).parent / "evaluation" / "card.md"
 
 
 def collect(project: Project, *, force: bool = False) -> str:
@@ -62,13 +59,14 @@ def train(project: Project) -> str:
 
 def evaluate(project: Project) -> str:
     """Open the test set for the newest model."""
-    card = CARD.read_text(encoding="utf-8")
-    return mlsteps.evaluation.evaluate(project, METRICS, load_model, test_sections, gate, card)
+    return mlsteps.evaluation.evaluate(project, METRICS, load_model, test_sections, gate, CARD)
 
 
-TARGET = ("problem.type", "problem.target", "problem.positive", "problem.normal")
-SERIES = ("problem.horizon", "problem.frequency", "problem.season")
-PREPARED = ("data/prepared/train.parquet", "data/prepared/test.parquet", "data/prepared/schema.json")
+PROBLEM = tuple(f"problem.{key}" for key in ("type", "target", "positive", "normal"))
+SERIES = tuple(f"problem.{key}" for key in ("horizon", "frequency", "season"))
+CHOICE = tuple(f"problem.{key}" for key in ("metric", "clusters", "minimum_stability", "learn_from"))
+DECISION = ("problem.flagged_share", "evaluation")
+PREPARED = tuple(f"data/prepared/{name}" for name in ("train.parquet", "test.parquet", "schema.json"))
 TRAINED = ("models/{newest}/model.skops", "models/{newest}/schema.json", "models/{newest}/run.json")
 EVALUATED = ("models/{newest}/metrics.json", "models/{newest}/card.md", "reports/metrics.json")
 
@@ -87,22 +85,22 @@ STEPS = (
     ),
     Step(
         prepare,
-        settings=(*TARGET, *SERIES, "preparation", "columns", "split", "search.seed"),
+        settings=(*PROBLEM, *SERIES, "preparation", "columns", "split", "search.seed"),
         reads=("data/raw/*.parquet",),
         writes=PREPARED,
         takes=("trained_on",),
     ),
-    Step(explore, settings=TARGET, reads=PREPARED),
+    Step(explore, settings=PROBLEM, reads=PREPARED),
     Step(
         train,
-        settings=("problem", "split", "preparation", "search", "models", "evaluation"),
+        settings=(*PROBLEM, *SERIES, *CHOICE, *DECISION, "split", "preparation", "search", "models"),
         reads=PREPARED,
         writes=TRAINED,
     ),
     Step(
         evaluate,
         settings=("problem", "evaluation", "constraints", "search.seed"),
-        reads=(*TRAINED, *PREPARED, "src/*/evaluation/card.md"),
+        reads=(*TRAINED, *PREPARED),
         writes=EVALUATED,
     ),
 )

@@ -1,9 +1,9 @@
 """The gate: what a model must show before it may serve."""
 
-from mlsteps.evaluation import Check, Tested, beats_baselines, reaches_minimum, within_constraints
+from mlsteps.evaluation import Check, TestResult, beats_baselines, reaches_minimum, within_constraints
 
 
-def gate(tested: Tested) -> list[Check]:
+def gate(tested: TestResult) -> list[Check]:
     """Return the checks; a model that fails one is not promoted.
 
     A rule of your own is a ``Check(passed, "what was found; what is asked for")``.

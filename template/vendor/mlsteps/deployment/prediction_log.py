@@ -70,7 +70,7 @@ class Logged:
 
     facts: pd.DataFrame
     inputs: pd.DataFrame
-    answers: pd.DataFrame
+    predictions: pd.DataFrame
     shadow: pd.DataFrame
 
 
@@ -177,7 +177,7 @@ def find_predictions(engine: sa.Engine, ids: Sequence[str]) -> pd.DataFrame:
 def prediction_rows(
     version: str,
     inputs: Iterable[dict[str, Any]],
-    answers: Mapping[str, dict[str, Any]],
+    predictions: Mapping[str, dict[str, Any]],
     at: datetime | None = None,
 ) -> list[dict[str, Any]]:
     """Return predictions as rows of their table.
@@ -205,15 +205,15 @@ def prediction_rows(
             "inputs": _json(asked),
             "answer": _json(answer),
         }
-        for asked, (key, answer) in zip(inputs, answers.items(), strict=True)
+        for asked, (key, answer) in zip(inputs, predictions.items(), strict=True)
     ]
 
 
-def shadow_rows(version: str, answers: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def shadow_rows(version: str, predictions: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Return what a challenger answered as rows of its table, by the id of the prediction."""
     return [
         {"prediction": key, "version": version, "answer": _json(answer)}
-        for key, answer in answers.items()
+        for key, answer in predictions.items()
     ]
 
 

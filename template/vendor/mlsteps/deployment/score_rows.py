@@ -111,15 +111,15 @@ class Scorer:
             If a value does not fit its column.
         """
         rows = part.frame
-        answers = self._predict(self._predictor, rows, before)
+        predictions = self._predict(self._predictor, rows, before)
         logged: Logged = {}
         if self._log is not None:
             ids = [uuid5(run.id, str(before + k)).hex for k in range(len(rows))]
-            logged = self._to_log(rows, answers, ids, before, run.started)
-            answers.insert(0, ID, ids)
+            logged = self._to_log(rows, predictions, ids, before, run.started)
+            predictions.insert(0, ID, ids)
         # Answers win over columns of the same name: a file that was scored before is scored anew.
-        table = part.given.select([n for n in part.given.column_names if n not in answers])
-        for name, values in answers.items():
+        table = part.given.select([n for n in part.given.column_names if n not in predictions])
+        for name, values in predictions.items():
             table = table.append_column(name, pa.array(values))
         return table, logged
 
@@ -170,12 +170,12 @@ class Scorer:
             raise UserError(f"{self._source}: {error.message}") from None
 
     def _to_log(
-        self, rows: pd.DataFrame, answers: pd.DataFrame, ids: list[str], before: int, at: datetime
+        self, rows: pd.DataFrame, predictions: pd.DataFrame, ids: list[str], before: int, at: datetime
     ) -> Logged:
         """Return what was asked and answered as the service logs it."""
         asked = _records(rows.filter([column.name for column in self._predictor.schema.inputs]))
         return {
-            PREDICTIONS: prediction_rows(self.version, asked, _by_id(ids, answers), at),
+            PREDICTIONS: prediction_rows(self.version, asked, _by_id(ids, predictions), at),
             SHADOW: self._shadow(rows, ids, before),
         }
 
@@ -185,11 +185,11 @@ class Scorer:
             return []
         try:
             self._beside = self._beside or self._load_predictor(self._challenger)
-            answers = self._predict(self._beside, rows, before)
+            predictions = self._predict(self._beside, rows, before)
         except UserError as error:
             self.trouble = f"{NO_ANSWER}{error.message}"
             return []
-        return shadow_rows(self._beside.version, _by_id(ids, answers))
+        return shadow_rows(self._beside.version, _by_id(ids, predictions))
 
 
 def _progress(parts: Parts, kept: Kept) -> Iterator[Part]:
@@ -210,8 +210,8 @@ def _score(scorer: Scorer, part: Part, kept: Kept) -> tuple[pa.Table, Logged]:
         raise
 
 
-def _by_id(ids: list[str], answers: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    return dict(zip(ids, _records(answers), strict=True))
+def _by_id(ids: list[str], predictions: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    return dict(zip(ids, _records(predictions), strict=True))
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -132,12 +132,12 @@ def _remember(
     """
     trouble, shadow = "", []
     asked = found.drop(columns=[ID, *ANSWER]).astype("str").to_dict("records")
-    answers = dict(zip(found[ID], found[ANSWER].to_dict("records"), strict=True))
+    predictions = dict(zip(found[ID], found[ANSWER].to_dict("records"), strict=True))
     try:
         shadow = _shadow(project, found.set_index(ID), history, load_predictor)
     except (UserError, ConversionError) as error:
         trouble = f"{NO_ANSWER}{error}"
-    new = {PREDICTIONS: prediction_rows(predictor.version, asked, answers), SHADOW: shadow}
+    new = {PREDICTIONS: prediction_rows(predictor.version, asked, predictions), SHADOW: shadow}
     return trouble if write_once(log, new) else trouble + LOGGED_BEFORE
 
 
@@ -149,5 +149,5 @@ def _shadow(
     if version is None:
         return []
     challenger = load_predictor(project.models / version)
-    answers = challenger.beside(found.drop(columns=ANSWER), found[ANSWER], history)
-    return shadow_rows(version, answers.to_dict("index"))
+    predictions = challenger.beside(found.drop(columns=ANSWER), found[ANSWER], history)
+    return shadow_rows(version, predictions.to_dict("index"))

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from ..files import read_frame
 from ..modeling import store
-from ..modeling.anomaly_detection import answer, decide, flag, plain_decision
+from ..modeling.anomaly_detection import answer, decide, flag, default_decision
 from ..modeling.encoded import features_and_target
 from ..modeling.predictor import Predictor
 from ..plots import BLUE, GREY, ORANGE, bars, new_figure
@@ -42,7 +42,7 @@ def measure_baselines(
     ``chance`` flags as many rows without looking.
     """
     features, target = features_and_target(test, predictor.schema)
-    distances = predictor.measurable(pd.DataFrame(index=features.index), features)
+    distances = predictor.add_metric_columns(pd.DataFrame(index=features.index), features)
     known = target.dropna() == ANOMALY
     share = float(known.mean()) if len(known) else np.nan
     by_chance = {
@@ -62,9 +62,9 @@ def measure_baselines(
     return rivals if labelled else dict(reversed(rivals.items()))
 
 
-def _by_distance(answers: pd.DataFrame, definition: Definition) -> pd.DataFrame:
+def _by_distance(predictions: pd.DataFrame, definition: Definition) -> pd.DataFrame:
     """Return what the distance to the mean would answer."""
-    return flag(answers[DISTANCE].rename("score"), definition.problem.flagged_share)
+    return flag(predictions[DISTANCE].rename("score"), definition.problem.flagged_share)
 
 
 def judged_answers(
@@ -79,21 +79,21 @@ def judged_answers(
         return predictor.answer(features), UNSEEN
     crossed = read_frame(predictor.folder / store.OUT_OF_FOLD).loc[features.index]
     decision = predictor.schema.decision
-    answers = decide(crossed["score"], decision["threshold"])
-    flagged = features[answers["prediction"] == ANOMALY]
+    predictions = decide(crossed["score"], decision["threshold"])
+    flagged = features[predictions["prediction"] == ANOMALY]
     why = _ask(predictor, flagged, decision | {"threshold": -np.inf})["reasons"]
-    return answers.assign(reasons=why.reindex(answers.index, fill_value="")), CROSSED
+    return predictions.assign(reasons=why.reindex(predictions.index, fill_value="")), CROSSED
 
 
 def _ask(predictor: Predictor, features: pd.DataFrame, decision: dict[str, Any]) -> pd.DataFrame:
     """Answer prepared rows by another decision than the one that is stored."""
-    answers = answer(predictor.pipeline[-1], predictor.numbers(features), decision)
-    return pd.DataFrame(answers, index=features.index)
+    predictions = answer(predictor.pipeline[-1], predictor.numbers(features), decision)
+    return pd.DataFrame(predictions, index=features.index)
 
 
 def checks(
     rows: pd.DataFrame,
-    answers: pd.DataFrame,
+    predictions: pd.DataFrame,
     test: Measured,
     metric: Metric,
     definition: Definition,
@@ -103,7 +103,7 @@ def checks(
         enough = f"{len(rows):,} rows; at least {LEAST_ROWS} are needed to tell"
         return [Check(len(rows) >= LEAST_ROWS, enough)]
     target = rows[definition.problem.target]
-    against = _against_distance(target, answers, metric, definition, rows.get(GROUP))
+    against = _against_distance(target, predictions, metric, definition, rows.get(GROUP))
     normal, anomalies = (int((target == name).sum()) for name in (NORMAL, ANOMALY))
     enough = (
         f"{normal:,} known normal rows, {anomalies:,} known anomalies; at least {LEAST_ROWS} and "
@@ -115,15 +115,15 @@ def checks(
 
 def _against_distance(
     target: pd.Series,
-    answers: pd.DataFrame,
+    predictions: pd.DataFrame,
     metric: Metric,
     definition: Definition,
     group: pd.Series | None,
 ) -> Check:
     """Check that the distance to the mean is not surely better, by a paired bootstrap."""
-    distance = _by_distance(answers, definition)
-    own, other = (evaluate_metric(metric, target, each) for each in (answers, distance))
-    gains = measure_gains(metric, target, distance, answers, definition.search.seed, group)
+    distance = _by_distance(predictions, definition)
+    own, other = (evaluate_metric(metric, target, each) for each in (predictions, distance))
+    gains = measure_gains(metric, target, distance, predictions, definition.search.seed, group)
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.nanpercentile(gains, [tail, 100 - tail])
     return Check(
@@ -139,7 +139,7 @@ def usefulness(
 ) -> Callable[[pd.DataFrame], float]:
     """Return what tells how far scores keep their order when features of `rows` were shuffled."""
     features, target = features_and_target(rows, predictor.schema)
-    plain = plain_decision(target, definition)
+    plain = default_decision(target, definition)
 
     def scores(asked: pd.DataFrame) -> pd.Series:
         return _ask(predictor, asked, plain)["score"]
@@ -149,10 +149,10 @@ def usefulness(
 
 
 def outcome(
-    target: pd.Series, answers: pd.DataFrame, predictor: Predictor, definition: Definition
+    target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> dict[str, object]:
     """Return key figures in words: the threshold, what it flags, and what it finds."""
-    flagged = answers["prediction"] == ANOMALY
+    flagged = predictions["prediction"] == ANOMALY
     found = {
         "threshold of the score": round(predictor.schema.decision["threshold"], 3),
         "flagged": f"{flagged.sum():,} rows ({flagged.mean():.1%})",
@@ -164,10 +164,10 @@ def outcome(
 
 
 def closer_look(
-    target: pd.Series, answers: pd.DataFrame, predictor: Predictor, definition: Definition
+    target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> list[str]:
     """Return the section of the report about the flagged rows, the strangest first."""
-    flagged = answers[answers["prediction"] == ANOMALY].sort_values("score", ascending=False)
+    flagged = predictions[predictions["prediction"] == ANOMALY].sort_values("score", ascending=False)
     shown = flagged.head(SHOWN_ROWS)
     lines = [
         {
@@ -186,13 +186,13 @@ def closer_look(
 
 
 def figures(
-    target: pd.Series, answers: pd.DataFrame, predictor: Predictor, definition: Definition
+    target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> list[str]:
     """Return the plots: scores and threshold, why rows are flagged, what is found when looking."""
     threshold = predictor.schema.decision["threshold"]
-    plots = [_scores(target, answers["score"], threshold), *_why(answers)]
+    plots = [_scores(target, predictions["score"], threshold), *_why(predictions)]
     if len(set(target.dropna())) == 2:
-        plots.append(_found(target, answers))
+        plots.append(_found(target, predictions))
     return plots
 
 
@@ -217,8 +217,8 @@ def _scores(target: pd.Series, scores: pd.Series, threshold: float) -> str:
     return figure(plot, f"Dotted, the threshold: what lies above is flagged.{more}", "Scores")
 
 
-def _why(answers: pd.DataFrame) -> list[str]:
-    given = answers.loc[answers["prediction"] == ANOMALY, "reasons"].str.split("; ").explode()
+def _why(predictions: pd.DataFrame) -> list[str]:
+    given = predictions.loc[predictions["prediction"] == ANOMALY, "reasons"].str.split("; ").explode()
     counts = given[given != ""].value_counts().head(SHOWN_REASONS)
     if counts.empty:
         return []
@@ -228,15 +228,15 @@ def _why(answers: pd.DataFrame) -> list[str]:
     return [figure(plot, "What is named most often as a reason.", "Why rows are flagged")]
 
 
-def _found(target: pd.Series, answers: pd.DataFrame) -> str:
+def _found(target: pd.Series, predictions: pd.DataFrame) -> str:
     there = target.notna()
     hits, rows = (target[there] == ANOMALY).to_numpy(), int(there.sum())
     looked = np.arange(1, rows + 1) / rows
     plot, axes = new_figure(grid="both")
     for column, label in {"score": "model", DISTANCE: "distance to the mean"}.items():
-        order = np.argsort(-answers.loc[there, column].to_numpy(), kind="stable")
+        order = np.argsort(-predictions.loc[there, column].to_numpy(), kind="stable")
         axes.step(looked, np.cumsum(hits[order]) / hits.sum(), where="post", label=label)
-    axes.axvline((answers.loc[there, "prediction"] == ANOMALY).mean(), color=GREY, linestyle=":")
+    axes.axvline((predictions.loc[there, "prediction"] == ANOMALY).mean(), color=GREY, linestyle=":")
     axes.set(xlabel="rows looked at, the strangest first", ylabel="anomalies found")
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xscale("log")

@@ -28,13 +28,13 @@ BINS = 10  # of the calibration plot, with equally many rows
 
 
 def outcome(
-    target: pd.Series, answers: pd.DataFrame, predictor: Predictor, definition: Definition
+    target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> dict[str, object]:
     """Return key figures in words: the threshold and what its mistakes cost."""
     decision, costs = predictor.schema.decision, definition.evaluation
     if len(decision["classes"]) != 2:
         return {"classes": len(decision["classes"])}
-    true, probabilities, predicted = arrays(target, answers)
+    true, probabilities, predicted = arrays(target, predictions)
 
     def cost(chosen: np.ndarray) -> float:
         missed = np.sum((true == 1) & (chosen == 0)) * costs.false_negative_cost
@@ -52,11 +52,11 @@ def outcome(
 
 
 def figures(
-    target: pd.Series, answers: pd.DataFrame, predictor: Predictor, definition: Definition
+    target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> list[str]:
     """Return the plots of the test set: confusion, ROC, precision and recall, calibration."""
     classes = predictor.schema.decision["classes"]
-    true, probabilities, predicted = arrays(target, answers)
+    true, probabilities, predicted = arrays(target, predictions)
     curves = [1] if len(classes) == 2 else pd.Series(true).value_counts().index[:MOST_CURVES]
     return [
         _confusion(true, predicted, classes),

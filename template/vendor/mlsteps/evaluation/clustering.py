@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 
 from ..files import read_json
 from ..modeling import store
-from ..modeling.clustering import agreement, measurable
+from ..modeling.clustering import agreement, add_metric_columns
 from ..modeling.predictor import Predictor
 from ..plots import GREY, PALETTE, new_figure
 from ..problem.clustering import METRICS, PLACE, WIDTH
@@ -69,9 +69,9 @@ def _cut_up(clusterer: Any, cloud: np.ndarray, metrics: Metrics) -> dict[str, fl
 
 
 def _judge(places: np.ndarray, clusters: np.ndarray, metrics: Metrics) -> dict[str, float]:
-    answers = pd.DataFrame({"prediction": clusters})
-    unknown = pd.Series(None, index=answers.index, dtype="str")
-    return evaluate_metrics(metrics, unknown, measurable(answers, lambda: places))
+    predictions = pd.DataFrame({"prediction": clusters})
+    unknown = pd.Series(None, index=predictions.index, dtype="str")
+    return evaluate_metrics(metrics, unknown, add_metric_columns(predictions, lambda: places))
 
 
 def _mean(found: list[dict[str, float]]) -> dict[str, float]:
@@ -87,7 +87,7 @@ def judged_answers(
 
 def checks(
     rows: pd.DataFrame,
-    answers: pd.DataFrame,
+    predictions: pd.DataFrame,
     test: Measured,
     metric: Metric,
     definition: Definition,
@@ -112,46 +112,46 @@ def usefulness(
 
 
 def outcome(
-    target: pd.Series, answers: pd.DataFrame, predictor: Predictor, definition: Definition
+    target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> dict[str, object]:
     """Return key figures in words: how many clusters there are, and how many rows each has."""
-    shares = answers["prediction"].value_counts(normalize=True)
+    shares = predictions["prediction"].value_counts(normalize=True)
     classes = predictor.schema.decision["classes"]
     sizes = {f"cluster {name}": f"{shares.get(name, 0):.1%} of the rows" for name in classes}
     return {"clusters": len(classes), **sizes}
 
 
 def closer_look(
-    target: pd.Series, answers: pd.DataFrame, predictor: Predictor, definition: Definition
+    target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> list[str]:
     """Return the sections of the report about each cluster: what it is like, and who is in it."""
-    profiles, shares = predictor.schema.decision["profiles"], answers["prediction"].value_counts()
+    profiles, shares = predictor.schema.decision["profiles"], predictions["prediction"].value_counts()
     lines = [
         {
             "cluster": name,
             "rows": int(shares.get(name, 0)),
-            "silhouette": answers.loc[answers["prediction"] == name, WIDTH].mean(),
+            "silhouette": predictions.loc[predictions["prediction"] == name, WIDTH].mean(),
             "what it is like": words,
         }
         for name, words in profiles.items()
     ]
     parts = [heading("What each cluster is like"), table(lines)]
     if target.notna().any():
-        counts = pd.crosstab(answers["prediction"], target).rename_axis(index="cluster")
+        counts = pd.crosstab(predictions["prediction"], target).rename_axis(index="cluster")
         counts.columns = [str(name) for name in counts.columns]
         parts += [heading(f"Clusters against {target.name}"), table(counts)]
     return parts
 
 
 def figures(
-    target: pd.Series, answers: pd.DataFrame, predictor: Predictor, definition: Definition
+    target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> list[str]:
     """Return the plots: the projection, the silhouettes, and the numbers of clusters tried."""
     names = predictor.schema.decision["classes"]
     run = read_json(predictor.folder / store.RUN)
     return [
-        _projection(answers, names, definition.search.seed),
-        _silhouettes(answers, names),
+        _projection(predictions, names, definition.search.seed),
+        _silhouettes(predictions, names),
         *_numbers(run, definition),
     ]
 
@@ -160,8 +160,8 @@ def _colour(place: int) -> str:
     return PALETTE[place] if place < len(PALETTE) - 1 else GREY
 
 
-def _projection(answers: pd.DataFrame, names: list[str], seed: int) -> str:
-    sample = answers.sample(min(len(answers), MOST_POINTS), random_state=seed)
+def _projection(predictions: pd.DataFrame, names: list[str], seed: int) -> str:
+    sample = predictions.sample(min(len(predictions), MOST_POINTS), random_state=seed)
     places = sample[[name for name in sample if str(name).startswith(PLACE)]].to_numpy()
     plot, axes = new_figure(grid="both")
     flat = PCA(min(2, places.shape[1]), random_state=seed).fit(places)
@@ -178,16 +178,16 @@ def _projection(answers: pd.DataFrame, names: list[str], seed: int) -> str:
     return figure(plot, f"The two directions that keep most: {kept:.0%} of the variance.", "Map")
 
 
-def _silhouettes(answers: pd.DataFrame, names: list[str]) -> str:
+def _silhouettes(predictions: pd.DataFrame, names: list[str]) -> str:
     plot, axes = new_figure(height=2.6, grid="x")
     start, ticks = 0, []
     for k, name in enumerate(names):
-        widths = np.sort(answers.loc[answers["prediction"] == name, WIDTH].dropna().to_numpy())
+        widths = np.sort(predictions.loc[predictions["prediction"] == name, WIDTH].dropna().to_numpy())
         ends = np.arange(start, start + len(widths))
         axes.fill_betweenx(ends, 0, widths, color=_colour(k), alpha=0.75, linewidth=0)
         ticks.append(start + len(widths) / 2)
-        start += len(widths) + max(1, len(answers) // 60)
-    mean = answers[WIDTH].mean()
+        start += len(widths) + max(1, len(predictions) // 60)
+    mean = predictions[WIDTH].mean()
     axes.axvline(mean, color=GREY, linestyle=":")
     axes.set_yticks(ticks, names)
     axes.invert_yaxis()

@@ -14,7 +14,7 @@ from ..report import columns, facts, figure, heading, notice, number, paragraph,
 from . import row_test, series_test
 from .gate import Check
 from .model_card import model_card
-from .tested import LEARNT, UNSEEN, Tested
+from .tested import LEARNT, UNSEEN, TestResult
 
 SHOWN_FEATURES = 15
 KEPT_ANSWERS = 5000  # for step 8, to tell when the answers change
@@ -24,8 +24,8 @@ def evaluate(
     project: Project,
     metrics: Metrics,
     load_predictor: LoadPredictor,
-    sections: Callable[[Tested], list[str]],
-    gate: Callable[[Tested], list[Check]],
+    sections: Callable[[TestResult], list[str]],
+    gate: Callable[[TestResult], list[Check]],
     card: str,
 ) -> str:
     """Write metrics.json and card.md of the newest version, and reports/metrics.json.
@@ -56,7 +56,7 @@ def evaluate(
     known = all_metrics(definition.problem.type, metrics)
     select_metric(definition.problem.metric, known)
     test = series_test if definition.problem.of_series else row_test
-    tested = test.meet_test(project, predictor, run, known)
+    tested = test.test_model(project, predictor, run, known)
     checks = gate(tested)
     results = {
         "problem": definition.problem.type,
@@ -81,9 +81,9 @@ def evaluate(
         "tested_on": tested.on,
         "test_opened": _times_opened(project.models, run["data"]["test"], predictor.version),
     }
-    answers = tested.answers
-    kept = answers.sample(min(len(answers), KEPT_ANSWERS), random_state=definition.search.seed)
-    with replacing(folder / store.ANSWERS) as path:
+    predictions = tested.predictions
+    kept = predictions.sample(min(len(predictions), KEPT_ANSWERS), random_state=definition.search.seed)
+    with replacing(folder / store.TEST_PREDICTIONS) as path:
         kept.to_parquet(path)
     write_text(folder / store.CARD, model_card(card, results, run, predictor.schema, known, definition))
     write_json(folder / store.METRICS, results)
@@ -121,7 +121,7 @@ def _write_card(
     reports: Path,
     summary: str,
     results: dict[str, Any],
-    tested: Tested,
+    tested: TestResult,
     sections: list[str],
     metrics: Metrics,
 ) -> None:
@@ -164,7 +164,7 @@ def _write_card(
     )
 
 
-def _rows(tested: Tested) -> str:
+def _rows(tested: TestResult) -> str:
     if tested.on == UNSEEN:
         return f"The test set: {tested.rows:,} rows that no model has seen"
     if tested.on == LEARNT:

@@ -20,42 +20,42 @@ SHOWN_HORIZONS = 4  # of the history before the test
 LEAST_ANSWERS = 6
 
 
-def enough(answers: pd.DataFrame, definition: Definition) -> Check:
+def enough(predictions: pd.DataFrame, definition: Definition) -> Check:
     """Check that the test can carry an interval: one of few dates looks surer than it is."""
-    dates = len(answers)
+    dates = len(predictions)
     words = f"{dates:,} values in the test; at least {LEAST_ANSWERS} are needed to tell"
     return Check(dates >= LEAST_ANSWERS, words)
 
 
 def outcome(
-    answers: pd.DataFrame, predictor: Predictor, definition: Definition
+    predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> dict[str, object]:
     """Return key figures in words: what the intervals cover, and how wide they are."""
-    inside = answers["true"].between(answers["low"], answers["high"])
+    inside = predictions["true"].between(predictions["low"], predictions["high"])
     covered = predictor.schema.decision["covered"]
     return {
         "intervals are to cover": f"{definition.evaluation.interval:.0%}",
         "they cover of the test": f"{inside.mean():.1%}",
         "and of the backtest": "unknown" if covered is None else f"{covered:.1%}",
-        "median width": float((answers["high"] - answers["low"]).median()),
-        "mean error (forecast − true)": float((answers["prediction"] - answers["true"]).mean()),
+        "median width": float((predictions["high"] - predictions["low"]).median()),
+        "mean error (forecast − true)": float((predictions["prediction"] - predictions["true"]).mean()),
     }
 
 
 def figures(
-    answers: pd.DataFrame, panel: Panel, schema: Schema, definition: Definition
+    predictions: pd.DataFrame, panel: Panel, schema: Schema, definition: Definition
 ) -> list[str]:
     """Return the plots of the test: series with their forecasts, errors by step, residuals."""
-    errors = (answers["prediction"] - answers["true"]).abs() / answers["unit"]
-    by_series = errors.groupby(answers[SERIES]).mean().sort_values()
+    errors = (predictions["prediction"] - predictions["true"]).abs() / predictions["unit"]
+    by_series = errors.groupby(predictions[SERIES]).mean().sort_values()
     places = np.linspace(0, len(by_series) - 1, min(SHOWN_SERIES, len(by_series))).round()
     shown = definition.evaluation.shown_series or [by_series.index[int(k)] for k in places]
     lines = [
-        _plot_series(name, answers[answers[SERIES] == name], panel, schema, definition)
+        _plot_series(name, predictions[predictions[SERIES] == name], panel, schema, definition)
         for name in shown
         if name in by_series.index
     ]
-    return [*lines, _plot_steps(answers, errors), _plot_residuals(answers)]
+    return [*lines, _plot_steps(predictions, errors), _plot_residuals(predictions)]
 
 
 def _plot_series(
@@ -77,9 +77,9 @@ def _plot_series(
     return figure(plot, f"The forecast with its {interval}, and what came; MASE {mase:.2f}.", title)
 
 
-def _plot_steps(answers: pd.DataFrame, errors: pd.Series) -> str:
+def _plot_steps(predictions: pd.DataFrame, errors: pd.Series) -> str:
     plot, axes = new_figure()
-    means = errors.groupby(answers["step"]).mean()
+    means = errors.groupby(predictions["step"]).mean()
     axes.plot(means.index, means, "o-", color=ORANGE)
     axes.axhline(1, color=GREY, linestyle=":")
     axes.set_ylim(bottom=0)
@@ -87,9 +87,9 @@ def _plot_steps(answers: pd.DataFrame, errors: pd.Series) -> str:
     return figure(plot, "How errors grow with the distance.", "Errors by step")
 
 
-def _plot_residuals(answers: pd.DataFrame) -> str:
+def _plot_residuals(predictions: pd.DataFrame) -> str:
     plot, axes = new_figure()
-    axes.hist((answers["true"] - answers["prediction"]) / answers["unit"], bins=30, color=BLUE)
+    axes.hist((predictions["true"] - predictions["prediction"]) / predictions["unit"], bins=30, color=BLUE)
     axes.axvline(0, color=GREY, linestyle=":")
     axes.set(xlabel="(true − forecast) / usual change", ylabel="values")
     return figure(plot, "In units of the usual change of each series.", "Residuals")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ..report import number
 
 if TYPE_CHECKING:
-    from .tested import Tested
+    from .tested import TestResult
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,10 @@ MOST_POINTS = 1000  # drawn; more would be a blot
 
 
 def outcome(
-    target: pd.Series, answers: pd.DataFrame, predictor: Predictor, definition: Definition
+    target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> dict[str, object]:
     """Return key figures in words: the size of the errors and of the intervals."""
-    true, predicted, low, high = arrays(target, answers)
+    true, predicted, low, high = arrays(target, predictions)
     return {
         "median absolute error": float(np.median(np.abs(true - predicted))),
         "mean error (predicted − true)": float(np.mean(predicted - true)),
@@ -38,15 +38,15 @@ def outcome(
 
 
 def figures(
-    target: pd.Series, answers: pd.DataFrame, predictor: Predictor, definition: Definition
+    target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> list[str]:
     """Return the plots of the test set: predicted against true, residuals."""
     drawn = target.sample(min(len(target), MOST_POINTS), random_state=definition.search.seed).index
-    true, predicted, low, high = arrays(target.loc[drawn], answers.loc[drawn])
+    true, predicted, low, high = arrays(target.loc[drawn], predictions.loc[drawn])
     return [
         _predicted_against_true(true, predicted, low, high),
         _residuals(true, predicted),
-        _histogram(*arrays(target, answers)[:2]),
+        _histogram(*arrays(target, predictions)[:2]),
     ]
 
 

@@ -17,12 +17,12 @@ from ..variants import of_type
 from .bootstrap import measure
 from .importance import measure_importance
 from .slices import measure_slices
-from .tested import Tested, check_defined, costs_of
+from .tested import TestResult, check_defined, costs_of
 
 
-def meet_test(
+def test_model(
     project: Project, predictor: Predictor, run: dict[str, Any], metrics: Metrics
-) -> Tested:
+) -> TestResult:
     """Answer the test rows with the newest model.
 
     Raises
@@ -38,14 +38,14 @@ def meet_test(
     test = read_frame(project.prepared / "test.parquet")
     features, target = features_and_target(test, predictor.schema)
     learnt = bool(test[KEY].isin(train[KEY]).all())
-    answers, on = problem.judged_answers(features, predictor, learnt=learnt)
-    judged = predictor.measurable(answers, features)
+    predictions, on = problem.judged_answers(features, predictor, learnt=learnt)
+    judged = predictor.add_metric_columns(predictions, features)
     measured = measure(target, judged, metrics, definition.search.seed, group=test.get(GROUP))
     measured |= {name: x for name, x in run["measured"].items() if name not in measured}
     check_defined(measured, len(test), definition)
-    return Tested(
+    return TestResult(
         target=target,
-        answers=judged,
+        predictions=judged,
         features=features,
         schema=predictor.schema,
         definition=definition,

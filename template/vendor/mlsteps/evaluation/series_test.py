@@ -21,15 +21,15 @@ from ..modeling.forecasting import cover
 from ..problem.metric import Metric, Metrics
 from . import forecasting
 from .bootstrap import evaluate_metrics, measure
-from .tested import Tested, check_defined, costs_of
+from .tested import TestResult, check_defined, costs_of
 
 BLOCK = 3  # neighbouring dates are alike, so the bootstrap draws them together
 LEAST_SERIES = 10  # from which whole series are drawn
 
 
-def meet_test(
+def test_model(
     project: Project, predictor: Predictor, run: dict[str, Any], metrics: Metrics
-) -> Tested:
+) -> TestResult:
     """Forecast the test from the history before it, as often as it has horizons.
 
     The stored model knows the test already, so its candidate is fitted anew to what came before.
@@ -55,29 +55,29 @@ def meet_test(
     with few_threads(len(train)):
         forecaster = clone(predictor.pipeline.forecaster)
         forecaster.fit(heads[0])
-        answers = _answer(forecaster, panel, heads, season, horizon)
+        predictions = _answer(forecaster, panel, heads, season, horizon)
         guesses = {n: _answer(rivals[n], panel, heads, season, horizon) for n in order}
-    answers = cover(answers, schema.decision)
-    group = alike(answers[SERIES], answers["origin"] + answers["step"])
-    measured = measure(answers["true"], answers, metrics, definition.search.seed, group=group)
-    check_defined(measured, len(answers), definition)
-    return Tested(
-        target=answers["true"],
-        answers=answers.rename(columns={SERIES: "series"}),
-        features=answers[[SERIES, "origin", "step"]].rename(columns={SERIES: "series"}),
+    predictions = cover(predictions, schema.decision)
+    group = alike(predictions[SERIES], predictions["origin"] + predictions["step"])
+    measured = measure(predictions["true"], predictions, metrics, definition.search.seed, group=group)
+    check_defined(measured, len(predictions), definition)
+    return TestResult(
+        target=predictions["true"],
+        predictions=predictions.rename(columns={SERIES: "series"}),
+        features=predictions[[SERIES, "origin", "step"]].rename(columns={SERIES: "series"}),
         schema=schema,
         definition=definition,
         metric=metrics[definition.problem.metric],
         costs=costs_of(run, _milliseconds(predictor)),
-        rows=len(answers),
+        rows=len(predictions),
         measured=measured,
         baselines={n: evaluate_metrics(metrics, g["true"], g) for n, g in guesses.items()},
-        checks=[forecasting.enough(answers, definition)],
-        outcome=forecasting.outcome(answers, predictor, definition),
-        slices=_by_series(answers, metrics[definition.problem.metric], definition),
+        checks=[forecasting.enough(predictions, definition)],
+        outcome=forecasting.outcome(predictions, predictor, definition),
+        slices=_by_series(predictions, metrics[definition.problem.metric], definition),
         importance=[],
         loss="",
-        plots=forecasting.figures(answers, panel, schema, definition),
+        plots=forecasting.figures(predictions, panel, schema, definition),
     )
 
 
@@ -95,11 +95,11 @@ def alike(series: pd.Series, periods: pd.Series) -> pd.Series:
     return series + " " + (periods // BLOCK).astype("str")
 
 
-def _by_series(answers: pd.DataFrame, metric: Metric, definition: Definition) -> list[dict[str, Any]]:
+def _by_series(predictions: pd.DataFrame, metric: Metric, definition: Definition) -> list[dict[str, Any]]:
     """Return the metric of each series, the worst first; nothing if there is but one."""
     name, seed = definition.problem.metric, definition.search.seed
     found = []
-    for label, part in answers.groupby(SERIES):
+    for label, part in predictions.groupby(SERIES):
         value = evaluate_metrics({name: metric}, part["true"], part).get(name)
         if value is None:
             continue

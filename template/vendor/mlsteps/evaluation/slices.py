@@ -19,7 +19,7 @@ QUARTERS = ["lowest quarter", "second quarter", "third quarter", "highest quarte
 
 def measure_slices(
     rows: pd.DataFrame,
-    answers: pd.DataFrame,
+    predictions: pd.DataFrame,
     schema: Schema,
     metric: Metric,
     definition: Definition,
@@ -43,7 +43,7 @@ def measure_slices(
         for label, part in rows.groupby(values.fillna("missing").astype("str")):
             if len(part) < LEAST_ROWS:
                 continue
-            target, given = column_of(part, schema.target), answers.loc[part.index]
+            target, given = column_of(part, schema.target), predictions.loc[part.index]
             group = part.get(GROUP)
             measured = measure(target, given, {name: metric}, seed, most=RESAMPLES, group=group)
             if name in measured:

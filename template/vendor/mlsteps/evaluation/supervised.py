@@ -34,8 +34,8 @@ def measure_baselines(
     estimator = BASELINES[definition.problem.target_kind](strategy=name).fit(np.empty((len(learnt), 0)), learnt)
     blank = np.empty((len(target), 0))
     problem = of_type("modeling", definition.problem.type)
-    answers = problem.answer(estimator, blank, problem.plain_decision(learnt, definition))
-    guesses = pd.DataFrame(answers, index=target.index)
+    predictions = problem.answer(estimator, blank, problem.default_decision(learnt, definition))
+    guesses = pd.DataFrame(predictions, index=target.index)
     return {name: evaluate_metrics(metrics, target, guesses)}
 
 
@@ -49,7 +49,7 @@ def usefulness(
 
 
 def closer_look(
-    target: pd.Series, answers: pd.DataFrame, predictor: Predictor, definition: Definition
+    target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> list[str]:
     """Return further sections of the report: the plots have said it all."""
     return []
@@ -64,7 +64,7 @@ def judged_answers(
 
 def checks(
     rows: pd.DataFrame,
-    answers: pd.DataFrame,
+    predictions: pd.DataFrame,
     test: Measured,
     metric: Metric,
     definition: Definition,

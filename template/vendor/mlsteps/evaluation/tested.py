@@ -17,7 +17,7 @@ CROSSED = "all rows, each by a model that has not seen it"
 
 
 @dataclass(frozen=True)
-class Tested:
+class TestResult:
     """What a model answered on the test set, and how good that was.
 
     Attributes
@@ -50,7 +50,7 @@ class Tested:
     """
 
     target: pd.Series
-    answers: pd.DataFrame
+    predictions: pd.DataFrame
     features: pd.DataFrame
     schema: Schema
     definition: Definition

@@ -6,7 +6,7 @@ import pandas as pd
 
 
 @dataclass(frozen=True)
-class Both:
+class PairedPredictions:
     """The test rows, which neither version has learnt from.
 
     Attributes
@@ -20,6 +20,6 @@ class Both:
     """
 
     target: pd.Series
-    answers: pd.DataFrame
-    rival_answers: pd.DataFrame
+    predictions: pd.DataFrame
+    rival_predictions: pd.DataFrame
     group: pd.Series | None

@@ -41,8 +41,8 @@ class Comparison:
 
 def compare(
     target: pd.Series,
-    answers: pd.DataFrame,
-    rival_answers: pd.DataFrame,
+    predictions: pd.DataFrame,
+    rival_predictions: pd.DataFrame,
     metric: Metric,
     definition: Definition,
     group: pd.Series | None = None,
@@ -58,7 +58,7 @@ def compare(
     group : Series of (n,), optional
         Rows of one group are drawn together, because they are alike.
     """
-    own, rival = (evaluate_metric(metric, target, each) for each in (answers, rival_answers))
-    gains = measure_gains(metric, target, answers, rival_answers, definition.search.seed, group)
+    own, rival = (evaluate_metric(metric, target, each) for each in (predictions, rival_predictions))
+    gains = measure_gains(metric, target, predictions, rival_predictions, definition.search.seed, group)
     surely = float(np.mean(gains > definition.improvement.margin)) if len(gains) else 0.0
     return Comparison(len(target), own, rival, metric.gain(rival, own), surely)

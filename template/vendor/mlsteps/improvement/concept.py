@@ -50,18 +50,18 @@ class Window:
     high: float
 
 
-def truth_of(logged: Logged, kind: Kind) -> pd.Series:
+def true_labels(logged: Logged, kind: Kind) -> pd.Series:
     """Return what the predictions turned out to be, as the target has it."""
     return convert(logged.facts["actual"], kind)
 
 
 def quality(
-    logged: Logged, answers: pd.DataFrame, metric: Metric, project: Project
+    logged: Logged, predictions: pd.DataFrame, metric: Metric, project: Project
 ) -> Quality | None:
     """Return the metric of the definition of answers to rows with truth; None if undefined."""
     problem, seed = project.definition.problem, project.definition.search.seed
-    truth = truth_of(logged, problem.target_kind)
-    return measure(truth, answers, {problem.metric: metric}, seed).get(problem.metric)
+    truth = true_labels(logged, problem.target_kind)
+    return measure(truth, predictions, {problem.metric: metric}, seed).get(problem.metric)
 
 
 def errors(logged: Logged, kind: Kind) -> np.ndarray:
@@ -70,13 +70,13 @@ def errors(logged: Logged, kind: Kind) -> np.ndarray:
     For a class what is missing of the probability of the true one, or 0 and 1 where there are no
     probabilities; for a number the rank of its absolute error among the rows.
     """
-    truth, answers = truth_of(logged, kind), logged.answers
+    truth, predictions = true_labels(logged, kind), logged.predictions
     if kind == "number":
-        ranks: np.ndarray = (truth - answers["prediction"]).abs().rank(pct=True).to_numpy(float)
+        ranks: np.ndarray = (truth - predictions["prediction"]).abs().rank(pct=True).to_numpy(float)
         return ranks
-    wrong = (convert(answers["prediction"], kind) != truth).to_numpy(float)
+    wrong = (convert(predictions["prediction"], kind) != truth).to_numpy(float)
     for label in truth.unique():
-        chance = answers.get(f"probability_{label}")
+        chance = predictions.get(f"probability_{label}")
         if chance is not None:
             rows = (truth == label).to_numpy()
             wrong[rows] = 1 - chance.to_numpy(float)[rows]
@@ -109,10 +109,10 @@ def windows(
 ) -> list[Window]:
     """Cut rows with truth into stretches of at least so many, and measure each."""
     count = min(MOST_WINDOWS, len(logged.facts) // least)
-    truth, found = truth_of(logged, kind), []
+    truth, found = true_labels(logged, kind), []
     for rows in np.array_split(np.arange(len(truth)), max(count, 1)) if count else []:
         measured = measure(
-            truth.iloc[rows], logged.answers.iloc[rows], {"": metric}, seed, most=RESAMPLES
+            truth.iloc[rows], logged.predictions.iloc[rows], {"": metric}, seed, most=RESAMPLES
         )
         if "" in measured:
             facts = logged.facts.iloc[rows]

@@ -14,12 +14,12 @@ from ..preparation.series import known_columns
 from ..problem.columns import Column
 from ..problem.project import Project
 from ..problem.series import PERIOD, SERIES
-from .both import Both
+from .both import PairedPredictions
 
 
-def ask_both(
+def predict_test_rows(
     project: Project, champion: str, challenger: str, load_predictor: LoadPredictor
-) -> Both:
+) -> PairedPredictions:
     """Let both forecast the test, the champion as it would if it were asked today.
 
     The challenger was fitted to all there is in the end; what counts is how it forecast the test
@@ -33,7 +33,7 @@ def ask_both(
     target = read_schema(project.prepared / "schema.json").target
     train = read_frame(project.prepared / "train.parquet", [target])
     test = read_frame(project.prepared / "test.parquet", [target, SERIES, PERIOD])
-    kept = read_frame(project.models / challenger / store.ANSWERS)
+    kept = read_frame(project.models / challenger / store.TEST_PREDICTIONS)
     kept[PERIOD] = kept["origin"] + kept["step"] - 1
     kept = kept.set_index(["series", PERIOD])[["prediction", "low", "high", "unit", "origin"]]
     keys = pd.MultiIndex.from_frame(test[[SERIES, PERIOD]])
@@ -46,12 +46,12 @@ def ask_both(
         asked[target] = asked[target].mask(asked.index.isin(test.index[periods >= origin]))
         found.append(predictor.predict(asked))
     # Both are measured by the same unit, that of the history before the origin.
-    answers = pd.concat(found).loc[rival.index].assign(unit=rival["unit"])
+    predictions = pd.concat(found).loc[rival.index].assign(unit=rival["unit"])
     there = test.loc[rival.index]
-    return Both(there[target], answers, rival, alike(there[SERIES], there[PERIOD]))
+    return PairedPredictions(there[target], predictions, rival, alike(there[SERIES], there[PERIOD]))
 
 
-def ask_again(
+def predict_logged_rows(
     project: Project, version: str, logged: Logged, load_predictor: LoadPredictor
 ) -> pd.DataFrame:
     """Let a version forecast what the champion was asked, from the history that there was then.
@@ -75,7 +75,7 @@ def ask_again(
     raw = raw[raw[predictor.schema.target].notna()]
     known, asked = predictor.places(raw)[PERIOD], predictor.places(logged.inputs)
     # What was logged before forecasts told their step is left out: nothing tells its history.
-    asked["origin"] = asked[PERIOD] - logged.answers.reindex(columns=["step"])["step"] + 1
+    asked["origin"] = asked[PERIOD] - logged.predictions.reindex(columns=["step"])["step"] + 1
     asked = asked.dropna().drop_duplicates(keep="last")
     found = [pd.DataFrame(columns=ANSWER)]
     for origin, part in asked.groupby("origin"):
@@ -85,10 +85,10 @@ def ask_again(
         except WrongQuestionError:  # a series it does not know, or a history that is not here
             continue
     # Both are measured by the same unit.
-    return pd.concat(found[1:] or found).assign(unit=logged.answers["unit"])
+    return pd.concat(found[1:] or found).assign(unit=logged.predictions["unit"])
 
 
-def watched(schema: Schema, date: str) -> tuple[list[Column], bool]:
+def monitored_columns(schema: Schema, date: str) -> tuple[list[Column], bool]:
     """Return the features whose drift is watched, and whether that of the answers is.
 
     Only what is known ahead can drift: forecasts follow the season, so they change all the time.

@@ -22,7 +22,7 @@ from ..modeling.predictor import LoadPredictor
 from ..steps import Outcome, Step, run_step
 from . import forecast_replay, row_replay
 from .compare import Comparison, compare
-from .concept import truth_of
+from .concept import true_labels
 from .labelled import add_labelled_rows
 from .monitor import Watch, monitor
 from .policy import Policy, Situation
@@ -222,12 +222,12 @@ def _judge(this: Round, champion: str, challenger: str) -> Decision:
         reason = f"the challenger failed the gate: {'; '.join(gate['reasons'])}"
         return Decision("kept", champion, challenger, reason)
     try:
-        both = _replay(project).ask_both(project, champion, challenger, this.load_predictor)
+        both = _replay(project).predict_test_rows(project, champion, challenger, this.load_predictor)
     except (UserError, ConversionError) as error:
         reason = f"the champion cannot answer what is asked today: {error}"
         return Decision("promoted", champion, challenger, reason)
     compared = compare(
-        both.target, both.answers, both.rival_answers, this.metric, definition, both.group
+        both.target, both.predictions, both.rival_predictions, this.metric, definition, both.group
     )
     if not np.isfinite(compared.rival_value):
         reason = f"these rows do not tell {this.metric.title}, and the challenger has learnt newer ones"
@@ -250,8 +250,8 @@ def _judge_shadow(this: Round, champion: str, challenger: str) -> Decision:
             f"{len(logged.facts):,} of its answers is known, {settings.shadow_rows:,} are needed"
         )
         return Decision("waited", champion, challenger, reason)
-    truth = truth_of(logged, project.definition.problem.target_kind)
-    compared = compare(truth, logged.answers, logged.shadow, this.metric, project.definition)
+    truth = true_labels(logged, project.definition.problem.target_kind)
+    compared = compare(truth, logged.predictions, logged.shadow, this.metric, project.definition)
     return _better_or_not(this, champion, challenger, compared, shadow=False)
 
 
@@ -277,16 +277,16 @@ def _worse_than_predecessor(this: Round, champion: str) -> Decision | None:
     if predecessor is None or len(logged.facts) < settings.minimum_rows:
         return None
     try:
-        rival = _replay(project).ask_again(project, predecessor, logged, this.load_predictor)
+        rival = _replay(project).predict_logged_rows(project, predecessor, logged, this.load_predictor)
     except (UserError, ConversionError):  # then there is nothing to go back to
         return None
     if len(rival) < settings.minimum_rows:
         return None
-    truth, answers = (
+    truth, predictions = (
         part.loc[rival.index]
-        for part in (truth_of(logged, definition.problem.target_kind), logged.answers)
+        for part in (true_labels(logged, definition.problem.target_kind), logged.predictions)
     )
-    compared = compare(truth, answers, rival, this.metric, definition)
+    compared = compare(truth, predictions, rival, this.metric, definition)
     if not this.policy.rolls_back(compared, settings):
         return None
     words = compared.words(this.metric, definition, "champion", "predecessor")

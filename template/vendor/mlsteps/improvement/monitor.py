@@ -114,7 +114,7 @@ def monitor(
         )
     else:
         promised = _promised(predictor, project)
-        now = quality(labelled, labelled.answers, metric, project)
+        now = quality(labelled, labelled.predictions, metric, project)
         change = find_change(errors(labelled, kind))
         decayed = _decay(now, promised, change, metric)
     found = Watch(
@@ -144,16 +144,16 @@ def _drifts(logged: Logged, predictor: Predictor, definition: Definition) -> lis
     """Compare every feature that is watched, and the predictions, and adjust for their number."""
     replay = forecast_replay if definition.problem.of_series else row_replay
     kind = definition.problem.target_kind
-    columns, with_answers = replay.watched(predictor.schema, definition.columns.date)
+    columns, with_answers = replay.monitored_columns(predictor.schema, definition.columns.date)
     reference = read_frame(predictor.folder / store.REFERENCE)
-    answered = read_frame(predictor.folder / store.ANSWERS)
+    answered = read_frame(predictor.folder / store.TEST_PREDICTIONS)
     features = predictor.features(predictor.schema.conform(logged.inputs))
     drifts = [compare_column(c.name, c.kind, reference[c.name], features[c.name]) for c in columns]
     if with_answers:
-        answers = [convert(frame[PREDICTION], kind) for frame in (answered, logged.answers)]
-        drifts.append(compare_column(PREDICTION, kind, *answers))
+        predictions = [convert(frame[PREDICTION], kind) for frame in (answered, logged.predictions)]
+        drifts.append(compare_column(PREDICTION, kind, *predictions))
         if SCORE in answered:
-            drifts.append(compare_column(SCORE, "number", answered[SCORE], logged.answers[SCORE]))
+            drifts.append(compare_column(SCORE, "number", answered[SCORE], logged.predictions[SCORE]))
     adjusted = adjust([drift.p_value for drift in drifts])
     drifts = [Drift(d.column, p, d.psi, d.note) for d, p in zip(drifts, adjusted, strict=True)]
     return sorted(drifts, key=lambda d: d.p_value)

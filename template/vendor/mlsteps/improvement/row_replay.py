@@ -10,12 +10,12 @@ from ..preparation.schema import Schema
 from ..preparation.sets import GROUP
 from ..problem.columns import Column, column_of
 from ..problem.project import Project
-from .both import Both
+from .both import PairedPredictions
 
 
-def ask_both(
+def predict_test_rows(
     project: Project, champion: str, challenger: str, load_predictor: LoadPredictor
-) -> Both:
+) -> PairedPredictions:
     """Let both answer the test rows, the champion as it would if it were asked today.
 
     Raises
@@ -26,15 +26,15 @@ def ask_both(
     test = read_frame(project.prepared / "test.parquet")
     raw = read_raw(project).loc[test.index]
     old, new = (load_predictor(project.models / version) for version in (champion, challenger))
-    return Both(
+    return PairedPredictions(
         target=column_of(test, new.schema.target),
-        answers=new.measurable(old.predict(raw), test),
-        rival_answers=new.measurable(new.answer(test), test),
+        predictions=new.add_metric_columns(old.predict(raw), test),
+        rival_predictions=new.add_metric_columns(new.answer(test), test),
         group=test.get(GROUP),
     )
 
 
-def ask_again(
+def predict_logged_rows(
     project: Project, version: str, logged: Logged, load_predictor: LoadPredictor
 ) -> pd.DataFrame:
     """Let a version answer what the champion was asked.
@@ -47,7 +47,7 @@ def ask_again(
     return load_predictor(project.models / version).predict(logged.inputs)
 
 
-def watched(schema: Schema, date: str) -> tuple[list[Column], bool]:
+def monitored_columns(schema: Schema, date: str) -> tuple[list[Column], bool]:
     """Return the features whose drift is watched, and whether that of the answers is.
 
     The date of the rows is left out: time always goes on.

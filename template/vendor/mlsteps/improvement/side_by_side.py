@@ -59,7 +59,7 @@ def look_side_by_side(project: Project, champion: str, metric: Metric) -> SideBy
     logged = read_side_by_side(project, champion, challenger)
     found: dict[str, Quality] = {}
     if len(logged.facts) >= project.definition.improvement.minimum_rows:
-        answers = {"champion": logged.answers, "challenger": logged.shadow}
-        told = {role: quality(logged, each, metric, project) for role, each in answers.items()}
+        predictions = {"champion": logged.predictions, "challenger": logged.shadow}
+        told = {role: quality(logged, each, metric, project) for role, each in predictions.items()}
         found = {role: value for role, value in told.items() if value}
     return SideBySide(challenger, len(logged.facts), found)

@@ -23,7 +23,7 @@ ESTIMATORS = (Detector,)  # of this project, that candidates are made of
 JUDGED_BY = "cross-validation"
 
 
-def judge(
+def score_trial(
     trial: Trial, fitted: Iterable[Fitted], answer: Answer, metric: Metric, definition: Definition
 ) -> None:
     """Give a trial its scores on the rows that each fold leaves out, and its answers to them.
@@ -45,7 +45,7 @@ def judge(
     if not trial.scores:
         raise ValueError("no fold has both normal rows and anomalies")
     trial.measured = {"stability": spread(agreed)}
-    trial.answers = pd.concat(outside)
+    trial.predictions = pd.concat(outside)
 
 
 def agreement(one: pd.DataFrame, other: pd.DataFrame) -> float:
@@ -58,20 +58,20 @@ def flag(scores: pd.Series, share: float) -> pd.DataFrame:
     return decide(scores, float(scores.quantile(1 - share)))
 
 
-def measurable(answers: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.DataFrame:
+def add_metric_columns(predictions: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.DataFrame:
     """Return answers with what the baseline says beside them: the distance to the mean."""
     places = numbers()
     distances = np.linalg.norm(places - places.mean(axis=0), axis=1)
-    return answers.assign(**{DISTANCE: distances})
+    return predictions.assign(**{DISTANCE: distances})
 
 
-def plain_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
+def default_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
     """Return the decision before anything is learnt: nothing is flagged."""
     return {"classes": [NORMAL, ANOMALY], "threshold": np.inf}
 
 
 def learn_decision(
-    target: pd.Series, answers: pd.DataFrame, definition: Definition
+    target: pd.Series, predictions: pd.DataFrame, definition: Definition
 ) -> dict[str, Any]:
     """Learn the threshold: the score above which lie as many rows as shall be flagged.
 
@@ -82,8 +82,8 @@ def learn_decision(
         that was learnt from looks less strange than a new one, so the scores of the model itself
         would flag too many.
     """
-    threshold = answers["score"].quantile(1 - definition.problem.flagged_share)
-    return plain_decision(target, definition) | {"threshold": float(threshold)}
+    threshold = predictions["score"].quantile(1 - definition.problem.flagged_share)
+    return default_decision(target, definition) | {"threshold": float(threshold)}
 
 
 def remember(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -> dict[str, Any]:

@@ -44,20 +44,20 @@ def backtest(
     gaps, least = schema.decision["gaps"], least_periods(season)
     heads = [panel.head(origin, gaps, least) for origin in origins]
 
-    def score(answers: pd.DataFrame) -> float:
-        return metric(answers["true"], answers)
+    def score(predictions: pd.DataFrame) -> float:
+        return metric(predictions["true"], predictions)
 
     naive = SeasonalNaive(season)
     rival = [score(forecast_origin(naive, panel, head, season, horizon)) for head in heads]
 
-    def judge(trial: Trial, deadline: float) -> None:
+    def score_trial(trial: Trial, deadline: float) -> None:
         def build() -> BaseEstimator:
             return build_forecaster(
                 candidates[trial.candidate], trial.settings, schema, definition
             )
 
         _check_time(build, heads[-1], len(heads), deadline)
-        answers, forecaster = [], None
+        predictions, forecaster = [], None
         for head in tqdm(heads, desc=trial.candidate, unit="origin", disable=None, leave=False):
             if time.monotonic() > deadline:
                 raise OutOfTimeError
@@ -66,12 +66,12 @@ def backtest(
             started = time.monotonic()
             forecaster = build().fit(head, like=known)
             trial.fit_seconds.append(time.monotonic() - started)
-            answers.append(forecast_origin(forecaster, panel, head, season, horizon))
-            trial.scores.append(score(answers[-1]))
-        trial.answers = pd.concat(answers, ignore_index=True)
+            predictions.append(forecast_origin(forecaster, panel, head, season, horizon))
+            trial.scores.append(score(predictions[-1]))
+        trial.predictions = pd.concat(predictions, ignore_index=True)
         trial.measured["seasonal naive"] = {"value": float(np.mean(rival))}
 
-    return compare(judge, panel.periods, candidates, metric, definition)
+    return compare(score_trial, panel.periods, candidates, metric, definition)
 
 
 def choose_origins(periods: int, season: int, definition: Definition) -> list[int]:
@@ -117,7 +117,7 @@ def forecast_origin(
     rows = pd.Index(panel.names).get_indexer(head.names)
     truth = panel.history[rows, head.periods : head.periods + horizon]
     unit = usual_change(head.history, season)
-    answers = pd.DataFrame(
+    predictions = pd.DataFrame(
         {
             SERIES: np.repeat(head.names, horizon),
             "origin": head.end,
@@ -127,7 +127,7 @@ def forecast_origin(
             "unit": np.repeat(unit, horizon),
         }
     )
-    return answers[answers["true"].notna()]
+    return predictions[predictions["true"].notna()]
 
 
 def _check_time(

@@ -10,10 +10,10 @@ from sklearn.base import BaseEstimator
 
 from ..problem.classification import PROBABILITY, arrays
 from ..problem.definition import Definition
-from .supervised import ESTIMATORS, JUDGED_BY, judge, measurable, remember  # noqa: F401
+from .supervised import ESTIMATORS, JUDGED_BY, score_trial, add_metric_columns, remember  # noqa: F401
 
 
-def plain_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
+def default_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
     """Return the decision before anything is learnt: probabilities as they are, the likelier class.
 
     The positive class stands last.
@@ -23,7 +23,7 @@ def plain_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
 
 
 def learn_decision(
-    target: pd.Series, answers: pd.DataFrame, definition: Definition
+    target: pd.Series, predictions: pd.DataFrame, definition: Definition
 ) -> dict[str, Any]:
     """Learn calibration and threshold from out-of-fold answers.
 
@@ -39,8 +39,8 @@ def learn_decision(
     answers : DataFrame of n rows
         What `answer` gave for these rows with `plain_decision`, by models not fitted on them.
     """
-    decision = plain_decision(target, definition)
-    true, probabilities, _ = arrays(target, answers)
+    decision = default_decision(target, definition)
+    true, probabilities, _ = arrays(target, predictions)
     if definition.evaluation.calibrate:
         decision |= _calibrate(true, probabilities)
     if len(decision["classes"]) == 2:
@@ -66,9 +66,9 @@ def answer(
         chosen = (probabilities[:, 1] >= decision["threshold"]).astype(int)
     else:
         chosen = probabilities.argmax(axis=1)
-    answers = {"prediction": np.array(classes, dtype=object)[chosen]}
-    answers |= {f"{PROBABILITY}{name}": probabilities[:, k] for k, name in enumerate(classes)}
-    return answers
+    predictions = {"prediction": np.array(classes, dtype=object)[chosen]}
+    predictions |= {f"{PROBABILITY}{name}": probabilities[:, k] for k, name in enumerate(classes)}
+    return predictions
 
 
 def _probabilities(estimator: BaseEstimator, numbers: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ ESTIMATORS = (Clusterer,)  # of this project, that candidates are made of
 JUDGED_BY = "clusterings of parts of the rows"
 
 
-def judge(
+def score_trial(
     trial: Trial, fitted: Iterable[Fitted], answer: Answer, metric: Metric, definition: Definition
 ) -> None:
     """Give a trial its scores on all training rows, by models that have learnt from parts of them.
@@ -32,19 +32,19 @@ def judge(
     How well these models agree is its stability; one that is less stable than asked for cannot
     win over one that is.
     """
-    answers, silhouettes = [], []
+    predictions, silhouettes = [], []
     for estimator, fold in fitted:
         numbers, target = fold.everything
-        answers.append(answer(estimator, numbers, target))
-        measured = measurable(answers[-1], numbers.to_numpy)
+        predictions.append(answer(estimator, numbers, target))
+        measured = add_metric_columns(predictions[-1], numbers.to_numpy)
         trial.scores.append(metric(target, measured))
         silhouettes.append(METRICS["silhouette"](target, measured))
-    agreed = stability(answers, agreement)
+    agreed = stability(predictions, agreement)
     if definition.problem.metric == "stability":
         trial.scores = agreed
     trial.measured = {"silhouette": spread(silhouettes), "stability": spread(agreed)}
-    trial.sound = trial.measured["stability"]["value"] >= definition.problem.minimum_stability
-    trial.answers = answers[0].iloc[:0]  # there is none by a model that has not seen the row
+    trial.eligible = trial.measured["stability"]["value"] >= definition.problem.minimum_stability
+    trial.predictions = predictions[0].iloc[:0]  # there is none by a model that has not seen the row
 
 
 def agreement(one: pd.DataFrame, other: pd.DataFrame) -> float:
@@ -52,12 +52,12 @@ def agreement(one: pd.DataFrame, other: pd.DataFrame) -> float:
     return float(adjusted_rand_score(one["prediction"], other["prediction"]))
 
 
-def measurable(answers: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.DataFrame:
+def add_metric_columns(predictions: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.DataFrame:
     """Return answers with what the metrics need beside them: silhouettes, and the numbers.
 
     Of many rows a random sample has a silhouette, among themselves.
     """
-    places, clusters = numbers(), answers["prediction"].to_numpy()
+    places, clusters = numbers(), predictions["prediction"].to_numpy()
     rows = np.arange(len(places))
     if len(rows) > SILHOUETTE_ROWS:
         rows = np.random.default_rng(0).permutation(rows)[:SILHOUETTE_ROWS]
@@ -65,17 +65,17 @@ def measurable(answers: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.D
     if 1 < len(np.unique(clusters[rows])) < len(rows):
         widths[rows] = silhouette_samples(places[rows], clusters[rows])
     names = [f"{PLACE}{k}" for k in range(places.shape[1])]
-    placed = pd.DataFrame(places, index=answers.index, columns=names)
-    return pd.concat([answers.assign(**{WIDTH: widths}), placed], axis="columns")
+    placed = pd.DataFrame(places, index=predictions.index, columns=names)
+    return pd.concat([predictions.assign(**{WIDTH: widths}), placed], axis="columns")
 
 
-def plain_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
+def default_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
     """Return the decision before anything is learnt: there is none to take."""
     return {}
 
 
 def learn_decision(
-    target: pd.Series, answers: pd.DataFrame, definition: Definition
+    target: pd.Series, predictions: pd.DataFrame, definition: Definition
 ) -> dict[str, Any]:
     """Return the decision: there is none to take, a row belongs to the cluster it is put into."""
     return {}

@@ -41,11 +41,11 @@ class SearchResult:
     leaderboard: list[Trial]
     trials: list[Trial]
     left_out: dict[str, str]
-    answers: pd.DataFrame
+    predictions: pd.DataFrame
 
 
 def compare(
-    judge: Callable[[Trial, float], None],
+    score_trial: Callable[[Trial, float], None],
     rows: int,
     candidates: Candidates,
     metric: Metric,
@@ -82,7 +82,7 @@ def compare(
             bar.set_postfix_str(name)
             trial = Trial(name, settings)
             try:
-                judge(trial, deadline)
+                score_trial(trial, deadline)
             except OutOfTimeError:
                 left_out[name] = OUT_OF_TIME
             except (ValueError, TypeError) as error:  # what an estimator says of data or settings
@@ -91,7 +91,7 @@ def compare(
             else:
                 best = all(_rank(trial, metric) > _rank(t, metric) for t in trials)
                 for loser in trials if best else [trial]:
-                    loser.answers = None
+                    loser.predictions = None
                 trials.append(trial)
             bar.update()
     if not trials:
@@ -106,7 +106,7 @@ def compare(
     for name in left_out.keys() & first.keys():
         left_out[name] = f"judged, but not with all of its settings: {left_out[name]}"
     leaderboard = [t for t in trials if first[t.candidate] is t]
-    return SearchResult(leaderboard, trials, left_out, trials[0].answers)
+    return SearchResult(leaderboard, trials, left_out, trials[0].predictions)
 
 
 def build_estimator(
@@ -125,7 +125,7 @@ def few_threads(rows: int) -> AbstractContextManager[object]:
 
 def _rank(trial: Trial, metric: Metric) -> tuple[bool, float]:
     """Return what is higher for a better trial."""
-    return trial.sound, trial.mean if metric.higher_is_better else -trial.mean
+    return trial.eligible, trial.mean if metric.higher_is_better else -trial.mean
 
 
 def _choose_candidates(

@@ -42,9 +42,9 @@ def learn(
             rows, schema, cut_folds(rows.beside, definition), candidates, metric, definition
         )
     search_seconds = time.monotonic() - started
-    judged = rows.target.loc[result.answers.index]
+    judged = rows.target.loc[result.predictions.index]
     problem = of_type("modeling", definition.problem.type)
-    schema.decision = problem.learn_decision(judged, result.answers, definition)
+    schema.decision = problem.learn_decision(judged, result.predictions, definition)
 
     best = result.leaderboard[0]
     chosen = candidates[best.candidate]

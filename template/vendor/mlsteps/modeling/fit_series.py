@@ -42,7 +42,7 @@ def learn(
     with few_threads(len(train)):
         result = backtest(panel, schema, candidates, metric, definition)
         search_seconds = time.monotonic() - started
-        schema.decision |= learn_intervals(result.answers, definition)
+        schema.decision |= learn_intervals(result.predictions, definition)
         best = result.leaderboard[0]
         history = panel_of(whole, schema)
         started = time.monotonic()

@@ -128,10 +128,10 @@ class ForecastPredictor:
             panel = overlay(panel, panel_of(self._arranged(history, "rows"), self.schema))
         names = self._chosen(panel, series)
         panel, told = self._with_future(panel, names, horizon, future)
-        answers = self._continue(panel, panel.periods, names, horizon)
-        answers["date"] = self._calendar.texts(answers[PERIOD].to_numpy())
+        predictions = self._continue(panel, panel.periods, names, horizon)
+        predictions["date"] = self._calendar.texts(predictions[PERIOD].to_numpy())
         columns = ["series", "date", *ANSWER]
-        return pd.concat([answers.rename(columns={SERIES: "series"})[columns], told], axis=1)
+        return pd.concat([predictions.rename(columns={SERIES: "series"})[columns], told], axis=1)
 
     def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Answer rows that have a date and a series, but no target; those with one are history.
@@ -168,9 +168,9 @@ class ForecastPredictor:
                 f"to {most:,}; send newer values, or train again",
             )
         panel = overlay(panel, panel_of(wanted, self.schema, panel.names))
-        answers = self._continue(panel, origin - panel.start, names, horizon)
+        predictions = self._continue(panel, origin - panel.start, names, horizon)
         keys = pd.MultiIndex.from_frame(wanted[[SERIES, PERIOD]])
-        found = answers.set_index([SERIES, PERIOD])[ANSWER].loc[keys]
+        found = predictions.set_index([SERIES, PERIOD])[ANSWER].loc[keys]
         return found.set_axis(wanted.index)
 
     def beside(
@@ -203,9 +203,9 @@ class ForecastPredictor:
         """
         steps = others["step"]
         within = rows[steps <= self.schema.decision["horizon"]]
-        answers = self.predict(within if history is None else pd.concat([history, within]))
+        predictions = self.predict(within if history is None else pd.concat([history, within]))
         learnt = self.places(within)[PERIOD] < self._panel.end
-        same = answers[~learnt & (answers["step"] == steps[within.index])]
+        same = predictions[~learnt & (predictions["step"] == steps[within.index])]
         return same.assign(unit=others["unit"])
 
     def places(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -220,7 +220,7 @@ class ForecastPredictor:
         head = head.rows(pd.Index(head.names).get_indexer(names))
         predicted = self.pipeline.forecaster.forecast(head, horizon)
         unit = usual_change(head.history, decision["season"])
-        answers = pd.DataFrame(
+        predictions = pd.DataFrame(
             {
                 SERIES: np.repeat(names, horizon),
                 PERIOD: np.tile(head.end + np.arange(horizon), len(names)),
@@ -229,7 +229,7 @@ class ForecastPredictor:
                 "step": np.tile(np.arange(1, horizon + 1), len(names)),
             }
         )
-        predictions = cover(answers, decision)
+        predictions = cover(predictions, decision)
         dates = self._calendar.dates(predictions[PERIOD].to_numpy())
         rows = pd.DataFrame({"series": predictions[SERIES], "date": dates})
         return self._adjust(predictions, rows)

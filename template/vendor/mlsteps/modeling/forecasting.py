@@ -10,7 +10,7 @@ from ..problem.definition import Definition
 LEAST_ERRORS = 40  # a 90 % interval needs some dozens of errors to have a tail of a few
 
 
-def learn_intervals(answers: pd.DataFrame, definition: Definition) -> dict[str, Any]:
+def learn_intervals(predictions: pd.DataFrame, definition: Definition) -> dict[str, Any]:
     """Learn the intervals from the errors of the backtest.
 
     Conformal prediction by step: each step ahead has the quantiles of its own errors, of all series
@@ -28,30 +28,30 @@ def learn_intervals(answers: pd.DataFrame, definition: Definition) -> dict[str, 
         ``low`` and ``high``: for each step, what to add to a prediction in units; and ``covered``,
         the share of true values inside, each origin judged by the intervals of the others.
     """
-    limits = _limits(answers, definition)
+    limits = _limits(predictions, definition)
     inside = []
-    for origin in answers["origin"].unique():
-        mine = answers["origin"] == origin
+    for origin in predictions["origin"].unique():
+        mine = predictions["origin"] == origin
         if not mine.all():
-            answered = cover(answers[mine], _limits(answers[~mine], definition))
+            answered = cover(predictions[mine], _limits(predictions[~mine], definition))
             inside.append(answered["true"].between(answered["low"], answered["high"]))
     covered = float(pd.concat(inside).mean()) if inside else None
     return {**limits, "covered": covered}
 
 
-def cover(answers: pd.DataFrame, decision: dict[str, Any]) -> pd.DataFrame:
+def cover(predictions: pd.DataFrame, decision: dict[str, Any]) -> pd.DataFrame:
     """Return answers with ``low`` and ``high``, by their ``prediction``, ``unit`` and ``step``."""
-    places = answers["step"].to_numpy() - 1
+    places = predictions["step"].to_numpy() - 1
     ends = {
-        name: answers["prediction"] + answers["unit"] * np.array(decision[name])[places]
+        name: predictions["prediction"] + predictions["unit"] * np.array(decision[name])[places]
         for name in ("low", "high")
     }
-    return answers.assign(**ends)
+    return predictions.assign(**ends)
 
 
-def _limits(answers: pd.DataFrame, definition: Definition) -> dict[str, list[float]]:
-    errors = ((answers["true"] - answers["prediction"]) / answers["unit"]).to_numpy()
-    steps = answers["step"].to_numpy()
+def _limits(predictions: pd.DataFrame, definition: Definition) -> dict[str, list[float]]:
+    errors = ((predictions["true"] - predictions["prediction"]) / predictions["unit"]).to_numpy()
+    steps = predictions["step"].to_numpy()
     level = 1 - (1 - definition.evaluation.interval) / 2
     low, high = [], []
     for step in range(1, definition.problem.horizon + 1):

@@ -8,20 +8,20 @@ from sklearn.base import BaseEstimator
 
 from ..problem.definition import Definition
 from ..problem.regression import INTERVAL, arrays
-from .supervised import ESTIMATORS, JUDGED_BY, judge, measurable, remember  # noqa: F401
+from .supervised import ESTIMATORS, JUDGED_BY, score_trial, add_metric_columns, remember  # noqa: F401
 
 MOST_BINS = 5
 BIN_ROWS = 100  # a 90 % interval needs some dozens of rows to have a tail of a few
 
 
 
-def plain_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
+def default_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
     """Return the decision before anything is learnt: no interval."""
     return {}
 
 
 def learn_decision(
-    target: pd.Series, answers: pd.DataFrame, definition: Definition
+    target: pd.Series, predictions: pd.DataFrame, definition: Definition
 ) -> dict[str, Any]:
     """Learn the intervals from out-of-fold errors.
 
@@ -42,7 +42,7 @@ def learn_decision(
         ``edges`` between the bins (one fewer than bins), and for each bin what to add to a
         prediction to get ``low`` and ``high``.
     """
-    true, predicted, *_ = arrays(target, answers)
+    true, predicted, *_ = arrays(target, predictions)
     bins = int(np.clip(len(true) // BIN_ROWS, 1, MOST_BINS))
     edges = np.unique(np.quantile(predicted, np.linspace(0, 1, bins + 1)[1:-1]))
     place = np.searchsorted(edges, predicted, side="right")
@@ -66,12 +66,12 @@ def answer(
         Columns with one value for a row: ``prediction``, ``low`` and ``high``.
     """
     predicted = np.asarray(estimator.predict(numbers), dtype=float)
-    answers = {"prediction": predicted}
+    predictions = {"prediction": predicted}
     if decision:
         place = np.searchsorted(decision["edges"], predicted, side="right")
-        answers["low"] = predicted + np.array(decision["low"])[place]
-        answers["high"] = predicted + np.array(decision["high"])[place]
-    return answers
+        predictions["low"] = predicted + np.array(decision["low"])[place]
+        predictions["high"] = predicted + np.array(decision["high"])[place]
+    return predictions
 
 
 def _upper_quantile(errors: np.ndarray, level: float) -> float:

@@ -113,16 +113,16 @@ class RowPredictor:
         numbers = self._encoder.encode(features)
         whole = np.zeros((len(numbers) + -len(numbers) % BLOCK, numbers.shape[1]))
         whole[: len(numbers)] = numbers
-        answers = self._problem.answer(self.pipeline[-1], whole, self.schema.decision)
-        return {name: values[: len(numbers)] for name, values in answers.items()}
+        predictions = self._problem.answer(self.pipeline[-1], whole, self.schema.decision)
+        return {name: values[: len(numbers)] for name, values in predictions.items()}
 
     def question(self) -> dict[str, Any]:
         """Return what the service can be asked, as an example."""
         return {"rows": [{column.name: column.example for column in self.schema.inputs}]}
 
-    def measurable(self, answers: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    def add_metric_columns(self, predictions: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
         """Return answers to prepared rows with what the metrics need beside them."""
-        return self._problem.measurable(answers, lambda: self.numbers(features))
+        return self._problem.add_metric_columns(predictions, lambda: self.numbers(features))
 
     def numbers(self, features: pd.DataFrame) -> np.ndarray:
         """Return what the estimator is given of prepared rows."""

@@ -53,10 +53,10 @@ def search(
     def answer_plainly(
         estimator: BaseEstimator, numbers: pd.DataFrame, target: pd.Series
     ) -> pd.DataFrame:
-        answers = problem.answer(
-            estimator, numbers.to_numpy(), problem.plain_decision(target, definition)
+        predictions = problem.answer(
+            estimator, numbers.to_numpy(), problem.default_decision(target, definition)
         )
-        return pd.DataFrame(answers, index=numbers.index)
+        return pd.DataFrame(predictions, index=numbers.index)
 
     def judge_trial(trial: Trial, deadline: float) -> None:
         name = trial.candidate
@@ -78,7 +78,7 @@ def search(
                 if not keep:
                     fold.forget()
 
-        problem.judge(trial, fitted(), answer_plainly, metric, definition)
+        problem.score_trial(trial, fitted(), answer_plainly, metric, definition)
         seconds[name] = max(trial.fit_seconds)
 
     return compare(judge_trial, len(train), candidates, metric, definition)

@@ -17,22 +17,22 @@ ESTIMATORS: tuple[type, ...] = ()  # of this project, that candidates are made o
 JUDGED_BY = "cross-validation"
 
 
-def judge(
+def score_trial(
     trial: Trial, fitted: Iterable[Fitted], answer: Answer, metric: Metric, definition: Definition
 ) -> None:
     """Give a trial its score on the rows that each fold leaves out, and its answers to them."""
-    answers = []
+    predictions = []
     for estimator, fold in fitted:
         # The numbers have no name here: one would keep them while the next fold is encoded.
-        answers.append(answer(estimator, *fold.outside))
+        predictions.append(answer(estimator, *fold.outside))
         target = fold.outside[1]
-        trial.scores.append(metric(target, answers[-1]))
-    trial.answers = pd.concat(answers)
+        trial.scores.append(metric(target, predictions[-1]))
+    trial.predictions = pd.concat(predictions)
 
 
-def measurable(answers: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.DataFrame:
+def add_metric_columns(predictions: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.DataFrame:
     """Return answers with what the metrics need beside them: nothing but the target."""
-    return answers
+    return predictions
 
 
 def remember(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -> dict[str, Any]:

@@ -76,9 +76,9 @@ def _store(folder: Path, learnt: Learnt, record: dict[str, Any], *, crossed: boo
         write_text(temporary / store.SCHEMA, learnt.schema.model_dump_json(indent=2) + "\n")
         np.save(temporary / store.KEYS, learnt.keys)
         learnt.reference.to_parquet(temporary / store.REFERENCE)
-        if crossed and not learnt.result.answers.empty:
+        if crossed and not learnt.result.predictions.empty:
             # No rows are kept apart, so it is these that tell how good the model is.
-            learnt.result.answers.to_parquet(temporary / store.OUT_OF_FOLD)
+            learnt.result.predictions.to_parquet(temporary / store.OUT_OF_FOLD)
         record["model_megabytes"] = (temporary / store.MODEL).stat().st_size / 1e6
         write_json(temporary / store.RUN, record)
 

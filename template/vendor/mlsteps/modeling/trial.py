@@ -32,8 +32,8 @@ class Trial:
     scores: list[float] = field(default_factory=list)
     fit_seconds: list[float] = field(default_factory=list)
     measured: dict[str, dict[str, float]] = field(default_factory=dict)
-    sound: bool = True
-    answers: pd.DataFrame | None = None
+    eligible: bool = True
+    predictions: pd.DataFrame | None = None
 
     @property
     def mean(self) -> float:

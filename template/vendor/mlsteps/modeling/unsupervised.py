@@ -10,10 +10,10 @@ LEVEL = 0.95  # of the range
 
 
 def stability(
-    answers: Sequence[pd.DataFrame], agreement: Callable[[pd.DataFrame, pd.DataFrame], float]
+    predictions: Sequence[pd.DataFrame], agreement: Callable[[pd.DataFrame, pd.DataFrame], float]
 ) -> list[float]:
     """Return how alike each two models answer, that learnt from different parts of the rows."""
-    return [agreement(*pair) for pair in combinations(answers, 2)]
+    return [agreement(*pair) for pair in combinations(predictions, 2)]
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

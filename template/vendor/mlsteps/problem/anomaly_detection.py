@@ -83,7 +83,7 @@ class Evaluation(Table):
     slices: list[str] = []
 
 
-def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
+def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:
     """Return what the metrics take, each with one entry for a row.
 
     Returns
@@ -93,7 +93,7 @@ def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
     scores : (n,) of float, flagged : (n,) of bool
     """
     known = target.map({NORMAL: 0, ANOMALY: 1}).fillna(-1).to_numpy(dtype=int)
-    return known, answers["score"].to_numpy(), (answers["prediction"] == ANOMALY).to_numpy()
+    return known, predictions["score"].to_numpy(), (predictions["prediction"] == ANOMALY).to_numpy()
 
 
 def _roc_auc(known: np.ndarray, scores: np.ndarray, flagged: np.ndarray) -> float:

@@ -39,7 +39,7 @@ class Evaluation(Table):
     false_negative_cost: float = Field(default=1.0, gt=0)
 
 
-def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
+def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:
     """Return what the metrics take, each with one entry for a row.
 
     Returns
@@ -48,13 +48,13 @@ def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
         Codes count the probability columns; the positive class has the last one. A class that the
         model does not know has a column of its own, of zeros.
     """
-    columns = answers.filter(regex=f"^{PROBABILITY}")
+    columns = predictions.filter(regex=f"^{PROBABILITY}")
     classes = pd.Index([name.removeprefix(PROBABILITY) for name in columns.columns])
     true, probabilities = classes.get_indexer(labels(target)), columns.to_numpy()
     if (true < 0).any():
         true = np.where(true < 0, len(classes), true)
         probabilities = np.column_stack([probabilities, np.zeros(len(true))])
-    return true, probabilities, classes.get_indexer(answers["prediction"])
+    return true, probabilities, classes.get_indexer(predictions["prediction"])
 
 
 # The bootstrap calls the metrics thousands of times. scikit-learn's take a millisecond each, most

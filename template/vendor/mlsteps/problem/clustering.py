@@ -66,7 +66,7 @@ class Evaluation(Table):
     slices: list[str] = []
 
 
-def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
+def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:
     """Return what the metrics take, each with one entry for a row.
 
     Returns
@@ -75,9 +75,9 @@ def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
         Codes of the known labels (-1 where there is none) and of the clusters; where `measurable`
         was called each row's silhouette and its numbers, otherwise NaN and no numbers.
     """
-    known, clusters = (pd.factorize(labels(x))[0] for x in (target, answers["prediction"]))
-    widths = answers.reindex(columns=[WIDTH]).to_numpy(dtype=float)[:, 0]
-    places = answers[[name for name in answers if str(name).startswith(PLACE)]]
+    known, clusters = (pd.factorize(labels(x))[0] for x in (target, predictions["prediction"]))
+    widths = predictions.reindex(columns=[WIDTH]).to_numpy(dtype=float)[:, 0]
+    places = predictions[[name for name in predictions if str(name).startswith(PLACE)]]
     return known, clusters, widths, places.to_numpy(dtype=float)
 
 

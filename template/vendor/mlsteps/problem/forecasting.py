@@ -38,7 +38,7 @@ class Evaluation(Table):
     shown_series: list[str] = []
 
 
-def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
+def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:
     """Return what the metrics take, each with one entry for a series and date.
 
     Returns
@@ -47,7 +47,7 @@ def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
         The interval is NaN where it was not predicted. The unit is by how much the series changes
         from season to season, before the forecast's origin.
     """
-    columns = answers.reindex(columns=["prediction", "low", "high", "unit"])
+    columns = predictions.reindex(columns=["prediction", "low", "high", "unit"])
     return (target.to_numpy(dtype=float), *columns.to_numpy(dtype=float).T)
 
 

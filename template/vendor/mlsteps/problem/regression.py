@@ -30,7 +30,7 @@ class Evaluation(Table):
     slices: list[str] = []
 
 
-def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
+def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:
     """Return what the metrics take, each with one entry for a row.
 
     Returns
@@ -38,7 +38,7 @@ def arrays(target: pd.Series, answers: pd.DataFrame) -> tuple[np.ndarray, ...]:
     true, predicted, low, high : (n,)
         The interval is NaN where it was not predicted.
     """
-    columns = answers.reindex(columns=["prediction", "low", "high"])
+    columns = predictions.reindex(columns=["prediction", "low", "high"])
     return (target.to_numpy(dtype=float), *columns.to_numpy(dtype=float).T)
 
 

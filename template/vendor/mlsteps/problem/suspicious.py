@@ -208,22 +208,22 @@ def _seen_score(model: Any, inputs: np.ndarray, truth: np.ndarray, *, classes: b
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a rare class may not reach every fold
         model.fit(inputs, truth)
-    answers = model.predict_proba(inputs) if classes else model.predict(inputs)
-    return _score(answers, truth, classes=classes)
+    predictions = model.predict_proba(inputs) if classes else model.predict(inputs)
+    return _score(predictions, truth, classes=classes)
 
 
 def _unseen_score(
     model: Any, inputs: np.ndarray, truth: np.ndarray, folds: Any, *, classes: bool
 ) -> float:
     method = "predict_proba" if classes else "predict"
-    answers = cross_val_predict(model, inputs, truth, cv=folds, method=method)
-    return _score(answers, truth, classes=classes)
+    predictions = cross_val_predict(model, inputs, truth, cv=folds, method=method)
+    return _score(predictions, truth, classes=classes)
 
 
-def _score(answers: np.ndarray, truth: np.ndarray, *, classes: bool) -> float:
+def _score(predictions: np.ndarray, truth: np.ndarray, *, classes: bool) -> float:
     if not classes:
-        return float(r2_score(truth, answers))
+        return float(r2_score(truth, predictions))
     present = np.unique(truth)
     if len(present) == 2:
-        return float(roc_auc_score(truth == present[1], answers[:, 1]))
-    return min(float(roc_auc_score(truth == k, answers[:, n])) for n, k in enumerate(present))
+        return float(roc_auc_score(truth == present[1], predictions[:, 1]))
+    return min(float(roc_auc_score(truth == k, predictions[:, n])) for n, k in enumerate(present))

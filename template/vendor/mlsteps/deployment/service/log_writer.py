@@ -86,7 +86,7 @@ class LogWriter:
         return self._rows
 
     def write(
-        self, version: str, inputs: Iterable[dict[str, Any]], answers: Mapping[str, dict[str, Any]]
+        self, version: str, inputs: Iterable[dict[str, Any]], predictions: Mapping[str, dict[str, Any]]
     ) -> None:
         """Take predictions to write; returns at once, unless too many wait.
 
@@ -99,13 +99,13 @@ class LogWriter:
         answers
             What was answered to each of them, by the id of the prediction.
         """
-        rows = prediction_rows(version, inputs, answers)
+        rows = prediction_rows(version, inputs, predictions)
         size = sum(ROW_BYTES + len(row["inputs"]) + len(row["answer"]) for row in rows)
         self._put(Entry(PREDICTIONS, rows, size))
 
-    def write_shadow(self, version: str, answers: Mapping[str, dict[str, Any]]) -> None:
+    def write_shadow(self, version: str, predictions: Mapping[str, dict[str, Any]]) -> None:
         """Take what the challenger answered, by the id of the champion's prediction."""
-        rows = shadow_rows(version, answers)
+        rows = shadow_rows(version, predictions)
         self._put(Entry(SHADOW, rows, sum(ROW_BYTES + len(row["answer"]) for row in rows)))
 
     def write_feedback(self, prediction: str, actual: str | float) -> bool:

@@ -32,10 +32,10 @@ def answer(
     """
     rows = [row for question in questions for row in question]
     try:
-        answers = predictor.answer_columns(predictor.features(contract.frame(rows)))
+        predictions = predictor.answer_columns(predictor.features(contract.frame(rows)))
     except ConversionError as error:
         raise _wrong_values(error, rows) from None
-    records = iter(_records(answers))
+    records = iter(_records(predictions))
     return [
         [
             Answered(row, given, given, contract.warnings(row))
@@ -69,6 +69,6 @@ def _wrong_values(error: ConversionError, rows: Asked) -> Refusal:
     return wrong_values(error.expected, error.name, at, [rows[row][error.name] for row in at])
 
 
-def _records(answers: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-    columns = (values.tolist() for values in answers.values())
-    return [dict(zip(answers, values, strict=True)) for values in zip(*columns, strict=True)]
+def _records(predictions: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    columns = (values.tolist() for values in predictions.values())
+    return [dict(zip(predictions, values, strict=True)) for values in zip(*columns, strict=True)]

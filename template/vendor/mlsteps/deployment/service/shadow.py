@@ -93,12 +93,12 @@ class Shadow:
         if predictor is None:
             return
         try:
-            answers = _records(self._requests.ask_beside(predictor, asked, answered))
-            self._log.write_shadow(predictor.version, answers)
-            self.rows += len(answers)
+            predictions = _records(self._requests.ask_beside(predictor, asked, answered))
+            self._log.write_shadow(predictor.version, predictions)
+            self.rows += len(predictions)
             self.different += sum(
                 given["prediction"] != answered[key].answer["prediction"]
-                for key, given in answers.items()
+                for key, given in predictions.items()
             )
         except Exception:  # the champion has answered, so nobody else is concerned
             self.lost += len(answered)
@@ -124,9 +124,9 @@ class Shadow:
             self._problem = problem
 
 
-def _records(answers: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def _records(predictions: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Return rows by their index as JSON has them, which knows no NaN."""
-    plain = answers.astype(object).where(answers.notna(), None)
+    plain = predictions.astype(object).where(predictions.notna(), None)
     return {
         key: {str(name): value for name, value in row.items()}
         for key, row in zip(plain.index, plain.to_dict("records"), strict=True)

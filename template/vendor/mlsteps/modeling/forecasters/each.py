@@ -113,8 +113,8 @@ class EachSeries(BaseEstimator):
             return plain
         # What is unstable explodes: it leaves the range of the series by many times its width.
         room = 5 * (values.max() - values.min())
-        sound = np.isfinite(forecast) & (np.abs(forecast - plain) <= room)
-        return np.where(sound, forecast, plain)
+        eligible = np.isfinite(forecast) & (np.abs(forecast - plain) <= room)
+        return np.where(eligible, forecast, plain)
 
     def _fit(self, values: np.ndarray, known: np.ndarray, form: np.ndarray | None) -> np.ndarray:
         raise NotImplementedError

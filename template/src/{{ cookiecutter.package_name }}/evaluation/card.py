@@ -1,3 +1,9 @@
+"""The model card: what somebody has to know before relying on the model (Mitchell et al., 2019).
+
+A template of ``string.Template``; the report and models/<version>/card.md show it filled in.
+"""
+
+CARD = """\
 # Model $version
 
 **$model**, trained $trained to $purpose ($problem).
@@ -30,3 +36,4 @@ $folds folds, settings $settings,
 seed $seed; $versions.
 Fitted in $fit_seconds s, $megabytes MB,
 $milliseconds ms for one row.
+"""

@@ -1,0 +1,202 @@
+"""The commands, as their user types them."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from project import edit, run_in
+
+from mlsteps.deployment.prediction_log import (
+    PREDICTIONS,
+    TABLES,
+    open_log,
+    prediction_rows,
+    write_rows,
+    write_truth,
+)
+from mlsteps.modeling import store
+
+
+def results(project):
+    return json.loads((project.reports / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_run_trains_judges_and_promotes(project):
+    version = store.champion(project.models)
+    files = {path.name for path in (project.models / version).iterdir()}
+    assert files >= {"model.skops", "schema.json", "metrics.json", "card.md", "run.json"}
+    page = (project.reports / "index.html").read_text(encoding="utf-8")
+    assert "<script src" not in page
+    assert page.count("<section") == 8
+
+
+def test_metrics_have_intervals_and_a_baseline_beside_them(project):
+    found = results(project)
+    assert found["version"] == store.champion(project.models)
+    for numbers in found["test"].values():
+        assert numbers["low"] <= numbers["value"] <= numbers["high"]
+    assert found["metric"] in found["baseline"]
+    assert {line["model"] for line in found["leaderboard"]} == set(
+        project.definition.models.candidates
+    )
+
+
+def test_a_second_run_skips_everything(own):
+    again = run_in(own.root, "run")
+    assert again.exit_code == 0
+    assert again.output.count("unchanged, skipped") == 6
+    assert store.versions(own.models) == [store.champion(own.models)]
+
+
+def test_force_repeats_and_the_same_seed_gives_the_same_numbers(own):
+    before = results(own)
+    assert run_in(own.root, "run", "--force").exit_code == 0
+    after = results(own)
+    assert len(store.versions(own.models)) == 2
+    assert after["test"] == before["test"]
+    assert [line["cv_mean"] for line in after["leaderboard"]] == [
+        line["cv_mean"] for line in before["leaderboard"]
+    ]
+
+
+def test_a_new_bar_is_judged_without_training_again(own):
+    impossible = 1e12 if own.definition.problem.minimum < 0 else -1e12
+    edit(own, problem={"minimum": impossible})
+    failed = run_in(own.root, "run")
+    assert failed.exit_code == 1
+    assert "FAILED" in failed.output
+    assert failed.output.count("unchanged, skipped") == 4  # all but define and evaluate
+    assert results(own)["gate"]["reasons"]
+
+
+def test_a_model_that_fails_the_gate_leaves_the_champion_serving(own):
+    champion = store.champion(own.models)
+    impossible = 1e12 if own.definition.problem.minimum < 0 else -1e12
+    edit(own, problem={"minimum": impossible})
+    assert run_in(own.root, "run", "--force").exit_code == 1
+    assert len(store.versions(own.models)) == 2
+    assert store.champion(own.models) == champion
+
+
+def test_an_interrupted_run_leaves_no_half_version(own, monkeypatch):
+    before = store.versions(own.models), store.champion(own.models)
+
+    def interrupt(pipeline, path):
+        path.write_bytes(b"half a model")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "save_pipeline", interrupt)
+    assert run_in(own.root, "run", "--force").exit_code != 0
+    assert (store.versions(own.models), store.champion(own.models)) == before
+    assert not list(own.models.glob(".*.tmp"))
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "value", "message"),
+    [
+        ("problem", "metrik", "luck", '[problem] metrik is not a known key; did you mean "metric"'),
+        ("search", "fold", 3, '[search] fold is not a known key; did you mean "folds"?'),
+        ("search", "folds", 1, "[search] folds is 1, but should be greater than or equal to 2"),
+        ("problem", "metric", "luck", '[problem] metric is "luck"; allowed: '),
+        ("models", "candidates", ["oracle"], '[models] candidates has "oracle"; known candidates'),
+    ],
+)
+def test_a_wrong_key_or_value_is_one_sentence_with_exit_code_2(own, table, key, value, message):
+    path = own.root / "project.toml"
+    text = path.read_text(encoding="utf-8")
+    text = "\n".join(x for x in text.splitlines() if not x.startswith(f"{key} ="))
+    path.write_text(
+        text.replace(f"[{table}]", f"[{table}]\n{key} = {json.dumps(value)}"), encoding="utf-8"
+    )
+    failed = run_in(own.root, "run")
+    assert failed.exit_code == 2
+    assert message in failed.output
+    assert "Traceback" not in failed.output
+
+
+@pytest.mark.parametrize(("key", "value"), [("folds", '"5"'), ("seed", "true"), ("folds", "nan")])
+def test_a_value_of_another_type_is_refused(own, key, value):
+    path = own.root / "project.toml"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = [f"{key} = {value}" if line.startswith(f"{key} =") else line for line in lines]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    failed = run_in(own.root, "run")
+    assert failed.exit_code == 2
+    assert f"[search] {key} is" in failed.output
+
+
+@pytest.mark.parametrize("text", ["problem = 3", "[[problem]]\nx = 1"])
+def test_a_table_that_is_none_is_refused(own, text):
+    (own.root / "project.toml").write_text(text, encoding="utf-8")
+    failed = run_in(own.root, "run")
+    assert failed.exit_code == 2
+    assert "but should be a table" in failed.output
+
+
+def test_a_project_toml_with_a_byte_order_mark_is_read(own):
+    path = own.root / "project.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert run_in(own.root, "run").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["data/prepared/train.parquet", "data/prepared/schema.json", "reports/steps.json"]
+)
+def test_a_run_makes_a_damaged_file_again(own, name):
+    (own.root / name).write_bytes(b"damaged\xff")
+    if "prepared" in name:
+        failed = run_in(own.root, "train", "--force")
+        assert failed.exit_code == 2
+        assert "is damaged" in failed.output
+    done = run_in(own.root, "run")
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("name", ["model.skops", "schema.json", "training_keys.npy"])
+def test_a_damaged_version_is_trained_anew(own, name):
+    version = store.champion(own.models)
+    (own.models / version / name).write_bytes(b"damaged\xff")
+    done = run_in(own.root, "run")
+    assert done.exit_code == 0, done.output
+    assert store.champion(own.models) != version
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"version": 3}'])
+def test_a_damaged_champion_json_is_said_and_made_again(own, content):
+    (own.models / "champion.json").write_text(content, encoding="utf-8")
+    failed = run_in(own.root, "status")
+    assert failed.exit_code == 2
+    assert "champion.json" in failed.output
+    assert run_in(own.root, "run").exit_code == 0
+    assert store.champion(own.models) == store.newest_version(own.models)
+
+
+def test_outside_of_a_project_every_command_says_so(tmp_path):
+    failed = run_in(tmp_path, "run")
+    assert failed.exit_code == 2
+    assert "No project.toml" in failed.output
+
+
+def test_a_step_says_which_input_does_not_exist_yet(own):
+    (own.prepared / "train.parquet").unlink()
+    failed = run_in(own.root, "train")
+    assert failed.exit_code == 2
+    assert "data/prepared/train.parquet does not exist yet; `run` makes it" in failed.output
+
+
+def test_status_marks_the_champion(own):
+    shown = run_in(own.root, "status")
+    assert f"* {store.champion(own.models)}" in shown.output
+
+
+def test_status_counts_what_the_champion_predicted_and_whose_truth_is_known(own):
+    champion, now = store.champion(own.models), datetime.now(UTC).replace(tzinfo=None)
+    engine = open_log(own)
+    TABLES.create_all(engine)
+    made = prediction_rows(champion, [{}] * 3, {"a": {}, "b": {}, "c": {}})
+    write_rows(engine, {PREDICTIONS: made + prediction_rows("another", [{}], {"d": {}})})
+    write_truth(engine, [("a", 1), ("b", 1), ("d", 1)], now)
+    write_truth(engine, [("a", 2)], now)
+    engine.dispose()
+    shown = run_in(own.root, "status")
+    assert "the champion made 3 predictions; the truth of 2 is known" in shown.output
