@@ -160,10 +160,12 @@ class Environment:
         return done
 
     @contextmanager
-    def serve(self, project: Path, **variables: str) -> Iterator[str]:
+    def serve(
+        self, project: Path, *, package: str = PACKAGE, **variables: str
+    ) -> Iterator[str]:
         """Serve a project on a free port of this machine, and stop it as a scheduler would."""
         process = subprocess.Popen(
-            [self.path / "bin" / "python", "-m", PACKAGE, "serve", "--port", "0"],
+            [self.path / "bin" / "python", "-m", package, "serve", "--port", "0"],
             cwd=project,
             env=self.variables(project) | variables,
             stderr=subprocess.PIPE,

@@ -1,0 +1,371 @@
+"""The changes that users make most: the code of each how-to, applied to a project.
+
+Each takes at most two files of src/ and none of vendor/. Afterwards the project lints, type-checks,
+passes its own tests, and shows the effect from outside.
+"""
+
+import ast
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomlkit
+from conftest import REPOSITORY, Environment, Renders
+
+pytestmark = pytest.mark.slow
+
+HOW_TO = REPOSITORY / "docs" / "how-to"
+BLOCK = re.compile(r"^In `([^`]+)`[^\n]*:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+Statement = ast.stmt
+
+
+def changes(page: str, *, only: str = "") -> list[tuple[str, str]]:
+    """Return the blocks of a page: in which file they stand, and what."""
+    found = BLOCK.findall((HOW_TO / page).read_text(encoding="utf-8"))
+    return [(name, code) for name, code in found if only in name]
+
+
+def apply(project: Path, page: str, *, without: str = "nothing") -> set[str]:
+    """Make the changes of a page; return the files of src/ that they touch."""
+    touched = set()
+    for name, code in changes(page):
+        if without in name:
+            continue
+        path = project / name
+        before = path.read_text(encoding="utf-8")
+        merge = merge_toml if path.suffix == ".toml" else merge_python
+        path.write_text(merge(before, code), encoding="utf-8")
+        if name.startswith("src/"):
+            touched.add(name)
+    return touched
+
+
+def merge_toml(text: str, change: str) -> str:
+    """Set the keys of `change` in a TOML file, as its reader would."""
+    document = tomlkit.parse(text)
+    for table, keys in tomlkit.parse(change).unwrap().items():
+        document[table].update(keys)
+    return document.as_string()
+
+
+def merge_python(text: str, change: str) -> str:
+    """Put the statements of `change` into a module, as its reader would.
+
+    Imports go to the imports; a function or a variable that is there already is replaced; what is
+    new stands before the next that is replaced, or else at the end.
+    """
+    for names, kind, code in reversed(statements(change)):
+        body = ast.parse(text).body
+        lines = text.splitlines()
+        same = [part for part in body if names & defined(part)]
+        if kind in (ast.Import, ast.ImportFrom):
+            last = max((p.end_lineno or 0 for p in body if isinstance(p, ast.Import | ast.ImportFrom)))
+            lines[last:last] = code.splitlines()
+        elif same:
+            start, end = first_line(same[0]), same[0].end_lineno
+            lines[start - 1 : end] = code.splitlines()
+        else:
+            known = {name for part in body for name in defined(part)}
+            later = [part for part in statements(change) if part[0] & known]
+            place = next((p for p in body if later and defined(p) & later[0][0]), None)
+            uses = place is not None and any(name in later[0][2] for name in names)
+            at = first_line(place) - 1 if place is not None and uses and is_value(place) else len(lines)
+            lines[at:at] = ["", "", *code.splitlines(), "", ""]
+        text = "\n".join(lines) + "\n"
+    return text
+
+
+def statements(code: str) -> list[tuple[set[str], type[Statement], str]]:
+    """Return the names, the kind and the text of each statement."""
+    lines = code.splitlines()
+    return [
+        (defined(part), type(part), "\n".join(lines[first_line(part) - 1 : part.end_lineno]))
+        for part in ast.parse(code).body
+    ]
+
+
+def defined(part: Statement) -> set[str]:
+    if isinstance(part, ast.FunctionDef | ast.ClassDef):
+        return {part.name}
+    targets = part.targets if isinstance(part, ast.Assign) else [getattr(part, "target", None)]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def is_value(part: Statement) -> bool:
+    return isinstance(part, ast.Assign | ast.AnnAssign)
+
+
+def first_line(part: Statement) -> int:
+    return min([part.lineno, *(d.lineno for d in getattr(part, "decorator_list", []))])
+
+
+Command = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def trained(
+    render: Renders, environment: Environment, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Projects in which `run` was done, by what they serve with. Only to copy."""
+    made: dict[str, Path] = {}
+
+    def train(serving: str) -> Path:
+        if serving not in made:
+            root = tmp_path_factory.mktemp(serving) / "churn"
+            shutil.copytree(render(serving=serving, project_name="Churn"), root)
+            quick = "[models]\ncandidates = ['logistic', 'tree']\n[search]\nmethod = 'none'\nfolds = 3"
+            path = root / "project.toml"
+            path.write_text(merge_toml(path.read_text("utf-8"), quick), encoding="utf-8")
+            environment.run(root, "python", "-m", "churn", "run")
+            made[serving] = root
+        return made[serving]
+
+    return train
+
+
+@pytest.fixture
+def project(trained: Callable[[str], Path], request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    serving = getattr(request, "param", "fastapi")
+    return shutil.copytree(trained(serving), tmp_path / "churn")
+
+
+@pytest.fixture
+def churn(environment: Environment, project: Path) -> Command:
+    """Run a command of the project, and return what it prints."""
+
+    def run(*arguments: str, code: int = 0) -> str:
+        done = environment.run(project, "python", "-m", "churn", *arguments, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture
+def check(environment: Environment, project: Path) -> Callable[[set[str]], None]:
+    """Check a change as the project's own CI does."""
+
+    def run(touched: set[str]) -> None:
+        assert 1 <= len(touched) <= 2
+        environment.run(project, "ruff", "check", "--quiet", "--fix")  # as its hook does
+        environment.run(project, "ruff", "format", "--quiet")
+        environment.run(project, "mypy", "--cache-dir", str(project.parent.parent / "mypy"))
+        environment.run(project, "python", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
+
+    return run
+
+
+def results(project: Path) -> dict[str, Any]:
+    return dict(json.loads((project / "reports" / "metrics.json").read_text(encoding="utf-8")))
+
+
+def page(project: Path) -> str:
+    return (project / "reports" / "index.html").read_text(encoding="utf-8")
+
+
+def skipped(said: str) -> set[str]:
+    """Return the steps that a command has skipped."""
+    lines = re.sub(r"\n {10}", " ", said).splitlines()
+    return {line.split()[0] for line in lines if "unchanged, skipped" in line}
+
+
+Check = Callable[[set[str]], None]
+
+
+def test_a_feature_of_one_row(project: Path, churn: Command, check: Check) -> None:
+    check(apply(project, "feature.md"))
+    assert skipped(churn("run")) == {"collect", "define"}
+    schema = json.loads((project / "data" / "prepared" / "schema.json").read_text("utf-8"))
+    assert "share_borrowed" in {column["name"] for column in schema["features"]}
+    assert "share_borrowed" not in {column["name"] for column in schema["inputs"]}
+
+
+def test_a_fitted_feature(project: Path, churn: Command, check: Check) -> None:
+    before = results(project)["leaderboard"]
+    check(apply(project, "fitted-feature.md"))
+    assert skipped(churn("run")) == {"collect", "define", "prepare", "explore"}
+    assert results(project)["leaderboard"] != before
+
+
+def test_a_candidate(project: Path, churn: Command, check: Check) -> None:
+    check(apply(project, "candidate.md"))
+    assert skipped(churn("run")) == {"collect", "define", "prepare", "explore"}
+    assert {line["model"] for line in results(project)["leaderboard"]} == {"logistic", "extra_trees"}
+
+
+def test_a_candidate_of_another_library(project: Path, churn: Command, check: Check) -> None:
+    path = project / "src/churn/modeling/candidates/classification.py"
+    (code,) = re.findall(
+        r"^    (from lightgbm .*?)\n\n\w", (HOW_TO / "candidate.md").read_text("utf-8"), re.M | re.S
+    )
+    path.write_text(merge_python(path.read_text("utf-8"), re.sub(r"^    ", "", code, flags=re.M)))
+    toml = project / "project.toml"
+    only = "[models]\ncandidates = ['lightgbm']"
+    toml.write_text(merge_toml(toml.read_text("utf-8"), only), encoding="utf-8")
+    check({str(path)})
+    churn("run")
+    assert results(project)["model"] == "lightgbm"
+
+
+VOTE = '''
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+
+class Vote(ClassifierMixin, BaseEstimator):
+    """Predicts by the sign of the sum of the numbers."""
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "Vote":
+        """Learn which classes there are."""
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """Return (n, classes) probabilities."""
+        share = 1 / (1 + np.exp(-X.sum(axis=1) / 10))
+        return np.column_stack([share, 1 - share])
+
+
+CANDIDATES["vote"] = Candidate(Vote(), encoder=one_hot)
+'''
+
+
+def test_a_candidate_of_a_class_of_ones_own(project: Path, churn: Command, check: Check) -> None:
+    path = project / "src/churn/modeling/candidates/classification.py"
+    path.write_text(merge_python(path.read_text("utf-8"), VOTE), encoding="utf-8")
+    (trusted,) = re.findall(
+        r"^    (TRUSTED = .*)$", (HOW_TO / "candidate.md").read_text("utf-8"), re.MULTILINE
+    )
+    predictor = project / "src/churn/modeling/predictor.py"
+    predictor.write_text(merge_python(predictor.read_text("utf-8"), trusted), encoding="utf-8")
+    toml = project / "project.toml"
+    only = "[models]\ncandidates = ['vote', 'tree']"
+    toml.write_text(merge_toml(toml.read_text("utf-8"), only), encoding="utf-8")
+    check({str(path), str(predictor)})
+    churn("run")
+    assert {line["model"] for line in results(project)["leaderboard"]} == {"vote", "tree"}
+
+    path.write_text(path.read_text("utf-8").replace("np.unique(y)", "np.unique(y)[7, 7]"))
+    said = churn("run", code=1)
+    assert "Traceback" in said
+    assert "classification.py" in said
+
+
+def test_a_metric(project: Path, churn: Command, check: Check) -> None:
+    check(apply(project, "metric.md"))
+    assert skipped(churn("run")) >= {"collect", "prepare", "explore"}
+    found = results(project)
+    assert found["metric"] == "cost"
+    assert found["test"]["cost"]["low"] <= found["test"]["cost"]["high"]
+    assert any("Cost of a loan" in check["what"] for check in found["gate"]["checks"])
+    assert "Cost of a loan" in page(project)
+
+
+def test_a_plot_in_the_evaluation(project: Path, churn: Command, check: Check) -> None:
+    check(apply(project, "evaluation-plot.md"))
+    models = set((project / "models").iterdir())
+    assert skipped(churn("run")) == {"collect", "define", "prepare", "explore", "train"}
+    assert "share predicted bad" in page(project)
+    assert set((project / "models").iterdir()) == models
+
+
+def test_a_plot_in_the_exploration(project: Path, churn: Command, check: Check) -> None:
+    check(apply(project, "exploration-plot.md"))
+    assert skipped(churn("run")) == {"collect", "define", "prepare", "train", "evaluate"}
+    assert "Age and income" in page(project)
+
+
+def test_a_split_rule(project: Path, churn: Command, check: Check, environment: Environment) -> None:
+    check(apply(project, "split.md"))
+    assert skipped(churn("run")) == {"collect", "define"}
+    script = (
+        "import pandas as pd; train, test = (pd.read_parquet(f'data/prepared/{name}.parquet').index"
+        " for name in ('train', 'test')); print(train.max() < test.min())"
+    )
+    assert environment.run(project, "python", "-c", script).stdout.strip() == "True"
+
+
+def test_a_data_source(project: Path, churn: Command, check: Check) -> None:
+    header, *rows = (project / "data/sample/credit.csv").read_text("utf-8").splitlines()
+    exports = project / "data" / "exports"
+    exports.mkdir()
+    for year, part in {"2025": rows[:900], "2026": rows[900:1500]}.items():
+        (exports / f"{year}.csv").write_text("\n".join([header, *part]), encoding="utf-8")
+    check(apply(project, "data-source.md"))
+    assert "1,500 rows" in churn("run")
+    (exports / "2027.csv").write_text("\n".join([header, *rows[1500:]]), encoding="utf-8")
+    assert "2,000 rows" in churn("collect")
+
+
+def test_a_rule_of_the_gate(project: Path, churn: Command, check: Check) -> None:
+    touched = apply(project, "gate.md")
+    check(touched)
+    path = project / "src/churn/evaluation/gate.py"
+    assert skipped(churn("run", code=1 if "0.5" not in path.read_text("utf-8") else 0)) == {
+        "collect",
+        "define",
+        "prepare",
+        "explore",
+        "train",
+    }
+    path.write_text(path.read_text("utf-8").replace("found >= 0.5", "found >= 1.01"))
+    churn("evaluate", code=1)
+    assert any("bad loans are found" in reason for reason in results(project)["gate"]["reasons"])
+
+
+def test_a_rule_of_promotion(project: Path, churn: Command, check: Check) -> None:
+    check(apply(project, "promotion.md"))
+    champion = json.loads((project / "models/champion.json").read_text("utf-8"))["version"]
+    churn("improve", "--force")
+    assert json.loads((project / "models/champion.json").read_text("utf-8"))["version"] == champion
+    last = (project / "models/history.jsonl").read_text("utf-8").splitlines()[-1]
+    assert json.loads(last)["event"] == "kept"
+
+
+def test_a_business_rule(
+    project: Path, churn: Command, check: Check, environment: Environment, tmp_path: Path
+) -> None:
+    check(apply(project, "business-rule.md"))
+    assert skipped(churn("run")) == {"collect", "define", "prepare", "explore", "train"}
+    scored = tmp_path / "scored.csv"
+    churn("predict", "data/sample/credit.csv", str(scored))
+    header, *lines = (line.split(",") for line in scored.read_text("utf-8").splitlines())
+    rows = [dict(zip(header, line, strict=True)) for line in lines]
+    assert {row["prediction"] for row in rows if int(row["age"]) < 21} == {"bad"}
+    young = next(row for row in rows if int(row["age"]) < 21)
+    asked = {name: value or None for name, value in young.items() if name in header[:14]}
+    with environment.serve(project, package="churn") as address:
+        answer = post(f"{address}/predict", {"rows": [asked]})
+    assert answer["predictions"][0]["prediction"] == "bad"
+
+
+def test_an_expectation_that_data_must_meet(project: Path, churn: Command, check: Check) -> None:
+    check(apply(project, "expectation.md"))
+    churn("define")
+    path = project / "data/sample/credit.csv"
+    header, first, *rows = path.read_text("utf-8").splitlines()
+    cells = first.split(",")
+    cells[header.split(",").index("amount")] = "99999999"
+    path.write_text("\n".join([header, ",".join(cells), *rows]), encoding="utf-8")
+    said = churn("run", code=2)
+    assert "1 loans are larger than ten times the price, the first in row 1" in said
+    assert "Traceback" not in said
+
+
+def test_a_command_of_ones_own(project: Path, churn: Command, check: Check) -> None:
+    check(apply(project, "command.md"))
+    assert churn("bar").strip() == "roc_auc of 0.75"
+    assert "bar" in churn("--help")
+
+
+def post(url: str, body: object) -> dict[str, Any]:
+    import urllib.request
+
+    request = urllib.request.Request(url, json.dumps(body).encode())
+    request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return dict(json.load(answer))
