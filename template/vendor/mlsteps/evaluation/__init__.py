@@ -6,7 +6,7 @@ from .tested import TestResult
 
 __all__ = [
     "Check",
-    "Tested",
+    "TestResult",
     "beats_baselines",
     "evaluate",
     "reaches_minimum",

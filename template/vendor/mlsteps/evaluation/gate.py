@@ -25,7 +25,7 @@ class Check:
     reason: str
 
 
-def reaches_minimum(tested: "Tested") -> Check:
+def reaches_minimum(tested: "TestResult") -> Check:
     """Check that the metric reaches [problem] minimum on the test rows."""
     metric, minimum = tested.metric, tested.definition.problem.minimum
     bound = "at least" if metric.higher_is_better else "at most"
@@ -33,7 +33,7 @@ def reaches_minimum(tested: "Tested") -> Check:
     return Check(metric.gain(tested.result["value"], minimum) >= 0, reason)
 
 
-def beats_baselines(tested: "Tested") -> list[Check]:
+def beats_baselines(tested: "TestResult") -> list[Check]:
     """Check that even the worse end of the metric's interval is better than each baseline.
 
     A baseline that another check compares row by row is left to it.
@@ -56,7 +56,7 @@ def beats_baselines(tested: "Tested") -> list[Check]:
     return checks
 
 
-def within_constraints(tested: "Tested") -> list[Check]:
+def within_constraints(tested: "TestResult") -> list[Check]:
     """Check that the model costs no more than [constraints] allow."""
     limits = tested.definition.constraints.model_dump()
     return [
@@ -68,7 +68,7 @@ def within_constraints(tested: "Tested") -> list[Check]:
     ]
 
 
-def _found(tested: "Tested") -> str:
+def _found(tested: "TestResult") -> str:
     result = tested.result
     return (
         f"{tested.metric.title} is {number(result['value'])} "

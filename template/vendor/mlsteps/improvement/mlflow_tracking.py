@@ -64,16 +64,17 @@ def _track(project: Project, client: "MlflowClient", *, local: bool) -> str:
     experiment = client.get_experiment_by_name(project.root.name)
     place = (project.root / "mlruns").as_uri() if local else None
     number = experiment.experiment_id if experiment else client.create_experiment(project.root.name, place)
-    known = _registered(client)
+    name = project.root.name
+    known = _registered(client, name)
     new = [
-        name
-        for name in store.versions(project.models)
-        if name not in known and (project.models / name / store.METRICS).is_file()
+        version
+        for version in store.versions(project.models)
+        if version not in known and (project.models / version / store.METRICS).is_file()
     ]
-    for name in new:
-        for run in client.search_runs([number], f"tags.version = '{name}'"):
+    for version in new:
+        for run in client.search_runs([number], f"tags.version = '{version}'"):
             client.delete_run(run.info.run_id)  # its registration was never reached
-        known[name] = _record(project, name, number)
+        known[version] = _record(project, version, number)
     aliases = {CHAMPION: store.champion(project.models), CHALLENGER: _challenger(project)}
     for alias, version in aliases.items():
         if version in known:
@@ -83,9 +84,9 @@ def _track(project: Project, client: "MlflowClient", *, local: bool) -> str:
     return f"{len(new)} new in MLflow; {', '.join(f'{a} {v}' for a, v in aliases.items() if v)}"
 
 
-def _registered(client: "MlflowClient") -> dict[str, str]:
+def _registered(client: "MlflowClient", name: str) -> dict[str, str]:
     """Return the number in the registry of each version that stands there."""
-    found = client.search_model_versions(f"name = '{NAME}'")
+    found = client.search_model_versions(f"name = '{name}'")
     return {model.tags["version"]: model.version for model in found if "version" in model.tags}
 
 
@@ -122,7 +123,7 @@ def _record(project: Project, version: str, experiment: str) -> str:
             signature=infer_signature(features.head()),
             pip_requirements=[f"{n}=={v}" for n, v in run["versions"].items() if n != "python"],
         )
-    registered = mlflow.register_model(model.model_uri, NAME, tags={"version": version})
+    registered = mlflow.register_model(model.model_uri, project.root.name, tags={"version": version})
     return str(registered.version)
 
 
