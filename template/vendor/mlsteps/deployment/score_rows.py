@@ -16,7 +16,7 @@ from ..errors import UserError
 from ..files import release_memory
 from ..modeling import store
 from ..modeling.predictor import LoadPredictor, Predictor
-from ..preparation.schema import ConversionError
+from ..problem.columns import ConversionError
 from ..problem.columns import MOST_CATEGORIES, labels
 from ..problem.project import Project
 from .prediction_log import (

@@ -14,7 +14,7 @@ from ..files import replacing
 from ..modeling import store
 from ..modeling.predictor import LoadPredictor, Predictor
 from ..modeling.forecast_predictor import ANSWER
-from ..preparation.schema import ConversionError
+from ..problem.columns import ConversionError
 from ..problem.project import Project
 from ..problem.series import SEPARATOR, label_series
 from .prediction_log import (

@@ -14,7 +14,7 @@ from ..modeling.anomaly_detection import answer, decide, flag, default_decision
 from ..modeling.encoded import features_and_target
 from ..modeling.predictor import Predictor
 from ..plots import BLUE, GREY, ORANGE, bars, new_figure
-from ..preparation.sets import GROUP
+from ..preparation.schema import GROUP
 from ..problem.anomaly_detection import ANOMALY, DISTANCE, LABELLED, NORMAL
 from ..problem.definition import Definition
 from ..problem.metric import Metric, Metrics

@@ -10,7 +10,7 @@ from ..files import read_frame
 from ..modeling.compare import few_threads
 from ..modeling.encoded import features_and_target
 from ..modeling.predictor import Predictor
-from ..preparation.sets import GROUP, KEY
+from ..preparation.schema import GROUP, KEY
 from ..problem.project import Project
 from ..problem.metric import Metrics
 from ..variants import of_type

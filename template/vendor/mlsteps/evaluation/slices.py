@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from ..preparation.schema import Schema
-from ..preparation.sets import GROUP
+from ..preparation.schema import GROUP
 from ..problem.columns import column_of
 from ..problem.definition import Definition
 from ..problem.metric import Metric

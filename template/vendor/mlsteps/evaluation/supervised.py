@@ -8,7 +8,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from ..modeling.encoded import features_and_target
 from ..modeling.predictor import Predictor
-from ..preparation.sets import GROUP
+from ..preparation.schema import GROUP
 from ..problem.definition import Definition
 from ..problem.metric import Metric, Metrics
 from ..variants import of_type

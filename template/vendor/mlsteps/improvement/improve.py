@@ -13,8 +13,9 @@ from ..errors import UserError
 from ..files import read_frame, read_json
 from ..modeling import store
 from ..modeling.history import add_line, new_line, read_history
-from ..preparation.schema import ConversionError, read_schema
-from ..preparation.sets import KEY, TrainedOn
+from ..preparation.schema import read_schema
+from ..problem.columns import ConversionError
+from ..preparation.schema import KEY, TrainedOn
 from ..problem.keys import row_keys
 from ..problem.project import Project
 from ..problem.metric import Metric, Metrics, all_metrics

@@ -7,7 +7,7 @@ from ..deployment.prediction_log import Logged
 from ..files import read_frame
 from ..modeling.predictor import LoadPredictor
 from ..preparation.schema import Schema
-from ..preparation.sets import GROUP
+from ..preparation.schema import GROUP
 from ..problem.columns import Column, column_of
 from ..problem.project import Project
 from .both import PairedPredictions

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from ..preparation.schema import read_schema
-from ..preparation.sets import KEY
+from ..preparation.schema import KEY
 from ..preparation.split import CutFolds
 from ..problem.definition import Definition
 from ..problem.project import Project

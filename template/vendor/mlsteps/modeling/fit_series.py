@@ -7,7 +7,7 @@ import pandas as pd
 from ..files import read_frame
 from ..preparation.schema import read_schema
 from ..preparation.series import panel_of
-from ..preparation.sets import KEY
+from ..preparation.schema import KEY
 from ..problem.project import Project
 from ..preparation.split import CutFolds
 from ..problem.metric import Metric

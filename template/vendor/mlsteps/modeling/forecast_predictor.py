@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..errors import UserError
 from ..files import read_json
-from ..preparation.derive import AddFeatures, check_finite, make_features
+from ..preparation.features import AddFeatures, check_finite, make_features
 from ..preparation.panel import Panel
 from ..preparation.schema import Schema
 from ..preparation.series import panel_of

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..preparation.derive import AddFeatures
+from ..preparation.features import AddFeatures
 from ..preparation.schema import read_schema
 from . import store
 from .row_predictor import Adjust, RowPredictor

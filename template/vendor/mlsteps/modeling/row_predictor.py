@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from ..errors import UserError
 from ..files import PART_ROWS, read_json
-from ..preparation.derive import AddFeatures, make_features
+from ..preparation.features import AddFeatures, make_features
 from ..preparation.row_encoder import RowEncoder
 from ..preparation.schema import Schema
 from ..problem.columns import SHOWN_CATEGORIES

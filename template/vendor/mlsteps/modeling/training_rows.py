@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..files import read_frame, read_parts
 from ..preparation.schema import Schema
-from ..preparation.sets import DATE
+from ..preparation.schema import DATE
 from ..problem.columns import column_of
 
 

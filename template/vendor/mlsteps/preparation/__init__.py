@@ -3,8 +3,7 @@
 from ..problem.columns import Column
 from ..problem.definition import Definition
 from .prepare import prepare
-from .schema import Schema
-from .sets import TrainedOn
+from .schema import Schema, TrainedOn
 from .split import Folds, cut_folds, take_test
 from .transformers import Clipper, DateParts, TextTopics
 

@@ -5,10 +5,11 @@ import pandas as pd
 from ..files import PART_ROWS, replacing, write_text
 from ..problem.project import Project
 from ..report import facts, table, write_card
-from . import rows, series
-from .derive import AddFeatures
+from .features import AddFeatures
+from .rows import prepare_rows
+from .schema import Prepared, TrainedOn
+from .series import prepare_series
 from .split import TakeTest
-from .sets import TrainedOn, Sets
 
 
 def prepare(
@@ -23,13 +24,16 @@ def prepare(
     Parameters
     ----------
     project
-        Writes its data/prepared.
-    raw
-        The rows as collected, perhaps cleaned; their index tells them apart.
-    take_test, add_features
-        The project's own.
+        Its data/prepared and its report are written.
+    raw : DataFrame
+        The rows as collected, or cleaned; their index has to be unique. To save memory, the columns
+        that become inputs are taken out of it.
+    take_test
+        Returns which rows are for the test, as `take_test` of this package does.
+    add_features
+        Returns the features of rows; called with the inputs of all rows.
     trained_on
-        Tells which raw rows must not be in the test set, because a champion was trained on them.
+        Returns which of some raw rows a champion was trained on; these are not taken for the test.
 
     Returns
     -------
@@ -41,30 +45,29 @@ def prepare(
     UserError
         If a value does not fit its column, or the rows cannot be split.
     """
-    definition = project.definition
-    make_sets = series.make_sets if definition.problem.of_series else rows.make_sets
-    sets = make_sets(raw, definition, take_test, add_features, trained_on)
-    for name, part in {"train": sets.train, "test": sets.test}.items():
+    make = prepare_series if project.definition.problem.of_series else prepare_rows
+    prepared = make(raw, project.definition, take_test, add_features, trained_on)
+    for name, part in {"train": prepared.train, "test": prepared.test}.items():
         with replacing(project.prepared / f"{name}.parquet") as path:
-            prepared = pd.concat([sets.features[part], sets.rows[part]], axis="columns")
-            prepared.to_parquet(path, row_group_size=PART_ROWS)
+            rows = pd.concat([prepared.features[part], prepared.rows[part]], axis="columns")
+            rows.to_parquet(path, row_group_size=PART_ROWS)
     # The schema comes last: where it stands, the rows are whole.
-    write_text(project.prepared / "schema.json", sets.schema.model_dump_json(indent=2) + "\n")
-    _write_card(project, sets)
-    return sets.summary
+    write_text(project.prepared / "schema.json", prepared.schema.model_dump_json(indent=2) + "\n")
+    _write_card(project, prepared)
+    return prepared.summary
 
 
-def _write_card(project: Project, sets: Sets) -> None:
-    schema = sets.schema
+def _write_card(project: Project, prepared: Prepared) -> None:
+    schema, reasons = prepared.schema, prepared.reasons
     columns = [
-        {"column": c.name, "kind": c.kind, "why": sets.reasons[c.name], "always there": c.required}
+        {"column": c.name, "kind": c.kind, "why": reasons[c.name], "always there": c.required}
         for c in schema.inputs
     ]
     inputs = {c.name for c in schema.inputs}
     added = ", ".join(c.name for c in schema.features if c.name not in inputs)
     losses = {
-        **sets.losses,
+        **prepared.losses,
         "features added": added or "none",
         "not given to the model": ", ".join(schema.ignored),
     }
-    write_card(project.reports, "prepare", sets.summary, facts(losses), table(columns))
+    write_card(project.reports, "prepare", prepared.summary, facts(losses), table(columns))

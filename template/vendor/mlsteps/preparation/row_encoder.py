@@ -13,7 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from .derive import check_finite, refuse_infinite
+from .features import check_finite, refuse_infinite
 from .transformers import Clipper
 
 Part = Callable[[pd.DataFrame], np.ndarray]

@@ -11,9 +11,8 @@ from ..problem.columns import ConversionError, Inference, column_of, convert, de
 from ..problem.definition import Definition
 from ..problem.keys import row_keys
 from ..variants import of_type
-from .derive import AddFeatures, check_finite, make_features
-from .schema import Schema
-from .sets import DATE, GROUP, KEY, TrainedOn, Sets
+from .features import AddFeatures, check_finite, make_features
+from .schema import DATE, GROUP, KEY, Prepared, Schema, TrainedOn
 from .split import TakeTest, newest
 
 
@@ -26,13 +25,13 @@ class Cleaned:
     without_target: int
 
 
-def make_sets(
+def prepare_rows(
     raw: pd.DataFrame,
     definition: Definition,
     take_test: TakeTest,
     add_features: AddFeatures,
     learnt: TrainedOn | None,
-) -> Sets:
+) -> Prepared:
     """Clean, type and split rows.
 
     Parameters
@@ -85,7 +84,7 @@ def make_sets(
         "split": _split(definition),
     }
     reasons = {name: told.reason for name, told in kinds.items()}
-    return Sets(features, rows, train, test, schema, summary, losses, reasons)
+    return Prepared(features, rows, train, test, schema, summary, losses, reasons)
 
 
 def _split(definition: Definition) -> str:

@@ -1,14 +1,23 @@
-"""The contract between the data and the model, written by `prepare` and read by all that follow."""
+"""What `prepare` makes: the rows for training and for the test, and the schema of the model."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from ..errors import UserError
 from ..files import read_json, unreadable
-from ..problem.columns import Column, ConversionError, convert
+from ..problem.columns import Column, convert
+
+# Columns of train.parquet and test.parquet that are no features. Names of collected columns have no
+# blanks around them, so none can be one of these.
+GROUP, DATE, KEY = " group", " date", " key"
+
+TrainedOn = Callable[[pd.DataFrame], np.ndarray]  # raw rows -> which a champion was trained on
 
 
 class Schema(BaseModel):
@@ -70,6 +79,36 @@ class Schema(BaseModel):
         )
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """Prepared rows, and what is said of them.
+
+    Attributes
+    ----------
+    features, rows : DataFrame of n rows
+        What the model sees of each row; and its target, group, date and key.
+    train, test : ndarray of bool, (n,)
+        Which rows are for training and for the test. Without a split a row is for both.
+    schema
+        What the model is given and predicts.
+    summary
+        What was done, in a line.
+    losses
+        How many rows were left out, by the reason, and how the test set was taken.
+    reasons
+        Why each input has its kind.
+    """
+
+    features: pd.DataFrame
+    rows: pd.DataFrame
+    train: np.ndarray
+    test: np.ndarray
+    schema: Schema
+    summary: str
+    losses: dict[str, object]
+    reasons: dict[str, str]
+
+
 def read_schema(path: Path) -> Schema:
     """Read a schema.json.
 
@@ -87,6 +126,3 @@ def read_schema(path: Path) -> Schema:
 
 def _quoted(names: list[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
-
-
-__all__ = ["ConversionError", "Schema", "read_schema"]

@@ -9,18 +9,17 @@ from ..problem.columns import Column, Inference, convert, describe, infer
 from ..problem.definition import Definition
 from ..problem.keys import row_keys
 from ..problem.series import PERIOD, SERIES, Arranged, arrange
-from .derive import PLACE, AddFeatures, check_finite, make_features
+from .features import PLACE, AddFeatures, check_finite, make_features
 from .panel import Panel
-from .schema import Schema
+from .schema import KEY, Prepared, Schema, TrainedOn
 from .split import TakeTest
-from .sets import KEY, TrainedOn, Sets
 
 MOST_LABELS = 20  # of a category that is known ahead; rarer ones count as none of them
 
 
-def make_sets(
+def prepare_series(
     raw: pd.DataFrame, definition: Definition, take_test: TakeTest, add_features: AddFeatures, learnt: TrainedOn | None
-) -> Sets:
+) -> Prepared:
     """Bring series onto their calendar, type what is known ahead, and keep the end for the test.
 
     Parameters
@@ -70,7 +69,7 @@ def make_sets(
         },
     )
     beside = rows[[target, SERIES, PERIOD]].assign(**{KEY: row_keys(raw.loc[rows.index])})
-    return Sets(
+    return Prepared(
         features,
         beside,
         train,

@@ -18,7 +18,7 @@ from ..errors import UserError
 from ..problem.columns import column_of
 from ..problem.definition import Definition
 from ..problem.series import PERIOD
-from .sets import DATE, GROUP
+from .schema import DATE, GROUP
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
 TakeTest = Callable[[pd.DataFrame, Definition, np.ndarray], np.ndarray]

@@ -10,7 +10,8 @@ from pydantic_core import ErrorDetails
 
 from ...modeling.predictor import Predictor
 from ...modeling.forecast_predictor import WrongQuestionError
-from ...preparation.schema import ConversionError, Schema
+from ...preparation.schema import Schema
+from ...problem.columns import ConversionError
 from ...problem.columns import Column
 from ...problem.series import SEPARATOR
 from .answered import Answered

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...modeling.predictor import Predictor
-from ...preparation.schema import ConversionError
+from ...problem.columns import ConversionError
 from .answered import Answered
 from .contract import Contract
 from .reply import Refusal
