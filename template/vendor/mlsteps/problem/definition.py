@@ -96,6 +96,9 @@ def read_definition(path: Path) -> Definition:
 
 def check_definition(table: dict[str, Any], name: str = FILE_NAME) -> Definition:
     """Turn the content of project.toml into a `Definition`; `name` begins the messages."""
+    for part in ("problem", "data"):
+        if not isinstance(table.get(part, {}), dict):
+            raise UserError(f"{name}: [{part}] is {table[part]!r}, but should be a table.")
     kind, source = _word(table, "problem", "type"), _word(table, "data", "source")
     _one_of(f"{name}: [problem] type", kind, PROBLEM_TYPES)
     _one_of(f"{name}: [data] source", source, list(SOURCES))
@@ -127,8 +130,7 @@ def definition_model(problem_type: str, source: str) -> type[Definition]:
 
 
 def _word(table: dict[str, Any], name: str, key: str) -> str:
-    part = table.get(name)
-    return str(part.get(key, "")) if isinstance(part, dict) else ""
+    return str(table.get(name, {}).get(key, ""))
 
 
 def _one_of(key: str, value: str, allowed: list[str]) -> None:
