@@ -124,21 +124,21 @@ def log(project, rows, truth=None, challenger=None):
     inputs = rows[[column.name for column in predictor.schema.inputs]]
     predictions = predictor.predict(inputs)
     beside = load(project, challenger).predict(inputs) if challenger else predictions
-    engine, now = open_log(project), datetime.now(UTC).replace(tzinfo=None)
-    TABLES.create_all(engine)
-    with engine.begin() as connection:
-        lines = zip(records(inputs), records(predictions), records(beside), strict=True)
-        for k, (row, answer, shadow) in enumerate(lines):
-            key, at = f"{k:032d}", now + timedelta(microseconds=k)
-            line = {"id": key, "at": at, "version": predictor.version}
-            connection.execute(insert(PREDICTIONS).values(inputs=row, answer=answer, **line))
-            if truth is not None:
-                actual = json.dumps(truth.tolist()[k])
-                connection.execute(insert(FEEDBACK).values(prediction=key, at=at, actual=actual))
-            if challenger:
-                seen = {"prediction": key, "version": challenger, "answer": shadow}
-                connection.execute(insert(SHADOW).values(**seen))
-    engine.dispose()
+    now = datetime.now(UTC).replace(tzinfo=None)
+    with open_log(project) as engine:
+        TABLES.create_all(engine)
+        with engine.begin() as connection:
+            lines = zip(records(inputs), records(predictions), records(beside), strict=True)
+            for k, (row, answer, shadow) in enumerate(lines):
+                key, at = f"{k:032d}", now + timedelta(microseconds=k)
+                line = {"id": key, "at": at, "version": predictor.version}
+                connection.execute(insert(PREDICTIONS).values(inputs=row, answer=answer, **line))
+                if truth is not None:
+                    actual = json.dumps(truth.tolist()[k])
+                    connection.execute(insert(FEEDBACK).values(prediction=key, at=at, actual=actual))
+                if challenger:
+                    seen = {"prediction": key, "version": challenger, "answer": shadow}
+                    connection.execute(insert(SHADOW).values(**seen))
 
 
 def shadowed(project):

@@ -11,8 +11,8 @@ from mlsteps.deployment.prediction_log import (
     TABLES,
     open_log,
     prediction_rows,
+    write_feedback,
     write_rows,
-    write_truth,
 )
 from mlsteps.modeling import store
 
@@ -191,12 +191,11 @@ def test_status_marks_the_champion(own):
 
 def test_status_counts_what_the_champion_predicted_and_whose_truth_is_known(own):
     champion, now = store.champion(own.models), datetime.now(UTC).replace(tzinfo=None)
-    engine = open_log(own)
-    TABLES.create_all(engine)
     made = prediction_rows(champion, [{}] * 3, {"a": {}, "b": {}, "c": {}})
-    write_rows(engine, {PREDICTIONS: made + prediction_rows("another", [{}], {"d": {}})})
-    write_truth(engine, [("a", 1), ("b", 1), ("d", 1)], now)
-    write_truth(engine, [("a", 2)], now)
-    engine.dispose()
+    with open_log(own) as log:
+        TABLES.create_all(log)
+        write_rows(log, {PREDICTIONS: made + prediction_rows("another", [{}], {"d": {}})})
+        write_feedback(log, [("a", 1), ("b", 1), ("d", 1)], now)
+        write_feedback(log, [("a", 2)], now)
     shown = run_in(own.root, "status")
     assert "the champion made 3 predictions; the truth of 2 is known" in shown.output

@@ -1,8 +1,9 @@
-"""The log of predictions: what was asked, what was answered, and what it really was."""
+"""The log of predictions: the rows, what was predicted of them, and their true labels."""
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -42,7 +43,7 @@ FEEDBACK = sa.Table(
     sa.Column("at", sa.DateTime, nullable=False),  # UTC
     sa.Column("actual", sa.JSON, nullable=False),
 )
-SHADOW = sa.Table(  # what the challenger answers to the same rows
+SHADOW = sa.Table(  # what the challenger predicts of the same rows
     "shadow",
     TABLES,
     sa.Column("number", sa.Integer, primary_key=True),
@@ -53,37 +54,62 @@ SHADOW = sa.Table(  # what the challenger answers to the same rows
 
 
 @dataclass(frozen=True)
-class Logged:
+class LoggedPredictions:
     """Predictions from the log, the oldest first; the index of each frame is the id.
 
     Attributes
     ----------
-    facts
+    metadata
         ``at`` (UTC), ``version`` and ``actual``: the newest feedback, None where there is none.
     inputs
-        The rows that were asked, as they were given.
-    answers
+        The rows, as they were given.
+    predictions
         ``prediction`` and what came with it.
     shadow
-        What the challenger answered, where it was asked for.
+        What the challenger predicted, if predictions with it were asked for.
     """
 
-    facts: pd.DataFrame
+    metadata: pd.DataFrame
     inputs: pd.DataFrame
     predictions: pd.DataFrame
     shadow: pd.DataFrame
 
+    def __len__(self) -> int:
+        """Return the number of predictions."""
+        return len(self.metadata)
 
-def open_log(project: Project) -> sa.Engine:
-    """Return the engine of ``[serving] log``; nothing is connected yet.
 
-    The environment variable ``PREDICTION_LOG`` wins, so that one project.toml does for a machine of
-    one's own and for containers, whose database is elsewhere.
+@contextmanager
+def open_log(project: Project) -> Iterator[sa.Engine]:
+    """Open ``[serving] log`` and close its connections at the end.
+
+    Parameters
+    ----------
+    project : Project
+        Its folder and definition.
+
+    Yields
+    ------
+    sqlalchemy.Engine
+        For the functions of this module.
 
     Raises
     ------
     UserError
         If it is no URL of a database, holds a password, or its driver is not installed.
+    """
+    engine = log_engine(project)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def log_engine(project: Project) -> sa.Engine:
+    """Return the engine of ``[serving] log``; nothing is connected yet, and the caller disposes it.
+
+    The environment variable ``PREDICTION_LOG`` wins, so that one project.toml does for a machine of
+    one's own and for containers, whose database is elsewhere.
     """
     given, key = project.definition.serving.log, "[serving] log"
     if os.environ.get(INSTEAD):
@@ -104,23 +130,23 @@ def read_predictions(
     version: str | None = None,
     last: int | None = None,
     *,
-    with_truth: bool = False,
+    labelled: bool = False,
     challenger: str | None = None,
-) -> Logged:
-    """Read what was logged.
+) -> LoggedPredictions:
+    """Read predictions from the log.
 
     Parameters
     ----------
-    engine
+    engine : sqlalchemy.Engine
         From `open_log`.
-    version
-        Only what this version answered.
-    last
+    version : str, optional
+        Only those of this version.
+    last : int, optional
         Only the newest so many.
-    with_truth
-        Only those whose truth is known.
-    challenger
-        Only those that this version has answered in the shadow of the champion.
+    labelled : bool
+        Only those whose true label is known.
+    challenger : str, optional
+        Only those of rows that this version has predicted in the shadow of the champion.
 
     Raises
     ------
@@ -128,7 +154,7 @@ def read_predictions(
         If the database does not answer.
     """
     query = (
-        _with_truth(sa.select(PREDICTIONS, FEEDBACK.c.actual), outer=not with_truth)
+        _with_feedback(sa.select(PREDICTIONS, FEEDBACK.c.actual), outer=not labelled)
         .order_by(PREDICTIONS.c.at.desc(), PREDICTIONS.c.id)
         .limit(last)
     )
@@ -142,7 +168,7 @@ def read_predictions(
         )
     rows = _rows(engine, query)[::-1]
     ids = pd.Index([row.id for row in rows], name="id")
-    return Logged(
+    return LoggedPredictions(
         pd.DataFrame(
             {
                 "at": pd.Series([row.at for row in rows], index=ids, dtype="datetime64[us]"),
@@ -157,14 +183,8 @@ def read_predictions(
 
 
 def find_predictions(engine: sa.Engine, ids: Sequence[str]) -> pd.DataFrame:
-    """Return ``at`` and ``actual`` of those of `ids` that the log knows; the index is the id.
-
-    Raises
-    ------
-    UserError
-        If the database does not answer.
-    """
-    query = _with_truth(sa.select(PREDICTIONS.c.id, PREDICTIONS.c.at, FEEDBACK.c.actual))
+    """Return ``at`` and ``actual`` of those of `ids` that the log knows; the index is the id."""
+    query = _with_feedback(sa.select(PREDICTIONS.c.id, PREDICTIONS.c.at, FEEDBACK.c.actual))
     rows: list[Any] = []
     for start in range(0, len(ids), IDS_AT_ONCE):
         some = ids[start : start + IDS_AT_ONCE]
@@ -188,32 +208,26 @@ def prediction_rows(
     Parameters
     ----------
     version
-        The version that answered.
+        The version that predicted.
     inputs
-        The rows that were asked.
-    answers
-        What was answered to each of them, by the id of the prediction.
+        The rows.
+    predictions
+        What was predicted of each of them, by the id of the prediction.
     at
         When (UTC); now if not given.
     """
     at = at or datetime.now(UTC).replace(tzinfo=None)
     return [
-        {
-            "id": key,
-            "at": at,
-            "version": version,
-            "inputs": _json(asked),
-            "answer": _json(answer),
-        }
-        for asked, (key, answer) in zip(inputs, predictions.items(), strict=True)
+        {"id": key, "at": at, "version": version, "inputs": _json(row), "answer": _json(prediction)}
+        for row, (key, prediction) in zip(inputs, predictions.items(), strict=True)
     ]
 
 
 def shadow_rows(version: str, predictions: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what a challenger answered as rows of its table, by the id of the prediction."""
+    """Return what a challenger predicted as rows of its table, by the id of the prediction."""
     return [
-        {"prediction": key, "version": version, "answer": _json(answer)}
-        for key, answer in predictions.items()
+        {"prediction": key, "version": version, "answer": _json(prediction)}
+        for key, prediction in predictions.items()
     ]
 
 
@@ -228,17 +242,12 @@ def write_rows(engine: sa.Engine, rows: Mapping[sa.Table, list[dict[str, Any]]])
 def write_once(engine: sa.Engine, rows: Mapping[sa.Table, list[dict[str, Any]]]) -> bool:
     """Add predictions and what belongs to them, unless the log has the first of them already.
 
-    What is scored again, or went on after a kill, has the same ids as before.
+    What is scored again has the same ids as before.
 
     Returns
     -------
     bool
         Whether they were added.
-
-    Raises
-    ------
-    UserError
-        If the database does not answer.
     """
     first = [row["id"] for row in rows[PREDICTIONS][:1]]
     if not find_predictions(engine, first).empty:
@@ -250,32 +259,17 @@ def write_once(engine: sa.Engine, rows: Mapping[sa.Table, list[dict[str, Any]]])
     return True
 
 
-def write_truth(engine: sa.Engine, truth: Iterable[tuple[str, Any]], at: datetime) -> None:
-    """Add what predictions turned out to be, pairs of an id and a value, all or none.
-
-    Raises
-    ------
-    UserError
-        If the database does not answer.
-    """
-    rows = [{"prediction": key, "at": at, "actual": json.dumps(value)} for key, value in truth]
-    if not rows:
-        return
+def write_feedback(engine: sa.Engine, actual: Iterable[tuple[str, Any]], at: datetime) -> None:
+    """Add true labels, pairs of the id of a prediction and a value, all or none."""
+    rows = [{"prediction": key, "at": at, "actual": json.dumps(value)} for key, value in actual]
     try:
-        with engine.begin() as connection:
-            connection.execute(FEEDBACK.insert(), rows)
+        write_rows(engine, {FEEDBACK: rows})
     except SQLAlchemyError as error:
         raise _no_answer(error) from None
 
 
 def count_predictions(engine: sa.Engine, version: str) -> tuple[int, int]:
-    """Count the predictions of a version, and those of them whose truth is known.
-
-    Raises
-    ------
-    UserError
-        If the database does not answer.
-    """
+    """Count the predictions of a version, and those of them whose true label is known."""
     made = sa.select(sa.func.count()).where(PREDICTIONS.c.version == version)
     known = (
         sa.select(sa.func.count(sa.distinct(FEEDBACK.c.prediction)))
@@ -286,18 +280,13 @@ def count_predictions(engine: sa.Engine, version: str) -> tuple[int, int]:
     return int(one), int(other)
 
 
-def count_truth(engine: sa.Engine, since: datetime | None = None) -> dict[str, int]:
-    """Count the predictions, those whose truth is known, and how often it came twice or changed.
+def count_feedback(engine: sa.Engine, since: datetime | None = None) -> dict[str, int]:
+    """Count the predictions, those with feedback, and how often it came twice or changed.
 
     Parameters
     ----------
     since
-        Only truth that came after this time (UTC).
-
-    Raises
-    ------
-    UserError
-        If the database does not answer.
+        Only feedback that came after this time (UTC).
     """
     times = sa.func.count()
     different = sa.func.count(sa.distinct(sa.cast(FEEDBACK.c.actual, sa.Text)))
@@ -330,7 +319,7 @@ def why(error: Exception) -> str:
     return ": ".join([type(origin).__name__, *lines[:1]])
 
 
-def _with_truth(query: sa.Select[Any], *, outer: bool = True) -> sa.Select[Any]:
+def _with_feedback(query: sa.Select[Any], *, outer: bool = True) -> sa.Select[Any]:
     """Join the newest feedback of each prediction."""
     newest = (
         sa.select(FEEDBACK.c.prediction, sa.func.max(FEEDBACK.c.number).label("number"))

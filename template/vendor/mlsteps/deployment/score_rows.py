@@ -22,7 +22,7 @@ from ..problem.project import Project
 from .prediction_log import (
     PREDICTIONS,
     SHADOW,
-    open_log,
+    log_engine,
     prediction_rows,
     shadow_rows,
     write_once,
@@ -93,7 +93,7 @@ class Scorer:
         self._challenger = project.models / challenger if challenger else None
         self._beside: Predictor | None = None
         self.trouble = ""
-        self._log = open_log(project) if project.definition.serving.log_files else None
+        self._log = log_engine(project) if project.definition.serving.log_files else None
         self._source = source
         self.version = self._predictor.version
 

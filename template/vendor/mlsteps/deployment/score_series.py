@@ -20,7 +20,7 @@ from ..problem.series import SEPARATOR, label_series
 from .prediction_log import (
     PREDICTIONS,
     SHADOW,
-    open_log,
+    log_engine,
     prediction_rows,
     shadow_rows,
     write_once,
@@ -64,7 +64,7 @@ def score_file(
     """
     check_target(target, WRITERS)
     predictor = load_predictor(store.champion_folder(project.models))
-    log = open_log(project) if project.definition.serving.log_files else None
+    log = log_engine(project) if project.definition.serving.log_files else None
     read = read_tables(source, Path.cwd(), project.definition.data.missing)
     rows = read.frame
     history = _history(predictor, rows)

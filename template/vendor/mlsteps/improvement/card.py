@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..deployment.prediction_log import count_truth, open_log
+from ..deployment.prediction_log import count_feedback, log_engine
 from ..files import read_json
 from ..modeling import store
 from ..modeling.history import read_history
@@ -34,7 +34,7 @@ def _watch(project: Project, found: dict[str, Any], metrics: Metrics) -> list[st
         return []
     problem = project.definition.problem
     metric = all_metrics(problem.type, metrics)[problem.metric]
-    truth = count_truth(open_log(project))
+    truth = count_feedback(log_engine(project))
     figures: dict[str, Any] = {
         "champion": store.champion(project.models),
         "predictions": truth["predictions"],

@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from ..deployment.prediction_log import Logged
+from ..deployment.prediction_log import LoggedPredictions
 from ..evaluation.bootstrap import measure
 from ..problem.columns import convert
 from ..problem.metric import Metric
@@ -50,13 +50,13 @@ class Window:
     high: float
 
 
-def true_labels(logged: Logged, kind: Kind) -> pd.Series:
+def true_labels(logged: LoggedPredictions, kind: Kind) -> pd.Series:
     """Return what the predictions turned out to be, as the target has it."""
-    return convert(logged.facts["actual"], kind)
+    return convert(logged.metadata["actual"], kind)
 
 
 def quality(
-    logged: Logged, predictions: pd.DataFrame, metric: Metric, project: Project
+    logged: LoggedPredictions, predictions: pd.DataFrame, metric: Metric, project: Project
 ) -> Quality | None:
     """Return the metric of the definition of answers to rows with truth; None if undefined."""
     problem, seed = project.definition.problem, project.definition.search.seed
@@ -64,7 +64,7 @@ def quality(
     return measure(truth, predictions, {problem.metric: metric}, seed).get(problem.metric)
 
 
-def errors(logged: Logged, kind: Kind) -> np.ndarray:
+def errors(logged: LoggedPredictions, kind: Kind) -> np.ndarray:
     """Return the error of each row between 0 and 1.
 
     For a class what is missing of the probability of the true one, or 0 and 1 where there are no
@@ -105,17 +105,17 @@ def find_change(values: np.ndarray) -> Change | None:
 
 
 def windows(
-    logged: Logged, metric: Metric, kind: Kind, least: int, seed: int
+    logged: LoggedPredictions, metric: Metric, kind: Kind, least: int, seed: int
 ) -> list[Window]:
     """Cut rows with truth into stretches of at least so many, and measure each."""
-    count = min(MOST_WINDOWS, len(logged.facts) // least)
+    count = min(MOST_WINDOWS, len(logged.metadata) // least)
     truth, found = true_labels(logged, kind), []
     for rows in np.array_split(np.arange(len(truth)), max(count, 1)) if count else []:
         measured = measure(
             truth.iloc[rows], logged.predictions.iloc[rows], {"": metric}, seed, most=RESAMPLES
         )
         if "" in measured:
-            facts = logged.facts.iloc[rows]
+            facts = logged.metadata.iloc[rows]
             start, end = _moment(facts["at"].iloc[0]), _moment(facts["at"].iloc[-1])
             version = facts["version"].iloc[-1]
             found.append(Window(start, end, len(rows), version, **measured[""]))

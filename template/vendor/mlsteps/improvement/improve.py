@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..collection.collect import read_raw
-from ..deployment.prediction_log import count_truth, open_log, read_predictions
+from ..deployment.prediction_log import count_feedback, log_engine, read_predictions
 from ..errors import UserError
 from ..files import read_frame, read_json
 from ..modeling import store
@@ -245,10 +245,10 @@ def _judge_shadow(this: Round, champion: str, challenger: str) -> Decision:
     if not settings.shadow_rows:  # was more when the challenger began
         return _judge(this, champion, challenger)
     logged = read_side_by_side(project, champion, challenger)
-    if len(logged.facts) < settings.shadow_rows:
+    if len(logged.metadata) < settings.shadow_rows:
         reason = (
             f"{challenger} answers in the shadow of the champion; the truth of "
-            f"{len(logged.facts):,} of its answers is known, {settings.shadow_rows:,} are needed"
+            f"{len(logged.metadata):,} of its answers is known, {settings.shadow_rows:,} are needed"
         )
         return Decision("waited", champion, challenger, reason)
     truth = true_labels(logged, project.definition.problem.target_kind)
@@ -274,8 +274,8 @@ def _worse_than_predecessor(this: Round, champion: str) -> Decision | None:
     """Roll back if the predecessor answers the champion's live rows better, beyond doubt."""
     project, definition = this.project, this.project.definition
     settings, predecessor = project.definition.improvement, store.predecessor(project)
-    logged = read_predictions(open_log(project), champion, settings.window, with_truth=True)
-    if predecessor is None or len(logged.facts) < settings.minimum_rows:
+    logged = read_predictions(log_engine(project), champion, settings.window, labelled=True)
+    if predecessor is None or len(logged.metadata) < settings.minimum_rows:
         return None
     try:
         rival = _replay(project).predict_logged_rows(project, predecessor, logged, this.load_predictor)
@@ -301,9 +301,9 @@ def _replay(project: Project) -> Any:
 def _situation(project: Project, found: Watch) -> Situation:
     run = read_json(project.models / store.newest_version(project.models) / store.RUN)
     trained = datetime.fromisoformat(run["trained"])
-    engine = open_log(project)
+    engine = log_engine(project)
     try:
-        labels = count_truth(engine, trained.replace(tzinfo=None))["known"]
+        labels = count_feedback(engine, trained.replace(tzinfo=None))["known"]
     finally:
         engine.dispose()
     return Situation(

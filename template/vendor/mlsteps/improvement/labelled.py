@@ -1,7 +1,7 @@
 """Make rows to learn from of the predictions whose truth has come back."""
 
 from ..collection.collect import LABELLED
-from ..deployment.prediction_log import open_log, read_predictions
+from ..deployment.prediction_log import log_engine, read_predictions
 from ..files import replacing
 from ..problem.project import Project
 
@@ -22,10 +22,10 @@ def add_labelled_rows(project: Project) -> int:
     int
         How many there are.
     """
-    logged = read_predictions(open_log(project), with_truth=True)
-    if logged.facts.empty:
+    logged = read_predictions(log_engine(project), labelled=True)
+    if logged.metadata.empty:
         return 0
-    facts, definition = logged.facts, project.definition
+    facts, definition = logged.metadata, project.definition
     rows = logged.inputs.copy()
     if definition.problem.learns_from_feedback and definition.problem.target:
         rows[definition.problem.target] = facts["actual"]

@@ -64,30 +64,30 @@ def _track(project: Project, client: "MlflowClient", *, local: bool) -> str:
     experiment = client.get_experiment_by_name(project.root.name)
     place = (project.root / "mlruns").as_uri() if local else None
     number = experiment.experiment_id if experiment else client.create_experiment(project.root.name, place)
-    name = project.root.name
-    known = _registered(client, name)
+    model = project.root.name
+    known = _registered(client, model)
     new = [
-        version
-        for version in store.versions(project.models)
-        if version not in known and (project.models / version / store.METRICS).is_file()
+        name
+        for name in store.versions(project.models)
+        if name not in known and (project.models / name / store.METRICS).is_file()
     ]
-    for version in new:
-        for run in client.search_runs([number], f"tags.version = '{version}'"):
+    for name in new:
+        for run in client.search_runs([number], f"tags.version = '{name}'"):
             client.delete_run(run.info.run_id)  # its registration was never reached
-        known[version] = _record(project, version, number)
+        known[name] = _record(project, name, number)
     aliases = {CHAMPION: store.champion(project.models), CHALLENGER: _challenger(project)}
     for alias, version in aliases.items():
         if version in known:
-            client.set_registered_model_alias(name, alias, known[version])
+            client.set_registered_model_alias(model, alias, known[version])
         elif known:
-            client.delete_registered_model_alias(name, alias)
+            client.delete_registered_model_alias(model, alias)
     return f"{len(new)} new in MLflow; {', '.join(f'{a} {v}' for a, v in aliases.items() if v)}"
 
 
-def _registered(client: "MlflowClient", name: str) -> dict[str, str]:
+def _registered(client: "MlflowClient", model: str) -> dict[str, str]:
     """Return the number in the registry of each version that stands there."""
-    found = client.search_model_versions(f"name = '{name}'")
-    return {model.tags["version"]: model.version for model in found if "version" in model.tags}
+    found = client.search_model_versions(f"name = '{model}'")
+    return {one.tags["version"]: one.version for one in found if "version" in one.tags}
 
 
 def _challenger(project: Project) -> str | None:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from ..deployment.prediction_log import Logged, open_log, read_predictions
+from ..deployment.prediction_log import LoggedPredictions, log_engine, read_predictions
 from ..errors import UserError
 from ..files import read_frame, read_json, write_json
 from ..modeling import store
@@ -95,21 +95,21 @@ def monitor(
         take_truth(project)
     except UserError as error:  # what is known already can still be looked at
         notes.append(f"no truth was taken: {error.message}".rstrip("."))
-    engine = open_log(project)
+    engine = log_engine(project)
     newest = read_predictions(engine, predictor.version, settings.window)
-    labelled = read_predictions(engine, predictor.version, settings.window, with_truth=True)
+    labelled = read_predictions(engine, predictor.version, settings.window, labelled=True)
     drifts: list[Drift] = []
     now = promised = change = None
-    if len(newest.facts) < settings.minimum_rows:
+    if len(newest.metadata) < settings.minimum_rows:
         notes.append(
-            f"not enough yet to tell drift: {len(newest.facts)} predictions, "
+            f"not enough yet to tell drift: {len(newest.metadata)} predictions, "
             f"{settings.minimum_rows} are needed"
         )
     else:
         drifts = _drifts(newest, predictor, definition)
-    if len(labelled.facts) < settings.minimum_rows:
+    if len(labelled.metadata) < settings.minimum_rows:
         notes.append(
-            f"not enough yet to tell errors: the truth of {len(labelled.facts)} predictions is "
+            f"not enough yet to tell errors: the truth of {len(labelled.metadata)} predictions is "
             f"known, {settings.minimum_rows} are needed"
         )
     else:
@@ -119,8 +119,8 @@ def monitor(
         decayed = _decay(now, promised, change, metric)
     found = Watch(
         version=predictor.version,
-        rows=len(newest.facts),
-        labelled=len(labelled.facts),
+        rows=len(newest.metadata),
+        labelled=len(labelled.metadata),
         drifted=[
             f'"{d.column}" has drifted (p = {d.p_value:.1g}, PSI {d.psi:.2f}; {d.note})'
             for d in drifts
@@ -140,7 +140,7 @@ def monitor(
     return found
 
 
-def _drifts(logged: Logged, predictor: Predictor, definition: Definition) -> list[Drift]:
+def _drifts(logged: LoggedPredictions, predictor: Predictor, definition: Definition) -> list[Drift]:
     """Compare every feature that is watched, and the predictions, and adjust for their number."""
     replay = forecast_replay if definition.problem.of_series else row_replay
     kind = definition.problem.target_kind
@@ -189,7 +189,7 @@ def _decay(
 def _windows(project: Project, metric: Metric) -> list[Window]:
     settings, definition = project.definition.improvement, project.definition
     last = MOST_TIMES * settings.window
-    logged = read_predictions(open_log(project), last=last, with_truth=True)
+    logged = read_predictions(log_engine(project), last=last, labelled=True)
     seed = definition.search.seed
     kind = definition.problem.target_kind
     return windows(logged, metric, kind, settings.minimum_rows, seed)

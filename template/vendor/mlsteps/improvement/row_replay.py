@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ..collection.collect import read_raw
-from ..deployment.prediction_log import Logged
+from ..deployment.prediction_log import LoggedPredictions
 from ..files import read_frame
 from ..modeling.predictor import LoadPredictor
 from ..preparation.schema import Schema
@@ -35,7 +35,7 @@ def predict_test_rows(
 
 
 def predict_logged_rows(
-    project: Project, version: str, logged: Logged, load_predictor: LoadPredictor
+    project: Project, version: str, logged: LoggedPredictions, load_predictor: LoadPredictor
 ) -> pd.DataFrame:
     """Let a version answer what the champion was asked.
 

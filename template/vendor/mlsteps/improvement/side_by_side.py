@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..deployment.prediction_log import Logged, open_log, read_predictions
+from ..deployment.prediction_log import LoggedPredictions, log_engine, read_predictions
 from ..modeling import store
 from ..problem.metric import Metric
 from ..problem.project import Project
@@ -28,7 +28,7 @@ class SideBySide:
     quality: dict[str, Quality]
 
 
-def read_side_by_side(project: Project, champion: str, challenger: str) -> Logged:
+def read_side_by_side(project: Project, champion: str, challenger: str) -> LoggedPredictions:
     """Read the newest predictions with truth that both have answered, as many as are judged.
 
     Raises
@@ -38,9 +38,9 @@ def read_side_by_side(project: Project, champion: str, challenger: str) -> Logge
     """
     settings = project.definition.improvement
     most = max(settings.window, settings.shadow_rows)
-    engine = open_log(project)
+    engine = log_engine(project)
     try:
-        return read_predictions(engine, champion, most, with_truth=True, challenger=challenger)
+        return read_predictions(engine, champion, most, labelled=True, challenger=challenger)
     finally:
         engine.dispose()
 
@@ -58,8 +58,8 @@ def look_side_by_side(project: Project, champion: str, metric: Metric) -> SideBy
         return None
     logged = read_side_by_side(project, champion, challenger)
     found: dict[str, Quality] = {}
-    if len(logged.facts) >= project.definition.improvement.minimum_rows:
+    if len(logged.metadata) >= project.definition.improvement.minimum_rows:
         predictions = {"champion": logged.predictions, "challenger": logged.shadow}
         told = {role: quality(logged, each, metric, project) for role, each in predictions.items()}
         found = {role: value for role, value in told.items() if value}
-    return SideBySide(challenger, len(logged.facts), found)
+    return SideBySide(challenger, len(logged.metadata), found)

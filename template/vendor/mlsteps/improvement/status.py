@@ -1,6 +1,6 @@
 """Where the project stands, on one screen."""
 
-from ..deployment.prediction_log import count_predictions, open_log
+from ..deployment.prediction_log import count_predictions, log_engine
 from ..files import read_json
 from ..modeling import store
 from ..modeling.history import read_history
@@ -18,7 +18,7 @@ def status(project: Project, metrics: Metrics) -> list[str]:
     lines = [_version(project, name, champion, metrics) for name in names]
     if champion is None:
         return [*lines, "no champion yet; `promote VERSION` makes one"]
-    made, known = count_predictions(open_log(project), champion)
+    made, known = count_predictions(log_engine(project), champion)
     lines.append(f"the champion made {made:,} predictions; the truth of {known:,} is known")
     challenger = store.challenger(project.models)
     if challenger:

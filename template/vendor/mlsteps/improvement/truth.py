@@ -13,9 +13,9 @@ from ..collection.tables import read_tables
 from ..database import database_url, open_database
 from ..deployment.prediction_log import (
     find_predictions,
-    open_log,
+    log_engine,
     why,
-    write_truth,
+    write_feedback,
 )
 from ..errors import UserError
 from ..files import write_json
@@ -132,7 +132,7 @@ def _take(project: Project, frame: pd.DataFrame) -> Taken:
         frame.loc[there, ACTUAL], classes, project.definition.problem.target_kind
     )
 
-    engine, now = open_log(project), datetime.now(UTC).replace(tzinfo=None)
+    engine, now = log_engine(project), datetime.now(UTC).replace(tzinfo=None)
     known = find_predictions(engine, ids[~wrong].unique().tolist())
     unknown = ~wrong & ~ids.isin(known.index)
     good = ~wrong & ~unknown
@@ -141,7 +141,7 @@ def _take(project: Project, frame: pd.DataFrame) -> Taken:
     fresh = before.isna()
     changed = ~fresh & (before != truth)
     written = truth[fresh | changed]
-    write_truth(engine, written.items(), now)
+    write_feedback(engine, written.items(), now)
     engine.dispose()
     late = (now - known.loc[written.index, "at"]).dt.total_seconds() / 86400
     return Taken(

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from ...modeling.predictor import LoadPredictor
 from ...problem.project import Project
-from ..prediction_log import open_log
+from ..prediction_log import log_engine
 from .answered import Answered
 from . import forecast_requests, row_requests
 from .champion import ChampionWatch, Serving
@@ -75,7 +75,7 @@ class Service:
         self.max_bytes = int(settings.max_megabytes * 1e6)
         self.max_seconds = settings.max_seconds
         self._watch = ChampionWatch(project, load_predictor)
-        self._log = LogWriter(open_log(project))
+        self._log = LogWriter(log_engine(project))
         self._shadow = Shadow(project, self._log, load_predictor)
         self._gatherer = Gatherer(self._answer)
         self._metrics = Metrics(project, self._watch, self._log, self._gatherer, self._shadow)
