@@ -1,25 +1,62 @@
-"""Score a file with the champion."""
+"""Score a file with the champion: part by part, into a file that appears whole or not at all."""
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
-from ..modeling.predictor import LoadPredictor
+import pandas as pd
+import pyarrow as pa
+import sqlalchemy as sa
+from pyarrow import parquet
+from pydantic_core import to_json
+from tqdm import tqdm
+
+from ..collection.parts import open_parts
+from ..errors import UserError
+from ..modeling import store
+from ..modeling.predictor import LoadPredictor, Predictor
+from ..problem.columns import ConversionError
 from ..problem.project import Project
-from . import score_rows, score_series
+from .prediction_log import (
+    PREDICTIONS,
+    SHADOW,
+    open_log,
+    prediction_rows,
+    shadow_rows,
+    write_once,
+)
+from .score_rows import RowScorer, ScoredPart
+
+ID = "prediction_id"  # the column that feedback is joined by
 
 
-def score_file(
-    project: Project, source: str, target: Path, load_predictor: LoadPredictor
-) -> str:
-    """Write the rows of `source`, or the dates of its series, with predictions beside them.
+def score_file(project: Project, source: str, target: Path, load_predictor: LoadPredictor) -> str:
+    """Write the rows of a file, in their order, with the champion's predictions.
+
+    For series it writes a row for each series and date. Rows that have the target are history,
+    newer than what the model knows; rows that lack it say which dates to forecast, and what is
+    known of them ahead of time. Without such rows every series of the file is forecast as far as
+    the model can.
+
+    Predictions go to the log as well if ``[serving] log_files`` is true, once there is a file of
+    them. The same file, scored by the same version, is logged once however often.
 
     Parameters
     ----------
-    source
+    project : Project
+        Its folder and definition.
+    source : str
         Any file that `collect` can read, relative to the working directory, or a URL.
-    target
+    target : Path
         A new file, .csv, .parquet or .jsonl; it appears whole or not at all.
-    load_predictor
-        Loads the predictor of a version.
+    load_predictor : callable
+        Returns the predictor of a version, from its folder.
 
     Returns
     -------
@@ -29,8 +66,172 @@ def score_file(
     Raises
     ------
     UserError
-        If there is no champion, the file cannot be read, its columns do not fit the model, another
-        process is making the same file, or the prediction log does not answer.
+        If there is no champion, the file cannot be read, its columns do not fit the model, the
+        target cannot be written, or the prediction log does not answer.
+
+    Examples
+    --------
+    >>> score_file(project, "new.csv", Path("scored.csv"), load_model)  # doctest: +SKIP
+    '345 rows scored by 20261129-101500 into scored.csv'
     """
-    score = score_series if project.definition.problem.of_series else score_rows
-    return score.score_file(project, source, target, load_predictor)
+    if target.suffix not in WRITERS:
+        raise UserError(
+            f'The file to write, {target}, ends in "{target.suffix}"; '
+            f"allowed: {', '.join(WRITERS)}."
+        )
+    champion = load_predictor(store.champion_folder(project.models))
+    log_files = project.definition.serving.log_files
+    with (
+        open_log(project) if log_files else nullcontext() as engine,
+        open_parts(source, Path.cwd(), project.definition.data.missing) as parts,
+        _folder_beside(target) as folder,
+    ):
+        scorer = _scorer(project)(champion, source, parts)
+        scored, trouble = scorer.parts(), ""
+        if engine is None:
+            WRITERS[target.suffix](map(_table, scored), folder / "whole")
+        else:
+            log = _Log(project, champion.version, parts.digest, folder, load_predictor)
+            tables = (_table(part, log.keep(part, scorer)) for part in scored)
+            WRITERS[target.suffix](tables, folder / "whole")
+            trouble = log.write(engine)
+        (folder / "whole").replace(target)
+    return f"{scorer.summary(target)}{trouble}"
+
+
+def _scorer(project: Project) -> Callable[..., Any]:
+    if not project.definition.problem.of_series:
+        return RowScorer
+    from .score_series import SeriesScorer  # needs statsmodels
+
+    return SeriesScorer
+
+
+def _table(part: ScoredPart, ids: list[str] | None = None) -> pa.Table:
+    """Return rows as they were given with their predictions, as they are to be written."""
+    columns: dict[str, Any] = {ID: ids} if ids else {}
+    columns |= part.predictions.drop(columns=part.log_only).items()
+    # Predictions win over columns of the same name: a scored file can be scored again.
+    table = part.given.select([name for name in part.given.column_names if name not in columns])
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values))
+    return table
+
+
+class _Log:
+    """What the prediction log is to have of a file, on disk until there is a file of it."""
+
+    def __init__(
+        self,
+        project: Project,
+        version: str,
+        digest: str,
+        folder: Path,
+        load_predictor: LoadPredictor,
+    ) -> None:
+        self._version = version
+        self._run = uuid5(NAMESPACE_OID, f"{digest} {version}")
+        self._folder = folder
+        self._at = datetime.now(UTC).replace(tzinfo=None)
+        challenger = store.challenger(project.models)
+        self._challenger = project.models / challenger if challenger else None
+        self._load_predictor = load_predictor
+        self._shadow: Predictor | None = None
+        self._parts = self._rows = 0
+        self._trouble = ""
+
+    def keep(self, part: ScoredPart, scorer: Any) -> list[str]:
+        """Keep a part until all are scored, and return the ids of its predictions."""
+        ids = [uuid5(self._run, str(self._rows + k)).hex for k in range(len(part.predictions))]
+        predictions = dict(zip(ids, _records(part.predictions), strict=True))
+        inputs = _records(part.inputs)
+        for table, rows in {
+            PREDICTIONS: prediction_rows(self._version, inputs, predictions, self._at),
+            SHADOW: self._shadow_rows(part, scorer, ids),
+        }.items():
+            if rows:
+                parquet.write_table(pa.Table.from_pylist(rows), self._file(self._parts, table))
+        self._parts += 1
+        self._rows += len(ids)
+        return ids
+
+    def write(self, engine: sa.Engine) -> str:
+        """Write all parts to the log, unless it has them; return what there is to say of it."""
+        added = False
+        for part in tqdm(range(self._parts), "log", unit=" parts", disable=None, leave=False):
+            files = {table: self._file(part, table) for table in (PREDICTIONS, SHADOW)}
+            rows = {
+                table: parquet.read_table(file).to_pylist()
+                for table, file in files.items()
+                if file.exists()
+            }
+            added |= write_once(engine, rows)
+        return self._trouble + ("" if added else "; the prediction log had these rows already")
+
+    def _file(self, part: int, table: sa.Table) -> Path:
+        return self._folder / f"{part}.{table.name}"
+
+    def _shadow_rows(self, part: ScoredPart, scorer: Any, ids: list[str]) -> list[dict[str, Any]]:
+        """Return what the challenger predicts of the same rows, if there is one and it can."""
+        if self._challenger is None:
+            return []
+        try:
+            self._shadow = self._shadow or self._load_predictor(self._challenger)
+            found = scorer.shadow(self._shadow, part)
+        except (UserError, ConversionError) as error:
+            self._trouble = f"; the challenger in the shadow does not answer: {error}"
+            return []
+        named = zip([ids[k] for k in found.index], _records(found), strict=True)
+        return shadow_rows(self._shadow.version, dict(named))
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as JSON has them: missing is None, a date is text."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    for name in frame.select_dtypes("datetime"):
+        plain[name] = frame[name].dt.strftime("%Y-%m-%dT%H:%M:%S").where(frame[name].notna(), None)
+    return plain.to_dict("records")
+
+
+@contextmanager
+def _folder_beside(target: Path) -> Iterator[Path]:
+    """Yield a folder beside a file that is being made, from which it is put in its place."""
+    folder = target.absolute().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{target.name}.", dir=folder) as temporary:
+            yield Path(temporary)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise UserError(
+            f"{target} cannot be written: {reason}; make room, see to the rights or name another "
+            "file, then try again."
+        ) from None
+
+
+def _write_parquet(tables: Iterator[pa.Table], target: Path) -> None:
+    first = next(tables)
+    with parquet.ParquetWriter(target, first.schema) as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
+
+
+def _write_csv(tables: Iterator[pa.Table], target: Path) -> None:
+    for number, table in enumerate(tables):
+        # A whole number stays one beside a missing one.
+        frame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
+        frame.to_csv(target, index=False, mode="a", header=number == 0)
+
+
+def _write_lines(tables: Iterator[pa.Table], target: Path) -> None:
+    with target.open("wb") as stream:
+        for table in tables:
+            for row in table.to_pylist():
+                stream.write(to_json(row, inf_nan_mode="null") + b"\n")
+
+
+WRITERS: dict[str, Callable[[Iterator[pa.Table], Path], None]] = {
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+    ".jsonl": _write_lines,
+}
