@@ -1,15 +1,10 @@
-"""Scoring files part by part: the same answers, whatever happens on the way."""
+"""Scoring files part by part: the same predictions, whatever happens on the way."""
 
 import contextlib
 import csv
 import errno
 import json
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from datetime import date
 from decimal import Decimal
 
@@ -17,19 +12,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from conftest import edit, run_in, shadowed, truth_of
-from filelock import FileLock
+from project import edit, run_in, shadowed, true_labels
 from pyarrow import parquet
 
-from {{ cookiecutter.package_name }}.collection import parts
-from {{ cookiecutter.package_name }}.deployment import prediction_log
-from {{ cookiecutter.package_name }}.deployment.prediction_log import (
-    open_log,
-    read_predictions,
-)
-from {{ cookiecutter.package_name }}.deployment.score import kept
-from {{ cookiecutter.package_name }}.deployment.score import target as scored
-from {{ cookiecutter.package_name }}.modeling import store
+from mlsteps.collection import parts
+from mlsteps.deployment import prediction_log
+from mlsteps.deployment import score as scoring
+from mlsteps.deployment.prediction_log import open_log, read_predictions
+from mlsteps.modeling import store
 
 PART = 500
 
@@ -47,17 +37,6 @@ def _small_parts(monkeypatch):
     monkeypatch.setattr(parts, "ROWS", PART)
 
 
-def start(folder, *arguments):
-    """Run a command in a process of its own, with small parts."""
-    package = parts.__name__.partition(".")[0]
-    code = (
-        f"from {package}.collection import parts; parts.ROWS = {PART};"
-        f"from {package}.cli import main; main()"
-    )
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL)  # noqa: S603
-
-
 def rows_of(file):
     """Return the rows as the file has them, without a guess at types."""
     if file.suffix == ".parquet":
@@ -66,12 +45,22 @@ def rows_of(file):
     return list(csv.DictReader(lines)) if file.suffix == ".csv" else list(map(json.loads, lines))
 
 
+def logged(project, **options):
+    with open_log(project) as log:
+        return read_predictions(log, **options)
+
+
 def logged_ids(project):
-    engine = open_log(project)
-    try:
-        return list(read_predictions(engine).facts.index)
-    finally:
-        engine.dispose()
+    return list(logged(project).metadata.index)
+
+
+def beside(target):
+    """Return what there is of a file beside it."""
+    return [file.name for file in target.parent.iterdir() if target.stem in file.name]
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
@@ -88,41 +77,7 @@ def test_parts_give_what_the_whole_gives(own, data, tmp_path, monkeypatch, suffi
     if suffix == ".parquet":
         kept = read(in_parts).iloc[:, : pd.read_parquet(data).shape[1]]
         pd.testing.assert_frame_equal(kept, pd.read_parquet(data))
-    assert sorted(file.name for file in tmp_path.iterdir() if file.name.startswith(".")) == []
-
-
-def test_a_killed_run_goes_on_where_it_was(own, data, tmp_path):
-    own = edit(own, serving={"log_files": True})
-    out, folder = tmp_path / "out.parquet", tmp_path / ".out.parquet.parts"
-    process = start(own.root, "predict", data, out)
-    end = time.monotonic() + 60
-    while len(list(folder.glob("0*.parquet"))) < 2:
-        assert process.poll() is None, "it was done before it could be killed"
-        assert time.monotonic() < end
-        time.sleep(0.001)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not out.exists()
-    assert logged_ids(own) == []
-    before = {file: file.stat().st_mtime_ns for file in folder.glob("0*.parquet")}
-
-    done = run_in(own.root, "predict", data, out)
-
-    assert done.exit_code == 0, done.output
-    assert f"{len(before) * PART:,} of them by a run before" in done.output
-    assert not folder.exists()
-    scored = pd.read_parquet(out)
-    assert len(scored) == len(pd.read_parquet(data))
-    assert scored["prediction_id"].is_unique
-    assert sorted(logged_ids(own)) == sorted(scored["prediction_id"])
-    again = tmp_path / "again.parquet"
-    run_in(own.root, "predict", data, again)
-    others = scored.columns.drop("prediction_id")
-    pd.testing.assert_frame_equal(scored[others], pd.read_parquet(again)[others])
-
-
-def interrupted(*_):
-    raise KeyboardInterrupt
+    assert beside(in_parts) == [in_parts.name]
 
 
 def test_a_run_that_is_killed_once_it_is_logged_is_not_logged_twice(
@@ -130,7 +85,7 @@ def test_a_run_that_is_killed_once_it_is_logged_is_not_logged_twice(
 ):
     own, out = edit(own, serving={"log_files": True}), tmp_path / "out.csv"
     with monkeypatch.context() as patch:
-        patch.setattr(kept.Kept, "finish", interrupted)
+        patch.setattr(scoring.Path, "replace", interrupted)
         assert run_in(own.root, "predict", data, out).exit_code == 130
     assert not out.exists()
     before = logged_ids(own)
@@ -148,7 +103,16 @@ def test_the_same_command_given_again_logs_nothing_again(own, data, tmp_path):
     assert sorted(logged_ids(own)) == sorted(pd.read_csv(out)["prediction_id"])
 
 
-def test_a_busy_log_costs_no_finished_part(own, data, tmp_path, monkeypatch):
+def test_another_file_has_other_predictions(own, data, tmp_path):
+    own, out = edit(own, serving={"log_files": True}), tmp_path / "out.csv"
+    assert run_in(own.root, "predict", data, out).exit_code == 0
+    before = logged_ids(own)
+    pd.read_parquet(data).iloc[::-1].to_parquet(data)
+    assert "had these rows already" not in run_in(own.root, "predict", data, out).output
+    assert len(logged_ids(own)) == 2 * len(before)
+
+
+def test_a_busy_log_leaves_no_file_and_the_next_try_makes_it(own, data, tmp_path, monkeypatch):
     monkeypatch.setattr(prediction_log, "BUSY_SECONDS", 0.1)
     own = edit(own, serving={"log_files": True, "log": "sqlite:///busy.db"})
     out = tmp_path / "out.csv"
@@ -158,103 +122,42 @@ def test_a_busy_log_costs_no_finished_part(own, data, tmp_path, monkeypatch):
         failed = run_in(own.root, "predict", data, out)
     assert failed.exit_code == 2
     assert "database is locked" in failed.output
-    assert not out.exists()
-    done = run_in(own.root, "predict", data, out)
-    assert f"{len(pd.read_parquet(data)):,} of them by a run before" in done.output
+    assert beside(out) == []
+    assert run_in(own.root, "predict", data, out).exit_code == 0
     assert sorted(logged_ids(own)) == sorted(pd.read_csv(out)["prediction_id"])
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
-def test_a_kill_while_the_file_is_written_leaves_nothing_behind(
+def test_an_end_while_the_file_is_written_leaves_what_was_there(
     own, data, tmp_path, monkeypatch, suffix
 ):
-    out = tmp_path / f"out{suffix}"
-    write = kept.WRITERS[suffix]
+    own, out = edit(own, serving={"log_files": True}), tmp_path / f"out{suffix}"
+    out.write_text("before", encoding="utf-8")
+    write = scoring.WRITERS[suffix]
 
-    def killed(files, target):
-        write(files[:1], target)
+    def killed(tables, target):
+        write(iter([next(tables)]), target)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setitem(kept.WRITERS, suffix, killed)
+        patch.setitem(scoring.WRITERS, suffix, killed)
         assert run_in(own.root, "predict", data, out).exit_code == 130
     assert logged_ids(own) == []
-    hidden = [file.name for file in tmp_path.iterdir() if "out" in file.name]
-    assert hidden == [f".out{suffix}.parts"]
+    assert beside(out) == [out.name]
+    assert out.read_text(encoding="utf-8") == "before"
     assert run_in(own.root, "predict", data, out).exit_code == 0
-    assert [file.name for file in tmp_path.iterdir() if "out" in file.name] == [out.name]
     assert len(rows_of(out)) == len(pd.read_parquet(data))
 
 
-@pytest.mark.parametrize(
-    "changed", [{"serving": {"log_files": False}}, {"data": {"missing": ["-777"]}}]
-)
-def test_parts_that_were_made_otherwise_are_not_taken_up(own, data, tmp_path, monkeypatch, changed):
-    own, out = edit(own, serving={"log_files": True}), tmp_path / "out.csv"
-    with monkeypatch.context() as patch:
-        patch.setattr(kept.Kept, "write", interrupted)
-        assert run_in(own.root, "predict", data, out).exit_code == 130
-    edit(own, **changed)
-    done = run_in(own.root, "predict", data, out)
-    assert done.exit_code == 0, done.output
-    assert "by a run before" not in done.output
-    assert ("prediction_id" in rows_of(out)[0]) == ("data" in changed)
+def test_a_full_disk_is_said_of_the_file(own, data, tmp_path, monkeypatch):
+    def full(tables, target):
+        raise OSError(errno.ENOSPC, "Error writing bytes")
 
-
-def test_parts_of_other_code_are_not_taken_up(own, data, tmp_path, monkeypatch):
+    monkeypatch.setitem(scoring.WRITERS, ".csv", full)
     out = tmp_path / "out.csv"
-    with monkeypatch.context() as patch:
-        patch.setattr(kept.Kept, "write", interrupted)
-        assert run_in(own.root, "predict", data, out).exit_code == 130
-    monkeypatch.setattr(scored, "code_digest", lambda _: "another")
-    done = run_in(own.root, "predict", data, out)
-    assert done.exit_code == 0, done.output
-    assert "by a run before" not in done.output
-
-
-def test_a_second_run_to_the_same_file_is_refused(own, data, tmp_path):
-    out = tmp_path / "out.csv"
-    folder = tmp_path / ".out.csv.parts"
-    folder.mkdir()
-    with FileLock(folder / ".lock"):
-        failed = run_in(own.root, "predict", data, out)
-    assert failed.exit_code == 2
-    assert f"Another process is at work on {out}; wait until it has ended" in failed.output
-    assert run_in(own.root, "predict", data, out).exit_code == 0
-    assert not folder.exists()
-
-
-def test_a_full_disk_is_said_of_the_file_and_costs_no_finished_part(
-    own, data, tmp_path, monkeypatch
-):
-    out, write, written = tmp_path / "out.csv", parquet.write_table, []
-
-    def full(table, path):
-        written.append(path)
-        if len(written) > 5:
-            raise OSError(errno.ENOSPC, "Error writing bytes")
-        write(table, path)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(parquet, "write_table", full)
-        failed = run_in(own.root, "predict", data, out)
+    failed = run_in(own.root, "predict", data, out)
     assert failed.exit_code == 2
     assert f"{out} cannot be written: No space left on device; make room" in failed.output
-    done = run_in(own.root, "predict", data, out)
-    assert "of them by a run before" in done.output
-
-
-def test_another_file_is_not_taken_for_the_one_before(own, data, tmp_path):
-    out, folder = tmp_path / "out.csv", tmp_path / ".out.csv.parts"
-    process = start(own.root, "predict", data, out)
-    while not list(folder.glob("0*.parquet")) and process.poll() is None:
-        time.sleep(0.001)
-    process.kill()
-    process.wait()
-    pd.read_parquet(data).iloc[::-1].to_parquet(data)
-    done = run_in(own.root, "predict", data, out)
-    assert done.exit_code == 0, done.output
-    assert "by a run before" not in done.output
 
 
 def test_a_wrong_value_is_named_by_its_row_in_the_file(own, data, tmp_path):
@@ -269,11 +172,11 @@ def test_a_wrong_value_is_named_by_its_row_in_the_file(own, data, tmp_path):
     failed = run_in(own.root, "predict", data, tmp_path / "out.csv")
     assert failed.exit_code == 2
     assert f"\"{name}\" has 'many' in row {2 * PART + 7:,}" in failed.output
-    assert [file.name for file in tmp_path.iterdir() if "out" in file.name] == []
+    assert beside(tmp_path / "out.csv") == []
     assert logged_ids(own) == []
 
 
-def test_scored_rows_are_watched_and_their_truth_comes_back(own, data, tmp_path):
+def test_scored_rows_are_monitored_and_their_true_labels_come_back(own, data, tmp_path):
     """A file may be sorted by something: its rows tell no order in time."""
     own = edit(own, serving={"log_files": True})
     out, frame = tmp_path / "out.csv", pd.read_parquet(data)
@@ -281,13 +184,13 @@ def test_scored_rows_are_watched_and_their_truth_comes_back(own, data, tmp_path)
     frame.sort_values(name, ignore_index=True).to_parquet(data)
     assert run_in(own.root, "predict", data, out).exit_code == 0
     ids = pd.read_csv(out)["prediction_id"]
-    actual = truth_of(own, pd.read_parquet(data))
+    actual = true_labels(own, pd.read_parquet(data))
     known = pd.DataFrame({"id": ids, "actual": actual}).sample(200, random_state=0)
-    known.to_csv(tmp_path / "truth.csv", index=False)
-    told = run_in(own.root, "feedback", tmp_path / "truth.csv")
+    known.to_csv(tmp_path / "actual.csv", index=False)
+    told = run_in(own.root, "feedback", tmp_path / "actual.csv")
     assert "200 new" in told.output
-    watched = run_in(own.root, "monitor")
-    assert "no alarm" in watched.output, watched.output
+    monitored = run_in(own.root, "monitor")
+    assert "no alarm" in monitored.output, monitored.output
 
 
 def test_types_are_those_of_the_whole_file(tmp_path, monkeypatch):
@@ -356,13 +259,13 @@ def test_parquet_keeps_the_types_of_parquet(own, data, tmp_path):
     assert found["its kind"].to_pylist()[:3] == ["b", None, "c"]
 
 
-def test_a_challenger_answers_beside_a_scored_file_and_may_fail(own, data, tmp_path):
+def test_a_challenger_predicts_a_scored_file_as_well_and_may_fail(own, data, tmp_path):
     challenger = shadowed(edit(own, serving={"log_files": True}))
     source, out = data, tmp_path / "out.csv"
     assert run_in(own.root, "predict", source, out).exit_code == 0
-    found = read_predictions(open_log(own), challenger=challenger)
-    assert len(found.facts) == len(pd.read_csv(out))
-    assert found.shadow["prediction"].tolist() == found.answers["prediction"].tolist()
+    found = logged(own, challenger=challenger)
+    assert len(found) == len(pd.read_csv(out))
+    assert found.shadow["prediction"].tolist() == found.predictions["prediction"].tolist()
     (own.models / challenger / store.MODEL).write_bytes(b"not a model")
     done = run_in(own.root, "predict", source, out)
     assert done.exit_code == 0, done.output

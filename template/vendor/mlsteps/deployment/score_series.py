@@ -40,7 +40,9 @@ class SeriesScorer:
         try:
             keys, forecasts = self._forecast()
         except ConversionError as error:
-            raise UserError(f"{self._source}: the {error}; correct it and forecast again.") from None
+            raise UserError(
+                f"{self._source}: the {error}; correct it and forecast again."
+            ) from None
         except UserError as error:
             raise UserError(f"{self._source}: {error.message.rstrip('.')}.") from None
         columns = self._predictor.schema.decision["series"]
