@@ -1,10 +1,12 @@
-"""The look of all plots: sizes, colours, and the few shapes that more than one step draws.
+"""The style of all plots: sizes, colours, and the shapes that more than one step draws.
 
-Figures are made without pyplot, so nothing is global and nothing needs a display. The colours
-of text, grid and paper are replaced by report.css where the reader prefers a dark page.
+Figures are made without pyplot, so nothing needs a display, and the style holds within `plot_style`
+only. The colours of text, grid and paper are replaced by report.css where the reader prefers a dark
+page.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import matplotlib as mpl
@@ -36,48 +38,48 @@ DIVERGING = LinearSegmentedColormap.from_list(
     "diverging", [(0, ORANGE), (0.5, f"{ORANGE}00"), (0.5, f"{BLUE}00"), (1, BLUE)]
 )
 
-mpl.rcParams.update(
-    {
-        "svg.fonttype": "none",  # text stays text; the page chooses the font
-        "svg.hashsalt": "report",  # the same plot gives the same bytes
-        "text.parse_math": False,  # a dollar sign in a name is a dollar sign
-        "font.size": 9,
-        "figure.facecolor": "none",
-        "axes.facecolor": "none",
-        "axes.edgecolor": GRID,
-        "axes.labelcolor": MUTED,
-        "axes.titlecolor": INK,
-        "axes.titlelocation": "left",
-        "axes.titlesize": 10,
-        "axes.titleweight": "bold",
-        "axes.titlepad": 8,
-        "axes.linewidth": 0.8,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "axes.prop_cycle": cycler(color=PALETTE),
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.spines.left": False,
-        "grid.color": GRID,
-        "grid.linewidth": 0.7,
-        "text.color": INK,
-        "xtick.color": GRID,
-        "ytick.color": GRID,
-        "xtick.labelcolor": MUTED,
-        "ytick.labelcolor": MUTED,
-        "xtick.major.size": 0,
-        "ytick.major.size": 0,
-        "xtick.minor.size": 0,
-        "ytick.minor.size": 0,
-        "lines.linewidth": 1.6,
-        "lines.solid_capstyle": "round",
-        "lines.markersize": 3.5,
-        "patch.linewidth": 0,
-        "legend.frameon": False,
-        "legend.fontsize": 9,
-        "legend.labelcolor": MUTED,
-    }
-)
+STYLE = {
+    "svg.fonttype": "none",  # text stays text; the page chooses the font
+    "svg.hashsalt": "report",  # the same plot gives the same bytes
+    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
+    "font.size": 9,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlepad": 8,
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": cycler(color=PALETTE),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "text.color": INK,
+    "xtick.color": GRID,
+    "ytick.color": GRID,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "lines.linewidth": 1.6,
+    "lines.solid_capstyle": "round",
+    "lines.markersize": 3.5,
+    "patch.linewidth": 0,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "legend.labelcolor": MUTED,
+}
+# ``with plot_style(): ...`` draws in this style, and ``@plot_style()`` makes a function do so.
+plot_style = partial(mpl.rc_context, STYLE)
 
 
 class _Compact(Formatter):
@@ -89,13 +91,11 @@ class _Compact(Formatter):
             return [f"{v:.3g}" for v in values]
         units = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
         unit, sign = next(((u, s) for u, s in units if largest >= 10 * u), (1, ""))
-        scaled = [v / unit for v in values]
-        digits = 0
-        while digits < 9 and any(abs(round(v, digits) - v) > 1e-9 for v in scaled):
-            digits += 1
-        texts = [f"{v:.{digits}f}{sign}".replace("-", "−") for v in scaled]
-        if sign:
-            texts = [text if value else "0" for text, value in zip(texts, values, strict=True)]
+        scaled = np.array(values, dtype=float) / unit
+        digits = next((d for d in range(9) if np.allclose(scaled.round(d), scaled, 0, 1e-9)), 9)
+        texts = [
+            f"{v:.{digits}f}{sign}".replace("-", "−") if v or not sign else "0" for v in scaled
+        ]
         if len(texts) > 2 and max(map(len, texts)) > 7:  # they would collide
             texts[1:-1] = [""] * (len(texts) - 2)
         return texts
@@ -104,6 +104,7 @@ class _Compact(Formatter):
         return self.format_ticks([value])[0]
 
 
+@plot_style()
 def new_figure(width: float = 3.2, height: float = 2.3, grid: str = "y") -> tuple[Figure, Axes]:
     """Return an empty plot.
 
@@ -113,6 +114,17 @@ def new_figure(width: float = 3.2, height: float = 2.3, grid: str = "y") -> tupl
         In inches of 96 pixels of the page. 3.2 fits a phone, and three side by side.
     grid
         Which lines of the grid are drawn: "x", "y", "both" or "" for none.
+
+    Returns
+    -------
+    (Figure, Axes)
+        What `report.figure` shows, and what is drawn on.
+
+    Examples
+    --------
+    >>> plot, axes = new_figure()
+    >>> axes.set_xlabel("age")
+    Text(0.5, 0, 'age')
     """
     plot = Figure(figsize=(width, height))
     axes = plot.add_subplot()
@@ -131,7 +143,7 @@ def show_dates(axes: Axes) -> None:
 
 
 def shorten(label: object, length: int = 20) -> str:
-    """Cut a label to what fits beside an axis."""
+    """Return a label, cut to what fits next to an axis."""
     text = " ".join(str(label).split())
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
@@ -143,6 +155,7 @@ def tilt_labels(axes: Axes) -> None:
         label.set(ha="right", rotation_mode="anchor")
 
 
+@plot_style()
 def bars(
     axes: Axes,
     labels: Sequence[object],
@@ -150,7 +163,7 @@ def bars(
     texts: Sequence[str] = (),
     **style: Any,
 ) -> None:
-    """Draw horizontal bars, the first on top, each with its label beside it.
+    """Draw horizontal bars with their labels, the first on top.
 
     Parameters
     ----------
@@ -160,7 +173,7 @@ def bars(
         Passed to `barh`.
     """
     places = np.arange(len(values))
-    height = 0.72 * min(1, (len(values) + 1) / 5)  # few bars need not be fat
+    height = 0.72 * min(1, (len(values) + 1) / 5)  # few bars are thin
     axes.barh(places, values, **{"height": height, "color": BLUE, "ecolor": INK, **style})
     axes.set_yticks(places, [shorten(label) for label in labels])
     axes.set_ylim(len(values) - 0.4, -0.6)
@@ -172,6 +185,7 @@ def bars(
         axes.set_xlim(0, 1.2 * max(*values, 1e-9))
 
 
+@plot_style()
 def heat_map(
     axes: Axes,
     values: np.ndarray,

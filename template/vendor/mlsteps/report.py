@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any, Literal
+from xml.etree import ElementTree as ET
 
 import pandas as pd
 
@@ -34,8 +35,10 @@ CARDS = {
     "serve": "Deployment",
     "improve": "Continuous improvement",
 }
+METADATA = ("Creator", "Date", "Format", "Type")  # which matplotlib would write into a plot
+SUMMARY = '<p class="summary">'
 LONG_TABLE = 12  # rows; a longer table scrolls
-TAG = re.compile(r"<[^>]*>")
+CONTROL = dict.fromkeys({*range(32)} - {9, 10})  # characters that XML does not know
 NUMBER = re.compile(r"[-−+]?\d[\d,]*(\.\d+)?(e[-−+]\d+)?%?|\d{4}-\d\d-\d\d( [\d:]+)?")
 
 
@@ -57,7 +60,7 @@ def write_card(reports: Path, step: str, summary: str, *parts: str) -> None:
     head = (
         f'<p class="made"><time datetime="{now.isoformat(timespec="seconds")}">'
         f"{_moment(now)}</time></p>\n"
-        f'<p class="summary">{html.escape(summary)}</p>\n'
+        f"{SUMMARY}{html.escape(summary)}</p>\n"
     )
     write_text(_card_path(reports, step), head + "\n".join(parts) + "\n")
 
@@ -155,11 +158,13 @@ def figure(plot: "Figure", caption: str, title: str = "") -> str:
     """
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+    from .plots import plot_style
+
     stream = io.StringIO()
-    with warnings.catch_warnings():  # the page has fonts with more letters than matplotlib's
-        warnings.filterwarnings("ignore", message="Glyph")
+    with plot_style(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # the page has fonts with more letters
         ConstrainedLayoutEngine().execute(plot)  # once; a figure of its own would be drawn twice
-        plot.savefig(stream, format="svg")
+        plot.savefig(stream, format="svg", metadata=dict.fromkeys(METADATA))
     width = plot.get_figwidth() * 96  # CSS pixels
     label = html.escape(f"{title}: {caption}" if title else caption, quote=True)
     shape = f'<svg role="img" aria-label="{label}" style="min-width: {0.65 * width:.0f}px" '
@@ -251,37 +256,37 @@ def _tag(name: str, text: str, right: bool, attributes: str) -> str:
 
 def _slim(svg: str) -> str:
     """Leave out of matplotlib's SVG what a page does not need, which is more than half."""
-    svg = svg[svg.index("<svg ") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
-    svg = TAG.sub(_slim_tag, svg)
-    svg = re.sub(r"\s*\n\s*", "", svg)
-    # Points of a scatter repeat the style of their group.
-    svg = re.sub(r'<g( clip-path="[^"]*")?>((?:<use [^>]*/>)+)</g>', _slim_points, svg)
-    # Two plots on a page must not share an id.
-    prefix = f"p{zlib.crc32(svg.encode()):x}-"
-    ids = {name: f"{prefix}{n}" for n, name in enumerate(re.findall(r'<[^>]* id="(\w+)"', svg))}
-
-    def rename(tag: re.Match[str]) -> str:
-        pattern = r'(id="|href="#|url\(#)(\w+)'
-        return re.sub(pattern, lambda found: found[1] + ids.get(found[2], found[2]), tag[0])
-
-    return TAG.sub(rename, svg)
-
-
-def _slim_tag(tag: re.Match[str]) -> str:
-    text = re.sub(r' id="[\w.]+_\d+"| transform="rotate\(-0 [^)]*\)"', "", tag[0])
-    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
-    text = re.sub(r"(\.\d\d)\d+", r"\1", text)
-    return text.replace(" \n", " ").replace("\n", "").replace("xlink:href", "href")
+    root = ET.fromstring(svg.translate(CONTROL))  # noqa: S314 - it was made a moment ago
+    prefix = f"p{zlib.crc32(svg.encode()):x}-"  # two plots on a page must not share an id
+    for element in list(root.iter()):
+        for style in element.findall("{*}style"):
+            element.remove(style)
+        element.tag, element.tail = _local(element.tag), None
+        element.attrib = {
+            _local(name): _attribute(name, value, prefix)
+            for name, value in element.attrib.items()
+            if name != "id" or "_" not in value  # matplotlib's own names, line2d_7 say
+        }
+    for group in root.iter("g"):  # the points of a scatter repeat their style
+        styles = {point.get("style") if point.tag == "use" else None for point in group}
+        if len(styles) == 1 and None not in styles:
+            group.set("style", str(styles.pop()))
+            for point in group:
+                del point.attrib["style"]
+    return ET.tostring(root, encoding="unicode")
 
 
-def _slim_points(group: re.Match[str]) -> str:
-    clip, points = group[1] or "", group[2]
-    styles = set(re.findall(r' style="[^"]*"', points))
-    if len(styles) != 1:
-        return group[0]
-    style = styles.pop()
-    return f"<g{clip}{style}>{points.replace(style, '')}</g>"
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]
+
+
+def _attribute(name: str, value: str, prefix: str) -> str:
+    if name == "id":
+        return prefix + value
+    if "#" in value and name != "style":  # a link to an id
+        return value.replace("#", f"#{prefix}")
+    short = re.sub(r"font-family: [^;]*;? ?|(\.\d\d)\d+", r"\1", value)
+    return " ".join(short.split())
 
 
 def _resource(name: str) -> str:
@@ -302,11 +307,9 @@ def _moment(time: datetime) -> str:
 
 def _headline(bodies: Mapping[str, str]) -> str:
     """Return the result of the evaluation, or how far the project has come."""
-    found = re.search(r'<p class="summary">(.*?)</p>', bodies["evaluate"])
-    if found:
-        return found[1]
+    summary = bodies["evaluate"].partition(SUMMARY)[2].partition("</p>")[0]
     done = sum(map(bool, bodies.values()))
-    return f"{done} of {len(CARDS)} steps have run; there is no result yet."
+    return summary or f"{done} of {len(CARDS)} steps have run; there is no result yet."
 
 
 def _link(step: str, body: str) -> str:
@@ -318,8 +321,7 @@ def _section(step: str, body: str) -> str:
     order = list(CARDS).index(step) + 1
     state = "card" if body else "card waiting"
     body = body or (
-        f'<p class="summary">This step has not run yet. '
-        f"The command <code>{step}</code> fills this card.</p>"
+        f"{SUMMARY}This step has not run yet. The command <code>{step}</code> fills this card.</p>"
     )
     return (
         f'<section id="{step}" class="{state}" aria-labelledby="{step}-title">\n'

@@ -7,7 +7,7 @@ from typing import Any
 from ..files import read_json, replacing, write_json, write_text
 from ..modeling import store
 from ..modeling.predictor import LoadPredictor
-from ..plots import bars, new_figure
+from ..plots import bars, new_figure, plot_style
 from ..problem.metric import Metrics, all_metrics, select_metric
 from ..problem.project import Project
 from ..report import columns, facts, figure, heading, notice, number, paragraph, table, write_card
@@ -20,6 +20,7 @@ SHOWN_FEATURES = 15
 KEPT_ANSWERS = 5000  # for step 8, to tell when the answers change
 
 
+@plot_style()
 def evaluate(
     project: Project,
     metrics: Metrics,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from ..files import read_frame
+from ..plots import plot_style
 from ..preparation.schema import Schema, read_schema
 from ..problem.project import Project
 from ..report import write_card
@@ -13,6 +14,7 @@ from . import rows, series
 Sections = Callable[[pd.DataFrame, Schema], list[str]]
 
 
+@plot_style()
 def explore(project: Project, sections: Sections) -> str:
     """Write the card of the exploration from data/prepared.
 
@@ -33,6 +35,7 @@ def explore(project: Project, sections: Sections) -> str:
     return summary
 
 
+@plot_style()
 def standard_sections(train: pd.DataFrame, schema: Schema) -> list[str]:
     """Return the sections that fit the type of problem."""
     found: list[str] = _module(schema).standard_sections(train, schema)

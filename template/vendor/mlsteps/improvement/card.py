@@ -6,7 +6,7 @@ from ..deployment.prediction_log import count_feedback, log_engine
 from ..files import read_json
 from ..modeling import store
 from ..modeling.history import read_history
-from ..plots import BLUE, GREY, ORANGE, new_figure
+from ..plots import BLUE, GREY, ORANGE, new_figure, plot_style
 from ..problem.metric import Metrics, all_metrics
 from ..problem.project import Project
 from ..report import facts, figure, heading, notice, number, paragraph, table, write_card
@@ -16,6 +16,7 @@ from .truth import TAKEN, Taken
 SHOWN_COLUMNS, SHOWN_DECISIONS = 20, 20
 
 
+@plot_style()
 def write_improve_card(project: Project, summary: str, metrics: Metrics) -> None:
     """Write the card from reports/monitor.json, models/history.jsonl and the prediction log.
 

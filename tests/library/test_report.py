@@ -1,13 +1,14 @@
-"""The report: cards become one page that needs nothing else."""
+"""The report: cards become one page that needs nothing else, with plots in one style."""
 
 import re
 from html.parser import HTMLParser
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 
-from {{ cookiecutter.package_name }} import plots, report
+from mlsteps import plots, report
 
 VOID = {"br", "hr", "img", "input", "link", "meta"}
 NASTY = "<script>alert('x')</script> & \"$y$\""
@@ -166,3 +167,18 @@ def test_a_table_may_be_empty():
 def test_ticks_are_short(values, texts):
     _, axes = plots.new_figure()
     assert axes.xaxis.get_major_formatter().format_ticks(values) == texts
+
+
+def test_the_style_of_plots_does_not_change_the_plots_of_others():
+    before = dict(mpl.rcParams)
+    plot, axes = plots.new_figure()
+    plots.bars(axes, ["a"], [1], ["1"])
+    report.figure(plot, "")
+    assert dict(mpl.rcParams) == before
+    assert axes.texts[0].get_fontsize() == plots.STYLE["font.size"] != before["font.size"]
+
+
+def test_characters_that_svg_does_not_know_are_left_out():
+    plot, axes = plots.new_figure()
+    axes.set_title("a\x00b")
+    assert "ab" in report.figure(plot, "")
