@@ -1,5 +1,39 @@
-"""Step 4: what the training rows look like."""
+"""Step 4: what the training rows look like.
+
+`standard_sections` is a list of calls of the other functions, so a project can leave some out.
+"""
 
 from .explore import explore, standard_sections
+from .rows import (
+    row_sections,
+    show_against_target,
+    show_correlations,
+    show_distributions,
+    show_missing,
+    show_overview,
+    show_structure,
+    show_table,
+    show_target,
+)
+from .series import series_sections, show_history, show_known, show_season
+from .statistics import describe_columns, rank_features
 
-__all__ = ["explore", "standard_sections"]
+__all__ = [
+    "describe_columns",
+    "explore",
+    "rank_features",
+    "row_sections",
+    "series_sections",
+    "show_against_target",
+    "show_correlations",
+    "show_distributions",
+    "show_history",
+    "show_known",
+    "show_missing",
+    "show_overview",
+    "show_season",
+    "show_structure",
+    "show_table",
+    "show_target",
+    "standard_sections",
+]

@@ -1,4 +1,4 @@
-"""Look at the training rows and write the card of the exploration."""
+"""Write the card of the exploration."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,9 @@ from ..plots import plot_style
 from ..preparation.schema import Schema, read_schema
 from ..problem.project import Project
 from ..report import write_card
-from . import rows, series
+from .rows import row_sections, summarize_rows
+from .series import series_sections, summarize_series
+from .statistics import problem_of
 
 Sections = Callable[[pd.DataFrame, Schema], list[str]]
 
@@ -20,27 +22,45 @@ def explore(project: Project, sections: Sections) -> str:
 
     Parameters
     ----------
+    project
+        Its train.parquet and schema.json are read, and its report is written.
     sections
-        Returns what the report shows of the training rows, made by the functions of `report`.
+        Returns what the report shows of the training rows, as `standard_sections` does: HTML, made
+        by the functions of `mlsteps.report`.
 
     Returns
     -------
     str
         What was found, in a line.
+
+    Raises
+    ------
+    UserError
+        If a prepared file is missing or damaged.
     """
     schema = read_schema(project.prepared / "schema.json")
     train = read_frame(project.prepared / "train.parquet")
-    summary = _module(schema).summarize(train, schema)
+    summarize = summarize_series if problem_of(schema).of_series else summarize_rows
+    summary = summarize(train, schema)
     write_card(project.reports, "explore", summary, *sections(train, schema))
     return summary
 
 
 @plot_style()
 def standard_sections(train: pd.DataFrame, schema: Schema) -> list[str]:
-    """Return the sections that fit the type of problem."""
-    found: list[str] = _module(schema).standard_sections(train, schema)
-    return found
+    """Return the sections that fit the type of problem.
 
+    Parameters
+    ----------
+    train : DataFrame
+        The rows of train.parquet, or some of them: the features and the target.
+    schema
+        Names the features and the target.
 
-def _module(schema: Schema):  # noqa: ANN202
-    return series if schema.problem == "forecasting" else rows
+    Returns
+    -------
+    list of str
+        HTML. In a notebook, ``IPython.display.HTML("".join(sections))`` shows it.
+    """
+    make = series_sections if problem_of(schema).of_series else row_sections
+    return make(train, schema)

@@ -1,169 +1,269 @@
-"""Look at the training rows and write the card of the exploration."""
+"""The sections of the report that show training rows: the standard ones, and each alone."""
 
+import numpy as np
 import pandas as pd
+from sklearn.decomposition import PCA
 
+from ..plots import BLUE, ORANGE
 from ..preparation.schema import Schema
-from ..report import columns, facts, figure, heading, notice, paragraph, table
-from ..variants import of_type
-from .columns import as_numbers, describe_columns
-from .correlation import correlate, plot_correlations, plot_pair, strongest_pairs
-from .distributions import plot_distribution
-from .drawing import SHOWN_FEATURES, WEAK, left_out
-from .missing import MOST_COLUMNS, MOST_PATTERNS, missing_patterns, plot_missing, plot_patterns
+from ..problem.settings import Kind
+from ..report import columns, facts, figure, heading, legend, notice, paragraph, table
+from .row_plots import (
+    class_colours,
+    frequent_labels,
+    plot_against_class,
+    plot_against_number,
+    plot_components,
+    plot_correlations,
+    plot_distribution,
+    plot_missing,
+    plot_pair,
+    plot_ranking,
+)
+from .statistics import (
+    PAIRED_ROWS,
+    SAMPLE_ROWS,
+    as_numbers,
+    correlate,
+    describe_columns,
+    problem_of,
+    rank_features,
+    sample_rows,
+    strongest_pairs,
+)
 
-SAMPLE_ROWS = 20_000  # correlations of this many rows are exact to about 0.01
-SHOWN_CORRELATIONS = 20
+SHOWN_BARS = 20
+SHOWN_PLOTS = 12
 SHOWN_PAIRS = 6
+WEAK = 0.1  # below it, an association is not worth a word and a correlation not a plot
+MOST_LABELS = 50  # of a category, among the principal components
 
 
-def standard_sections(rows: pd.DataFrame, schema: Schema) -> list[str]:
-    """Return what the report shows of training rows, and how they hang together.
+def summarize_rows(rows: pd.DataFrame, schema: Schema) -> str:
+    """Return what was found, in a line."""
+    ranking = rank_features(rows, schema)
+    first, strong = ranking.index[0], ranking.iloc[0] >= WEAK
+    if problem_of(schema).needs_target:
+        weak = f"no feature alone tells much about {schema.target}"
+        found = f"{first} tells most about {schema.target}" if strong else weak
+    else:
+        both = " and ".join(ranking.index[:2])
+        found = f"{both} go together with others most" if strong else "no two features go together"
+    gaps = rows[list(ranking.index)].isna().any().sum()
+    missing = f"missing values in {gaps:,}" if gaps else "nothing is missing"
+    return f"{len(rows):,} training rows, {len(ranking):,} features; {found}; {missing}"
 
-    Parameters
-    ----------
-    rows
-        With the features of the schema, and the target.
-    """
-    described = describe_columns(rows, schema)
-    sample = _sample(rows)
-    problem = of_type("exploration", schema.problem)
-    strengths = problem.rank_features(sample, schema)
+
+def row_sections(rows: pd.DataFrame, schema: Schema) -> list[str]:
+    """Return the standard sections of rows, each made by a function of this module."""
+    described, ranking = describe_columns(rows, schema), rank_features(rows, schema)
+    with_target = problem_of(schema).needs_target
     return [
-        _overview(described, len(rows)),
-        *_notices(described),
-        *_sampled(len(rows), len(sample)),
-        *problem.insights(sample, schema, strengths),
-        *_alone(sample, schema, strengths),
-        *_missing(rows, described),
-        *_correlations(sample, schema, strengths),
-        heading("Every feature"),
-        table(_every_feature(described, strengths)),
+        show_overview(described, len(rows)),
+        *show_notices(described, len(rows)),
+        *(show_target if with_target else show_structure)(rows, schema, ranking),
+        *(show_against_target(rows, schema, ranking) if with_target else []),
+        *show_distributions(rows, schema, ranking),
+        *show_missing(described),
+        *show_correlations(rows, schema, ranking),
+        *show_table(described, ranking),
     ]
 
 
-def summarize(rows: pd.DataFrame, schema: Schema) -> str:
-    """Return what was found, in a line."""
-    strengths = of_type("exploration", schema.problem).rank_features(_sample(rows), schema)
-    return _summary(rows, schema, describe_columns(rows, schema), strengths)
-
-
-def _sample(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.sample(SAMPLE_ROWS, random_state=0) if len(rows) > SAMPLE_ROWS else rows
-
-
-def _summary(
-    rows: pd.DataFrame, schema: Schema, described: pd.DataFrame, strengths: pd.Series
-) -> str:
-    said = f"{len(rows):,} training rows, {len(schema.features):,} features"
-    said += f"; {of_type('exploration', schema.problem).strongest(strengths, schema)}"
-    gaps = (described["missing"] > 0).sum()
-    return said + (f"; missing values in {gaps:,}" if gaps else "; nothing is missing")
-
-
-def _overview(described: pd.DataFrame, rows: int) -> str:
+def show_overview(described: pd.DataFrame, rows: int) -> str:
+    """Return the key figures of the rows, from what `describe_columns` found."""
     kinds = described["kind"].value_counts()
     plural = {"number": "Numbers", "category": "Categories", "date": "Dates", "text": "Texts"}
-    gaps = described["missing"].mean()
+    missing = described["missing"].mean()
     return facts(
         {
             "Training rows": rows,
             **{plural[kind]: int(count) for kind, count in kinds.items()},
-            "Values missing": f"{gaps:.1%}" if gaps else "none",
+            "Values missing": f"{missing:.1%}" if missing else "none",
             "Outliers (1.5 IQR)": int(described["outliers"].sum()),
         }
     )
 
 
-def _notices(described: pd.DataFrame) -> list[str]:
+def show_notices(described: pd.DataFrame, rows: int) -> list[str]:
+    """Return what should be known of some columns, and whether plots show a sample."""
+    mostly = (described["missing"] > 0.5) & (described["missing"] < 1)
     found = {
         "Missing in every training row": described["distinct"] == 0,
         "The same in every training row": described["distinct"] == 1,
-        "Missing in more than half of the training rows": described["missing"].between(
-            0.5, 1, inclusive="neither"
-        ),
+        "Missing in more than half of the training rows": mostly,
     }
-    return [
+    notices = [
         notice(f"{what}: {_names(described.index[which])}.", "warn")
         for what, which in found.items()
         if which.any()
     ]
+    sampled = (
+        f"Plots, associations and correlations are made from a random sample of {SAMPLE_ROWS:,} of "
+        f"the {rows:,} training rows; missing values, ranges and outliers are counted in all."
+    )
+    return [*notices, *([paragraph(sampled)] if rows > SAMPLE_ROWS else [])]
 
 
-def _sampled(rows: int, sample: int) -> list[str]:
-    if rows == sample:
-        return []
+def show_target(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) -> list[str]:
+    """Return the distribution of the target, and the association of each feature with it."""
+    target, shown = sample_rows(rows)[schema.target], ranking.head(SHOWN_BARS)
+    if problem_of(schema).target_kind == "category":
+        plot, caption = plot_distribution(target, "category", class_colours(target))
+        measure = "Cramér's V, bias-corrected"
+    else:
+        plot, caption = plot_distribution(target, "number")
+        measure = "Correlation ratio of the target's ranks, bias-corrected"
+    measure += ", with numbers cut at their deciles; 0 is no association, 1 the strongest."
+    more = _left_out(len(shown), len(ranking))
     return [
-        paragraph(
-            f"Plots, associations and correlations are made from a random sample of {sample:,} of "
-            f"the {rows:,} training rows; missing values, ranges and outliers are counted in all."
-        )
+        heading(f"The target, {schema.target}"),
+        columns(
+            figure(plot, caption, "Distribution"),
+            figure(plot_ranking(shown), measure + more, "Association of each feature alone"),
+        ),
     ]
 
 
-def _alone(sample: pd.DataFrame, schema: Schema, strengths: pd.Series) -> list[str]:
-    kinds = {column.name: column.kind for column in schema.features}
-    shown = [name for name in strengths.index if sample[name].notna().any()][:SHOWN_FEATURES]
+def show_against_target(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) -> list[str]:
+    """Return a plot of each feature against the target, the strongest first."""
+    sample, kinds = sample_rows(rows), _kinds(schema)
+    target, shown = sample[schema.target], _plotted(sample, ranking)
+    if problem_of(schema).target_kind == "category":
+        plot_against, colours = plot_against_class, class_colours(target)
+        explained = (
+            "Numbers: their distribution within each class, each with the same area. "
+            "Categories: the share of the classes within each label, with its number of rows."
+        )
+    else:
+        trend = f"median {target.name} in up to ten equal parts of the rows"
+        plot_against, colours = plot_against_number, {"a training row": BLUE, trend: ORANGE}
+        explained = (
+            "Numbers: the target upwards, for some of the rows. "
+            "Categories: the target to the right, as a box for each label, with its number of rows."
+        )
+    return [
+        heading(f"Features against {schema.target}"),
+        paragraph(f"Strongest first.{_left_out(len(shown), len(ranking))} {explained}"),
+        legend(colours),
+        columns(
+            *(
+                figure(
+                    plot_against(sample[name], kinds[name], target),
+                    f"association {ranking[name]:.2f}",
+                    name,
+                )
+                for name in shown
+            )
+        ),
+    ]
+
+
+def show_structure(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) -> list[str]:
+    """Return which features go together, and the rows by their principal components."""
+    shown = ranking.head(SHOWN_BARS)
+    caption = (
+        "Cramér's V, bias-corrected, with numbers cut at their deciles: each feature with the one "
+        f"that it goes together with most.{_left_out(len(shown), len(ranking))}"
+    )
+    plots = [figure(plot_ranking(shown), caption, "Association")]
+    numbers = _standardized(sample_rows(rows, PAIRED_ROWS), schema)
+    if min(numbers.shape) > 1:
+        components = PCA(2, random_state=0).fit(numbers)
+        kept = np.nan_to_num(components.explained_variance_ratio_).sum()
+        caption = f"They hold {kept:.0%} of the variance; a point is a row."
+        plot = plot_components(components.transform(numbers))
+        plots.append(figure(plot, caption, "Principal components"))
+    return [heading("How the features go together"), columns(*plots)]
+
+
+def _standardized(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
+    """Return numbers with mean 0 and deviation 1, and a column for each frequent label."""
+    kinds = _kinds(schema)
+    numbers = rows[[name for name, kind in kinds.items() if kind == "number"]]
+    numbers = numbers.fillna(numbers.median()).fillna(0.0)
+    numbers = (numbers - numbers.mean()) / numbers.std(ddof=0).replace(0, 1)
+    labels = rows[[name for name, kind in kinds.items() if kind == "category"]]
+    labels = labels.apply(
+        lambda column: column.where(column.isin(frequent_labels(column, MOST_LABELS)))
+    )
+    return np.hstack([numbers, *(pd.get_dummies(labels[name], dtype=float) for name in labels)])
+
+
+def show_distributions(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) -> list[str]:
+    """Return the distribution of each feature, the strongest first."""
+    sample, kinds = sample_rows(rows), _kinds(schema)
+    shown = _plotted(sample, ranking)
     plots = [figure(*plot_distribution(sample[name], kinds[name]), name) for name in shown]
     return [
-        heading("Features alone"),
+        heading("Distributions"),
         paragraph(
-            f"{of_type('exploration', schema.problem).ORDER}{left_out(len(shown), len(strengths))} "
-            "Outliers lie more than 1.5 interquartile ranges (IQR) from the box; the few "
-            "that lie 3 further are counted, not drawn."
+            f"Strongest association first.{_left_out(len(shown), len(ranking))} Outliers lie more "
+            "than 1.5 interquartile ranges (IQR) from the box; the few that lie more than 4.5 from "
+            "it are counted, not drawn."
         ),
         columns(*plots),
     ]
 
 
-def _missing(rows: pd.DataFrame, described: pd.DataFrame) -> list[str]:
+def show_missing(described: pd.DataFrame) -> list[str]:
+    """Return the share of missing values of each feature, if there are any."""
     shares = described["missing"].sort_values(ascending=False, kind="stable")
     shares = shares[shares > 0]
     if shares.empty:
         return []
-    shown = shares.head(MOST_COLUMNS)
-    caption = f"Share of the training rows.{left_out(len(shown), len(shares))}"
-    plots = [figure(plot_missing(shown), caption, "By feature")]
-    if len(shown) > 1:
-        gaps, counts = missing_patterns(rows[shown.index])
-        caption = "A line is a pattern with its share of the rows, an orange dot a gap."
-        rest = left_out(min(MOST_PATTERNS, len(counts)), len(counts))
-        plot = plot_patterns(list(shown.index), gaps, counts)
-        plots.append(figure(plot, f"{caption}{rest}", "Together"))
-    return [heading("Missing values"), columns(*plots)]
+    shown = shares.head(SHOWN_BARS)
+    caption = f"Share of the training rows.{_left_out(len(shown), len(shares))}"
+    return [heading("Missing values"), figure(plot_missing(shown), caption)]
 
 
-def _correlations(sample: pd.DataFrame, schema: Schema, strengths: pd.Series) -> list[str]:
-    kinds = {c.name: c.kind for c in schema.features if c.kind in ("number", "date")}
+def show_correlations(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) -> list[str]:
+    """Return the correlations of numbers and dates, and plots of the strongest pairs."""
+    sample = sample_rows(rows)
+    kinds = {name: kind for name, kind in _kinds(schema).items() if kind in ("number", "date")}
     numbers = pd.DataFrame({name: as_numbers(sample[name], kind) for name, kind in kinds.items()})
     correlations = correlate(numbers)
     if len(correlations) < 2:
         return []
-    shown = [name for name in strengths.index if name in correlations.columns][:SHOWN_CORRELATIONS]
-    pairs = [p for p in strongest_pairs(correlations, SHOWN_PAIRS) if abs(p[2]) >= WEAK]
+    shown = [name for name in ranking.index if name in correlations.columns][:SHOWN_BARS]
     plots = [
-        figure(plot_pair(numbers, kinds, a, b), f"correlation {r:.2f}", f"{a} and {b}")
-        for a, b, r in pairs
+        figure(plot_pair(numbers, kinds, x, y), f"correlation {r:.2f}", f"{x} and {y}")
+        for x, y, r in strongest_pairs(correlations, WEAK)[:SHOWN_PAIRS]
     ]
-    rest = left_out(len(shown), len(correlations))
+    caption = (
+        "Spearman's rank correlation of numbers and dates, over the rows that have both. Blue: "
+        "both rise together; orange: one falls as the other rises."
+    )
+    more = _left_out(len(shown), len(correlations))
     return [
         heading("Correlations"),
-        figure(
-            plot_correlations(correlations.loc[shown, shown]),
-            "Spearman's rank correlation of numbers and dates, over the rows that have both. Blue: "
-            f"both rise together; orange: one falls as the other rises.{rest}",
-        ),
+        figure(plot_correlations(correlations.loc[shown, shown]), caption + more),
         *([paragraph("The strongest pairs:"), columns(*plots)] if plots else []),
     ]
 
 
-def _every_feature(described: pd.DataFrame, strengths: pd.Series) -> pd.DataFrame:
-    shown = described.loc[strengths.index].copy()
-    shown.insert(1, "association", strengths)
-    shown["missing"] = [f"{share:.1%}" if share else "" for share in shown["missing"]]
-    shown["most frequent"] = shown["most frequent"].fillna("")
-    return shown.rename_axis("feature")
+def show_table(described: pd.DataFrame, ranking: pd.Series) -> list[str]:
+    """Return a table with a line for every feature."""
+    lines = described.loc[ranking.index]
+    lines.insert(1, "association", ranking)
+    lines["missing"] = [f"{share:.1%}" if share else "" for share in lines["missing"]]
+    lines["most frequent"] = lines["most frequent"].fillna("")
+    return [heading("Every feature"), table(lines)]
+
+
+def _kinds(schema: Schema) -> dict[str, Kind]:
+    return {column.name: column.kind for column in schema.features}
+
+
+def _plotted(sample: pd.DataFrame, ranking: pd.Series) -> list[str]:
+    return [name for name in ranking.index if sample[name].notna().any()][:SHOWN_PLOTS]
 
 
 def _names(names: pd.Index) -> str:
     more = f" and {len(names) - 10:,} more" if len(names) > 10 else ""
     return ", ".join(names[:10]) + more
+
+
+def _left_out(shown: int, of: int) -> str:
+    """Say that not everything is shown, where that is so."""
+    return f" Shown are {shown} of {of:,}." if shown < of else ""

@@ -1,132 +1,187 @@
-"""Look at the history before the test, and write the card of the exploration."""
+"""The sections of the report that show the history of series before the test."""
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
+from ..plots import BLUE, GREY, ORANGE, new_figure, show_dates
 from ..preparation.panel import Panel
 from ..preparation.schema import Schema
-from ..preparation.series import panel_of
+from ..preparation.series import as_numbers, panel_of
 from ..problem.calendar import Calendar
 from ..report import columns, facts, figure, heading, notice, number, paragraph, table
-from .forecasting import plot_correlation, plot_history, plot_known, plot_season, seasonal_strength
+from .row_plots import draw_points
 
 SHOWN_SERIES = 9
+SHOWN_COLUMNS = 6
+LONGEST_LAG = 40
 
 
-def standard_sections(rows: pd.DataFrame, schema: Schema) -> list[str]:
-    """Return what the report shows of series, their season and what is known ahead of time.
+def summarize_series(rows: pd.DataFrame, schema: Schema) -> str:
+    """Return what was found, in a line."""
+    panel, season = panel_of(rows, schema), schema.decision["season"]
+    found = "no season was found"
+    if season > 1:
+        strength = np.mean([seasonal_strength(row, season) for row in panel.history])
+        found = f"a season of {season} explains {strength:.0%} of what the trend does not"
+    return f"{len(panel.names):,} series of {panel.periods:,} periods before the test; {found}"
 
-    Parameters
-    ----------
-    rows
-        The history before the test.
-    """
-    panel = panel_of(rows, schema)
-    season = schema.decision["season"]
-    calendar = Calendar(schema.decision["frequency"], schema.decision["place"])
-    described = _describe(panel, season, calendar)
-    shown = [panel.names.index(name) for name in described.index[:SHOWN_SERIES]]
-    more = (
-        f"; {len(panel.names) - len(shown):,} smaller ones are not shown"
-        if len(shown) < len(panel.names)
-        else ""
-    )
+
+def series_sections(rows: pd.DataFrame, schema: Schema) -> list[str]:
+    """Return the standard sections of series: their history, season and autocorrelation."""
+    panel, season = panel_of(rows, schema), schema.decision["season"]
+    described = describe_series(panel, schema)
+    figures = {
+        "Series": len(panel.names),
+        "Periods": panel.periods,
+        "Season": season if season > 1 else "none",
+        "Dates without a value": int(described["gaps"].sum()),
+    }
+    constant = described.index[described["minimum"] == described["maximum"]]
     filled = panel.head(panel.periods, schema.decision["gaps"])
     return [
-        facts(
-            {
-                "Series": len(panel.names),
-                "Periods": panel.periods,
-                "Season": season if season > 1 else "none",
-                "Dates without a value": int(described["gaps"].sum()),
-            }
-        ),
-        *_notices(described),
-        heading("The series"),
-        paragraph(f"The largest first{more}. Dots are dates without a value."),
-        columns(
-            *(
-                figure(
-                    plot_history(panel, k, calendar),
-                    f"{described['periods'].iloc[n]:,} periods, typically "
-                    f"{number(described['median'].iloc[n])}",
-                    panel.names[k],
-                )
-                for n, k in enumerate(shown)
-            )
-        ),
-        heading("Season and memory"),
-        columns(*_season(filled, season, calendar)),
-        *_known(filled, rows, schema),
+        facts(figures),
+        *(notice(f"The same at every date: {name}.", "warn") for name in constant[:10]),
+        *show_history(panel, schema, described),
+        *show_season(filled, season),
+        *show_known(filled, rows, schema),
         heading("Every series"),
         table(described),
     ]
 
 
-def summarize(rows: pd.DataFrame, schema: Schema) -> str:
-    """Return what was found, in a line."""
-    panel, season = panel_of(rows, schema), schema.decision["season"]
-    explained = [seasonal_strength(row, season) for row in panel.history] if season > 1 else [0.0]
-    return _summary(panel, season, float(np.mean(explained)))
+def describe_series(panel: Panel, schema: Schema) -> pd.DataFrame:
+    """Return a row for each series, the largest first."""
+    calendar = Calendar(schema.decision["frequency"], schema.decision["place"])
+    history = pd.DataFrame(panel.history.T, columns=panel.names)
+    zeros, lengths = (history == 0).sum() / history.count(), panel.lengths()
+    described = pd.DataFrame(
+        {
+            "from": calendar.texts(panel.end - lengths),
+            "periods": lengths,
+            "gaps": lengths - history.count(),
+            "minimum": history.min(),
+            "median": history.median(),
+            "maximum": history.max(),
+            "zeros": [f"{share:.1%}" if share else "" for share in zeros],
+            "season explains": [
+                seasonal_strength(row, schema.decision["season"]) for row in panel.history
+            ],
+        }
+    )
+    described = described.sort_values("median", ascending=False, kind="stable")
+    return described.rename_axis("series")
 
 
-def _describe(panel: Panel, season: int, calendar: Calendar) -> pd.DataFrame:
-    """Return a line for each series, the largest first."""
-    lines = []
-    for name, row, length in zip(panel.names, panel.history, panel.lengths(), strict=True):
-        present = row[~np.isnan(row)]
-        (first,) = calendar.texts(np.array([panel.end - length]))
-        lines.append(
-            {
-                "series": name,
-                "from": first,
-                "periods": int(length),
-                "gaps": int(length - len(present)),
-                "minimum": present.min(),
-                "median": float(np.median(present)),
-                "maximum": present.max(),
-                "zeros": f"{(present == 0).mean():.1%}" if (present == 0).any() else "",
-                "season explains": seasonal_strength(row, season),
-            }
-        )
-    frame = pd.DataFrame(lines).set_index("series")
-    return frame.sort_values("median", ascending=False, kind="stable")
+def seasonal_strength(values: np.ndarray, season: int) -> float:
+    """Return the share of what the trend leaves that the season explains, 0 to 1.
+
+    Hyndman and Athanasopoulos (2021), "Forecasting: principles and practice", section 4.3, with a
+    moving average as the trend.
+
+    Parameters
+    ----------
+    values : ndarray, (periods,)
+        NaN where there is no value.
+    """
+    rest, means = _season_means(values, season)
+    if season < 2 or np.nanvar(rest) == 0:
+        return 0.0
+    return float(np.clip(1 - np.nanvar(rest - means) / np.nanvar(rest), 0, 1))
 
 
-def _summary(panel: Panel, season: int, strength: float) -> str:
-    said = f"{len(panel.names):,} series of {panel.periods:,} periods before the test"
-    if season > 1:
-        return f"{said}; a season of {season} explains {strength:.0%} of what the trend does not"
-    return f"{said}; no season was found"
+def show_history(panel: Panel, schema: Schema, described: pd.DataFrame) -> list[str]:
+    """Return a plot of each series; a dot stands where it has a gap."""
+    calendar = Calendar(schema.decision["frequency"], schema.decision["place"])
+    shown, plots = described.head(SHOWN_SERIES), []
+    for name, line in shown.iterrows():
+        values = panel.history[panel.names.index(name), -line["periods"] :]
+        dates = calendar.dates(panel.end - line["periods"] + np.arange(line["periods"]))
+        gaps = np.isnan(values)
+        plot, axes = new_figure()
+        show_dates(axes)
+        axes.plot(dates, values, color=BLUE, linewidth=1)
+        between = pd.Series(values).interpolate().to_numpy()
+        axes.plot(dates[gaps], between[gaps], "o", color=ORANGE, markersize=2)
+        caption = f"{line['periods']:,} periods, typically {number(line['median'])}"
+        plots.append(figure(plot, caption, str(name)))
+    left = len(described) - len(shown)
+    more = f"; {left:,} smaller ones are not shown" if left else ""
+    return [
+        heading("The series"),
+        paragraph(f"The largest first{more}. Dots are dates without a value."),
+        columns(*plots),
+    ]
 
 
-def _notices(described: pd.DataFrame) -> list[str]:
-    still = described.index[described["minimum"] == described["maximum"]]
-    if still.empty:
-        return []
-    return [notice(f"The same at every date: {', '.join(still[:10])}.", "warn")]
-
-
-def _season(panel: Panel, season: int, calendar: Calendar) -> list[str]:
+def show_season(panel: Panel, season: int) -> list[str]:
+    """Return the mean shape of the season, and the autocorrelation of the changes."""
     shape = figure(
-        plot_season(panel, season),
+        _plot_season(panel, season),
         "Each series against its own level; the line is the median of the series.",
         "The season",
     )
     memory = figure(
-        plot_correlation(panel, season),
+        _plot_autocorrelation(panel, season),
         "Correlation of the changes from period to period with earlier ones, mean of the series.",
         "Autocorrelation",
     )
-    return [shape, memory] if season > 1 else [memory]
+    return [
+        heading("Season and autocorrelation"),
+        columns(*([shape, memory] if season > 1 else [memory])),
+    ]
 
 
-def _known(panel: Panel, rows: pd.DataFrame, schema: Schema) -> list[str]:
-    plots = plot_known(panel, rows, schema)
+def _plot_season(panel: Panel, season: int) -> Figure:
+    shapes = []
+    for row in panel.history:
+        rest, means = _season_means(row, season)
+        shapes.append(means[-season:] / (np.nanstd(rest) or 1.0))
+    lines = np.roll(shapes, panel.end % season, axis=1)
+    plot, axes = new_figure()
+    places = np.arange(season) + 1
+    axes.plot(places, lines[:30].T, color=GREY, linewidth=0.6, alpha=0.6)
+    axes.plot(places, np.nanmedian(lines, axis=0), color=BLUE)
+    axes.set(xlabel="period of the season", ylabel="above its level")
+    return plot
+
+
+def _plot_autocorrelation(panel: Panel, season: int) -> Figure:
+    changes = pd.DataFrame(np.diff(panel.history, axis=1).T)
+    lags = range(1, min(max(LONGEST_LAG, 2 * season), len(changes) // 2, 120) + 1)
+    found = [changes.corrwith(changes.shift(lag)).mean() for lag in lags]
+    plot, axes = new_figure()
+    colours = [ORANGE if season > 1 and lag % season == 0 else BLUE for lag in lags]
+    axes.bar(list(lags), found, color=colours)
+    axes.axhline(0, color=GREY, linewidth=0.8)
+    axes.set(xlabel="periods before")
+    return plot
+
+
+def show_known(panel: Panel, rows: pd.DataFrame, schema: Schema) -> list[str]:
+    """Return the target against each column that is known ahead, if there are any."""
+    season, plots = schema.decision["season"], []
+    changes = panel.history[:, season:] - panel.history[:, :-season]
+    for place, name in enumerate(as_numbers(rows, schema).columns[:SHOWN_COLUMNS]):
+        both = pd.DataFrame(
+            {"x": panel.known[:, season : panel.periods, place].ravel(), "y": changes.ravel()}
+        ).dropna()
+        plot, axes = new_figure(grid="both")
+        draw_points(axes, both["x"], both["y"])
+        axes.set(xlabel=name, ylabel=f"change of {schema.target}")
+        plots.append(figure(plot, f"correlation {both['x'].corr(both['y']):.2f}", name))
     if not plots:
         return []
     return [
         heading(f"What is known ahead of time, against {schema.target}"),
         paragraph(f"{schema.target.capitalize()} is shown against its own last season."),
-        columns(*(figure(plot, caption, name) for name, (plot, caption) in plots.items())),
+        columns(*plots),
     ]
+
+
+def _season_means(values: np.ndarray, season: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a moving average leaves, and its mean in each period of the season."""
+    series = pd.Series(values)
+    rest = series - series.rolling(max(season, 2), center=True, min_periods=1).mean()
+    means = rest.groupby(np.arange(len(rest)) % season).transform("mean")
+    return rest.to_numpy(), means.to_numpy()

@@ -7,26 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from {{ cookiecutter.package_name }}.exploration.columns import fences
-from {{ cookiecutter.package_name }}.exploration.correlation import (
-    correlate,
-    strongest_pairs,
-)
-from {{ cookiecutter.package_name }}.exploration.explore import explore
-from {{ cookiecutter.package_name }}.exploration.missing import missing_patterns
-from {{ cookiecutter.package_name }}.exploration.ranking import groups
-from {{ cookiecutter.package_name }}.preparation.schema import Schema
-from {{ cookiecutter.package_name }}.problem import (
-    NEEDS_TARGET,
-    TARGET_KIND,
-    TYPE,
-)
-from {{ cookiecutter.package_name }}.problem.columns import (
-    convert,
-    describe,
-    infer,
-)
+from mlsteps.exploration import explore, standard_sections
+from mlsteps.exploration.statistics import correlate, cramers_v, fences, group, strongest_pairs
+from mlsteps.preparation.schema import Schema, read_schema
+from mlsteps.problem.columns import convert, describe, infer
+from mlsteps.variants import of_type
 
+PROBLEM_TYPES = ["classification", "regression", "clustering"]
 ROWS = 200
 
 
@@ -36,41 +23,49 @@ def random():
 
 
 @pytest.fixture
-def target(random):
-    """A target that nothing tells about: two classes, or a quantity, as the project has it."""
-    return pd.Series(random.choice([1.0, 2.0], ROWS), name="y").pipe(convert, TARGET_KIND)
+def goal(problem_type):
+    return of_type("problem", problem_type).Problem
 
 
 @pytest.fixture
-def card(tmp_path):
+def target(goal, random):
+    """A target that nothing is associated with: two classes, or a number."""
+    return pd.Series(random.choice([1.0, 2.0], ROWS), name="y").pipe(convert, goal.target_kind)
+
+
+@pytest.fixture
+def card(problem_type, tmp_path):
     """Explore some training rows; return the summary and the card."""
 
-    def look(features, target):
-        told = {name: infer(features[name]) for name in features}
+    def make(features, target):
+        kinds = {name: infer(features[name]) for name in features}
         rows = pd.DataFrame(
-            {name: convert(features[name], k.kind, k.date_format) for name, k in told.items()}
+            {name: convert(features[name], k.kind, k.date_format) for name, k in kinds.items()}
         )
-        columns = [describe(rows[name], k.kind, k.date_format) for name, k in told.items()]
-        schema = Schema(problem=TYPE, target="y", inputs=columns, features=columns, ignored=[])
+        columns = [describe(rows[name], k.kind, k.date_format) for name, k in kinds.items()]
+        schema = Schema(
+            problem=problem_type, target="y", inputs=columns, features=columns, ignored=[]
+        )
         rows["y"] = target
-        (tmp_path / "prepared").mkdir()
+        (tmp_path / "prepared").mkdir(exist_ok=True)
         rows.to_parquet(tmp_path / "prepared" / "train.parquet")
         text = schema.model_dump_json()
         (tmp_path / "prepared" / "schema.json").write_text(text, encoding="utf-8")
-        summary = explore(SimpleNamespace(prepared=tmp_path / "prepared", reports=tmp_path))
+        folders = SimpleNamespace(prepared=tmp_path / "prepared", reports=tmp_path)
+        summary = explore(folders, standard_sections)
         return summary, (tmp_path / "cards" / "4-explore.html").read_text(encoding="utf-8")
 
-    return look
+    return make
 
 
 def test_the_card_of_the_project_shows_every_view(project):
     card = (project.reports / "cards" / "4-explore.html").read_text(encoding="utf-8")
-    assert "Features alone" in card
+    assert "Distributions" in card
     assert "Every feature" in card
     assert len(card) < 1_500_000
 
 
-def test_every_kind_of_column_is_drawn(card, random, target):
+def test_every_kind_of_column_is_drawn(card, random, goal, target):
     features = pd.DataFrame(
         {
             "number": np.arange(ROWS) + random.normal(size=ROWS),
@@ -83,8 +78,8 @@ def test_every_kind_of_column_is_drawn(card, random, target):
     summary, html = card(features, target)
     assert "200 training rows, 4 features" in summary
     assert "missing values in 4" in summary
-    insights = 2 + 4 if NEEDS_TARGET else 3  # the target and what tells about it, or maps
-    assert html.count("<svg") == insights + 4 + 2 + 2  # features, gaps, correlations
+    others = 2 + 4 if goal.needs_target else 2  # the target and features against it, or structure
+    assert html.count("<svg") == others + 4 + 1 + 2  # distributions, missing values, correlations
 
 
 @pytest.mark.parametrize(
@@ -113,7 +108,7 @@ def test_few_rows_are_drawn(card, target, rows):
     card(features, target.head(rows))
 
 
-def test_of_many_columns_the_telling_ones_are_shown(card, random, target):
+def test_of_many_columns_the_strongest_are_shown(card, random, target):
     features = pd.DataFrame(random.normal(size=(ROWS, 60))).add_prefix("noise")
     features["telling"] = target.astype(float) + random.normal(scale=0.1, size=ROWS)
     features["same"] = features["telling"]
@@ -125,12 +120,12 @@ def test_of_many_columns_the_telling_ones_are_shown(card, random, target):
 
 def test_missing_values_are_a_group_of_their_own(random):
     values = pd.Series(random.normal(size=ROWS)).mask(random.random(ROWS) < 0.2)
-    found = groups(values, "number")
+    found = group(values, "number")
     assert len(set(found)) == 11
     assert len(set(found[values.isna()])) == 1
 
 
-def test_outliers_are_told_by_the_rule_of_tukey():
+def test_outliers_are_found_by_the_rule_of_tukey():
     assert fences(pd.Series(range(1, 10))) == (-3.0, 13.0)
     assert fences(pd.Series([0, 0, 0, 0, 5])) == (-np.inf, np.inf)
 
@@ -142,21 +137,23 @@ def test_correlation_is_of_ranks_over_what_is_there():
     assert list(correlations) == ["x", "cube", "down"]
     assert correlations.loc["x", "cube"] == pytest.approx(1)
     assert correlations.loc["x", "down"] == pytest.approx(-1)
-    assert [pair[:2] for pair in strongest_pairs(correlations, 1)] == [("x", "cube")]
+    assert strongest_pairs(correlations, 0.5)[0][:2] == ("x", "cube")
 
 
-def test_missing_patterns_are_counted():
-    rows = pd.DataFrame({"a": [1, None, None, 1], "b": [1, None, None, None]})
-    gaps, counts = missing_patterns(rows)
-    assert gaps.tolist() == [[True, True], [False, False], [False, True]]
-    assert counts.tolist() == [2, 1, 1]
+def test_an_association_is_1_for_equal_groupings_and_0_by_chance(random):
+    one, other = random.integers(0, 4, ROWS), random.integers(0, 4, ROWS)
+    assert cramers_v(one, one) == pytest.approx(1)
+    assert cramers_v(one, other) < 0.2
 
 
-def test_the_same_rows_make_the_same_card(card, tmp_path, random, target):
+def test_the_sections_can_be_made_in_a_notebook(project):
+    train = pd.read_parquet(project.prepared / "train.parquet")
+    sections = standard_sections(train.head(50), read_schema(project.prepared / "schema.json"))
+    assert "Every feature" in "".join(sections)
+
+
+def test_the_same_rows_make_the_same_card(card, random, target):
     features = pd.DataFrame({"x": random.normal(size=ROWS), "z": random.normal(size=ROWS)})
     made = r'<p class="made">.*?</p>'
-    first = card(features, target)
-    again = explore(SimpleNamespace(prepared=tmp_path / "prepared", reports=tmp_path))
-    text = (tmp_path / "cards" / "4-explore.html").read_text(encoding="utf-8")
-    assert again == first[0]
-    assert re.sub(made, "", text) == re.sub(made, "", first[1])
+    first, again = (re.sub(made, "", card(features, target)[1]) for _ in range(2))
+    assert first == again
