@@ -8,13 +8,13 @@ import pyarrow as pa
 
 from ..collection.parts import Parts
 from ..errors import UserError
-from ..modeling.forecast_predictor import ANSWER
+from ..modeling.forecast_predictor import LOGGED, PREDICTION
 from ..modeling.predictor import Predictor
 from ..problem.columns import ConversionError
-from ..problem.series import SEPARATOR, label_series
+from ..problem.series import label_series, series_columns
 from .score_rows import ScoredPart
 
-LOG_ONLY = ["unit", "step"]
+LOG_ONLY = [name for name in LOGGED if name not in PREDICTION]
 
 
 class SeriesScorer:
@@ -53,7 +53,7 @@ class SeriesScorer:
 
     def shadow(self, challenger: Predictor, part: ScoredPart) -> pd.DataFrame:
         """Return what a challenger forecasts for those of the dates that it can."""
-        return challenger.beside(part.rows, part.predictions[ANSWER], self._history)
+        return challenger.predict_paired(part.rows, part.predictions[LOGGED], self._history)
 
     def summary(self, target: Path) -> str:
         """Say what was done."""
@@ -72,9 +72,7 @@ class SeriesScorer:
             return keys.reset_index(drop=True), forecasts.loc[keys.index].reset_index(drop=True)
         labels = label_series(self._rows, columns).dropna().unique().tolist()
         found = self._predictor.forecast(history=self._history, series=labels)
-        parts = found["series"].str.split(SEPARATOR, n=max(len(columns) - 1, 0), expand=True)
-        keys = pd.DataFrame({date: found["date"]})
-        for place, name in enumerate(columns):
-            keys[name] = parts[place] if len(columns) > 1 else found["series"]
-        known_ahead = found.drop(columns=["series", "date", *ANSWER])
-        return pd.concat([keys, known_ahead], axis=1), found[ANSWER]
+        keys = series_columns(found["series"], columns)
+        keys.insert(0, date, found["date"])
+        known_ahead = found.drop(columns=["series", "date", *LOGGED])
+        return pd.concat([keys, known_ahead], axis=1), found[LOGGED]

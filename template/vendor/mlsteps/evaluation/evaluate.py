@@ -11,7 +11,8 @@ from ..plots import bars, new_figure, plot_style
 from ..problem.metric import Metrics, all_metrics, select_metric
 from ..problem.project import Project
 from ..report import columns, facts, figure, heading, notice, number, paragraph, table, write_card
-from . import row_test, series_test
+from ..variants import of_type
+from . import row_test
 from .gate import Check
 from .model_card import model_card
 from .tested import LEARNT, UNSEEN, TestResult
@@ -56,7 +57,8 @@ def evaluate(
     predictor = load_predictor(folder)
     known = all_metrics(definition.problem.type, metrics)
     select_metric(definition.problem.metric, known)
-    test = series_test if definition.problem.of_series else row_test
+    series = definition.problem.of_series  # its module needs statsmodels
+    test = of_type("evaluation", "forecasting") if series else row_test
     tested = test.test_model(project, predictor, run, known)
     checks = gate(tested)
     results = {

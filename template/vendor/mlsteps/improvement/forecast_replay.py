@@ -1,14 +1,14 @@
-"""Series are asked for the dates of the test, from the history before it."""
+"""What versions forecast from the same origins: those of the test, and those of live requests."""
 
 import pandas as pd
 
 from ..collection.collect import read_raw
 from ..deployment.prediction_log import LoggedPredictions
-from ..evaluation.series_test import alike
+from ..evaluation.forecasting import bootstrap_groups
 from ..files import read_frame
 from ..modeling import store
+from ..modeling.forecast_predictor import LOGGED, ForecastRequestError
 from ..modeling.predictor import LoadPredictor
-from ..modeling.forecast_predictor import ANSWER, WrongQuestionError
 from ..preparation.schema import Schema, read_schema
 from ..preparation.series import known_columns
 from ..problem.columns import Column
@@ -20,50 +20,49 @@ from .both import PairedPredictions
 def predict_test_rows(
     project: Project, champion: str, challenger: str, load_predictor: LoadPredictor
 ) -> PairedPredictions:
-    """Let both forecast the test, the champion as it would if it were asked today.
+    """Let both versions forecast the test, the champion from the data of today.
 
-    The challenger was fitted to all there is in the end; what counts is how it forecast the test
-    before, which its evaluation has kept. The champion begins where that began: at each horizon.
+    The challenger was fitted to the whole history in the end; what counts is how its candidate
+    forecast the test before, which its evaluation has stored. The champion begins at the same
+    origins.
 
     Raises
     ------
     UserError, ConversionError
-        If the champion cannot answer series of today.
+        If the champion cannot forecast series of today.
     """
     target = read_schema(project.prepared / "schema.json").target
     train = read_frame(project.prepared / "train.parquet", [target])
     test = read_frame(project.prepared / "test.parquet", [target, SERIES, PERIOD])
-    kept = read_frame(project.models / challenger / store.TEST_PREDICTIONS)
-    kept[PERIOD] = kept["origin"] + kept["step"] - 1
-    kept = kept.set_index(["series", PERIOD])[["prediction", "low", "high", "unit", "origin"]]
-    keys = pd.MultiIndex.from_frame(test[[SERIES, PERIOD]])
-    judged = test[target].notna() & keys.isin(kept.index)
-    rival = kept.loc[keys[judged]].set_axis(test.index[judged])
+    rival = read_frame(project.models / challenger / store.TEST_PREDICTIONS)
+    rival = rival.rename(columns={"series": SERIES}).set_index([SERIES, PERIOD])
+    test = test[test[target].notna()]
+    paired = test.join(rival, [SERIES, PERIOD], how="inner")
     predictor, raw = load_predictor(project.models / champion), read_raw(project)
-    periods, origins, found = test[PERIOD], sorted(rival["origin"].unique()), []
-    for origin, following in zip(origins, [*origins[1:], periods.max() + 1], strict=True):
-        asked = raw.loc[train.index.union(test.index[periods < following])]
-        asked[target] = asked[target].mask(asked.index.isin(test.index[periods >= origin]))
-        found.append(predictor.predict(asked))
-    # Both are measured by the same unit, that of the history before the origin.
-    predictions = pd.concat(found).loc[rival.index].assign(unit=rival["unit"])
-    there = test.loc[rival.index]
-    return PairedPredictions(there[target], predictions, rival, alike(there[SERIES], there[PERIOD]))
+    origins, found = sorted(paired["origin"].unique()), []
+    for origin, following in zip(origins, [*origins[1:], test[PERIOD].max() + 1], strict=True):
+        rows = raw.loc[train.index.union(test.index[test[PERIOD] < following])]
+        ahead = rows.index.isin(test.index[test[PERIOD] >= origin])
+        found.append(predictor.predict(rows.assign(**{target: rows[target].mask(ahead)})))
+    # The errors of both have the same scale, that of the history before the origin.
+    predictions = pd.concat(found).loc[paired.index].assign(scale=paired["scale"])
+    groups = bootstrap_groups(paired[SERIES], paired[PERIOD])
+    return PairedPredictions(paired[target], predictions, paired[LOGGED], groups)
 
 
 def predict_logged_rows(
     project: Project, version: str, logged: LoggedPredictions, load_predictor: LoadPredictor
 ) -> pd.DataFrame:
-    """Let a version forecast what the champion was asked, from the history that there was then.
+    """Let a version forecast what the champion has, from the history that there was then.
 
-    Each forecast begins where that of the champion began: a version that is older would look
-    further ahead from the end of what it learnt, which is harder, and soon beyond its horizon.
+    Each forecast begins where that of the champion began: an older version would look further
+    ahead from the end of its history, which is harder, and soon beyond its horizon.
 
     Returns
     -------
     DataFrame
-        As the predictor answers, with the ids of the predictions that it can answer; one that was
-        asked again from the same history is there once.
+        As `ForecastPredictor.predict`, with the ids of the predictions that it can make; one that
+        was requested again from the same history is there once.
 
     Raises
     ------
@@ -73,24 +72,23 @@ def predict_logged_rows(
     predictor = load_predictor(project.models / version)
     raw = read_raw(project)
     raw = raw[raw[predictor.schema.target].notna()]
-    known, asked = predictor.places(raw)[PERIOD], predictor.places(logged.inputs)
-    # What was logged before forecasts told their step is left out: nothing tells its history.
-    asked["origin"] = asked[PERIOD] - logged.predictions.reindex(columns=["step"])["step"] + 1
-    asked = asked.dropna().drop_duplicates(keep="last")
-    found = [pd.DataFrame(columns=ANSWER)]
-    for origin, part in asked.groupby("origin"):
+    known, wanted = predictor.locate(raw)[PERIOD], predictor.locate(logged.inputs)
+    # Predictions that were logged before they had a step are left out: their history is unknown.
+    wanted["origin"] = wanted[PERIOD] - logged.predictions.reindex(columns=["step"])["step"] + 1
+    found = [pd.DataFrame(columns=LOGGED)]
+    for origin, part in wanted.dropna().drop_duplicates(keep="last").groupby("origin"):
         rows = pd.concat([raw[known < origin], logged.inputs.loc[part.index]])
         try:
             found.append(predictor.predict(rows))
-        except WrongQuestionError:  # a series it does not know, or a history that is not here
+        except ForecastRequestError:  # a series it does not know, or a history that is not here
             continue
-    # Both are measured by the same unit.
-    return pd.concat(found[1:] or found).assign(unit=logged.predictions["unit"])
+    scale = logged.predictions.reindex(columns=["scale"])["scale"]
+    return pd.concat(found[1:] or found).assign(scale=scale)  # as that of the champion
 
 
 def monitored_columns(schema: Schema, date: str) -> tuple[list[Column], bool]:
-    """Return the features whose drift is watched, and whether that of the answers is.
+    """Return the features whose drift is monitored, and whether that of predictions is.
 
     Only what is known ahead can drift: forecasts follow the season, so they change all the time.
     """
-    return known_columns(schema), False
+    return known_columns(schema, schema.features), False

@@ -21,7 +21,7 @@ from ..problem.project import Project
 from ..problem.metric import Metric, Metrics, all_metrics
 from ..modeling.predictor import LoadPredictor
 from ..steps import Outcome, Step, run_step
-from . import forecast_replay, row_replay
+from . import row_replay
 from .compare import Comparison, compare
 from .concept import true_labels
 from .labelled import add_labelled_rows
@@ -295,7 +295,11 @@ def _worse_than_predecessor(this: Round, champion: str) -> Decision | None:
 
 
 def _replay(project: Project) -> Any:
-    return forecast_replay if project.definition.problem.of_series else row_replay
+    if not project.definition.problem.of_series:
+        return row_replay
+    from . import forecast_replay  # needs statsmodels
+
+    return forecast_replay
 
 
 def _situation(project: Project, found: Watch) -> Situation:

@@ -12,7 +12,7 @@ from ..problem.definition import Definition
 from ..problem.metric import Metric, Metrics, all_metrics
 from ..problem.project import Project
 from ..report import number
-from . import forecast_replay, row_replay
+from . import row_replay
 from .concept import Change, Quality, Window, errors, find_change, quality, windows
 from .drift import Drift, adjust, compare_column
 from .policy import Policy
@@ -142,7 +142,9 @@ def monitor(
 
 def _drifts(logged: LoggedPredictions, predictor: Predictor, definition: Definition) -> list[Drift]:
     """Compare every feature that is watched, and the predictions, and adjust for their number."""
-    replay = forecast_replay if definition.problem.of_series else row_replay
+    replay = row_replay
+    if definition.problem.of_series:
+        from . import forecast_replay as replay  # needs statsmodels
     kind = definition.problem.target_kind
     columns, with_answers = replay.monitored_columns(predictor.schema, definition.columns.date)
     reference = read_frame(predictor.folder / store.REFERENCE)

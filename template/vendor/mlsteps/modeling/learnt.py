@@ -26,6 +26,8 @@ class Learnt:
         A sample of what it was fitted to, which drift is measured against.
     judged_by
         What the candidates were judged by, in a word or two.
+    test_forecasts
+        Of series: forecasts of the test by the best candidate, fitted to what came before it.
     """
 
     result: SearchResult
@@ -36,3 +38,4 @@ class Learnt:
     search_seconds: float
     fit_seconds: float
     judged_by: str
+    test_forecasts: pd.DataFrame | None = None

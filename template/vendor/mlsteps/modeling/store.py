@@ -26,6 +26,7 @@ RUN = "run.json"
 KEYS = "training_keys.npy"
 REFERENCE = "reference.parquet"  # a sample of the training rows, which drift is measured against
 TEST_PREDICTIONS = "test_predictions.parquet"  # what it answered on test rows
+TEST_FORECASTS = "test_forecasts.parquet"  # of series, by a model that was fitted before the test
 OUT_OF_FOLD = "out_of_fold.parquet"  # what models that had not seen them answered on training rows
 CHAMPION, CHALLENGER = "champion.json", "challenger.json"
 STALE_SECONDS = 3600  # a temporary file that is older was left by a process that was killed
@@ -33,22 +34,22 @@ STALE_SECONDS = 3600  # a temporary file that is older was left by a process tha
 # A model file may name these types beyond those that skops trusts by itself, and those that the
 # project names. Nothing else is loaded.
 TRUSTED = [
-    "numpy.dtype",
-    "sklearn.metrics._dist_metrics.EuclideanDistance64",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.neighbors._kd_tree.KDTree",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.tree._tree.Tree",
     "mlsteps.modeling.clusterer.Clusterer",
-    "mlsteps.modeling.continued.Continued",
     "mlsteps.modeling.detector.Detector",
+    "mlsteps.modeling.forecast_model.ForecastModel",
     "mlsteps.modeling.forecasters.arima.Arima",
-    "mlsteps.modeling.forecasters.exponential.Exponential",
     "mlsteps.modeling.forecasters.lags.Lags",
-    "mlsteps.modeling.forecasters.theta.Theta",
+    "mlsteps.modeling.forecasters.local.Exponential",
+    "mlsteps.modeling.forecasters.local.Theta",
     "mlsteps.preparation.transformers.Clipper",
     "mlsteps.preparation.transformers.DateParts",
     "mlsteps.preparation.transformers.TextTopics",
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.tree._tree.Tree",
 ]
 
 

@@ -13,7 +13,7 @@ from ..preparation.split import CutFolds
 from ..problem.metric import Metrics, all_metrics, select_metric
 from ..problem.project import Project
 from ..report import number, paragraph, table, write_card
-from . import fit_rows, fit_series, store
+from . import fit_rows, store
 from .candidate import Candidates
 from .learnt import Learnt
 from .trial import Trial
@@ -36,7 +36,9 @@ def train(
     definition = project.definition
     known = all_metrics(definition.problem.type, metrics)
     metric = select_metric(definition.problem.metric, known)
-    learn = fit_series.learn if definition.problem.of_series else fit_rows.learn
+    learn = fit_rows.learn
+    if definition.problem.of_series:
+        from .backtest import learn  # needs statsmodels
     learnt = learn(project, candidates, metric, cut_folds)
     result, best = learnt.result, learnt.result.leaderboard[0]
 
@@ -73,6 +75,8 @@ def _store(folder: Path, learnt: Learnt, record: dict[str, Any], *, crossed: boo
     with replacing(folder) as temporary:
         temporary.mkdir()
         store.save_pipeline(learnt.pipeline, temporary / store.MODEL)
+        if learnt.test_forecasts is not None:
+            learnt.test_forecasts.to_parquet(temporary / store.TEST_FORECASTS)
         write_text(temporary / store.SCHEMA, learnt.schema.model_dump_json(indent=2) + "\n")
         np.save(temporary / store.KEYS, learnt.keys)
         learnt.reference.to_parquet(temporary / store.REFERENCE)

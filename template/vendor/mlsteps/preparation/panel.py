@@ -11,18 +11,24 @@ Gaps = Literal["interpolate", "previous", "zero", "refuse"]
 
 @dataclass(frozen=True)
 class Panel:
-    """Series side by side.
+    """Series of the same periods.
 
     Attributes
     ----------
-    names
-        One label for each series.
-    start
+    names : list of str, (series,)
+        The label of each series.
+    start : int
         The ordinal of the first period, see `Calendar`.
-    history : (series, periods)
+    history : ndarray of float, (series, periods)
         NaN before a series begins, and where it has a gap that is not filled.
-    known : (series, periods and those beyond them, columns)
+    known : ndarray of float, (series, periods and those beyond them, columns)
         What is known ahead of time, from the first period on.
+
+    Examples
+    --------
+    >>> panel = Panel(["a"], 0, np.array([[1.0, np.nan, 3.0, 4.0]]), np.zeros((1, 4, 0)))
+    >>> panel.head(3, "interpolate").history
+    array([[1., 2., 3.]])
     """
 
     names: list[str]
@@ -40,17 +46,22 @@ class Panel:
         """The ordinal of the first period that is not history."""
         return self.start + self.periods
 
+    def lengths(self) -> np.ndarray:
+        """Return the number of periods since the beginning of each series, (series,)."""
+        present = ~np.isnan(self.history)
+        return np.where(present.any(axis=1), self.periods - present.argmax(axis=1), 0)
+
     def head(self, periods: int, gaps: Gaps, least: int = 1) -> Self:
         """Return what was known after the first so many periods, without gaps.
 
-        Gaps are filled after the cut, so that nothing is told by what came later. A series that
-        began less than `least` periods before is left out. What is known ahead of time stays.
+        Gaps are filled after the cut, so that no value is made from later ones. A series that began
+        less than `least` periods before is left out. What is known ahead of time stays.
         """
-        values = fill(self.history[:, :periods], gaps)
-        return replace(self, history=values).rows(np.flatnonzero(_lengths(values) >= least))
+        cut = replace(self, history=fill(self.history[:, :periods], gaps))
+        return cut.rows(np.flatnonzero(cut.lengths() >= least))
 
     def rows(self, which: np.ndarray) -> Self:
-        """Return some of the series."""
+        """Return some of the series, by their positions."""
         return replace(
             self,
             names=[self.names[k] for k in which],
@@ -58,9 +69,25 @@ class Panel:
             known=self.known[which],
         )
 
-    def lengths(self) -> np.ndarray:
-        """Return the number of periods since the beginning of each series, (series,)."""
-        return _lengths(self.history)
+    def updated(self, newer: "Panel") -> "Panel":
+        """Return this panel with what a newer one of the same calendar knows, which wins.
+
+        Its periods before this one begins are left out.
+        """
+        names = [*self.names, *(name for name in newer.names if name not in set(self.names))]
+        end = max(self.end, newer.end)
+        beyond = max(self.start + self.known.shape[1], newer.start + newer.known.shape[1], end)
+        history = np.full((len(names), end - self.start), np.nan)
+        known = np.full((len(names), beyond - self.start, self.known.shape[2]), np.nan)
+        for panel in (self, newer):
+            rows = pd.Index(names).get_indexer(panel.names)
+            skipped = max(0, self.start - panel.start)
+            begin = panel.start + skipped - self.start
+            for target, source in ((history, panel.history), (known, panel.known)):
+                part = source[:, skipped:]
+                place = rows, slice(begin, begin + part.shape[1])
+                target[place] = np.where(np.isnan(part), target[place], part)
+        return Panel(names, self.start, history, known)
 
 
 def fill(values: np.ndarray, gaps: Gaps) -> np.ndarray:
@@ -75,8 +102,3 @@ def fill(values: np.ndarray, gaps: Gaps) -> np.ndarray:
     elif gaps == "interpolate":
         frame = frame.interpolate(limit_area="inside")
     return frame.ffill().where(begun).to_numpy().T
-
-
-def _lengths(values: np.ndarray) -> np.ndarray:
-    present = ~np.isnan(values)
-    return np.where(present.any(axis=1), values.shape[1] - present.argmax(axis=1), 0)

@@ -51,6 +51,11 @@ def prepare_series(
     known = learnt(raw.loc[rows.index]) if learnt is not None else np.zeros(len(rows), bool)
     train = ~take_test(rows, definition, ~known)
     start = int(rows.loc[~train, PERIOD].min())
+    if (rows.loc[train, PERIOD] >= start).any():
+        raise UserError(
+            "take_test in preparation/split.py has to take all rows from one date on: series are "
+            "forecast from what came before it."
+        )
     schema = Schema(
         problem=definition.problem.type,
         target=target,
@@ -81,10 +86,10 @@ def prepare_series(
     )
 
 
-def known_columns(schema: Schema) -> list[Column]:
-    """Return the features that are known ahead of time, apart from the date and the series."""
-    told = {schema.decision["date"], *schema.decision["series"]}
-    return [column for column in schema.features if column.name not in told]
+def known_columns(schema: Schema, columns: list[Column]) -> list[Column]:
+    """Return those of the inputs or features that are neither the date nor tell the series apart."""
+    others = {schema.decision["date"], *schema.decision["series"]}
+    return [column for column in columns if column.name not in others]
 
 
 def as_numbers(features: pd.DataFrame, schema: Schema) -> pd.DataFrame:
@@ -94,7 +99,7 @@ def as_numbers(features: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     frequent labels.
     """
     found = {}
-    for column in known_columns(schema):
+    for column in known_columns(schema, schema.features):
         values = features[column.name]
         if column.kind == "number":
             typical = column.example if isinstance(column.example, float) else 0.0
@@ -103,6 +108,12 @@ def as_numbers(features: pd.DataFrame, schema: Schema) -> pd.DataFrame:
             for label in column.categories[:MOST_LABELS]:
                 found[f"{column.name} = {label}"] = (values == label).astype(float)
     return pd.DataFrame(found, index=features.index)
+
+
+def number_names(schema: Schema) -> list[str]:
+    """Return the names of the columns that `as_numbers` makes."""
+    features = pd.DataFrame(columns=[column.name for column in schema.features])
+    return list(as_numbers(features, schema).columns)
 
 
 def panel_of(rows: pd.DataFrame, schema: Schema, names: list[str] | None = None) -> Panel:

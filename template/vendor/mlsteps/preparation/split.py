@@ -17,7 +17,7 @@ from sklearn.model_selection import (
 from ..errors import UserError
 from ..problem.columns import column_of
 from ..problem.definition import Definition
-from ..problem.series import PERIOD
+from ..problem.series import PERIOD, least_periods
 from .schema import DATE, GROUP
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
@@ -123,6 +123,8 @@ def cut_folds(train: pd.DataFrame, definition: Definition) -> Folds:
     UserError
         If there are too few rows, groups or rows of a class for so many folds.
     """
+    if definition.problem.of_series:
+        return cut_origins(train, definition)
     by, number, seed = definition.split_by(), definition.search.folds, definition.search.seed
     target = column_of(train, definition.problem.target)
     stratified = definition.problem.target_kind == "category"
@@ -206,3 +208,28 @@ def take_last_horizons(
     after = int(learnt.max()) + 1 if len(learnt) else start
     start = max(start, after) if after < end else start
     return (rows[PERIOD] >= start).to_numpy()
+
+
+def cut_origins(train: pd.DataFrame, definition: Definition) -> Folds:
+    """Cut series into folds, each of which is scored on the horizon after an origin.
+
+    The last one leaves a whole horizon. Neighbours are a horizon apart or, where the history is
+    short, as far as it allows. The first has, if it can be had, a horizon of history beyond what a
+    forecast needs at least.
+    """
+    horizon, number = definition.problem.horizon, definition.search.folds
+    season = definition.problem.season
+    least = least_periods(season if isinstance(season, int) else 1)
+    periods = train[PERIOD].to_numpy()
+    start = periods.min()
+    last = periods[train[definition.problem.target].notna()].max() + 1 - start - horizon
+    first = min(last, max(least, min(least + horizon, last - number + 1)))
+    stride = min(horizon, (last - first) // (number - 1))
+    origins = [start + last - stride * k for k in range(number if stride else 1)][::-1]
+    return [
+        (
+            np.flatnonzero(periods < origin),
+            np.flatnonzero((periods >= origin) & (periods < origin + horizon)),
+        )
+        for origin in origins
+    ]

@@ -43,22 +43,24 @@ def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ..
 
     Returns
     -------
-    true, predicted, low, high, unit : (n,)
-        The interval is NaN where it was not predicted. The unit is by how much the series changes
+    true, predicted, low, high, scale : (n,)
+        The interval is NaN where it was not predicted. The scale is by how much the series changes
         from season to season, before the forecast's origin.
     """
-    columns = predictions.reindex(columns=["prediction", "low", "high", "unit"])
+    if "scale" not in predictions:  # as it was called in the prediction log before
+        predictions = predictions.rename(columns={"unit": "scale"})
+    columns = predictions.reindex(columns=["prediction", "low", "high", "scale"])
     return (target.to_numpy(dtype=float), *columns.to_numpy(dtype=float).T)
 
 
 def _mase(
-    true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray, unit: np.ndarray
+    true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray, scale: np.ndarray
 ) -> float:
     """Return the mean absolute scaled error (Hyndman and Koehler, 2006).
 
     Below 1, errors are smaller than what a season differs from the one before.
     """
-    return float(np.mean(np.abs(true - predicted) / unit))
+    return float(np.mean(np.abs(true - predicted) / scale))
 
 
 METRICS = {

@@ -114,6 +114,14 @@ def label_series(frame: pd.DataFrame, names: list[str]) -> pd.Series:
     return first
 
 
+def series_columns(labels: pd.Series, names: list[str]) -> pd.DataFrame:
+    """Return the columns that tell the series apart, from the label of each row."""
+    if len(names) < 2:
+        return pd.DataFrame(dict.fromkeys(names, labels), index=labels.index)
+    parts = labels.str.split(SEPARATOR, n=len(names) - 1, expand=True)
+    return parts.set_axis(names, axis=1)
+
+
 def join_dates(
     rows: pd.DataFrame, target: str, duplicates: str, calendar: Calendar
 ) -> pd.DataFrame:

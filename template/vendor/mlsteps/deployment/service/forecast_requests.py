@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from ...modeling.predictor import Predictor
-from ...modeling.forecast_predictor import WrongQuestionError
+from ...modeling.forecast_predictor import ForecastRequestError
 from ...preparation.schema import Schema
 from ...problem.columns import ConversionError
 from ...problem.columns import Column
@@ -135,7 +135,7 @@ def ask_beside(
     rows = pd.DataFrame([one.row for one in answered.values()], index=ids)
     champions = pd.DataFrame([one.answer for one in answered.values()], index=ids)
     history = pd.DataFrame(asked.rows).dropna(subset=[target]) if asked.rows else None
-    return challenger.beside(rows, champions, history)
+    return challenger.predict_paired(rows, champions, history)
 
 
 def rehearse(predictor: Predictor, contract: Contract) -> None:
@@ -148,7 +148,7 @@ def _answer(predictor: Predictor, asked: Asked) -> list[Answered]:
     future = pd.DataFrame(asked.future) if asked.future else None
     try:
         found = predictor.forecast(asked.horizon, history, future, asked.series)
-    except WrongQuestionError as error:
+    except ForecastRequestError as error:
         raise wrong(error.message, error.field) from None
     except ConversionError as error:
         reason = f"must be {error.expected}, got {shown(error.value)}"
@@ -165,7 +165,7 @@ def _answered(line: dict[str, Any], schema: Schema) -> Answered:
     row = {date: line["date"], **dict(zip(columns, labels, strict=False)), **known}
     series = {"series": label} if columns else {}
     told = {**series, "date": line["date"], **numbers}
-    return Answered(row, {**numbers, "unit": line["unit"], "step": line["step"]}, told)
+    return Answered(row, {**numbers, "scale": line["scale"], "step": line["step"]}, told)
 
 
 def _lists(schema: Schema) -> dict[str, type[BaseModel]]:

@@ -8,7 +8,7 @@ from scipy.signal import lfilter
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 from statsmodels.tsa.stattools import kpss
 
-from .each import EachSeries
+from .local import LocalForecaster
 
 # (p, q) by the number of differences; with none, after the season is taken out, a constant is left.
 ORDERS = {0: [(1, 0), (2, 0), (1, 1)], 1: [(0, 1), (1, 0), (1, 1)]}
@@ -19,11 +19,11 @@ TREND_LEVEL = 0.05  # of the test for a trend (Kwiatkowski, Phillips, Schmidt an
 EDGE = 0.98  # how near the coefficients may come to where a process is not stable
 
 
-class Arima(EachSeries):
+class Arima(LocalForecaster):
     """ARIMA of each series, with the season (0, 1, 1) and the columns that are known ahead.
 
     A series is differenced where the KPSS test asks for it, and its orders have the least corrected
-    AIC of the conditional sum of squares. A season longer than 24 is told by sines and cosines.
+    AIC of the conditional sum of squares. Sines and cosines stand for a season longer than 24.
 
     Parameters
     ----------
@@ -38,43 +38,44 @@ class Arima(EachSeries):
         super().__init__(season)
         self.exact = exact
 
-    def _fit(self, values: np.ndarray, known: np.ndarray, form: np.ndarray | None) -> np.ndarray:
-        outside = self._outside(known)
+    def _fit(self, values: np.ndarray, known: np.ndarray, form: int | None) -> np.ndarray:
+        exog = self._exog(known)
         if form is not None:
-            orders = [int(form[0])]
+            orders = [form]
         else:
-            number = self._differences(values)
+            number = self._number_of_differences(values)
             orders = [k for k, (_, d, _) in enumerate(FORMS) if d == number]
-        fits = [(*self._least_squares(values, outside, order), order) for order in orders]
-        _, learnt, order = min(fits, key=lambda fit: fit[0])
+        fits = [(*self._least_squares(values, exog, order), order) for order in orders]
+        _, coefficients, order = min(fits, key=lambda fit: fit[0])
         if self.exact:
             # Without its first values the series has a state that is several times as small.
-            model = self._model(values, outside, order, simple_differencing=True)
-            learnt = model.fit(learnt, disp=False, maxiter=50, cov_type="none").params
-        return np.array([order, *learnt])
+            model = self._model(values, exog, order, simple_differencing=True)
+            fitted = model.fit(coefficients, disp=False, maxiter=50, cov_type="none")
+            coefficients = fitted.params
+        return np.array([order, *coefficients])
 
     def _forecast(
         self, values: np.ndarray, known: np.ndarray, horizon: int, parameters: np.ndarray
     ) -> np.ndarray:
-        outside = self._outside(known)
-        past = None if outside is None else outside[: len(values)]
-        ahead = None if outside is None else outside[len(values) :]
+        exog = self._exog(known)
+        past = None if exog is None else exog[: len(values)]
+        ahead = None if exog is None else exog[len(values) :]
         model = self._model(values, past, int(parameters[0]), simple_differencing=False)
-        learnt = parameters[1 : 1 + len(model.param_names)]
-        fitted = model.filter(learnt, cov_type="none")
+        coefficients = parameters[1 : 1 + len(model.param_names)]
+        fitted = model.filter(coefficients, cov_type="none")
         return np.asarray(fitted.forecast(horizon, exog=ahead))
 
     def _least_squares(
-        self, values: np.ndarray, outside: np.ndarray | None, order: int
+        self, values: np.ndarray, exog: np.ndarray | None, order: int
     ) -> tuple[float, np.ndarray]:
         """Return the corrected AIC of an order, and its coefficients as SARIMAX orders them."""
         p, d, q = FORMS[order]
         seasonal = self._seasonal(len(values))
-        series = self._steady(values, d)
+        series = self._difference(values, d)
         slopes, level = np.zeros(0), 0.0
         regressors = [np.ones((len(series), 1))] if d == 0 else []
-        if outside is not None:
-            regressors.append(self._steady(outside, d))
+        if exog is not None:
+            regressors.append(self._difference(exog, d))
         if regressors:
             slopes = np.linalg.lstsq(np.hstack(regressors), series, rcond=None)[0]
             series = series - np.hstack(regressors) @ slopes
@@ -104,13 +105,13 @@ class Arima(EachSeries):
         return criterion, np.concatenate([constant, slopes, ar, ma, season])
 
     def _model(
-        self, values: np.ndarray, outside: np.ndarray | None, order: int, **options: bool
+        self, values: np.ndarray, exog: np.ndarray | None, order: int, **options: bool
     ) -> Any:
         p, d, q = FORMS[order]
         seasonal = self._seasonal(len(values))
         return SARIMAX(
             values,
-            exog=outside,
+            exog=exog,
             order=(p, d, q),
             seasonal_order=(0, 1, 1, self.season) if seasonal else (0, 0, 0, 0),
             trend="c" if d == 0 else None,
@@ -121,17 +122,17 @@ class Arima(EachSeries):
     def _seasonal(self, length: int) -> bool:
         return 1 < self.season <= LONGEST_SEASON and length > 2 * self.season + 3
 
-    def _steady(self, values: np.ndarray, differences: int) -> np.ndarray:
+    def _difference(self, values: np.ndarray, differences: int) -> np.ndarray:
         """Return the differences from season to season, and then from value to value."""
         if self._seasonal(len(values)):
             values = values[self.season :] - values[: -self.season]
         return np.diff(values, differences, axis=0)
 
-    def _differences(self, values: np.ndarray) -> int:
-        steady = self._steady(values, 0)
-        return int(np.ptp(steady) > 0 and kpss(steady, nlags="auto")[1] < TREND_LEVEL)
+    def _number_of_differences(self, values: np.ndarray) -> int:
+        seasonless = self._difference(values, 0)
+        return int(np.ptp(seasonless) > 0 and kpss(seasonless, nlags="auto")[1] < TREND_LEVEL)
 
-    def _outside(self, known: np.ndarray) -> np.ndarray | None:
+    def _exog(self, known: np.ndarray) -> np.ndarray | None:
         """Return the regressors: what is known ahead, and waves for a long season."""
         parts = [known] if known.shape[1] else []
         if self.season > LONGEST_SEASON:

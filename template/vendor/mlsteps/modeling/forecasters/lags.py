@@ -1,4 +1,4 @@
-"""Regression on the past of all series together."""
+"""A global forecaster: one regression on the past of all series together."""
 
 from dataclasses import replace
 from typing import Self
@@ -17,26 +17,26 @@ MOST_ROWS = 200_000  # to learn from, the newest
 
 
 class Lags(BaseEstimator):
-    """Forecasts from the lags of a series, with what all series have taught.
+    """Forecasts from the lags of a series, with a regressor that all series have trained.
 
-    What is learnt is by how much a series will differ from its last season, in units of how much
-    it usually does, so that large and small series teach the same. It is told from the newest
-    values, the changes from season to season, the calendar, and the columns that are known ahead.
-    A season is forecast directly, each step from what was known at its origin, and the seasons
-    after it from those before (Taieb et al., 2012, call this DIRMO).
+    Its target is by how much a series will differ from its last season, scaled by how much it
+    usually does, so that large and small series count the same. Its features are the newest values,
+    the changes from season to season, the calendar, and the columns that are known ahead. A season
+    is forecast directly, each step from what was known at its origin, and the seasons after it from
+    those before (Taieb et al., 2012, call this DIRMO).
 
     Parameters
     ----------
     regressor
-        Learns the differences.
+        A regressor of scikit-learn's kind.
     season
         Periods in a season, 1 if there is none.
     horizon
         The most steps ahead.
     frequency
-        That of the calendar, whose cycles are told.
+        That of the calendar, whose cycles are features.
     each_step
-        Whether each step ahead has a regressor of its own; if not, one is told the step.
+        Whether each step ahead has a regressor of its own; if not, the step is a feature of one.
 
     Attributes
     ----------
@@ -58,29 +58,31 @@ class Lags(BaseEstimator):
         self.frequency = frequency
         self.each_step = each_step
 
-    def fit(self, panel: Panel, like: Self | None = None) -> Self:
-        """Learn from every origin of every series; `like` is not needed.
+    def fit(self, panel: Panel) -> Self:
+        """Learn from every origin of every series.
 
         Raises
         ------
         ValueError
             If every series is too short.
         """
-        view = self._view(panel)
+        features = LagFeatures(panel, self.season, self.horizon, self.frequency)
         steps = range(1, self._direct() + 1)
-        origins = np.arange(view.least, panel.periods - steps[-1] + 1)
+        least = _least(self.season)
+        origins = np.arange(least, panel.periods - steps[-1] + 1)
         origins = origins[-max(1, MOST_ROWS // (len(panel.names) * len(steps))) :]
-        ripe = origins[None] >= view.begun[:, None] + view.least
-        if not ripe.any():
-            raise ValueError(f"no series has the {view.least + steps[-1]} periods that lags need")
+        begins = panel.periods - panel.lengths()
+        usable = origins[None] >= begins[:, None] + least
+        if not usable.any():
+            needed = least + steps[-1]
+            raise ValueError(f"no series has the {needed} periods that lags need")
         examples = []
         for step in steps:
-            told, last = view.told(origins, step)
-            came = (view.history[:, origins + step - 1] - last) / view.spread[:, None]
-            examples.append((told[ripe], came[ripe]))
+            inputs, last = features.at(origins, step)
+            targets = (panel.history[:, origins + step - 1] - last) / features.scale[:, None]
+            examples.append((inputs[usable], targets[usable]))
         if not self.each_step:
-            inputs, targets = zip(*examples, strict=True)
-            examples = [(np.concatenate(inputs), np.concatenate(targets))]
+            examples = [tuple(np.concatenate(parts) for parts in zip(*examples, strict=True))]
         self.regressors_ = [clone(self.regressor).fit(*example) for example in examples]
         return self
 
@@ -89,20 +91,19 @@ class Lags(BaseEstimator):
 
         A series that is too short for lags repeats its last season.
         """
-        length = panel.periods
+        length, longer = panel.periods, panel
         plain = repeat_season(panel.history, self.season, horizon)
-        short = panel.lengths() < self._view(panel).least
-        longer = panel
+        short = panel.lengths() < _least(self.season)
         while longer.periods < length + horizon:
-            view, origin = self._view(longer), np.array([longer.periods])
-            found = []
-            # No further than is asked for: beyond that, what is known ahead may not be told.
+            features = LagFeatures(longer, self.season, self.horizon, self.frequency)
+            forecasts = []
+            # No further than wanted: beyond that, what is known ahead may not be there.
             for step in range(1, min(self._direct(), length + horizon - longer.periods) + 1):
-                told, last = view.told(origin, step)
+                inputs, last = features.at(np.array([longer.periods]), step)
                 regressor = self.regressors_[step - 1 if self.each_step else 0]
-                change = regressor.predict(np.nan_to_num(told[:, 0]))
-                found.append(last[:, 0] + change * view.spread)
-            longer = replace(longer, history=np.column_stack([longer.history, *found]))
+                change = regressor.predict(np.nan_to_num(inputs[:, 0]))
+                forecasts.append(last[:, 0] + change * features.scale)
+            longer = replace(longer, history=np.column_stack([longer.history, *forecasts]))
         forecast = longer.history[:, length : length + horizon]
         return np.where(short[:, None] | ~np.isfinite(forecast), plain, forecast)
 
@@ -110,43 +111,32 @@ class Lags(BaseEstimator):
         """Return how many steps are forecast directly."""
         return min(self.horizon, max(min(self.season, MOST_LAGS), LEAST_LAGS))
 
-    def _view(self, panel: Panel) -> "View":
-        return View(panel, self.season, self.horizon, self.frequency)
 
-
-class View:
-    """A panel as lags see it.
+class LagFeatures:
+    """The features of a panel.
 
     Attributes
     ----------
-    history : (series, periods)
-        Those of the panel.
-    spread : (series,)
+    scale : (series,)
         How much each series usually changes from season to season.
-    begun : (series,)
-        The first period of each series.
-    least
-        How many periods are needed before an origin.
     """
 
     def __init__(self, panel: Panel, season: int, horizon: int, frequency: str) -> None:
-        self.history = panel.history
-        self.begun = panel.periods - panel.lengths()
-        self.least = season + max(CHANGES, min(LEAST_LAGS, season))
-        self.spread = usual_change(panel.history, season)
-        self._season = season
-        self._lags = min(MOST_LAGS, max(season, LEAST_LAGS), self.least)
+        self.scale = usual_change(panel.history, season)
+        self._values = panel.history
         self._known = panel.known
+        self._season = season
+        self._lags = min(MOST_LAGS, max(season, LEAST_LAGS), _least(season))
         periods = panel.start + np.arange(panel.periods + horizon)
         turns = [
-            2 * np.pi * wave * where
-            for where in Calendar(frequency).cycles(periods).values()
+            2 * np.pi * wave * cycle
+            for cycle in Calendar(frequency).cycles(periods).values()
             for wave in range(1, WAVES + 1)
         ]
-        self._waves = [shape(turn) for turn in turns for shape in (np.sin, np.cos)]
+        self._waves = [function(turn) for turn in turns for function in (np.sin, np.cos)]
 
-    def told(self, origins: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return what is known `step` periods ahead of a date, and its value a season before.
+    def at(self, origins: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the features `step` periods ahead, and the values a season before.
 
         Parameters
         ----------
@@ -155,18 +145,24 @@ class View:
 
         Returns
         -------
-        told : (series, origins, features), last : (series, origins)
+        features : (series, origins, features), last : (series, origins)
         """
-        season, values, unit = self._season, self.history, self.spread[:, None]
-        dates = origins + step - 1
+        season, values, scale = self._season, self._values, self.scale[:, None]
+        ahead = origins + step - 1
         before = origins - season + (step - 1) % season
         last = values[:, before]
         level = values[:, origins[:, None] - 1 - np.arange(season)].mean(axis=2)
-        parts = [(last - level) / unit, np.broadcast_to(float(step), last.shape)]
-        parts += [(values[:, origins - 1 - k] - level) / unit for k in range(self._lags)]
+        parts = [(last - level) / scale, np.broadcast_to(float(step), last.shape)]
+        parts += [(values[:, origins - 1 - k] - level) / scale for k in range(self._lags)]
         for k in range(CHANGES):
-            parts.append((values[:, origins - 1 - k] - values[:, origins - 1 - k - season]) / unit)
-        parts += [np.broadcast_to(wave[dates], last.shape) for wave in self._waves]
+            change = values[:, origins - 1 - k] - values[:, origins - 1 - k - season]
+            parts.append(change / scale)
+        parts += [np.broadcast_to(wave[ahead], last.shape) for wave in self._waves]
         for column in np.moveaxis(self._known, 2, 0):
-            parts += [column[:, dates], column[:, dates] - column[:, before]]
+            parts += [column[:, ahead], column[:, ahead] - column[:, before]]
         return np.stack(parts, axis=2), last
+
+
+def _least(season: int) -> int:
+    """Return how many periods are needed before an origin."""
+    return season + max(CHANGES, min(LEAST_LAGS, season))

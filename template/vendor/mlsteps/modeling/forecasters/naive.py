@@ -52,7 +52,7 @@ def repeat_season(values: np.ndarray, season: int, horizon: int) -> np.ndarray:
 def usual_change(values: np.ndarray, season: int) -> np.ndarray:
     """Return the mean absolute change from season to season of each series, (series,).
 
-    It is the unit of MASE (Hyndman and Koehler, 2006). Where nothing changes, it is 1.
+    It scales the errors of MASE (Hyndman and Koehler, 2006). Where nothing changes, it is 1.
     """
     changes = np.abs(values[:, season:] - values[:, :-season])
     counts = (~np.isnan(changes)).sum(axis=1)
