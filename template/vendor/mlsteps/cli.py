@@ -103,7 +103,7 @@ def command_line(
             if passed:
                 version = store.newest_version(project.models)
                 _promote(project, version, "it passed the gate", load_model(), serves=bool(serve))
-        _track(project)
+        _track(project, load_model)
         _finish(project, passed=passed)
 
     @main.command()
@@ -157,7 +157,7 @@ def command_line(
         """Score the newest model on the test set; exit code 1 if it fails the gate."""
         project = _open(metrics)
         _run_steps(project, steps(), "evaluate", force=force, finish=False)
-        _track(project)
+        _track(project, load_model)
         _finish(project, passed=_gate_passed(project))
 
     @main.command()
@@ -189,21 +189,21 @@ def command_line(
         Without FILE, from what [improvement] truth names.
         """
         from .errors import UserError
-        from .improvement.truth import take_truth
+        from .improvement import take_feedback
 
-        taken = take_truth(_open(metrics), source)
-        if taken is None:
+        found = take_feedback(_open(metrics), source)
+        if found is None:
             raise UserError("Name a FILE, or set [improvement] truth in project.toml.")
-        _say("feedback", taken.summary())
+        _say("feedback", found.summary())
 
     @main.command()
     def monitor() -> None:
         """Look for drift and for errors in what was served; exit code 1 on an alarm."""
-        from .improvement import monitor as watch
+        from .improvement import monitor as check
         from .improvement.card import write_improve_card
 
         project = _open(metrics)
-        found = watch(project, metrics(), load_model(), policy())
+        found = check(project, metrics(), load_model(), policy())
         _say("monitor", found.summary())
         write_improve_card(project, found.summary(), metrics())
         _finish(project, passed=not found.alarms)
@@ -217,12 +217,12 @@ def command_line(
         from .modeling import store
 
         project, load = _open(metrics), load_model()
-        decision = go_round(project, steps(), metrics(), load, policy(), _tell, force=force)
-        _say("improve", f"{decision.reason}: {decision.verdict()}")
-        summary = f"{store.champion(project.models)} serves: {decision.reason}"
+        result = go_round(project, steps(), metrics(), load, policy(), _tell, force=force)
+        _say("improve", f"{result.reason}: {result.verdict()}")
+        summary = f"{store.champion(project.models)} serves: {result.reason}"
         write_improve_card(project, summary, metrics())
         _show_champion(project, load, serves=bool(serve))
-        _track(project)
+        _track(project, load_model)
         _finish(project)
 
     @main.command()
@@ -230,8 +230,8 @@ def command_line(
     def promote(version: str) -> None:
         """Let a version serve."""
         project = _open(metrics)
-        _promote(project, version, "promoted by hand", load_model(), serves=bool(serve))
-        _track(project)
+        _promote(project, version, "by hand", load_model(), serves=bool(serve))
+        _track(project, load_model)
         _finish(project)
 
     @main.command()
@@ -240,9 +240,9 @@ def command_line(
         from .modeling import store
 
         project = _open(metrics)
-        _say("rollback", f"{store.rollback(project, 'rolled back by hand')} is the champion again")
+        _say("rollback", f"{store.rollback(project, 'by hand')} is the champion again")
         _show_champion(project, load_model(), serves=bool(serve))
-        _track(project)
+        _track(project, load_model)
         _finish(project)
 
     @main.command()
@@ -329,10 +329,12 @@ def _promote(project: "Project", version: str, reason: str, load: Any, *, serves
     _say("promote", f"{version} is the champion")
 
 
-def _track(project: "Project") -> None:
+def _track(project: "Project", load_model: Part) -> None:
+    if project.definition.improvement.tracking == "json":
+        return
     from .improvement.tracking import track
 
-    if said := track(project):
+    if said := track(project, load_model()):
         _say("track", said)
 
 

@@ -1,53 +1,55 @@
-"""When to raise an alarm, retrain, promote and roll back."""
+"""When to raise an alarm, retrain, promote and roll back.
+
+`monitor` and `improve` ask these functions; the settings are [improvement] of project.toml.
+"""
 
 from datetime import UTC, datetime, timedelta
 
-from mlsteps.improvement import Comparison, Drift, Policy, Situation
+from mlsteps.improvement import Comparison, Drift, Performance, Policy, Reason, Situation
 from mlsteps.problem import Improvement
 
 DRIFT_SHARE = 0.5  # of the false alarms that are allowed; the other half is for the errors
 
 
 def has_drifted(drift: Drift, settings: Improvement) -> bool:
-    """Tell whether the change of a column is an alarm."""
+    """Tell whether the change of a column is an alarm: it is hardly chance."""
     return drift.p_value < DRIFT_SHARE * settings.false_alarm_rate
 
 
-def reasons_to_retrain(
-    situation: Situation, settings: Improvement
-) -> tuple[list[str], list[str]]:
-    """Return what speaks for training a challenger now, and what against it."""
-    age = datetime.now(UTC) - situation.trained
-    days = f"the newest version is {age / timedelta(days=1):.1f} days old"
-    labels = f"the true labels of {situation.new_labels:,} predictions came since the last training"
-    rules = {
-        "always": (True, "it is done always", ""),
-        "drift": (
-            bool(situation.drifted),
-            "; ".join(situation.drifted),
-            "no drift was seen",
+def has_decayed(performance: Performance, settings: Improvement) -> bool:
+    """Tell whether the errors are an alarm: the metric is worse than tested, or they rose."""
+    return performance.is_worse_than_tested or performance.change is not None
+
+
+def reasons_to_retrain(situation: Situation, settings: Improvement) -> list[Reason]:
+    """Return the reasons that count; one that holds is enough to train a challenger."""
+    days = (datetime.now(UTC) - situation.trained) / timedelta(days=1)
+    labels = situation.new_labels
+    reasons = {
+        "always": Reason(holds=True, text="it is done always"),
+        "drift": Reason(
+            holds=bool(situation.drifted),
+            text="; ".join(situation.drifted) or "no drift was seen",
         ),
-        "decay": (
-            bool(situation.decayed),
-            "; ".join(situation.decayed),
-            "the errors have not risen",
+        "decay": Reason(
+            holds=bool(situation.decayed),
+            text="; ".join(situation.decayed) or "the errors have not risen",
         ),
-        "schedule": (
-            age >= timedelta(days=settings.every_days),
-            days,
-            f"{days}, {settings.every_days:g} are asked for",
+        "schedule": Reason(
+            holds=days >= settings.every_days,
+            text=f"the newest version is {days:.1f} days old, "
+            f"{settings.every_days:g} are asked for",
         ),
-        "labels": (
-            situation.new_labels >= settings.new_labels,
-            labels,
-            f"{labels}, {settings.new_labels:,} are asked for",
+        "labels": Reason(
+            holds=labels >= settings.new_labels,
+            text=f"the true labels of {labels:,} predictions came since the last training, "
+            f"{settings.new_labels:,} are asked for",
         ),
     }
-    chosen = [rules[name] for name in settings.retrain]
-    reasons = [reason for due, reason, _ in chosen if due]
+    chosen = [reasons[name] for name in settings.retrain]
     if situation.candidates_changed:
-        reasons.insert(0, "[models] candidates has changed")
-    return reasons, [against for due, _, against in chosen if not due]
+        chosen.append(Reason(holds=True, text="[models] candidates has changed"))
+    return chosen
 
 
 def promotes(comparison: Comparison, settings: Improvement) -> bool:
@@ -57,8 +59,8 @@ def promotes(comparison: Comparison, settings: Improvement) -> bool:
 
 def rolls_back(comparison: Comparison, settings: Improvement) -> bool:
     """Tell whether the predecessor is better enough on live rows to serve again."""
-    doubt = 1 - settings.false_alarm_rate
-    return comparison.gain > settings.margin and comparison.confidence >= doubt
+    confidence = 1 - settings.false_alarm_rate
+    return comparison.gain > settings.margin and comparison.confidence >= confidence
 
 
-POLICY = Policy(has_drifted, reasons_to_retrain, promotes, rolls_back)
+POLICY = Policy(has_drifted, has_decayed, reasons_to_retrain, promotes, rolls_back)

@@ -1,9 +1,24 @@
-"""Step 8: what is served is watched, retrained, and replaced only by what is better."""
+"""Step 8: what is served is monitored, retrained, and replaced only by what is better."""
 
-from .compare import Comparison
+from .comparison import Comparison
 from .drift import Drift
-from .improve import improve
-from .monitor import monitor
-from .policy import Policy, Situation
+from .feedback import FeedbackResult, take_feedback
+from .improve import ImproveResult, improve
+from .monitor import MonitorResult, monitor
+from .performance import Performance
+from .policy import Policy, Reason, Situation
 
-__all__ = ["Comparison", "Drift", "Policy", "Situation", "improve", "monitor"]
+__all__ = [
+    "Comparison",
+    "Drift",
+    "FeedbackResult",
+    "ImproveResult",
+    "MonitorResult",
+    "Performance",
+    "Policy",
+    "Reason",
+    "Situation",
+    "improve",
+    "monitor",
+    "take_feedback",
+]

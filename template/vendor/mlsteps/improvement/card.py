@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..deployment.prediction_log import count_feedback, log_engine
+from ..deployment.prediction_log import count_feedback, open_log
 from ..files import read_json
 from ..modeling import store
 from ..modeling.history import read_history
@@ -10,8 +10,9 @@ from ..plots import BLUE, GREY, ORANGE, new_figure, plot_style
 from ..problem.metric import Metrics, all_metrics
 from ..problem.project import Project
 from ..report import facts, figure, heading, notice, number, paragraph, table, write_card
+from .feedback import FILE as FEEDBACK
+from .feedback import FeedbackResult
 from .monitor import FILE
-from .truth import TAKEN, Taken
 
 SHOWN_COLUMNS, SHOWN_DECISIONS = 20, 20
 
@@ -27,21 +28,28 @@ def write_improve_card(project: Project, summary: str, metrics: Metrics) -> None
     """
     path = project.reports / FILE
     found = read_json(path) if path.is_file() else {}
-    write_card(project.reports, "improve", summary, *_watch(project, found, metrics), *_decisions(project))
+    write_card(
+        project.reports,
+        "improve",
+        summary,
+        *_monitored(project, found, metrics),
+        *_decisions(project),
+    )
 
 
-def _watch(project: Project, found: dict[str, Any], metrics: Metrics) -> list[str]:
+def _monitored(project: Project, found: dict[str, Any], metrics: Metrics) -> list[str]:
     if not found:
         return []
     problem = project.definition.problem
     metric = all_metrics(problem.type, metrics)[problem.metric]
-    truth = count_feedback(log_engine(project))
+    with open_log(project) as log:
+        counts = count_feedback(log)
     figures: dict[str, Any] = {
         "champion": store.champion(project.models),
-        "predictions": truth["predictions"],
-        "of these with truth": truth["known"],
-        "truth came twice": truth["twice"],
-        "truth was corrected": truth["corrected"],
+        "predictions": counts["predictions"],
+        "of these with truth": counts["known"],
+        "truth came twice": counts["twice"],
+        "truth was corrected": counts["corrected"],
     }
     if found["quality"]:
         figures[f"{metric.title} now"] = number(found["quality"]["value"])
@@ -53,7 +61,7 @@ def _watch(project: Project, found: dict[str, Any], metrics: Metrics) -> list[st
         *([notice("No change that is not chance.", "good")] if calm else []),
         *(notice(note, "warn") for note in found["notes"]),
         facts(figures),
-        *_taken(project),
+        *_feedback(project),
     ]
     if len(found["windows"]) > 1:
         parts.append(_over_time(metric.title, found))
@@ -74,24 +82,24 @@ def _watch(project: Project, found: dict[str, Any], metrics: Metrics) -> list[st
 
 
 def _shadow(shadow: dict[str, Any], title: str) -> dict[str, Any]:
-    """Say how champion and challenger do on the rows that both have answered."""
+    """Say how champion and challenger do on the rows that both have predicted."""
     figures = {"in the shadow": shadow["challenger"], "its answers with truth": shadow["rows"]}
     for role, numbers in shadow["quality"].items():
         figures[f"{title} of the {role} on these"] = number(numbers["value"])
     return figures
 
 
-def _taken(project: Project) -> list[str]:
-    """Say what became of the truth that a file or a query brought last."""
-    path = project.reports / TAKEN
+def _feedback(project: Project) -> list[str]:
+    """Say what became of the feedback that a file or a query brought last."""
+    path = project.reports / FEEDBACK
     if not path.is_file():
         return []
     content = read_json(path)
-    return [paragraph(f"Truth from {content.pop('from')}: {Taken(**content).summary()}.")]
+    return [paragraph(f"Truth from {content.pop('from')}: {FeedbackResult(**content).summary()}.")]
 
 
 def _over_time(title: str, found: dict[str, Any]) -> str:
-    """Plot the metric on windows of the predictions with truth, and who made them."""
+    """Plot the metric on windows of the predictions with true labels, and who made them."""
     windows, promised = found["windows"], found["promised"]
     plot, axes = new_figure(width=6.5)
     ends, total = [], 0

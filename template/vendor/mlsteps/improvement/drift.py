@@ -20,18 +20,32 @@ class Drift:
 
     Attributes
     ----------
-    p_value
-        The chance of such a difference, or a larger one, if nothing had changed.
-    psi
+    column : str
+        An input, a feature, or "prediction".
+    p_value : float
+        The chance of such a difference, or a larger one, if nothing had changed; adjusted for the
+        number of columns.
+    psi : float
         The population stability index: below 0.1 little, above 0.25 much (a rule of thumb).
-    note
+    note : str
         What changed most, in words.
+
+    Examples
+    --------
+    >>> Drift("age", 2e-6, 0.31, "median 41, now 55").sentence()
+    '"age" has drifted (p = 2e-06, PSI 0.31; median 41, now 55)'
     """
 
     column: str
     p_value: float
     psi: float
     note: str
+
+    def sentence(self) -> str:
+        """Say how far it has moved."""
+        return (
+            f'"{self.column}" has drifted (p = {self.p_value:.1g}, PSI {self.psi:.2f}; {self.note})'
+        )
 
 
 def compare_column(name: str, kind: Kind, reference: pd.Series, current: pd.Series) -> Drift:

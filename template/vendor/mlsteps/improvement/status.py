@@ -1,12 +1,13 @@
 """Where the project stands, on one screen."""
 
-from ..deployment.prediction_log import count_predictions, log_engine
+from ..deployment.prediction_log import count_predictions, open_log
 from ..files import read_json
 from ..modeling import store
 from ..modeling.history import read_history
 from ..problem.metric import Metrics, all_metrics
 from ..problem.project import Project
 from ..report import number
+from .monitor import FILE
 
 
 def status(project: Project, metrics: Metrics) -> list[str]:
@@ -18,7 +19,8 @@ def status(project: Project, metrics: Metrics) -> list[str]:
     lines = [_version(project, name, champion, metrics) for name in names]
     if champion is None:
         return [*lines, "no champion yet; `promote VERSION` makes one"]
-    made, known = count_predictions(log_engine(project), champion)
+    with open_log(project) as log:
+        made, known = count_predictions(log, champion)
     lines.append(f"the champion made {made:,} predictions; the truth of {known:,} is known")
     challenger = store.challenger(project.models)
     if challenger:
@@ -27,9 +29,9 @@ def status(project: Project, metrics: Metrics) -> list[str]:
         f"last decision: {line['event']}; {line['reason']}"
         for line in read_history(project.models)[-1:]
     ]
-    watch = project.reports / "monitor.json"
-    if watch.is_file():
-        found = read_json(watch)
+    path = project.reports / FILE
+    if path.is_file():
+        found = read_json(path)
         if found["version"] == champion:
             lines += [f"alarm: {alarm}" for alarm in found["alarms"]]
     return lines
@@ -42,11 +44,11 @@ def _version(project: Project, name: str, champion: str | None, metrics: Metrics
     if not path.is_file():
         return f"{sign} {name}  {run['model']}, not evaluated"
     results = read_json(path)
-    mine = results["test"][results["metric"]]
+    test = results["test"][results["metric"]]
     gate = "gate passed" if results["gate"]["passed"] else "gate failed"
     known = all_metrics(results["problem"], metrics)
     title = known[results["metric"]].title if results["metric"] in known else results["metric"]
     return (
-        f"{sign} {name}  {run['model']}, {title} {number(mine['value'])} "
-        f"({number(mine['low'])} to {number(mine['high'])}), {gate}"
+        f"{sign} {name}  {run['model']}, {title} {number(test['value'])} "
+        f"({number(test['low'])} to {number(test['high'])}), {gate}"
     )

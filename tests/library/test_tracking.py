@@ -1,19 +1,24 @@
-"""What MLflow is told: runs with their figures and models, and who is champion."""
+"""What MLflow is told: runs with their files and models, and who is champion."""
 
 import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import edit, run_in
+from project import edit, load, run_in
+
+from mlsteps.modeling import store
+
+pytest.importorskip("mlflow")
 from mlflow import MlflowClient, artifacts, set_tracking_uri
 from mlflow.sklearn import load_model
 
-from {{ cookiecutter.package_name }}.improvement.mlflow_tracking import NAME
-from {{ cookiecutter.package_name }}.modeling import store
-from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
-
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow warns of other versions than its own
+
+
+@pytest.fixture(autouse=True)
+def _mlflow(own):
+    edit(own, improvement={"tracking": "mlflow"})
 
 
 @pytest.fixture
@@ -24,25 +29,23 @@ def client(own):
     return MlflowClient()
 
 
-def test_a_run_has_parameters_metrics_figures_and_files(own, client):
+def test_a_run_has_parameters_metrics_report_and_files(own, client):
     version = store.champion(own.models)
-    registered = client.get_model_version_by_alias(NAME, "champion")
+    registered = client.get_model_version_by_alias(own.root.name, "champion")
     assert registered.tags["version"] == version
     run = client.get_run(registered.run_id)
     assert run.data.params["problem.metric"] == own.definition.problem.metric
     assert f"test_{own.definition.problem.metric}" in run.data.metrics
-    names = [item.path for item in client.list_artifacts(run.info.run_id, "figures")]
-    assert "figures/importance.svg" in names
-    svg = artifacts.load_text(f"runs:/{run.info.run_id}/figures/importance.svg")
-    assert svg.startswith("<svg xmlns=")
+    page = artifacts.load_text(f"runs:/{run.info.run_id}/report/index.html")
+    assert "Evaluation" in page
     files = [item.path for item in client.list_artifacts(run.info.run_id, "version")]
-    assert "version/card.md" in files
+    assert {"version/card.md", "version/model.skops"} <= set(files)
 
 
 def test_the_registered_model_is_the_one_that_serves(own, client):
     features = pd.read_parquet(own.models / store.champion(own.models) / "reference.parquet")
-    loaded = load_model(f"models:/{NAME}@champion")
-    served = load_predictor(store.champion_folder(own.models)).pipeline
+    loaded = load_model(f"models:/{own.root.name}@champion")
+    served = load(own).pipeline
     assert np.array_equal(loaded.predict(features), served.predict(features))
 
 
@@ -54,7 +57,7 @@ def test_aliases_follow_the_champion(own, client):
     assert second != first
 
     def alias(name):
-        return client.get_model_version_by_alias(NAME, name).tags["version"]
+        return client.get_model_version_by_alias(own.root.name, name).tags["version"]
 
     assert alias("champion") == second
     run_in(own.root, "rollback")

@@ -14,7 +14,7 @@ from ..preparation.series import known_columns
 from ..problem.columns import Column
 from ..problem.project import Project
 from ..problem.series import PERIOD, SERIES
-from .both import PairedPredictions
+from .comparison import PairedPredictions
 
 
 def predict_test_rows(

@@ -1,4 +1,4 @@
-"""Rows are asked one by one."""
+"""Let a version predict rows again that another has predicted: each row stands by itself."""
 
 import pandas as pd
 
@@ -6,22 +6,21 @@ from ..collection.collect import read_raw
 from ..deployment.prediction_log import LoggedPredictions
 from ..files import read_frame
 from ..modeling.predictor import LoadPredictor
-from ..preparation.schema import Schema
-from ..preparation.schema import GROUP
+from ..preparation.schema import GROUP, Schema
 from ..problem.columns import Column, column_of
 from ..problem.project import Project
-from .both import PairedPredictions
+from .comparison import PairedPredictions
 
 
 def predict_test_rows(
     project: Project, champion: str, challenger: str, load_predictor: LoadPredictor
 ) -> PairedPredictions:
-    """Let both answer the test rows, the champion as it would if it were asked today.
+    """Let both predict the test rows, the champion from raw rows, as it would if it served them.
 
     Raises
     ------
     UserError, ConversionError
-        If the champion cannot answer rows of today.
+        If the champion cannot predict rows as they are today.
     """
     test = read_frame(project.prepared / "test.parquet")
     raw = read_raw(project).loc[test.index]
@@ -37,7 +36,7 @@ def predict_test_rows(
 def predict_logged_rows(
     project: Project, version: str, logged: LoggedPredictions, load_predictor: LoadPredictor
 ) -> pd.DataFrame:
-    """Let a version answer what the champion was asked.
+    """Let a version predict what the champion predicted.
 
     Raises
     ------
@@ -48,7 +47,7 @@ def predict_logged_rows(
 
 
 def monitored_columns(schema: Schema, date: str) -> tuple[list[Column], bool]:
-    """Return the features whose drift is watched, and whether that of the answers is.
+    """Return the features whose drift is measured, and whether that of the predictions is.
 
     The date of the rows is left out: time always goes on.
     """

@@ -1,4 +1,4 @@
-"""Take the truth of earlier predictions from a file or a database, as POST /feedback does."""
+"""Take the true labels of earlier predictions, as POST /feedback does, and train on them."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -9,16 +9,18 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..collection.collect import LABELLED
 from ..collection.tables import read_tables
 from ..database import database_url, open_database
 from ..deployment.prediction_log import (
     find_predictions,
-    log_engine,
+    open_log,
+    read_predictions,
     why,
     write_feedback,
 )
 from ..errors import UserError
-from ..files import write_json
+from ..files import replacing, write_json
 from ..modeling import store
 from ..preparation.schema import read_schema
 from ..problem.columns import ConversionError, convert
@@ -26,27 +28,32 @@ from ..problem.project import Project
 from ..problem.settings import Kind
 
 ID, ACTUAL = "id", "actual"  # the columns of a file or a query
-TAKEN = "truth.json"
+FILE = "feedback.json"
+# Where each labelled row comes from. Names of collected columns have no blanks around them, and
+# what is not collected is no feature.
+PREDICTION, VERSION, AT = " prediction", " version", " at"
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What became of the rows that brought truth; each is counted once.
+class FeedbackResult:
+    """What became of the rows of a file or a query; each is counted once.
 
     Attributes
     ----------
-    new, corrected
+    new, corrected : int
         Written to the log: for the first time, and instead of another value.
-    repeated
+    repeated : int
         What the log knew already, and rows that a later one of the same id replaces.
-    unknown
+    unknown : int
         Ids that no prediction has.
-    wrong
+    wrong : int
         Values that the target cannot have; `example` is the first of them.
-    missing
+    missing : int
         Rows without an id or a value.
-    days
-        The median time from the prediction to its truth; None if nothing was written.
+    example : str
+        A wrong value, where it stands, and what is allowed.
+    days : float or None
+        The median time from the prediction to its label; None if nothing was written.
     """
 
     new: int
@@ -69,18 +76,20 @@ class Taken:
         )
 
 
-def take_truth(project: Project, file: str = "") -> Taken | None:
-    """Write to the log what predictions turned out to be, and reports/truth.json.
+def take_feedback(project: Project, file: str = "") -> FeedbackResult | None:
+    """Write true labels of predictions to the log, and their counts to reports/feedback.json.
 
     Parameters
     ----------
-    file
+    project : Project
+        Its folder and definition.
+    file : str, optional
         Any file or URL that `collect` can read, relative to the working directory, with the
         columns ``id`` and ``actual``. If none is given, what ``[improvement] truth`` names.
 
     Returns
     -------
-    Taken or None
+    FeedbackResult or None
         None if no file is given and none is named.
 
     Raises
@@ -103,9 +112,37 @@ def take_truth(project: Project, file: str = "") -> Taken | None:
             f'{where} has no column "{absent[0]}" but {", ".join(map(repr, frame))}; it needs '
             f'"{ID}", the id that came with a prediction, and "{ACTUAL}", what it really was.'
         )
-    taken = _take(project, frame)
-    write_json(project.reports / TAKEN, {"from": where, **asdict(taken)})
-    return taken
+    result = _write(project, frame)
+    write_json(project.reports / FILE, {"from": where, **asdict(result)})
+    return result
+
+
+def add_labelled_rows(project: Project) -> None:
+    """Write the predictions with true labels to data/raw/labelled.parquet, to train on.
+
+    They look like collected rows, so that all later steps treat them alike; the collected rows
+    themselves are not touched. Each comes with the id of its prediction, the version that made it
+    and the time (UTC).
+    """
+    with open_log(project) as log:
+        logged = read_predictions(log, labelled=True)
+    if not len(logged):
+        return
+    metadata, definition = logged.metadata, project.definition
+    rows = logged.inputs.copy()
+    if definition.problem.learns_from_feedback and definition.problem.target:
+        rows[definition.problem.target] = metadata["actual"]
+    date, group = definition.columns.date, definition.columns.group
+    if date and date not in rows:
+        rows[date] = metadata["at"].dt.strftime("%Y-%m-%dT%H:%M:%S")
+    if group and group not in rows:
+        rows[group] = metadata.index  # nothing is known about who it was, so a group by itself
+    for name in rows:
+        if rows[name].dtype == object:  # a parquet column has one type
+            rows[name] = rows[name].map(str, na_action="ignore")
+    rows[PREDICTION], rows[VERSION], rows[AT] = metadata.index, metadata["version"], metadata["at"]
+    with replacing(project.raw / LABELLED) as path:
+        rows.to_parquet(path, index=False)
 
 
 def _query(project: Project) -> pd.DataFrame:
@@ -122,30 +159,28 @@ def _query(project: Project) -> pd.DataFrame:
         engine.dispose()
 
 
-def _take(project: Project, frame: pd.DataFrame) -> Taken:
+def _write(project: Project, frame: pd.DataFrame) -> FeedbackResult:
     schema = read_schema(store.champion_folder(project.models) / store.SCHEMA)
     classes = schema.decision.get("classes", [])
     ids = frame[ID].astype("str").str.strip().where(frame[ID].notna())
     there = ids.notna() & frame[ACTUAL].notna()
     ids = ids[there]
-    actual, wrong = _values(
-        frame.loc[there, ACTUAL], classes, project.definition.problem.target_kind
-    )
-
-    engine, now = log_engine(project), datetime.now(UTC).replace(tzinfo=None)
-    known = find_predictions(engine, ids[~wrong].unique().tolist())
-    unknown = ~wrong & ~ids.isin(known.index)
-    good = ~wrong & ~unknown
-    truth = pd.Series(actual[good].to_numpy(), ids[good]).groupby(level=0).last()
-    before = known["actual"].reindex(truth.index)
-    fresh = before.isna()
-    changed = ~fresh & (before != truth)
-    written = truth[fresh | changed]
-    write_feedback(engine, written.items(), now)
-    engine.dispose()
+    kind = project.definition.problem.target_kind
+    actual, wrong = _values(frame.loc[there, ACTUAL], classes, kind)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    with open_log(project) as log:
+        known = find_predictions(log, ids[~wrong].unique().tolist())
+        unknown = ~wrong & ~ids.isin(known.index)
+        good = ~wrong & ~unknown
+        last = pd.Series(actual[good].to_numpy(), ids[good]).groupby(level=0).last()
+        before = known["actual"].reindex(last.index)
+        new = before.isna()
+        changed = ~new & (before != last)
+        written = last[new | changed]
+        write_feedback(log, written.items(), now)
     late = (now - known.loc[written.index, "at"]).dt.total_seconds() / 86400
-    return Taken(
-        new=int(fresh.sum()),
+    return FeedbackResult(
+        new=int(new.sum()),
         corrected=int(changed.sum()),
         repeated=int(good.sum()) - len(written),
         unknown=int(unknown.sum()),

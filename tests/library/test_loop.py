@@ -5,16 +5,14 @@ import shutil
 
 import pandas as pd
 import pytest
-from conftest import edit, run_in, serve
 from filelock import FileLock
+from project import edit, log, part, run_in
 
-from {{ cookiecutter.package_name }}.improvement.monitor import monitor
-from {{ cookiecutter.package_name }}.improvement.policy import (
-    reasons_to_retrain,
-)
-from {{ cookiecutter.package_name }}.modeling import store
-from {{ cookiecutter.package_name }}.modeling.history import read_history
-from {{ cookiecutter.package_name }}.problem.project import open_project
+from mlsteps.improvement import Comparison, monitor
+from mlsteps.improvement.improve import _Loop
+from mlsteps.modeling import store
+from mlsteps.modeling.history import read_history
+from mlsteps.problem.project import open_project
 
 
 def flip(project):
@@ -58,11 +56,11 @@ def test_improve_says_when_nothing_is_new(own):
     assert store.champion(own.models) == champion
 
 
-def test_improve_learns_from_the_truth_that_came_back(own, new_rows):
+def test_improve_trains_on_the_true_labels_that_came_back(own, new_rows):
     target = new_rows[own.definition.problem.target]
     raw = (own.raw / "data.parquet").read_bytes()
     champion = store.champion(own.models)
-    serve(own, new_rows, target)
+    log(own, new_rows, target)
     done = run_in(own.root, "improve")
     assert done.exit_code == 0, done.output
     challenger = store.newest_version(own.models)
@@ -81,18 +79,18 @@ def test_improve_learns_from_the_truth_that_came_back(own, new_rows):
 def test_a_challenger_that_is_not_better_by_the_margin_is_not_promoted(own, new_rows):
     champion = store.champion(own.models)
     edit(own, improvement={"margin": 1e12})
-    serve(own, new_rows, new_rows[own.definition.problem.target])
+    log(own, new_rows, new_rows[own.definition.problem.target])
     done = run_in(own.root, "improve")
     assert done.exit_code == 0, done.output
     assert "the champion stays" in done.output
     assert store.champion(own.models) == champion
-    assert "nothing new to learn" in run_in(own.root, "improve").output  # it is not judged again
+    assert "nothing new to learn" in run_in(own.root, "improve").output  # it is not compared again
     assert [line["event"] for line in read_history(own.models)] == ["promoted", "kept", "waited"]
 
 
 def test_a_policy_waits_until_its_reason_has_come_about(own, new_rows):
     edit(own, improvement={"retrain": ["drift", "decay", "schedule", "labels"], "new_labels": 9999})
-    serve(own, new_rows, new_rows[own.definition.problem.target])
+    log(own, new_rows, new_rows[own.definition.problem.target])
     before = store.versions(own.models)
     done = run_in(own.root, "improve")
     assert done.exit_code == 0, done.output
@@ -101,14 +99,28 @@ def test_a_policy_waits_until_its_reason_has_come_about(own, new_rows):
     assert store.versions(own.models) == before
 
 
+def owned(project, name):
+    return part(project.definition.problem.type, name)
+
+
+def monitored(project):
+    policy = owned(project, "improvement.policy").POLICY
+    return monitor(project, {}, owned(project, "modeling.predictor").load_model, policy)
+
+
 def test_a_policy_has_a_reason_when_it_has_come_about(own, new_rows):
     name, target = new_rows.select_dtypes("number").columns[0], own.definition.problem.target
     moved = new_rows.assign(**{name: new_rows[name] + 3 * new_rows[name].std()})
-    serve(own, moved, new_rows[target])
-    found = monitor(own)
+    log(own, moved, new_rows[target])
+    found = monitored(own)
+    policy = owned(own, "improvement.policy").POLICY
 
     def reasons(**settings):
-        return " ".join(reasons_to_retrain(edit(own, improvement=settings), found)[0])
+        changed = edit(own, improvement=settings)
+        load_model = owned(own, "modeling.predictor").load_model
+        loop = _Loop(changed, store.champion(own.models), {}, load_model, policy)
+        reasons = policy.reasons_to_retrain(loop._situation(found), loop.settings)
+        return " ".join(reason.text for reason in reasons if reason.holds)
 
     assert f'"{name}" has drifted' in reasons(retrain=["drift"])
     assert "predictions came since" in reasons(retrain=["labels"], new_labels=50)
@@ -118,10 +130,26 @@ def test_a_policy_has_a_reason_when_it_has_come_about(own, new_rows):
     assert "candidates has changed" in reasons(retrain=[])
 
 
+def test_a_rule_of_the_project_decides(own, new_rows, monkeypatch):
+    policy = owned(own, "improvement.policy")
+    seen = []
+
+    def promotes(comparison, settings):
+        seen.append(comparison)
+        return comparison.rows >= 10_000
+
+    monkeypatch.setattr(
+        policy, "POLICY", policy.POLICY.__class__(**vars(policy.POLICY) | {"promotes": promotes})
+    )
+    log(own, new_rows, new_rows[own.definition.problem.target])
+    assert "the champion stays" in run_in(own.root, "improve").output
+    assert isinstance(seen[0], Comparison)
+
+
 def test_a_champion_that_is_worse_than_its_predecessor_is_rolled_back(misled, new_rows):
     first, bad = store.versions(misled.models)
     assert store.champion(misled.models) == bad
-    serve(misled, new_rows, new_rows[misled.definition.problem.target])
+    log(misled, new_rows, new_rows[misled.definition.problem.target])
     done = run_in(misled.root, "improve")
     assert done.exit_code == 0, done.output
     assert "of live rows: rolled back" in done.output
@@ -157,7 +185,7 @@ def test_a_better_challenger_proves_itself_in_the_shadow_first(misled, new_rows)
     done = run_in(misled.root, "improve")
     assert "the truth of 0 of its answers is known, 50 are needed" in done.output
     assert store.champion(misled.models) == champion
-    serve(misled, new_rows, new_rows[target], challenger)
+    log(misled, new_rows, new_rows[target], challenger)
     assert run_in(misled.root, "improve").exit_code == 0
     assert store.champion(misled.models) == challenger
     assert store.challenger(misled.models) is None

@@ -1,83 +1,76 @@
-"""Truth comes back, and what is served is watched."""
+"""True labels come back, and what is served is monitored."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import edit, run_in, serve, truth_of
+from project import edit, load, log, run_in, true_labels
 from sqlalchemy import create_engine
 
-from {{ cookiecutter.package_name }}.deployment.prediction_log import (
-    open_log,
-    read_predictions,
-)
-from {{ cookiecutter.package_name }}.improvement.concept import find_change
-from {{ cookiecutter.package_name }}.improvement.drift import (
-    adjust,
-    compare_column,
-)
-from {{ cookiecutter.package_name }}.modeling import store
-from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
+from mlsteps.deployment.prediction_log import open_log, read_predictions
+from mlsteps.improvement.drift import adjust, compare_column
+from mlsteps.improvement.performance import find_change
 
 
 @pytest.fixture
-def truth(own, new_rows):
-    """The truth of predictions that are in the log, as a table of somebody else's."""
-    serve(own, new_rows)
-    actual = truth_of(own, new_rows).to_numpy()
+def labels(own, new_rows):
+    """The true labels of predictions that are in the log, as a table of somebody else's."""
+    log(own, new_rows)
+    actual = true_labels(own, new_rows).to_numpy()
     return pd.DataFrame({"id": [f"{k:032d}" for k in range(len(new_rows))], "actual": actual})
 
 
 def known(project):
-    """Return the truth that the log knows, by the id of its prediction."""
-    return read_predictions(open_log(project), with_truth=True).facts["actual"].to_dict()
+    """Return the true labels that the log knows, by the id of their prediction."""
+    with open_log(project) as engine:
+        return read_predictions(engine, labelled=True).metadata["actual"].to_dict()
 
 
-def test_truth_comes_by_file_in_any_order_and_every_case_is_counted(own, truth):
-    shuffled = truth.sample(frac=1, random_state=0)
-    twice = truth.iloc[[0, 0]]
-    unknown = pd.DataFrame({"id": ["nobody"], "actual": truth["actual"].iloc[:1]})
-    empty = truth.iloc[[1]].assign(actual=None)
+def test_labels_comes_by_file_in_any_order_and_every_case_is_counted(own, labels):
+    shuffled = labels.sample(frac=1, random_state=0)
+    twice = labels.iloc[[0, 0]]
+    unknown = pd.DataFrame({"id": ["nobody"], "actual": labels["actual"].iloc[:1]})
+    empty = labels.iloc[[1]].assign(actual=None)
     frame = pd.concat([shuffled, twice, unknown, empty]).astype({"actual": object})
-    path = own.root / "truth.parquet"
+    path = own.root / "labels.parquet"
     frame.astype({"actual": "str"}).to_parquet(path)
     done = run_in(own.root, "feedback", path)
     assert done.exit_code == 0, done.output
-    assert f"{len(truth):,} new, 0 corrected" in done.output
+    assert f"{len(labels):,} new, 0 corrected" in done.output
     assert "2 repeated, 1 of unknown predictions, 0 wrong, 1 empty" in done.output
-    assert known(own) == dict(zip(truth["id"], truth["actual"], strict=True))
-    assert f"0 new, 0 corrected; left out: {len(truth) + 2:,} rep" in (
+    assert known(own) == dict(zip(labels["id"], labels["actual"], strict=True))
+    assert f"0 new, 0 corrected; left out: {len(labels) + 2:,} rep" in (
         run_in(own.root, "feedback", path).output
     )
 
 
-def test_truth_that_is_corrected_later_replaces_the_first(own, truth):
-    path = own.root / "truth.parquet"
-    truth.to_parquet(path)
+def test_labels_that_is_corrected_later_replaces_the_first(own, labels):
+    path = own.root / "labels.parquet"
+    labels.to_parquet(path)
     run_in(own.root, "feedback", path)
-    other = truth.loc[truth["actual"] != truth["actual"].iloc[0], "actual"].iloc[0]
-    truth.assign(actual=[other, *truth["actual"].iloc[1:]]).to_parquet(path)
+    other = labels.loc[labels["actual"] != labels["actual"].iloc[0], "actual"].iloc[0]
+    labels.assign(actual=[other, *labels["actual"].iloc[1:]]).to_parquet(path)
     assert "0 new, 1 corrected" in run_in(own.root, "feedback", path).output
-    assert known(own)[truth["id"].iloc[0]] == other
+    assert known(own)[labels["id"].iloc[0]] == other
 
 
-def test_truth_that_the_target_cannot_have_is_counted_and_left_out(own, truth):
-    path = own.root / "truth.parquet"
-    wrong = ["perhaps", *truth["actual"].astype("str").iloc[1:]]
-    truth.assign(actual=wrong).to_parquet(path)
+def test_labels_that_the_target_cannot_have_is_counted_and_left_out(own, labels):
+    path = own.root / "labels.parquet"
+    wrong = ["perhaps", *labels["actual"].astype("str").iloc[1:]]
+    labels.assign(actual=wrong).to_parquet(path)
     done = run_in(own.root, "feedback", path)
     assert "1 wrong (like 'perhaps' in row 1, not " in done.output
-    assert len(known(own)) == len(truth) - 1
+    assert len(known(own)) == len(labels) - 1
 
 
-def test_truth_comes_from_a_database_by_a_query(own, truth):
+def test_labels_comes_from_a_database_by_a_query(own, labels):
     engine = create_engine(f"sqlite:///{own.root / 'claims.db'}")
-    truth.rename(columns={"id": "prediction", "actual": "outcome"}).to_sql("claims", engine)
+    labels.rename(columns={"id": "prediction", "actual": "outcome"}).to_sql("claims", engine)
     engine.dispose()
     query = "SELECT prediction AS id, outcome AS actual FROM claims"
     edit(own, improvement={"truth": "sqlite:///claims.db", "truth_query": query})
     run_in(own.root, "monitor")  # which asks by itself
-    assert len(known(own)) == len(truth)
-    assert f"{len(truth):,} repeated" in run_in(own.root, "feedback").output
+    assert len(known(own)) == len(labels)
+    assert f"{len(labels):,} repeated" in run_in(own.root, "feedback").output
 
 
 @pytest.mark.parametrize(
@@ -90,7 +83,7 @@ def test_truth_comes_from_a_database_by_a_query(own, truth):
         ({"truth": "nowhere", "truth_query": "SELECT 1"}, "is not the URL of a database"),
     ],
 )
-def test_truth_that_cannot_be_had_is_said_in_a_sentence(own, settings, said):
+def test_labels_that_cannot_be_had_is_said_in_a_sentence(own, settings, said):
     edit(own, improvement=settings)
     done = run_in(own.root, "feedback")
     assert done.exit_code == 2
@@ -99,7 +92,7 @@ def test_truth_that_cannot_be_had_is_said_in_a_sentence(own, settings, said):
 
 def test_monitor_looks_at_what_it_has_when_the_truth_cannot_be_had(own, new_rows):
     edit(own, improvement={"truth": "nowhere.csv"})
-    serve(own, new_rows, truth_of(own, new_rows))
+    log(own, new_rows, true_labels(own, new_rows))
     done = run_in(own.root, "monitor")
     assert done.exit_code == 0, done.output
     assert "no alarm" in done.output
@@ -113,17 +106,16 @@ def test_monitor_says_when_there_is_not_enough_to_tell(own):
 
 
 def test_monitor_is_quiet_while_nothing_has_changed(own, new_rows):
-    serve(own, new_rows, truth_of(own, new_rows))
+    log(own, new_rows, true_labels(own, new_rows))
     done = run_in(own.root, "monitor")
     assert done.exit_code == 0, done.output
     assert "no alarm" in done.output
 
 
 def test_monitor_raises_an_alarm_when_an_input_moves(own, new_rows):
-    schema = load_predictor(store.champion_folder(own.models)).schema
-    name = next(c.name for c in schema.inputs if c.kind == "number")
+    name = next(c.name for c in load(own).schema.inputs if c.kind == "number")
     moved = new_rows.assign(**{name: new_rows[name] + 3 * new_rows[name].std()})
-    serve(own, moved)
+    log(own, moved)
     done = run_in(own.root, "monitor")
     assert done.exit_code == 1
     assert f'"{name}" has drifted' in done.output
