@@ -1,106 +1,274 @@
-"""Judge candidates on rows, by folds that are encoded once for all of them."""
+"""Compare candidates, and settings of each, within a time budget."""
 
 import time
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import BaseEstimator, clone
+from sklearn.compose import ColumnTransformer
+from sklearn.model_selection import ParameterGrid, ParameterSampler
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
+from ..errors import UserError, raised_by_project
 from ..preparation.schema import Schema
-from ..preparation.split import Folds
+from ..problem.columns import Column
 from ..problem.definition import Definition
 from ..problem.metric import Metric
-from ..variants import of_type
-from .candidate import Candidate, Candidates
-from .compare import SearchResult, build_estimator, compare
-from .encoded import Encoded, EncodedFold, Fitted, encode_training
-from .training_rows import TrainingRows
-from .trial import OutOfTimeError, Trial
 
-PROBE_ROWS = 100_000  # with more rows, the time of a fit is first told from a tenth of them
-KEPT_NUMBERS = 30_000_000  # of all folds: with more, each is encoded anew for every trial
+FEW_ROWS = 10_000
+OUT_OF_TIME = "the time budget ended first"
+
+BuildEncoder = Callable[[list[Column], Definition], ColumnTransformer]
 
 
-def search(
-    train: TrainingRows,
-    schema: Schema,
-    folds: Folds,
+class OutOfTimeError(Exception):
+    """The time budget ended before a trial did."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An estimator that is tried.
+
+    Parameters
+    ----------
+    estimator
+        With its default settings, which are always tried first.
+    space
+        For each setting, the values that a search may take.
+    encoder
+        Returns the unfitted transformer from features to the numbers that the estimator is given.
+        Candidates with the same function share what it has encoded. None for a forecaster.
+    most_rows
+        With more training rows it is left out, because it takes too long.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> Candidate(Ridge(), {"alpha": [0.1, 1.0]}).space
+    {'alpha': [0.1, 1.0]}
+    """
+
+    estimator: BaseEstimator
+    space: dict[str, list[Any]] = field(default_factory=dict)
+    encoder: BuildEncoder | None = None
+    most_rows: int | None = None
+
+
+Candidates = dict[str, Candidate]
+
+
+@dataclass
+class Trial:
+    """One candidate with one choice of settings, scored on every fold.
+
+    Attributes
+    ----------
+    scores, fit_seconds
+        One number for each fold.
+    measured
+        What else is known of it, by name; each with ``value``, some with ``low`` and ``high``.
+    eligible
+        Whether it may win over others that are.
+    predictions
+        Out-of-fold predictions, with the index of the training rows; kept for the best trial only.
+    """
+
+    candidate: str
+    settings: dict[str, Any]
+    scores: list[float] = field(default_factory=list)
+    fit_seconds: list[float] = field(default_factory=list)
+    measured: dict[str, dict[str, float]] = field(default_factory=dict)
+    eligible: bool = True
+    predictions: pd.DataFrame | None = None
+
+    @property
+    def mean(self) -> float:
+        """The mean of the metric over the folds."""
+        return float(np.mean(self.scores))
+
+    @property
+    def std(self) -> float:
+        """The standard deviation of the metric over the folds."""
+        return float(np.std(self.scores))
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes
+    ----------
+    leaderboard
+        The best trial of each candidate, the best candidate first.
+    trials
+        All that were scored, the best first.
+    left_out
+        Why a candidate was not scored, or not with all of its settings.
+    """
+
+    leaderboard: list[Trial]
+    trials: list[Trial]
+    left_out: dict[str, str]
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """Out-of-fold predictions of the best trial, with the index of the training rows."""
+        return self.trials[0].predictions
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A model that is ready to be stored.
+
+    Attributes
+    ----------
+    pipeline
+        The best candidate, fitted.
+    schema
+        With the decision that turns its numbers into predictions.
+    keys : ndarray of uint64, (rows,)
+        Of the rows that it was fitted to.
+    reference
+        A sample of what it was fitted to, which drift is measured against.
+    scored_by
+        What the candidates were scored by, in a word or two.
+    baselines
+        What the test needs of the baselines that have to be fitted, by name.
+    """
+
+    result: SearchResult
+    pipeline: BaseEstimator
+    schema: Schema
+    keys: np.ndarray
+    reference: pd.DataFrame
+    search_seconds: float
+    fit_seconds: float
+    scored_by: str
+    baselines: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def search_candidates(
+    score_trial: Callable[[Trial, float], None],
+    rows: int,
     candidates: Candidates,
     metric: Metric,
     definition: Definition,
 ) -> SearchResult:
-    """Judge every candidate on every fold, see `compare`.
+    """Score every candidate with its default settings, then with others, while there is time.
 
-    No trial is started that is not expected to end within the budget, and one that outlasts it does
-    not count.
+    All candidates get their first turn before any gets its second. One that fails, because it needs
+    more rows say, is left out; an error in the project's own code is raised.
+
+    Parameters
+    ----------
+    score_trial
+        Gives a trial its scores and predictions; raises `OutOfTimeError` if it would not end before
+        the time that it is given, on the clock of `time.monotonic`.
+    rows
+        How many there are to learn from.
+    candidates
+        Those that [models] candidates can name.
+    metric
+        What ranks them.
 
     Raises
     ------
     UserError
-        If a candidate is unknown, or none could be judged.
+        If a candidate is unknown, or none could be scored.
     """
-    seconds: dict[str, float] = {}  # what one fit of a candidate took
-
-    problem = of_type("modeling", definition.problem.type)
-    encoded = {
-        build: [EncodedFold(train, *fold, schema, definition, build) for fold in folds]
-        for build in {candidate.encoder for candidate in candidates.values()}
-    }
-
-    def answer_plainly(
-        estimator: BaseEstimator, numbers: pd.DataFrame, target: pd.Series
-    ) -> pd.DataFrame:
-        predictions = problem.answer(
-            estimator, numbers.to_numpy(), problem.default_decision(target, definition)
+    deadline = time.monotonic() + definition.search.budget_seconds
+    names, left_out = _choose_candidates(candidates, definition, rows)
+    trials: list[Trial] = []
+    plan = _plan(names, candidates, definition)
+    with tqdm(plan, desc="search", unit="trial", disable=None, leave=False) as bar:
+        for trial in bar:
+            bar.set_postfix_str(trial.candidate)
+            try:
+                score_trial(trial, deadline)
+            except OutOfTimeError:
+                left_out[trial.candidate] = OUT_OF_TIME
+            except (ValueError, TypeError) as error:  # what an estimator says of data or settings
+                if raised_by_project(error):
+                    raise
+                why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+                settings = trial.settings or "its defaults"
+                left_out[trial.candidate] = f"it fails with {settings} ({why})"
+            else:
+                trials.append(trial)
+                trials.sort(key=lambda scored: _rank(scored, metric), reverse=True)
+                for loser in trials[1:]:
+                    loser.predictions = None
+    if not trials:
+        reasons = "; ".join(f"{name}, {why}" for name, why in left_out.items())
+        raise UserError(
+            f"No candidate could be scored on {rows:,} training rows: {reasons}. Raise "
+            f"[search] budget_seconds = {definition.search.budget_seconds:g}, add rows, or name "
+            "others in [models] candidates."
         )
-        return pd.DataFrame(predictions, index=numbers.index)
-
-    def judge_trial(trial: Trial, deadline: float) -> None:
-        name = trial.candidate
-        if name not in seconds:
-            seconds[name] = _probe(candidates[name], train, schema, definition, deadline)
-        if time.monotonic() + seconds[name] * len(folds) >= deadline:
-            raise OutOfTimeError
-
-        def fitted() -> Iterator[Fitted]:
-            for k, fold in enumerate(encoded[candidates[name].encoder]):
-                if k and time.monotonic() > deadline:
-                    raise OutOfTimeError
-                estimator = build_estimator(candidates[name], trial.settings, definition)
-                trial.fit_seconds.append(fit(estimator, fold.inside))
-                keep = len(folds) * fold.inside.numbers.size <= KEPT_NUMBERS
-                if not keep:
-                    fold.forget()
-                yield estimator, fold
-                if not keep:
-                    fold.forget()
-
-        problem.score_trial(trial, fitted(), answer_plainly, metric, definition)
-        seconds[name] = max(trial.fit_seconds)
-
-    return compare(judge_trial, len(train), candidates, metric, definition)
+    first = {trial.candidate: trial for trial in reversed(trials)}
+    for name in left_out.keys() & first.keys():
+        left_out[name] = f"scored, but not with all of its settings: {left_out[name]}"
+    return SearchResult([t for t in trials if first[t.candidate] is t], trials, left_out)
 
 
-def fit(estimator: BaseEstimator, encoded: Encoded) -> float:
-    """Fit an estimator; return the seconds that it took, those of the encoder included."""
-    started = time.monotonic()
-    with warnings.catch_warnings():
-        # A search tries settings that do not converge; their scores tell.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        estimator.fit(encoded.numbers, encoded.target)
-    return encoded.seconds + time.monotonic() - started
+def build_estimator(
+    candidate: Candidate, settings: dict[str, Any], definition: Definition
+) -> BaseEstimator:
+    """Return the unfitted estimator of a candidate."""
+    estimator = clone(candidate.estimator).set_params(**settings)
+    seeds = [key for key in estimator.get_params() if key.endswith("random_state")]
+    return estimator.set_params(**dict.fromkeys(seeds, definition.search.seed))
 
 
-def _probe(
-    candidate: Candidate, train: TrainingRows, schema: Schema, definition: Definition, deadline: float
-) -> float:
-    """Return about how many seconds a fit will take; 0 where it is quick to find out."""
-    if len(train) <= PROBE_ROWS or time.monotonic() > deadline:
-        return 0.0
-    generator = np.random.default_rng(definition.search.seed)
-    few = generator.choice(len(train), len(train) // 10, replace=False)
-    encoded = encode_training(train, schema, definition, candidate.encoder, few)
-    return 10 * fit(build_estimator(candidate, {}, definition), encoded)
+def few_threads(rows: int) -> AbstractContextManager[object]:
+    """Keep numeric libraries from starting threads where they cost more than they save."""
+    return threadpool_limits(1 if rows < FEW_ROWS else None)
+
+
+def _rank(trial: Trial, metric: Metric) -> tuple[bool, float]:
+    """Return what is higher for a better trial."""
+    return trial.eligible, trial.mean if metric.higher_is_better else -trial.mean
+
+
+def _choose_candidates(
+    candidates: Candidates, definition: Definition, rows: int
+) -> tuple[list[str], dict[str, str]]:
+    names, left_out = [], {}
+    for name in definition.models.candidates:
+        if name not in candidates:
+            raise UserError(
+                f'[models] candidates has "{name}"; known candidates: {", ".join(candidates)}.'
+            )
+        limit = candidates[name].most_rows
+        if limit and rows > limit:
+            left_out[name] = f"{rows:,} training rows are more than its limit of {limit:,}"
+        else:
+            names.append(name)
+    return names, left_out
+
+
+def _plan(names: list[str], candidates: Candidates, definition: Definition) -> list[Trial]:
+    """Return a trial of each candidate with its defaults, then round by round with others."""
+    rounds = {name: _settings(candidates[name], definition) for name in names}
+    most = max(map(len, rounds.values()), default=0)
+    turns = [(name, k) for k in range(most) for name in names if k < len(rounds[name])]
+    return [Trial(name, rounds[name][k]) for name, k in turns]
+
+
+def _settings(candidate: Candidate, definition: Definition) -> list[dict[str, Any]]:
+    takes = candidate.estimator.get_params(deep=False)
+    given = definition.problem.always_tried().items()
+    always = list(ParameterGrid({k: v for k, v in given if takes.get(k) is not None}))
+    others: list[dict[str, Any]] = []
+    method, seed = definition.search.method, definition.search.seed
+    if method != "none" and candidate.space:
+        others = list(ParameterGrid(candidate.space))
+        if method == "random":
+            number = min(definition.search.iterations, len(others))
+            others = list(ParameterSampler(candidate.space, number, random_state=seed))
+    return [first | other for other in [{}, *others] for first in always]
