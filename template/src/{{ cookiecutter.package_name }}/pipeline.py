@@ -67,7 +67,10 @@ SERIES = tuple(f"problem.{key}" for key in ("horizon", "frequency", "season"))
 CHOICE = tuple(f"problem.{key}" for key in ("metric", "clusters", "minimum_stability", "learn_from"))
 DECISION = ("problem.flagged_share", "evaluation")
 PREPARED = tuple(f"data/prepared/{name}" for name in ("train.parquet", "test.parquet", "schema.json"))
-TRAINED = ("models/{newest}/model.skops", "models/{newest}/schema.json", "models/{newest}/run.json")
+TRAINED = tuple(
+    "models/{newest}/" + name
+    for name in ("model.skops", "schema.json", "run.json", "training_keys.npy", "reference.parquet")
+)
 EVALUATED = ("models/{newest}/metrics.json", "models/{newest}/card.md", "reports/metrics.json")
 
 STEPS = (

@@ -31,7 +31,7 @@ $slices
 
 $features## How it was made
 
-Best of $candidates candidates in $judged_by with
+Best of $candidates candidates in $scored_by with
 $folds folds, settings $settings,
 seed $seed; $versions.
 Fitted in $fit_seconds s, $megabytes MB,

@@ -47,7 +47,7 @@ def write_serve_card(
 def _service(project: Project, predictor: Predictor, name: str) -> list[str]:
     serving = project.definition.serving
     address = f"http://{serving.host}:{serving.port}"
-    body = json.dumps(predictor.question(), ensure_ascii=False)
+    body = json.dumps(predictor.example_request(), ensure_ascii=False)
     command = (
         f"curl {address}/predict \\\n  -H 'Content-Type: application/json' \\\n"
         f"  -d {shlex.quote(body)}"

@@ -10,8 +10,8 @@ from scipy.stats import spearmanr
 
 from ..files import read_frame
 from ..modeling import store
-from ..modeling.anomaly_detection import answer, decide, flag, default_decision
-from ..modeling.encoded import features_and_target
+from ..modeling.anomaly_detection import decide, default_decision, flag, predict
+from .tested import features_and_target
 from ..modeling.predictor import Predictor
 from ..plots import BLUE, GREY, ORANGE, bars, new_figure
 from ..preparation.schema import GROUP
@@ -30,9 +30,9 @@ BINS = 40
 
 
 def measure_baselines(
-    train: pd.DataFrame,
     test: pd.DataFrame,
     predictor: Predictor,
+    stored: dict[str, dict[str, float]],
     metrics: Metrics,
     definition: Definition,
 ) -> dict[str, dict[str, float]]:
@@ -76,18 +76,19 @@ def judged_answers(
     the reasons are the model's own.
     """
     if not learnt:
-        return predictor.answer(features), UNSEEN
+        return predictor.predict_features(features), UNSEEN
     crossed = read_frame(predictor.folder / store.OUT_OF_FOLD).loc[features.index]
     decision = predictor.schema.decision
     predictions = decide(crossed["score"], decision["threshold"])
     flagged = features[predictions["prediction"] == ANOMALY]
     why = _ask(predictor, flagged, decision | {"threshold": -np.inf})["reasons"]
-    return predictions.assign(reasons=why.reindex(predictions.index, fill_value="")), CROSSED
+    predictions = predictions.assign(reasons=why.reindex(predictions.index, fill_value=""))
+    return predictor.adjust(predictions, features), CROSSED
 
 
 def _ask(predictor: Predictor, features: pd.DataFrame, decision: dict[str, Any]) -> pd.DataFrame:
     """Answer prepared rows by another decision than the one that is stored."""
-    predictions = answer(predictor.pipeline[-1], predictor.numbers(features), decision)
+    predictions = predict(predictor.pipeline[-1], predictor.numbers(features), decision)
     return pd.DataFrame(predictions, index=features.index)
 
 

@@ -1,13 +1,12 @@
 """Metrics with intervals, by the bootstrap (Efron and Tibshirani, 1993)."""
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..problem.metric import Metric, Metrics, Parts
+from ..problem.metric import Metric, Metrics, Parts, evaluate_metrics, evaluate_parts, metric_parts
 
 LEVEL = 0.95  # of the interval
 MOST_RESAMPLES, LEAST_RESAMPLES = 1000, 200
@@ -46,10 +45,10 @@ def measure(
         For each metric ``value``, ``low`` and ``high``. A metric that these rows do not define (a
         class is absent, say) is left out.
     """
-    parts = _parts(metrics, target, predictions)
-    values = _evaluate(metrics, parts)
+    parts = metric_parts(metrics, target, predictions)
+    values = evaluate_parts(metrics, parts)
     draws = [
-        _evaluate(metrics, _take(parts, rows))
+        evaluate_parts(metrics, _take(parts, rows))
         for rows in resamples(len(target), seed, most, group)
     ]
     tail = 100 * (1 - LEVEL) / 2
@@ -82,11 +81,11 @@ def measure_gains(
         Rows of one group are drawn together, because they are alike.
     """
     one = {"": metric}
-    mine, theirs = (_parts(one, target, each) for each in (predictions, rival_predictions))
+    mine, theirs = (metric_parts(one, target, each) for each in (predictions, rival_predictions))
     gains = [
         metric.gain(
-            _evaluate(one, _take(theirs, rows)).get("", np.nan),
-            _evaluate(one, _take(mine, rows)).get("", np.nan),
+            evaluate_parts(one, _take(theirs, rows)).get("", np.nan),
+            evaluate_parts(one, _take(mine, rows)).get("", np.nan),
         )
         for rows in resamples(len(target), seed, group=group)
     ]
@@ -98,31 +97,11 @@ def evaluate_metric(metric: Metric, target: pd.Series, predictions: pd.DataFrame
     return evaluate_metrics({"": metric}, target, predictions).get("", np.nan)
 
 
-def evaluate_metrics(
-    metrics: Metrics, target: pd.Series, predictions: pd.DataFrame
-) -> dict[str, float]:
-    """Return the metrics that are defined for these rows."""
-    return _evaluate(metrics, _parts(metrics, target, predictions))
-
-
-def _parts(metrics: Metrics, target: pd.Series, predictions: pd.DataFrame) -> dict[Any, Parts]:
-    """Return the arguments of the metrics' functions; those made the same way are made once."""
-    makers = {metric.arrays: metric for metric in metrics.values()}
-    return {arrays: metric.parts(target, predictions) for arrays, metric in makers.items()}
-
-
 def _take(parts: dict[Any, Parts], rows: np.ndarray) -> dict[Any, Parts]:
     return {
         arrays: tuple(part[rows] if isinstance(part, np.ndarray) else part.iloc[rows] for part in each)
         for arrays, each in parts.items()
     }
-
-
-def _evaluate(metrics: Metrics, parts: dict[Any, Parts]) -> dict[str, float]:
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # what is undefined is left out below
-        values = {name: float(m.function(*parts[m.arrays])) for name, m in metrics.items()}
-    return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
 def resamples(

@@ -6,83 +6,53 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
-from sklearn.base import clone
-from sklearn.decomposition import PCA
 
 from ..files import read_json
 from ..modeling import store
-from ..modeling.clustering import agreement, add_metric_columns
+from ..modeling.clustering import CLOUD_ROWS, agreement, evaluate_clusters, mean_of_each
 from ..modeling.predictor import Predictor
 from ..plots import GREY, PALETTE, new_figure
 from ..problem.clustering import METRICS, PLACE, WIDTH
 from ..problem.definition import Definition
 from ..problem.metric import Metric, Metrics
 from ..report import figure, heading, table
-from .bootstrap import Measured, evaluate_metrics
+from .bootstrap import Measured
 from .gate import Check
 from .tested import LEARNT, UNSEEN
 
 LOSS = "Agreement with the clusters that is lost when a feature is shuffled"
-CLOUDS = 10  # that are drawn and cut up
-CLOUD_ROWS = 3000
+GUESSES = 10
 MOST_POINTS = 1000
 LEAST_ROWS = 20
 
 
 def measure_baselines(
-    train: pd.DataFrame,
     test: pd.DataFrame,
     predictor: Predictor,
+    stored: dict[str, dict[str, float]],
     metrics: Metrics,
     definition: Definition,
 ) -> dict[str, dict[str, float]]:
     """Return the metrics of clusterings that cannot be right.
 
-    ``one_cluster`` cuts up rows that are drawn from one Gaussian cloud with the mean and the
-    covariance of the test rows, by the same method, as in SigClust (Liu et al., 2008); ``random``
-    puts the test rows into clusters of the same sizes by chance.
+    Those of ``one_cluster`` were computed in training; ``random`` puts the test rows into clusters
+    of the same sizes by chance.
     """
     generator = np.random.default_rng(definition.search.seed)
     numbers = predictor.numbers(test)
     if len(numbers) > CLOUD_ROWS:
         numbers = numbers[generator.permutation(len(numbers))[:CLOUD_ROWS]]
-    clusterer = predictor.pipeline[-1]
-    anew = clone(clusterer)
-    names = np.array(clusterer.classes_)
-    guessed = [generator.permutation(names[clusterer.assign(numbers)[0]]) for _ in range(CLOUDS)]
-    middle, covariance = numbers.mean(axis=0), np.cov(numbers, rowvar=False, ddof=0)
-    clouds = [
-        generator.multivariate_normal(middle, np.atleast_2d(covariance), len(numbers))
-        for _ in range(CLOUDS)
-    ]
-    return {
-        "one_cluster": _mean([_cut_up(anew, cloud, metrics) for cloud in clouds]),
-        "random": _mean([_judge(numbers, clusters, metrics) for clusters in guessed]),
-    }
-
-
-def _cut_up(clusterer: Any, cloud: np.ndarray, metrics: Metrics) -> dict[str, float]:
-    try:
-        return _judge(cloud, clone(clusterer).fit(cloud).predict(cloud), metrics)
-    except ValueError:  # it finds no clusters, as it should
-        return {"silhouette": 0.0}
-
-
-def _judge(places: np.ndarray, clusters: np.ndarray, metrics: Metrics) -> dict[str, float]:
-    predictions = pd.DataFrame({"prediction": clusters})
-    unknown = pd.Series(None, index=predictions.index, dtype="str")
-    return evaluate_metrics(metrics, unknown, add_metric_columns(predictions, lambda: places))
-
-
-def _mean(found: list[dict[str, float]]) -> dict[str, float]:
-    return {str(name): float(value) for name, value in pd.DataFrame(found).mean().items()}
+    clusters = predictor.pipeline[-1].predict(numbers)
+    guesses = [generator.permutation(clusters) for _ in range(GUESSES)]
+    found = [evaluate_clusters(numbers, guess, metrics) for guess in guesses]
+    return stored | {"random": mean_of_each(found)}
 
 
 def judged_answers(
     features: pd.DataFrame, predictor: Predictor, *, learnt: bool
 ) -> tuple[pd.DataFrame, str]:
     """Return the answers that are judged, and what the rows are."""
-    return predictor.answer(features), LEARNT if learnt else UNSEEN
+    return predictor.predict_features(features), LEARNT if learnt else UNSEEN
 
 
 def checks(
@@ -107,8 +77,8 @@ def usefulness(
     rows: pd.DataFrame, predictor: Predictor, metric: Metric, definition: Definition
 ) -> Callable[[pd.DataFrame], float]:
     """Return what tells how far clusters stay when features of `rows` were shuffled."""
-    before = predictor.answer(rows)
-    return lambda shuffled: agreement(before, predictor.answer(shuffled))
+    before = predictor.predict_features(rows)
+    return lambda shuffled: agreement(before, predictor.predict_features(shuffled))
 
 
 def outcome(
@@ -164,17 +134,17 @@ def _projection(predictions: pd.DataFrame, names: list[str], seed: int) -> str:
     sample = predictions.sample(min(len(predictions), MOST_POINTS), random_state=seed)
     places = sample[[name for name in sample if str(name).startswith(PLACE)]].to_numpy()
     plot, axes = new_figure(grid="both")
-    flat = PCA(min(2, places.shape[1]), random_state=seed).fit(places)
-    points = flat.transform(places)
-    if points.shape[1] < 2:
-        points = np.column_stack([points, np.zeros(len(points))])
+    centred = places - places.mean(axis=0)
+    _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
+    points = np.zeros((len(places), 2))
+    points[:, : len(sizes[:2])] = centred @ directions[:2].T
     for k, name in enumerate(names):
         mine = points[(sample["prediction"] == name).to_numpy()]
         axes.plot(*mine.T, "o", color=_colour(k), alpha=0.6, label=name)
     axes.set(xlabel="first principal component", ylabel="second")
     if len(names) <= 8:
         axes.legend(title="cluster")
-    kept = flat.explained_variance_ratio_.sum()
+    kept = (sizes[:2] ** 2).sum() / max((sizes**2).sum(), 1e-12)
     return figure(plot, f"The two directions that keep most: {kept:.0%} of the variance.", "Map")
 
 

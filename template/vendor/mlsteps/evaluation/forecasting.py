@@ -10,7 +10,7 @@ import pandas as pd
 from ..files import read_frame
 from ..modeling import store
 from ..modeling.backtest import origins_of_test
-from ..modeling.compare import few_threads
+from ..modeling.search import few_threads
 from ..modeling.forecast_model import add_true, forecast_ahead
 from ..modeling.forecasters import Drift, SeasonalNaive
 from ..modeling.predictor import Predictor

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from sklearn.inspection import permutation_importance
 
-from ..modeling.compare import few_threads
-from ..modeling.encoded import features_and_target
+from ..modeling.search import few_threads
+from .tested import features_and_target
 from ..modeling.predictor import Predictor
 from ..problem.definition import Definition
 from ..problem.metric import Metric

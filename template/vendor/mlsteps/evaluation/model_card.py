@@ -48,7 +48,7 @@ def model_card(
         slices=_slices(worst, metric.title),
         features=_features(results["importance"], results["loss"]),
         candidates=len(run["leaderboard"]),
-        judged_by=run["judged_by"],
+        scored_by=run["scored_by"],
         folds=definition.search.folds,
         settings=run["settings"] or "default",
         seed=definition.search.seed,

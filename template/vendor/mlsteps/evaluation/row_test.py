@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from ..files import read_frame
-from ..modeling.compare import few_threads
-from ..modeling.encoded import features_and_target
+from ..modeling.search import few_threads
+from .tested import features_and_target
 from ..modeling.predictor import Predictor
 from ..preparation.schema import GROUP, KEY
 from ..problem.project import Project
@@ -53,7 +53,7 @@ def test_model(
         costs=costs_of(run, _milliseconds(predictor)),
         rows=len(test),
         measured=measured,
-        baselines=problem.measure_baselines(train, test, predictor, metrics, definition),
+        baselines=problem.measure_baselines(test, predictor, run["baselines"], metrics, definition),
         checks=problem.checks(test, judged, measured, metric, definition),
         outcome=problem.outcome(target, judged, predictor, definition),
         slices=measure_slices(test, judged, predictor.schema, metric, definition),

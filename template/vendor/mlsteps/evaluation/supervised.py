@@ -2,41 +2,36 @@
 
 from collections.abc import Callable
 
-import numpy as np
-import pandas as pd
-from sklearn.dummy import DummyClassifier, DummyRegressor
+from typing import Any
 
-from ..modeling.encoded import features_and_target
+import pandas as pd
+
+from .tested import features_and_target
 from ..modeling.predictor import Predictor
 from ..preparation.schema import GROUP
 from ..problem.definition import Definition
 from ..problem.metric import Metric, Metrics
-from ..variants import of_type
 from .bootstrap import Measured, evaluate_metrics
 from .gate import Check
 from .tested import UNSEEN
 
 LEAST_ROWS, LEAST_OF_CLASS, LEAST_GROUPS = 20, 5, 5
-BASELINES = {"category": DummyClassifier, "number": DummyRegressor}
 LOSS = "{metric} lost when a feature is shuffled"  # what `usefulness` makes of a shuffled feature
 
 
 def measure_baselines(
-    train: pd.DataFrame,
     test: pd.DataFrame,
     predictor: Predictor,
+    stored: dict[str, dict[str, Any]],
     metrics: Metrics,
     definition: Definition,
 ) -> dict[str, dict[str, float]]:
-    """Return the metrics of what guesses without looking at the features."""
-    name, column = definition.problem.baseline, predictor.schema.target
-    learnt, target = train[column], test[column]
-    estimator = BASELINES[definition.problem.target_kind](strategy=name).fit(np.empty((len(learnt), 0)), learnt)
-    blank = np.empty((len(target), 0))
-    problem = of_type("modeling", definition.problem.type)
-    predictions = problem.answer(estimator, blank, problem.default_decision(learnt, definition))
-    guesses = pd.DataFrame(predictions, index=target.index)
-    return {name: evaluate_metrics(metrics, target, guesses)}
+    """Return the metrics of what was stored in training: one prediction for all rows."""
+    target = test[predictor.schema.target]
+    return {
+        name: evaluate_metrics(metrics, target, pd.DataFrame(constant, index=target.index))
+        for name, constant in stored.items()
+    }
 
 
 def usefulness(
@@ -45,7 +40,7 @@ def usefulness(
     """Return what tells how good the answers are when features of `rows` were shuffled."""
     _, target = features_and_target(rows, predictor.schema)
     sign = 1 if metric.higher_is_better else -1
-    return lambda shuffled: sign * metric(target, predictor.answer(shuffled))
+    return lambda shuffled: sign * metric(target, predictor.predict_features(shuffled))
 
 
 def closer_look(
@@ -59,7 +54,7 @@ def judged_answers(
     features: pd.DataFrame, predictor: Predictor, *, learnt: bool
 ) -> tuple[pd.DataFrame, str]:
     """Return the answers that are judged, and what the rows are: none was learnt from."""
-    return predictor.answer(features), UNSEEN
+    return predictor.predict_features(features), UNSEEN
 
 
 def checks(

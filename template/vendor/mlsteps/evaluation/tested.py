@@ -7,6 +7,7 @@ import pandas as pd
 
 from ..errors import UserError
 from ..preparation.schema import Schema
+from ..problem.columns import column_of
 from ..problem.definition import Definition
 from ..problem.metric import Metric
 from .bootstrap import Measured
@@ -96,3 +97,9 @@ def costs_of(run: dict[str, Any], milliseconds: float) -> dict[str, float]:
         "model_megabytes": run["model_megabytes"],
         "predict_milliseconds": milliseconds,
     }
+
+
+def features_and_target(rows: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, pd.Series]:
+    """Part prepared rows into what the model sees and the target, missing where there is none."""
+    names = [column.name for column in schema.features]
+    return rows[names], column_of(rows, schema.target)

@@ -28,7 +28,7 @@ def predict_test_rows(
     return PairedPredictions(
         target=column_of(test, new.schema.target),
         predictions=new.add_metric_columns(old.predict(raw), test),
-        rival_predictions=new.add_metric_columns(new.answer(test), test),
+        rival_predictions=new.add_metric_columns(new.predict_features(test), test),
         group=test.get(GROUP),
     )
 

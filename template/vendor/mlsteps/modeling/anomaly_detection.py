@@ -1,7 +1,7 @@
-"""The candidates for finding anomalies, and how a score becomes an alarm."""
+"""How a score becomes an alarm, and how a detector of anomalies is scored."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,31 +12,36 @@ from sklearn.pipeline import Pipeline
 from ..preparation.schema import Schema
 from ..problem.anomaly_detection import ANOMALY, DISTANCE, LABELLED, NORMAL
 from ..problem.definition import Definition
-from ..problem.metric import Metric
-from .detector import Detector
-from .encoded import Answer, Fitted
-from .reasons import reasons, typical
-from .trial import Trial
+from ..problem.metric import Metric, Metrics
+from .reasons import describe_typical, reasons
+from .supervised import Predict
 from .unsupervised import spread, stability
 
-ESTIMATORS = (Detector,)  # of this project, that candidates are made of
-JUDGED_BY = "cross-validation"
+if TYPE_CHECKING:  # a predictor is loaded without the search
+    from .encoding import Encoded, EncodedFold
+    from .search import Trial
+
+SCORED_BY = "cross-validation"
 
 
 def score_trial(
-    trial: Trial, fitted: Iterable[Fitted], answer: Answer, metric: Metric, definition: Definition
+    trial: "Trial",
+    fitted: "Iterable[tuple[BaseEstimator, EncodedFold]]",
+    predict: Predict,
+    metric: Metric,
+    definition: Definition,
 ) -> None:
-    """Give a trial its scores on the rows that each fold leaves out, and its answers to them.
+    """Give a trial its scores on the rows that each fold leaves out, and its predictions for them.
 
     How far these models flag the same rows of all is its stability. A fold in which no row is known
     as an anomaly, or none as normal, tells nothing where the metric takes labels.
     """
-    name, outside, everywhere = definition.problem.metric, [], []
+    name, held_out, everywhere = definition.problem.metric, [], []
     for estimator, fold in fitted:
-        outside.append(answer(estimator, *fold.outside))
-        everywhere.append(answer(estimator, *fold.everything)["score"])
+        held_out.append(predict(estimator, *fold.held_out))
+        everywhere.append(predict(estimator, *fold.everything)["score"])
         if name in LABELLED:
-            trial.scores.append(metric(fold.outside[1], outside[-1]))
+            trial.scores.append(metric(fold.held_out[1], held_out[-1]))
     share = definition.problem.flagged_share
     agreed = stability([flag(scores, share) for scores in everywhere], agreement)
     trial.scores = [score for score in trial.scores if np.isfinite(score)]
@@ -45,7 +50,7 @@ def score_trial(
     if not trial.scores:
         raise ValueError("no fold has both normal rows and anomalies")
     trial.measured = {"stability": spread(agreed)}
-    trial.predictions = pd.concat(outside)
+    trial.predictions = pd.concat(held_out)
 
 
 def agreement(one: pd.DataFrame, other: pd.DataFrame) -> float:
@@ -54,12 +59,12 @@ def agreement(one: pd.DataFrame, other: pd.DataFrame) -> float:
 
 
 def flag(scores: pd.Series, share: float) -> pd.DataFrame:
-    """Return answers that flag this share of the rows."""
+    """Return predictions that flag this share of the rows."""
     return decide(scores, float(scores.quantile(1 - share)))
 
 
 def add_metric_columns(predictions: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.DataFrame:
-    """Return answers with what the baseline says beside them: the distance to the mean."""
+    """Return predictions with the score of the baseline: the distance to the mean."""
     places = numbers()
     distances = np.linalg.norm(places - places.mean(axis=0), axis=1)
     return predictions.assign(**{DISTANCE: distances})
@@ -77,31 +82,42 @@ def learn_decision(
 
     Parameters
     ----------
-    answers : DataFrame of n rows
-        What `answer` gave for these rows with `plain_decision`, by models not fitted on them. A row
-        that was learnt from looks less strange than a new one, so the scores of the model itself
+    predictions : DataFrame of n rows
+        What `predict` gave for these rows with `default_decision`, by models not fitted on them. A
+        training row looks less strange to a model than a new one, so the scores of the model itself
         would flag too many.
     """
     threshold = predictions["score"].quantile(1 - definition.problem.flagged_share)
     return default_decision(target, definition) | {"threshold": float(threshold)}
 
 
-def remember(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -> dict[str, Any]:
-    """Return what goes with the model beside its threshold: what a typical row is."""
-    return typical(pipeline[0], schema)
+def describe_model(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -> dict[str, Any]:
+    """Return what is stored with the threshold: what a typical row is."""
+    return describe_typical(pipeline[0], features, schema)
 
 
-def answer(
+def fit_baselines(
+    encoded: "Encoded",
+    estimator: BaseEstimator,
+    test_rows: int,
+    metrics: Metrics,
+    definition: Definition,
+) -> dict[str, dict[str, Any]]:
+    """Return what baselines have to be fitted: none."""
+    return {}
+
+
+def predict(
     estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
 ) -> dict[str, np.ndarray]:
-    """Answer each row with whether it is an anomaly, how strange it is, and why.
+    """Predict of each row whether it is an anomaly, how strange it is, and why.
 
     Returns
     -------
     dict
         Columns with one value for a row: ``prediction``, "anomaly" if the score is above the
-        threshold, else "normal"; ``score``, 0 for the median of the rows that were learnt from, and
-        1 for one interquartile range above it; ``reasons``, the features that make a flagged row
+        threshold, else "normal"; ``score``, 0 for the median of the training rows, and 1 for one
+        interquartile range above it; ``reasons``, the features that make a flagged row
         strange, "" for others.
     """
     scores = estimator.score(numbers)
@@ -113,7 +129,7 @@ def answer(
 
 
 def decide(scores: pd.Series, threshold: float) -> pd.DataFrame:
-    """Return answers that flag the rows above a threshold."""
+    """Return predictions that flag the rows above a threshold."""
     return pd.DataFrame({"prediction": _label(scores > threshold), "score": scores})
 
 

@@ -20,23 +20,32 @@ from ..preparation.series import panel_of
 from ..preparation.split import CutFolds, Folds
 from ..problem.calendar import Calendar
 from ..problem.definition import Definition
-from ..problem.metric import Metric
+from ..problem.metric import Metric, Metrics
 from ..problem.project import Project
 from ..problem.series import PERIOD, SERIES, least_periods
-from .candidate import Candidate, Candidates
-from .compare import SearchResult, build_estimator, compare, few_threads
 from .forecast_model import ForecastModel, add_intervals, add_true, forecast_ahead
 from .forecasters import SeasonalNaive
 from .forecasters.local import CORES, MANY_SERIES, LocalForecaster
-from .learnt import Learnt
-from .trial import OutOfTimeError, Trial
+from .search import (
+    Candidate,
+    Candidates,
+    FittedModel,
+    OutOfTimeError,
+    SearchResult,
+    Trial,
+    build_estimator,
+    few_threads,
+    search_candidates,
+)
 
 REFERENCE_ROWS = 5000  # what drift is measured against; more would not change a test's answer
 PROBED_SERIES = 20  # of many, to estimate how long a fit takes
 LEAST_ERRORS = 40  # a 90 % interval needs some dozens of errors to have a tail of a few
 
 
-def learn(project: Project, candidates: Candidates, metric: Metric, cut_folds: CutFolds) -> Learnt:
+def fit_best(
+    project: Project, candidates: Candidates, metrics: Metrics, cut_folds: CutFolds
+) -> FittedModel:
     """Backtest on the history before the test, and fit the best candidate.
 
     It is fitted twice: to the training rows, to forecast the test, and then to the whole history,
@@ -48,6 +57,7 @@ def learn(project: Project, candidates: Candidates, metric: Metric, cut_folds: C
         If no candidate could be scored in time, or one fails.
     """
     definition = project.definition
+    metric = metrics[definition.problem.metric]
     schema = read_schema(project.prepared / "schema.json")
     train = read_frame(project.prepared / "train.parquet")
     whole = pd.concat([train, read_frame(project.prepared / "test.parquet")])
@@ -73,7 +83,7 @@ def learn(project: Project, candidates: Candidates, metric: Metric, cut_folds: C
         forecaster.fit(history.head(history.periods, schema.decision["gaps"]))
         fit_seconds = time.monotonic() - started
     features = whole[[column.name for column in schema.features]]
-    return Learnt(
+    return FittedModel(
         result,
         ForecastModel(forecaster).set_history(history),
         schema,
@@ -81,7 +91,7 @@ def learn(project: Project, candidates: Candidates, metric: Metric, cut_folds: C
         features.tail(REFERENCE_ROWS),
         search_seconds,
         fit_seconds,
-        judged_by="the backtest",
+        scored_by="the backtest",
         test_forecasts=pd.concat(forecasts, ignore_index=True),
     )
 
@@ -95,7 +105,7 @@ def backtest(
     metric: Metric,
     definition: Definition,
 ) -> SearchResult:
-    """Score every candidate from every origin, see `compare`.
+    """Score every candidate from every origin, see `search_candidates`.
 
     Parameters
     ----------
@@ -149,7 +159,7 @@ def backtest(
         trial.predictions = pd.concat(forecasts, ignore_index=True)
         trial.measured["seasonal naive"] = {"value": naive_score}
 
-    return compare(score_trial, panel.periods, candidates, metric, definition)
+    return search_candidates(score_trial, panel.periods, candidates, metric, definition)
 
 
 def build_forecaster(

@@ -1,4 +1,4 @@
-"""The candidates for predicting a class, and how their probabilities become decisions."""
+"""How the probabilities of a classifier become decisions."""
 
 from typing import Any
 
@@ -10,7 +10,24 @@ from sklearn.base import BaseEstimator
 
 from ..problem.classification import PROBABILITY, arrays
 from ..problem.definition import Definition
-from .supervised import ESTIMATORS, JUDGED_BY, score_trial, add_metric_columns, remember  # noqa: F401
+from .supervised import (
+    SCORED_BY,
+    add_metric_columns,
+    describe_model,
+    fit_baselines,
+    score_trial,
+)
+
+__all__ = [
+    "SCORED_BY",
+    "add_metric_columns",
+    "default_decision",
+    "describe_model",
+    "fit_baselines",
+    "learn_decision",
+    "predict",
+    "score_trial",
+]
 
 
 def default_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
@@ -25,7 +42,7 @@ def default_decision(target: pd.Series, definition: Definition) -> dict[str, Any
 def learn_decision(
     target: pd.Series, predictions: pd.DataFrame, definition: Definition
 ) -> dict[str, Any]:
-    """Learn calibration and threshold from out-of-fold answers.
+    """Learn calibration and threshold from out-of-fold predictions.
 
     Calibration is bias-corrected temperature scaling (Alexandari, Kundaje and Shrikumar, 2020):
     with two classes that is Platt's scaling. The threshold is the probability of the positive
@@ -36,8 +53,8 @@ def learn_decision(
     ----------
     target : Series of (n,)
         True classes.
-    answers : DataFrame of n rows
-        What `answer` gave for these rows with `plain_decision`, by models not fitted on them.
+    predictions : DataFrame of n rows
+        What `predict` gave for these rows with `default_decision`, by models not fitted on them.
     """
     decision = default_decision(target, definition)
     true, probabilities, _ = arrays(target, predictions)
@@ -49,10 +66,10 @@ def learn_decision(
     return decision
 
 
-def answer(
+def predict(
     estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
 ) -> dict[str, np.ndarray]:
-    """Answer each row with a class and the probability of every class.
+    """Predict the class of each row, and the probability of every class.
 
     Returns
     -------

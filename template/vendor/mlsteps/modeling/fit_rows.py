@@ -1,79 +1,172 @@
 """Learn from rows: cross-validation, then a fit of the best candidate on all of them."""
 
 import time
+import warnings
+from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
+from pyarrow import parquet
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
-from ..preparation.schema import read_schema
-from ..preparation.schema import KEY
-from ..preparation.split import CutFolds
+from ..errors import UserError
+from ..preparation.schema import KEY, Schema, read_schema
+from ..preparation.split import CutFolds, Folds
 from ..problem.definition import Definition
+from ..problem.metric import Metric, Metrics
 from ..problem.project import Project
-from ..problem.metric import Metric
 from ..variants import of_type
-from .candidate import Candidates
-from .compare import build_estimator, few_threads
-from .encoded import encode_training
-from .learnt import Learnt
-from .search import fit, search
-from .training_rows import TrainingRows
+from .encoding import Encoded, EncodedFold, TrainingRows, encode_training
+from .search import (
+    Candidate,
+    Candidates,
+    FittedModel,
+    OutOfTimeError,
+    SearchResult,
+    Trial,
+    build_estimator,
+    few_threads,
+    search_candidates,
+)
 
-REFERENCE_ROWS = 5000  # what drift is measured against; more would not change a test's answer
+REFERENCE_ROWS = 5000  # what drift is measured against; more would not change a test's outcome
+PROBE_ROWS = 100_000  # with more rows, the time of a fit is first told from a tenth of them
+MOST_NUMBERS = 30_000_000  # of all folds: with more, each is encoded anew for every trial
 
 
-def learn(
-    project: Project, candidates: Candidates, metric: Metric, cut_folds: CutFolds
-) -> Learnt:
+def fit_best(
+    project: Project, candidates: Candidates, metrics: Metrics, cut_folds: CutFolds
+) -> FittedModel:
     """Search, and fit the best candidate on all training rows.
 
     Raises
     ------
     UserError
-        If no candidate could be judged in time, or one fails.
+        If no candidate could be scored in time, or one has no encoder.
     """
     definition = project.definition
     schema = read_schema(project.prepared / "schema.json")
     rows = TrainingRows(project.prepared / "train.parquet", schema)
+    folds = cut_folds(rows.metadata, definition)
+    metric = metrics[definition.problem.metric]
     started = time.monotonic()
     with few_threads(len(rows)):
-        result = search(
-            rows, schema, cut_folds(rows.beside, definition), candidates, metric, definition
-        )
+        result = cross_validate(rows, schema, folds, candidates, metric, definition)
     search_seconds = time.monotonic() - started
-    judged = rows.target.loc[result.predictions.index]
     problem = of_type("modeling", definition.problem.type)
-    schema.decision = problem.learn_decision(judged, result.predictions, definition)
+    target = rows.target.loc[result.predictions.index]
+    schema.decision = problem.learn_decision(target, result.predictions, definition)
 
     best = result.leaderboard[0]
-    chosen = candidates[best.candidate]
-    estimator = build_estimator(chosen, best.settings, definition)
-    encoded = encode_training(rows, schema, definition, chosen.encoder)
+    candidate = candidates[best.candidate]
+    estimator = build_estimator(candidate, best.settings, definition)
+    encoded = encode_training(rows, schema, definition, candidate.encoder)
+    test_rows = parquet.read_metadata(project.prepared / "test.parquet").num_rows
     with few_threads(len(rows)):
         fit_seconds = fit(estimator, encoded)
+        baselines = problem.fit_baselines(encoded, estimator, test_rows, metrics, definition)
     _use_one_core(estimator)
     pipeline = Pipeline([("encoder", encoded.encoder), ("estimator", estimator)])
-    reference = rows.features(_some(len(rows), definition))
-    schema.decision |= problem.remember(pipeline, reference, schema)
-    return Learnt(
+    reference = rows.features(_sample(len(rows), REFERENCE_ROWS, definition))
+    schema.decision |= problem.describe_model(pipeline, reference, schema)
+    return FittedModel(
         result,
         pipeline,
         schema,
-        rows.beside[KEY].to_numpy("uint64"),
+        rows.metadata[KEY].to_numpy("uint64"),
         reference,
         search_seconds,
         fit_seconds,
-        judged_by=problem.JUDGED_BY,
+        scored_by=problem.SCORED_BY,
+        baselines=baselines,
     )
 
 
-def _some(rows: int, definition: Definition) -> np.ndarray:
+def cross_validate(
+    train: TrainingRows,
+    schema: Schema,
+    folds: Folds,
+    candidates: Candidates,
+    metric: Metric,
+    definition: Definition,
+) -> SearchResult:
+    """Score every candidate on every fold, see `search_candidates`.
+
+    No trial is started that is not expected to end within the budget, and one that outlasts it does
+    not count.
+    """
+    problem = of_type("modeling", definition.problem.type)
+    seconds: dict[str, float] = {}  # what one fit of a candidate took
+    encoded = {
+        build: [EncodedFold(train, *fold, schema, definition, build) for fold in folds]
+        for build in {candidate.encoder for candidate in candidates.values()}
+    }
+
+    def predict(
+        estimator: BaseEstimator, numbers: pd.DataFrame, target: pd.Series
+    ) -> pd.DataFrame:
+        decision = problem.default_decision(target, definition)
+        predictions = problem.predict(estimator, numbers.to_numpy(), decision)
+        return pd.DataFrame(predictions, index=numbers.index)
+
+    def score_trial(trial: Trial, deadline: float) -> None:
+        name = trial.candidate
+        candidate = candidates[name]
+        if candidate.encoder is None:
+            raise UserError(f'Candidate "{name}" needs an encoder; give it encoder=one_hot, say.')
+        if name not in seconds:
+            seconds[name] = _probe(candidate, train, schema, definition, deadline)
+        if time.monotonic() + seconds[name] * len(folds) >= deadline:
+            raise OutOfTimeError
+
+        def fitted() -> Iterator[tuple[BaseEstimator, EncodedFold]]:
+            for k, fold in enumerate(encoded[candidate.encoder]):
+                if k and time.monotonic() > deadline:
+                    raise OutOfTimeError
+                estimator = build_estimator(candidate, trial.settings, definition)
+                trial.fit_seconds.append(fit(estimator, fold.fitted))
+                keep = len(folds) * fold.fitted.numbers.size <= MOST_NUMBERS
+                if not keep:
+                    fold.forget()
+                yield estimator, fold
+                if not keep:
+                    fold.forget()
+
+        problem.score_trial(trial, fitted(), predict, metric, definition)
+        seconds[name] = max(trial.fit_seconds)
+
+    return search_candidates(score_trial, len(train), candidates, metric, definition)
+
+
+def fit(estimator: BaseEstimator, encoded: Encoded) -> float:
+    """Fit an estimator; return the seconds that it took, those of the encoder included."""
+    started = time.monotonic()
+    with warnings.catch_warnings():
+        # A search tries settings that do not converge; their scores tell.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        estimator.fit(encoded.numbers, encoded.target)
+    return encoded.seconds + time.monotonic() - started
+
+
+def _probe(
+    candidate: Candidate, train: TrainingRows, schema: Schema, definition: Definition, deadline: float
+) -> float:
+    """Return about how many seconds a fit will take; 0 where it is quick to find out."""
+    if len(train) <= PROBE_ROWS or time.monotonic() > deadline:
+        return 0.0
+    few = _sample(len(train), len(train) // 10, definition)
+    encoded = encode_training(train, schema, definition, candidate.encoder, few)
+    return 10 * fit(build_estimator(candidate, {}, definition), encoded)
+
+
+def _sample(rows: int, most: int, definition: Definition) -> np.ndarray:
     generator = np.random.default_rng(definition.search.seed)
-    return generator.choice(rows, min(rows, REFERENCE_ROWS), replace=False)
+    return generator.choice(rows, min(rows, most), replace=False)
 
 
 def _use_one_core(estimator: BaseEstimator) -> None:
-    """Training takes all cores; an answer is quicker, and kinder to its neighbours, on one."""
+    """Training takes all cores; a prediction is quicker, and kinder to its neighbours, on one."""
     parameters = estimator.get_params()
     estimator.set_params(**{key: 1 for key in parameters if key.endswith("n_jobs")})

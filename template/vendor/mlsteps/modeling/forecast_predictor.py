@@ -26,7 +26,7 @@ from ..problem.series import (
 )
 from . import store
 from .forecast_model import ForecastModel, add_intervals, forecast_ahead
-from .row_predictor import Adjust
+from .predictor import Adjust, check_adjusted
 
 RECENT_PERIODS = 36  # of each series in `describe`
 SHOWN_SERIES = 100  # in `describe`
@@ -230,7 +230,9 @@ class ForecastPredictor:
         if names:
             series = pd.Index(panel.names).get_indexer(forecasts[SERIES])
             rows[names] = panel.known[series, forecasts[PERIOD].to_numpy() - panel.start]
-        return forecasts.assign(**self._adjust(forecasts[PREDICTION], rows))
+        return forecasts.assign(
+            **check_adjusted(self._adjust(forecasts[PREDICTION], rows), rows)
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return what the model is, how good it was on the test, and what a request needs."""
@@ -257,14 +259,14 @@ class ForecastPredictor:
             "known": [column.model_dump() for column in self.known_ahead()],
             "history": {"until": dates[-1], "dates": dates},
             "inputs": [column.model_dump() for column in self.schema.inputs],
-            "example": self.question(),
+            "example": self.example_request(),
             "recent": {
                 name: [None if np.isnan(value) else float(value) for value in row]
                 for name, row in zip(panel.names, values, strict=False)
             },
         }
 
-    def question(self) -> dict[str, Any]:
+    def example_request(self) -> dict[str, Any]:
         """Return an example of a request."""
         request: dict[str, Any] = {"horizon": self.schema.decision["horizon"]}
         future = self.typical_future()

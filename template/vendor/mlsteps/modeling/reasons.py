@@ -6,47 +6,46 @@ import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 
-from ..preparation.row_encoder import label_widths
 from ..preparation.schema import Schema
 from ..problem.columns import convert
-from .detector import Detector
+from .estimators import Detector
 
 MOST_REASONS = 3
 LEAST_PART = 0.2  # of what the strongest reason adds; what adds less is not named
 MOST_NUMBERS = 2_000_000  # that are made at a time
+MOST_VALUES = 1000  # of each feature, to see which numbers follow from it
 
 
-def typical(encoder: ColumnTransformer, schema: Schema) -> dict[str, Any]:
-    """Return a typical row as numbers, and whose each number is.
+def describe_typical(
+    encoder: ColumnTransformer, features: pd.DataFrame, schema: Schema
+) -> dict[str, Any]:
+    """Return a typical row as numbers, and which numbers follow from which feature.
+
+    To learn the latter, each feature of the typical row is given the values of other rows in turn:
+    so it holds for whatever an encoder is made of.
 
     Returns
     -------
     dict
-        ``typical``, with the median of each feature or its most frequent label; ``owners``, the
-        feature that each number was made of; ``ordered``, the features that are high or low.
+        ``typical``, the numbers of the median of each feature or its most frequent label;
+        ``positions``, those of the numbers that each feature changes; ``ordered``, the features
+        that are high or low.
     """
+    kinds = {column.name: column.kind for column in schema.features}
     examples = {c.name: pd.Series([c.example], name=c.name) for c in schema.features}
-    kinds = {c.name: c.kind for c in schema.features}
     row = pd.DataFrame({name: convert(x, kinds[name]) for name, x in examples.items()})
-    return {
-        "typical": encoder.transform(row)[0].tolist(),
-        "owners": _owners(encoder),
-        "ordered": [name for name, kind in kinds.items() if kind == "number"],
-    }
-
-
-def _owners(encoder: ColumnTransformer) -> list[str]:
-    owners: list[str] = []
-    for part, transformer, columns in encoder.transformers_:
-        if part == "category":
-            owners += np.repeat(list(columns), label_widths(transformer)).tolist()
-        elif part == "date":
-            owners += [str(name).rpartition("_")[0] for name in transformer[0].names_]
-        elif part == "number":
-            owners += list(columns)
-        elif part != "remainder":  # a text, which has the part to itself
-            owners += list(columns) * len(transformer.get_feature_names_out())
-    return owners
+    typical = encoder.transform(row)[0]
+    positions = {}
+    for name in kinds:
+        values = features[name].drop_duplicates().head(MOST_VALUES).reset_index(drop=True)
+        values = pd.concat([values, pd.Series([None], dtype=values.dtype)], ignore_index=True)
+        changed = row.loc[[0] * len(values)].reset_index(drop=True).assign(**{name: values})
+        same = np.isclose(encoder.transform(changed), typical, rtol=0, atol=0, equal_nan=True)
+        differs = ~same.all(axis=0)
+        if differs.any():
+            positions[name] = np.flatnonzero(differs).tolist()
+    ordered = [name for name, kind in kinds.items() if kind == "number"]
+    return {"typical": typical.tolist(), "positions": positions, "ordered": ordered}
 
 
 def reasons(detector: Detector, numbers: np.ndarray, known: dict[str, Any]) -> list[str]:
@@ -62,52 +61,48 @@ def reasons(detector: Detector, numbers: np.ndarray, known: dict[str, Any]) -> l
     numbers : ndarray of (n, encoded columns)
         The rows.
     known
-        From `typical`.
+        From `describe_typical`.
 
     Returns
     -------
     list of str
         Such as "high area; low texture; unusual colour", one for each row.
     """
-    usual, owners = np.array(known["typical"]), np.array(known["owners"])
-    features = list(dict.fromkeys(known["owners"]))
-    mine = np.array([owners == name for name in features])
-    step = max(1, MOST_NUMBERS // (2 * mine.size))
-    return [
-        _words(added, row[mine.argmax(axis=1)] - usual[mine.argmax(axis=1)], features, known)
-        for start in range(0, len(numbers), step)
-        for added, row in zip(
-            _added(detector, numbers[start : start + step], usual, mine),
-            numbers[start : start + step],
-            strict=True,
-        )
-    ]
+    typical, positions = np.array(known["typical"]), known["positions"]
+    masks = np.zeros((len(positions), len(typical)), dtype=bool)
+    for mask, own in zip(masks, positions.values(), strict=True):
+        mask[own] = True
+    firsts = [own[0] for own in positions.values()]
+    step = max(1, MOST_NUMBERS // (2 * masks.size))
+    named: list[str] = []
+    for start in range(0, len(numbers), step):
+        part = numbers[start : start + step]
+        higher = part[:, firsts] > typical[firsts]
+        added = _added(detector, part, typical, masks)
+        named += [_words(*row, list(positions), known) for row in zip(added, higher, strict=True)]
+    return named
 
 
 def _added(
-    detector: Detector, numbers: np.ndarray, usual: np.ndarray, mine: np.ndarray
+    detector: Detector, numbers: np.ndarray, typical: np.ndarray, masks: np.ndarray
 ) -> np.ndarray:
     """Return (rows, features) of what each feature adds to the score of each row."""
     rows = numbers[:, None, :]
-    lonely = np.where(mine, rows, usual)  # typical but for one feature
-    mended = np.where(mine, usual, rows)  # typical in one feature
-    asked = np.vstack([usual[None, :], numbers, *lonely, *mended])
-    scores = detector.score(asked)
-    plain, whole = scores[0], scores[1 : len(numbers) + 1]
-    alone, left = scores[len(numbers) + 1 :].reshape(2, len(numbers), len(mine))
-    added: np.ndarray = ((alone - plain) + (whole[:, None] - left)) / 2
+    alone = np.where(masks, rows, typical)  # typical but for one feature
+    without = np.where(masks, typical, rows)  # typical in one feature
+    scores = detector.score(np.vstack([typical[None, :], numbers, *alone, *without]))
+    usual, own = scores[0], scores[1 : len(numbers) + 1]
+    alone, without = scores[len(numbers) + 1 :].reshape(2, len(numbers), len(masks))
+    added: np.ndarray = ((alone - usual) + (own[:, None] - without)) / 2
     return added
 
 
 def _words(
-    added: np.ndarray, beyond: np.ndarray, features: list[str], known: dict[str, Any]
+    added: np.ndarray, higher: np.ndarray, features: list[str], known: dict[str, Any]
 ) -> str:
     found = [k for k in np.argsort(-added, kind="stable") if added[k] > LEAST_PART * added.max()]
-    ordered = set(known["ordered"])
-    return "; ".join(
-        f"{_how(beyond[k], features[k] in ordered)} {features[k]}" for k in found[:MOST_REASONS]
-    )
-
-
-def _how(beyond: float, ordered: bool) -> str:
-    return ("high" if beyond > 0 else "low") if ordered else "unusual"
+    words = [
+        ("high" if higher[k] else "low") if features[k] in known["ordered"] else "unusual"
+        for k in found[:MOST_REASONS]
+    ]
+    return "; ".join(f"{word} {features[k]}" for word, k in zip(words, found, strict=False))

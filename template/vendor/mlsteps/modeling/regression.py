@@ -1,4 +1,4 @@
-"""The candidates for predicting a quantity, and how wide their intervals are."""
+"""How wide the intervals of a regressor are."""
 
 from typing import Any
 
@@ -8,7 +8,24 @@ from sklearn.base import BaseEstimator
 
 from ..problem.definition import Definition
 from ..problem.regression import INTERVAL, arrays
-from .supervised import ESTIMATORS, JUDGED_BY, score_trial, add_metric_columns, remember  # noqa: F401
+from .supervised import (
+    SCORED_BY,
+    add_metric_columns,
+    describe_model,
+    fit_baselines,
+    score_trial,
+)
+
+__all__ = [
+    "SCORED_BY",
+    "add_metric_columns",
+    "default_decision",
+    "describe_model",
+    "fit_baselines",
+    "learn_decision",
+    "predict",
+    "score_trial",
+]
 
 MOST_BINS = 5
 BIN_ROWS = 100  # a 90 % interval needs some dozens of rows to have a tail of a few
@@ -33,8 +50,8 @@ def learn_decision(
     ----------
     target : Series of (n,)
         True values.
-    answers : DataFrame of n rows
-        What `answer` gave for these rows, by models not fitted on them.
+    predictions : DataFrame of n rows
+        What `predict` gave for these rows, by models not fitted on them.
 
     Returns
     -------
@@ -55,10 +72,10 @@ def learn_decision(
     }
 
 
-def answer(
+def predict(
     estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
 ) -> dict[str, np.ndarray]:
-    """Answer each row with a number and, once it is learnt, its interval.
+    """Predict a number for each row and, once it is learnt, its interval.
 
     Returns
     -------

@@ -139,6 +139,8 @@ class FittedModel:
         What the candidates were scored by, in a word or two.
     baselines
         What the test needs of the baselines that have to be fitted, by name.
+    test_forecasts
+        Of series: forecasts of the test by the best candidate, fitted to what came before it.
     """
 
     result: SearchResult
@@ -150,6 +152,7 @@ class FittedModel:
     fit_seconds: float
     scored_by: str
     baselines: dict[str, dict[str, Any]] = field(default_factory=dict)
+    test_forecasts: pd.DataFrame | None = None
 
 
 def search_candidates(

@@ -1,5 +1,7 @@
 """Versions of the model on disk, and which of them is the champion."""
 
+import io
+import json
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -7,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import skops.io
@@ -25,18 +28,22 @@ CARD = "card.md"
 RUN = "run.json"
 KEYS = "training_keys.npy"
 REFERENCE = "reference.parquet"  # a sample of the training rows, which drift is measured against
-TEST_PREDICTIONS = "test_predictions.parquet"  # what it answered on test rows
+TEST_PREDICTIONS = "test_predictions.parquet"  # of test rows
 TEST_FORECASTS = "test_forecasts.parquet"  # of series, by a model that was fitted before the test
-OUT_OF_FOLD = "out_of_fold.parquet"  # what models that had not seen them answered on training rows
+OUT_OF_FOLD = "out_of_fold.parquet"  # predictions of training rows, by models fitted without them
 CHAMPION, CHALLENGER = "champion.json", "challenger.json"
 STALE_SECONDS = 3600  # a temporary file that is older was left by a process that was killed
 
 # A model file may name these types beyond those that skops trusts by itself, and those that the
 # project names. Nothing else is loaded.
 TRUSTED = [
-    "mlsteps.modeling.clusterer.Clusterer",
-    "mlsteps.modeling.detector.Detector",
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
     "mlsteps.modeling.forecast_model.ForecastModel",
+    "mlsteps.modeling.estimators.Clusterer",
+    "mlsteps.modeling.estimators.Detector",
     "mlsteps.modeling.forecasters.arima.Arima",
     "mlsteps.modeling.forecasters.lags.Lags",
     "mlsteps.modeling.forecasters.local.Exponential",
@@ -50,7 +57,14 @@ TRUSTED = [
     "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRegressor",
 ]
+
+# Classes that have moved since a version of this library that was released: old name, new name.
+# A model file is read as if it named the new ones, so a champion serves on after an update.
+MOVED: dict[str, str] = {}
 
 
 def new_version(models: Path) -> str:
@@ -116,18 +130,48 @@ def load_pipeline(path: Path, trusted: Sequence[str] = ()) -> BaseEstimator:
     """
     trusted = [*TRUSTED, *trusted]
     try:
-        unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(trusted))
-        pipeline = None if unknown else skops.io.load(path, trusted=trusted)
+        file = _with_new_names(path)
+        unknown = sorted(set(skops.io.get_untrusted_types(file=file)) - set(trusted))
+        pipeline = None if unknown else skops.io.load(file, trusted=trusted)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; train a model with `run`.") from None
     except Exception as error:  # a damaged archive fails in many ways
         raise UserError(f"{path} cannot be read ({error}); train again with `run`.") from error
-    if pipeline is None:
-        raise UserError(
-            f"{path} needs the types {', '.join(unknown)}, which are not trusted; if they are "
-            "yours, add them to TRUSTED in modeling/predictor.py."
-        )
-    return pipeline
+    if pipeline is not None:
+        return pipeline
+    own = {name.rpartition(".")[2] for name in TRUSTED if name.startswith("mlsteps.")}
+    for name in unknown:
+        if name.rpartition(".")[2] in own:
+            raise UserError(
+                f"{path} was made by an earlier version of this project's library (it names "
+                f"{name}); train again with `run`."
+            )
+    raise UserError(
+        f"{path} needs the types {', '.join(unknown)}, which are not trusted; if they are "
+        "yours, add them to TRUSTED in modeling/predictor.py."
+    )
+
+
+def _with_new_names(path: Path) -> Path | io.BytesIO:
+    """Return a model file that names the classes of `MOVED` by their new names."""
+    with ZipFile(path) as old:
+        nodes = json.loads(old.read("schema.json"))
+        renamed = json.loads(json.dumps(nodes), object_hook=_rename)
+        if renamed == nodes:
+            return path
+        changed = io.BytesIO()
+        with ZipFile(changed, "w") as new:
+            for name in old.namelist():
+                is_schema = name == "schema.json"
+                new.writestr(name, json.dumps(renamed) if is_schema else old.read(name))
+    return changed
+
+
+def _rename(node: dict[str, Any]) -> dict[str, Any]:
+    new = MOVED.get(f"{node.get('__module__')}.{node.get('__class__')}")
+    if new:
+        node["__module__"], _, node["__class__"] = new.rpartition(".")
+    return node
 
 
 def champion(models: Path) -> str | None:

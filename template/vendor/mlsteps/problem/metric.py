@@ -1,9 +1,11 @@
 """What a metric is, and which there are."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..errors import UserError
@@ -88,3 +90,26 @@ def select_metric(name: str, metrics: Metrics) -> Metric:
             f'project.toml: [problem] metric is "{name}"; allowed: {", ".join(allowed)}.'
         )
     return metrics[name]
+
+
+def evaluate_metrics(
+    metrics: Metrics, target: pd.Series, predictions: pd.DataFrame
+) -> dict[str, float]:
+    """Return the metrics that are defined for these rows, by name."""
+    return evaluate_parts(metrics, metric_parts(metrics, target, predictions))
+
+
+def metric_parts(
+    metrics: Metrics, target: pd.Series, predictions: pd.DataFrame
+) -> dict[Any, Parts]:
+    """Return the arguments of the metrics' functions; those made the same way are made once."""
+    makers = {metric.arrays: metric for metric in metrics.values()}
+    return {arrays: metric.parts(target, predictions) for arrays, metric in makers.items()}
+
+
+def evaluate_parts(metrics: Metrics, parts: Mapping[Any, Parts]) -> dict[str, float]:
+    """Return the metrics that are defined for the arguments that `metric_parts` made."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # what is undefined is left out below
+        values = {name: float(m.function(*parts[m.arrays])) for name, m in metrics.items()}
+    return {name: value for name, value in values.items() if np.isfinite(value)}

@@ -32,7 +32,7 @@ def answer(
     """
     rows = [row for question in questions for row in question]
     try:
-        predictions = predictor.answer_columns(predictor.features(contract.frame(rows)))
+        predictions = predictor.predict_columns(predictor.features(contract.frame(rows)))
     except ConversionError as error:
         raise _wrong_values(error, rows) from None
     records = iter(_records(predictions))
@@ -61,7 +61,7 @@ def ask_beside(
 
 def rehearse(predictor: Predictor, contract: Contract) -> None:
     """Answer the example once, so that the first caller need not wait."""
-    predictor.answer_columns(predictor.features(contract.frame([predictor.describe()["example"]])))
+    predictor.predict_columns(predictor.features(contract.frame([predictor.describe()["example"]])))
 
 
 def _wrong_values(error: ConversionError, rows: Asked) -> Refusal:

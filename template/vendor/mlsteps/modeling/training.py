@@ -13,10 +13,8 @@ from ..preparation.split import CutFolds
 from ..problem.metric import Metrics, all_metrics, select_metric
 from ..problem.project import Project
 from ..report import number, paragraph, table, write_card
-from . import fit_rows, store
-from .candidate import Candidates
-from .learnt import Learnt
-from .trial import Trial
+from . import store
+from .search import Candidates, FittedModel, Trial
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
 
@@ -28,19 +26,36 @@ def train(
 
     Reads data/prepared. The version appears whole or not at all.
 
+    Parameters
+    ----------
+    project : Project
+        Its folder and definition.
+    candidates : dict of str to Candidate
+        Those that [models] candidates can name.
+    cut_folds : function of DataFrame and Definition
+        Returns the folds of cross-validation, from the columns that are not features.
+    metrics : dict of str to Metric
+        Those of the project, beside the standard ones.
+
+    Returns
+    -------
+    str
+        A sentence for the command line: the best candidate and its score.
+
     Raises
     ------
     UserError
-        If no candidate could be judged in time, or one fails.
+        If no candidate could be scored in time.
     """
     definition = project.definition
     known = all_metrics(definition.problem.type, metrics)
     metric = select_metric(definition.problem.metric, known)
-    learn = fit_rows.learn
     if definition.problem.of_series:
-        from .backtest import learn  # needs statsmodels
-    learnt = learn(project, candidates, metric, cut_folds)
-    result, best = learnt.result, learnt.result.leaderboard[0]
+        from .backtest import fit_best  # needs statsmodels
+    else:
+        from .fit_rows import fit_best
+    model = fit_best(project, candidates, known, cut_folds)
+    result, best = model.result, model.result.leaderboard[0]
 
     version = store.new_version(project.models)
     record = {
@@ -49,40 +64,41 @@ def train(
         "model": best.candidate,
         "settings": best.settings,
         "metric": definition.problem.metric,
-        "judged_by": learnt.judged_by,
+        "scored_by": model.scored_by,
         "leaderboard": _lines(result.leaderboard),
         "trials": _lines(result.trials),
         "measured": best.measured,
         "left_out": result.left_out,
-        "training_rows": len(learnt.keys),
-        "fit_seconds": learnt.fit_seconds,
-        "search_seconds": learnt.search_seconds,
+        "baselines": model.baselines,
+        "training_rows": len(model.keys),
+        "fit_seconds": model.fit_seconds,
+        "search_seconds": model.search_seconds,
         "data": {n: file_digest(project.prepared / f"{n}.parquet") for n in ("train", "test")},
         "definition": definition.model_dump(),
         "versions": {"python": platform.python_version(), **{n: installed(n) for n in LIBRARIES}},
     }
-    _store(project.models / version, learnt, record, crossed=definition.split_by() == "none")
+    _store(project.models / version, model, record, crossed=definition.split_by() == "none")
     score = f"{metric.title} {number(best.mean)} ± {number(best.std)}"
-    summary = f"{best.candidate} is best: {score} in {learnt.judged_by}"
-    unjudged = result.left_out.keys() - {trial.candidate for trial in result.leaderboard}
-    if unjudged:
-        summary += f"; left out: {', '.join(sorted(unjudged))}"
+    summary = f"{best.candidate} is best: {score} in {model.scored_by}"
+    unscored = result.left_out.keys() - {trial.candidate for trial in result.leaderboard}
+    if unscored:
+        summary += f"; left out: {', '.join(sorted(unscored))}"
     _write_card(project.reports, summary, known, record)
     return f"{summary} (version {version})"
 
 
-def _store(folder: Path, learnt: Learnt, record: dict[str, Any], *, crossed: bool) -> None:
+def _store(folder: Path, model: FittedModel, record: dict[str, Any], *, crossed: bool) -> None:
     with replacing(folder) as temporary:
         temporary.mkdir()
-        store.save_pipeline(learnt.pipeline, temporary / store.MODEL)
-        if learnt.test_forecasts is not None:
-            learnt.test_forecasts.to_parquet(temporary / store.TEST_FORECASTS)
-        write_text(temporary / store.SCHEMA, learnt.schema.model_dump_json(indent=2) + "\n")
-        np.save(temporary / store.KEYS, learnt.keys)
-        learnt.reference.to_parquet(temporary / store.REFERENCE)
-        if crossed and not learnt.result.predictions.empty:
+        store.save_pipeline(model.pipeline, temporary / store.MODEL)
+        write_text(temporary / store.SCHEMA, model.schema.model_dump_json(indent=2) + "\n")
+        np.save(temporary / store.KEYS, model.keys)
+        model.reference.to_parquet(temporary / store.REFERENCE)
+        if model.test_forecasts is not None:
+            model.test_forecasts.to_parquet(temporary / store.TEST_FORECASTS)
+        if crossed and not model.result.predictions.empty:
             # No rows are kept apart, so it is these that tell how good the model is.
-            learnt.result.predictions.to_parquet(temporary / store.OUT_OF_FOLD)
+            model.result.predictions.to_parquet(temporary / store.OUT_OF_FOLD)
         record["model_megabytes"] = (temporary / store.MODEL).stat().st_size / 1e6
         write_json(temporary / store.RUN, record)
 

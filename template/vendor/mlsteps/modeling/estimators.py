@@ -1,21 +1,21 @@
-"""One way to ask all clusterers: for the cluster of a row, new or known, and the distance to it."""
+"""One interface for all clusterers, and one for all detectors of anomalies."""
 
 from typing import Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClusterMixin, clone
+from sklearn.base import BaseEstimator, ClusterMixin, OutlierMixin, clone
 from sklearn.cluster import HDBSCAN, Birch
 from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 LEAST_SHARE = 0.01  # of the rows in a cluster; smaller ones are outliers, not clusters
-MOST_CORES = 5000  # rows that are remembered of clusters without a centre
+MOST_CORES = 5000  # rows that are stored of clusters without a centre
 
 
 class Clusterer(ClusterMixin, BaseEstimator):
-    """Wraps a clusterer of scikit-learn so that every one of them can be asked about new rows.
+    """Wraps a clusterer of scikit-learn so that every one of them can predict new rows.
 
-    Those that predict (k-means, mini-batch, Gaussian mixture, Birch) are asked themselves. With
+    k-means, mini-batch, Gaussian mixture and Birch predict themselves. With
     hierarchical clustering a row belongs to the nearest centre; with HDBSCAN to the cluster of
     the nearest row that is sure of its own, so that no row is left without one.
 
@@ -99,3 +99,42 @@ class Clusterer(ClusterMixin, BaseEstimator):
         for k, name in enumerate(self.order_):
             places[found == name] = k
         return places
+
+
+class Detector(OutlierMixin, BaseEstimator):
+    """Wraps a detector of scikit-learn so that its scores have the same direction and unit.
+
+    The scores of one-class SVMs grow with the number of training rows, and each method has a unit
+    of its own. So that a threshold from models of parts of the rows holds for the model of all of
+    them, 0 is the median of the training rows and 1 is one interquartile range above it.
+
+    Parameters
+    ----------
+    method
+        The detector; it has to score new rows (LOF: ``novelty=True``).
+
+    Attributes
+    ----------
+    middle_, unit_ : float
+        The median and the interquartile range of the method's own scores.
+    """
+
+    def __init__(self, method: BaseEstimator) -> None:
+        self.method = method
+
+    def fit(self, X: np.ndarray, y: object = None) -> Self:
+        """Learn what rows are like."""
+        X = validate_data(self, X)
+        self.method_ = clone(self.method).fit(X)
+        low, self.middle_, high = map(
+            float, np.quantile(-self.method_.score_samples(X), [0.25, 0.5, 0.75])
+        )
+        self.unit_ = high - low if high > low else 1.0
+        return self
+
+    def score(self, X: np.ndarray) -> np.ndarray:
+        """Return how strange each row is; higher is stranger."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False)
+        strange: np.ndarray = (-self.method_.score_samples(X) - self.middle_) / self.unit_
+        return strange
