@@ -8,7 +8,7 @@ from ..problem.check_series import known_kinds
 from ..problem.columns import Column, Inference, convert, describe, infer
 from ..problem.definition import Definition
 from ..problem.keys import row_keys
-from ..problem.series import PERIOD, SERIES, Arranged, arrange
+from ..problem.series import PERIOD, SERIES, align
 from .features import PLACE, AddFeatures, check_finite, make_features
 from .panel import Panel
 from .schema import KEY, Prepared, Schema, TrainedOn
@@ -18,9 +18,13 @@ MOST_LABELS = 20  # of a category that is known ahead; rarer ones count as none 
 
 
 def prepare_series(
-    raw: pd.DataFrame, definition: Definition, take_test: TakeTest, add_features: AddFeatures, learnt: TrainedOn | None
+    raw: pd.DataFrame,
+    definition: Definition,
+    take_test: TakeTest,
+    add_features: AddFeatures,
+    trained_on: TrainedOn | None,
 ) -> Prepared:
-    """Bring series onto their calendar, type what is known ahead, and keep the end for the test.
+    """Align series to their calendar, type what is known ahead, and keep the end for the test.
 
     Parameters
     ----------
@@ -28,30 +32,29 @@ def prepare_series(
         The rows as collected.
     take_test, add_features
         The project's own.
-    learnt
-        Tells which raw rows must not be in the test, because a champion was trained on them.
+    trained_on
+        Returns which raw rows a champion was trained on; these are not taken for the test.
 
     Raises
     ------
     UserError
-        If a value does not fit its column, or the series are too short.
+        If a value does not fit its column, the series are too short, or the test is not their end.
     """
-    arranged = arrange(raw, definition)
-    rows, target = arranged.rows, definition.problem.target
-    kinds = known_kinds(definition, raw)
-    date = infer(raw[definition.columns.date])
-    kinds = (
-        {definition.columns.date: Inference("date", "is the date", date.date_format)}
-        | {n: Inference("category", "tells the series") for n in definition.columns.series_names()}
-        | kinds
-    )
+    aligned = align(raw, definition)
+    rows, target, columns = aligned.rows, definition.problem.target, definition.columns
+    names, date_format = columns.series_names(), infer(raw[columns.date]).date_format
+    kinds = {
+        columns.date: Inference("date", "is the date", date_format),
+        **{name: Inference("category", "tells the series") for name in names},
+        **known_kinds(definition, raw),
+    }
     inputs = pd.DataFrame({n: convert(rows[n], k.kind, k.date_format) for n, k in kinds.items()})
     features = check_finite(make_features(inputs, add_features))
-    derived = {n: kinds.get(n) or _added(features[n]) for n in map(str, features.columns)}
-    known = learnt(raw.loc[rows.index]) if learnt is not None else np.zeros(len(rows), bool)
-    train = ~take_test(rows, definition, ~known)
-    start = int(rows.loc[~train, PERIOD].min())
-    if (rows.loc[train, PERIOD] >= start).any():
+    derived = {n: kinds.get(n) or _infer_added(features[n]) for n in map(str, features.columns)}
+    may_test = np.ones(len(rows), bool) if trained_on is None else ~trained_on(raw.loc[rows.index])
+    test = take_test(rows, definition, may_test)
+    start = int(rows.loc[test, PERIOD].min())
+    if (rows.loc[~test, PERIOD] >= start).any():
         raise UserError(
             "take_test in preparation/split.py has to take all rows from one date on: series are "
             "forecast from what came before it."
@@ -59,30 +62,41 @@ def prepare_series(
     schema = Schema(
         problem=definition.problem.type,
         target=target,
-        inputs=[describe(inputs.loc[train, n], k.kind, k.date_format) for n, k in kinds.items()],
-        features=[describe(features.loc[train, n], k.kind) for n, k in derived.items()],
-        ignored=definition.columns.not_features(),
+        inputs=[describe(inputs.loc[~test, n], k.kind, k.date_format) for n, k in kinds.items()],
+        features=[describe(features.loc[~test, n], k.kind) for n, k in derived.items()],
+        ignored=columns.not_features(),
         decision={
-            "frequency": arranged.calendar.frequency,
-            "place": arranged.calendar.place,
-            "season": arranged.season,
+            "frequency": aligned.calendar.frequency,
+            "place": aligned.calendar.place,
+            "season": aligned.season,
             "horizon": definition.problem.horizon,
             "gaps": definition.preparation.gaps,
             "duplicates": definition.preparation.duplicates,
-            "date": definition.columns.date,
-            "series": definition.columns.series_names(),
+            "date": columns.date,
+            "series": names,
         },
     )
-    beside = rows[[target, SERIES, PERIOD]].assign(**{KEY: row_keys(raw.loc[rows.index])})
+    periods, (begin,) = aligned.history[PERIOD], aligned.calendar.texts(np.array([start]))
+    summary = (
+        f"{len(aligned.lengths()):,} series, {start - int(periods.min()):,} periods to learn from "
+        f"and {int(periods.max()) + 1 - start} to test"
+    )
     return Prepared(
         features,
-        beside,
-        train,
-        ~train,
+        rows[[target, SERIES, PERIOD]].assign(**{KEY: row_keys(raw.loc[rows.index])}),
+        ~test,
+        test,
         schema,
-        _summary(arranged, target, start, definition),
-        _losses(arranged, start, definition),
-        {name: told.reason for name, told in kinds.items()},
+        summary + (f", {aligned.gaps:,} gaps" if aligned.gaps else ""),
+        {
+            "repeated rows left out": aligned.repeated,
+            "rows joined with another of their date": aligned.joined,
+            "dates without a value": aligned.gaps,
+            "series too short": len(aligned.dropped),
+            "season": aligned.season if aligned.season > 1 else "none",
+            "the test begins": begin,
+        },
+        {name: kind.reason for name, kind in kinds.items()},
     )
 
 
@@ -121,56 +135,35 @@ def panel_of(rows: pd.DataFrame, schema: Schema, names: list[str] | None = None)
 
     Parameters
     ----------
-    rows
+    rows : DataFrame
         With the features of the schema, the target, `SERIES` and `PERIOD`.
-    names
+    schema : Schema
+        That of the rows.
+    names : list of str, optional
         The series, in order; those of the rows if not given.
     """
     names = sorted(rows[SERIES].unique()) if names is None else names
     numbers = as_numbers(rows, schema)
     table = pd.concat([rows[[schema.target, SERIES, PERIOD]], numbers], axis=1)
     start = int(rows[PERIOD].min())
-    places = pd.Index(names).get_indexer(table[SERIES])
-    times = table[PERIOD].to_numpy() - start
-    cube = np.full((len(names), int(times.max()) + 1, 1 + numbers.shape[1]), np.nan)
-    cube[places, times] = table[[schema.target, *numbers]].to_numpy(dtype=float)
-    seen = np.flatnonzero(~np.isnan(cube[:, :, 0]).all(axis=0))
-    periods = int(seen[-1]) + 1 if len(seen) else 0
+    series = pd.Index(names).get_indexer(table[SERIES])
+    periods = table[PERIOD].to_numpy() - start
+    cube = np.full((len(names), int(periods.max()) + 1, 1 + numbers.shape[1]), np.nan)
+    cube[series, periods] = table[[schema.target, *numbers]].to_numpy(dtype=float)
+    there = np.flatnonzero(~np.isnan(cube[:, :, 0]).all(axis=0))
+    length = int(there[-1]) + 1 if len(there) else 0
     known = cube[:, :, 1:]
     for k in range(known.shape[2]):
         column = pd.DataFrame(known[:, :, k].T)
         known[:, :, k] = column.ffill().bfill().fillna(0.0).to_numpy().T
-    return Panel(list(names), start, cube[:, :periods, 0], known)
+    return Panel(list(names), start, cube[:, :length, 0], known)
 
 
-def _added(values: pd.Series) -> Inference:
-    told = infer(values)
-    if told.kind not in ("number", "category"):
+def _infer_added(values: pd.Series) -> Inference:
+    kind = infer(values)
+    if kind.kind not in ("number", "category"):
         raise UserError(
-            f'{PLACE} makes "{values.name}", which {told.reason}; what is known ahead of time has '
+            f'{PLACE} makes "{values.name}", which {kind.reason}; what is known ahead of time has '
             "to be a number or a category."
         )
-    return told
-
-
-def _summary(arranged: Arranged, target: str, start: int, definition: Definition) -> str:
-    history = arranged.rows[arranged.rows[target].notna()]
-    number = history[SERIES].nunique()
-    tested = int(history[PERIOD].max()) + 1 - start
-    said = (
-        f"{number:,} series, {start - int(history[PERIOD].min()):,} periods to learn from and "
-        f"{tested} to test"
-    )
-    return said + (f", {arranged.gaps:,} gaps" if arranged.gaps else "")
-
-
-def _losses(arranged: Arranged, start: int, definition: Definition) -> dict[str, object]:
-    (date,) = arranged.calendar.texts(np.array([start]))
-    return {
-        "repeated rows left out": arranged.repeated,
-        "rows joined with another of their date": arranged.joined,
-        "dates without a value": arranged.gaps,
-        "series too short": len(arranged.dropped),
-        "season": arranged.season if arranged.season > 1 else "none",
-        "the test begins": date,
-    }
+    return kind

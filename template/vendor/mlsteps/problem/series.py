@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from .calendar import Calendar, place_calendar, tell_calendar
+from .calendar import Calendar, infer_calendar, place_calendar
 from .columns import Inference, infer
 from .definition import Definition
 from .values import fitting
 
-# What travels beside the columns of the data. Names of collected columns have no blanks around
+# Columns that are added to those of the data. Names of collected columns have no blanks around
 # them, so none can be one of these.
 SERIES, PERIOD = " series", " period"
 SEPARATOR = " / "  # between the parts of a label
@@ -21,28 +21,29 @@ LONGER_SEASON = 0.1  # by how much a longer season must be stronger to be prefer
 
 
 @dataclass(frozen=True)
-class Arranged:
+class AlignedSeries:
     """Rows on a calendar.
 
     Attributes
     ----------
-    rows
+    rows : DataFrame
         The rows of the data that are used, with `SERIES` and `PERIOD`, sorted by both; the target
-        and the date are converted. Those without a target that come after the history tell
-        what is known ahead of time.
-    season
+        and the date are converted. Those without a target come after the history, and hold what is
+        known ahead of time.
+    season : int
         Periods in a season, 1 if there is none.
-    repeated
-        How many rows were left out, because another says the same.
-    joined
+    repeated : int
+        How many rows were left out, because another is the same.
+    joined : int
         How many rows were joined with another of their series and period.
-    gaps
+    gaps : int
         How many periods inside of the series lack a value.
-    dropped
+    dropped : list of str
         The series that were left out, because they are too short.
     """
 
     rows: pd.DataFrame
+    target: str
     calendar: Calendar
     season: int
     repeated: int
@@ -50,15 +51,20 @@ class Arranged:
     gaps: int
     dropped: list[str]
 
-    def lengths(self, target: str) -> pd.Series:
+    @property
+    def history(self) -> pd.DataFrame:
+        """The rows that have a target."""
+        return self.rows[self.rows[self.target].notna()]
+
+    def lengths(self) -> pd.Series:
         """Return the periods from the first to the last value of each series."""
-        return _lengths(self.rows[self.rows[target].notna()])
+        return _lengths(self.history)
 
 
-def arrange(frame: pd.DataFrame, definition: Definition) -> Arranged:
-    """Bring rows onto a calendar, and treat repeated dates as the definition says.
+def align(frame: pd.DataFrame, definition: Definition) -> AlignedSeries:
+    """Align rows to a calendar, and treat repeated dates as the definition says.
 
-    Gaps are counted, and stay: what fills one must not be told by what comes after an origin.
+    Gaps are counted, and stay: none may be filled by what comes after an origin.
 
     Raises
     ------
@@ -66,42 +72,44 @@ def arrange(frame: pd.DataFrame, definition: Definition) -> Arranged:
         If values do not fit, dates are irregular, or the series are too short.
     """
     target, settings = definition.problem.target, definition.preparation
-    told = definition.columns
+    columns = definition.columns
+    dates = Inference("date", "", infer(frame[columns.date]).date_format)
     rows = frame.assign(
         **{
             target: fitting(frame[target], Inference("number", ""), "[problem] target"),
-            told.date: _dates(frame, told.date),
-            SERIES: label_series(frame, told.series_names()),
+            columns.date: fitting(frame[columns.date], dates, "[columns] date"),
+            SERIES: label_series(frame, columns.series_names()),
         }
     )
     _check_complete(rows, definition)
-    same = rows.duplicated([SERIES, told.date, target])
-    repeated = int(same.sum())
+    same = rows.duplicated([SERIES, columns.date, target])
     rows = rows[~same]
     history = rows[rows[target].notna()]
     if definition.problem.frequency == "auto":
-        calendar = tell_calendar(history[told.date], history[SERIES])
+        calendar = infer_calendar(history[columns.date], history[SERIES])
     else:
-        calendar = place_calendar(definition.problem.frequency, history[told.date])
-    rows[PERIOD] = calendar.ordinals(rows[told.date])
+        calendar = place_calendar(definition.problem.frequency, history[columns.date])
+    rows[PERIOD] = calendar.ordinals(rows[columns.date])
     names = pd.Index(history[SERIES].unique())  # also of those that ended before the newest periods
     last = rows.loc[rows[target].notna(), PERIOD].max()
-    rows = _newest(rows, last, definition)
-    ahead = rows[target].isna() & (rows[PERIOD] > last)
-    kept = rows[rows[target].notna() | ahead]
-    joined = join_dates(kept, target, settings.duplicates, calendar)
-    rows = joined.sort_values([SERIES, PERIOD])
+    if definition.split.newest_periods:
+        rows = rows[rows[PERIOD] > last - definition.split.newest_periods]
+    used = rows[rows[target].notna() | (rows[PERIOD] > last)]
+    rows = join_dates(used, target, settings.duplicates, calendar)
+    joined = len(used) - len(rows)
+    rows = rows.sort_values([SERIES, PERIOD])
     history = rows[rows[target].notna()]
     lengths = _lengths(history).reindex(names, fill_value=0)
     gaps = int((lengths - history.groupby(SERIES).size()).sum())
     if gaps and settings.gaps == "refuse":
         raise UserError(_first_gap(history, calendar, gaps))
     season = find_season(history, target, calendar, definition.problem.season)
-    short = lengths[lengths < needed(season, definition)]
+    short = lengths[lengths < _needed(season, definition)]
     _check_short(short, len(lengths), season, definition)
     rows = rows[~rows[SERIES].isin(short.index)]
-    lost = len(kept) - len(joined)
-    return Arranged(rows, calendar, season, repeated, lost, gaps, list(short.index))
+    return AlignedSeries(
+        rows, target, calendar, season, int(same.sum()), joined, gaps, list(short.index)
+    )
 
 
 def label_series(frame: pd.DataFrame, names: list[str]) -> pd.Series:
@@ -145,17 +153,15 @@ def join_dates(
             f"{date}{_of(first[SERIES])} is {shown}; correct it, or say with "
             '[preparation] duplicates = "sum", "mean" or "last" what they become.'
         )
-    parts = rows.groupby([SERIES, PERIOD], sort=False)
-    joined = rows[~rows.duplicated([SERIES, PERIOD], keep="last")].copy()
-    how = {"sum": parts[target].sum(min_count=1), "mean": parts[target].mean()}
-    keys = pd.MultiIndex.from_frame(joined[[SERIES, PERIOD]])
-    if duplicates in how:
-        joined[target] = how[duplicates].reindex(keys).to_numpy()
-    return joined
+    if duplicates != "last":
+        values = rows.groupby([SERIES, PERIOD], sort=False)[target]
+        joined = values.transform("sum", min_count=1) if duplicates == "sum" else values.transform("mean")
+        rows = rows.assign(**{target: joined})
+    return rows[~rows.duplicated([SERIES, PERIOD], keep="last")]
 
 
 def find_season(history: pd.DataFrame, target: str, calendar: Calendar, given: str | int) -> int:
-    """Return the periods in a season: those that are given, or those that the series tell.
+    """Return the periods in a season: those that are given, or those found in the series.
 
     A season is there where the changes from period to period are alike a season apart, on average
     over the series; of several the strongest is taken, the shorter one in doubt.
@@ -169,10 +175,9 @@ def find_season(history: pd.DataFrame, target: str, calendar: Calendar, given: s
     for season in calendar.seasons():
         if len(values) < 2 * season + 2:
             continue
-        earlier = changes.shift(season)
-        alike = changes.corrwith(earlier).mean()
-        if alike > strength + LONGER_SEASON:
-            best, strength = season, alike
+        correlation = changes.corrwith(changes.shift(season)).mean()
+        if correlation > strength + LONGER_SEASON:
+            best, strength = season, correlation
     return best
 
 
@@ -181,21 +186,10 @@ def least_periods(season: int) -> int:
     return 2 * season + 2 if season > 1 else 8
 
 
-def needed(season: int, definition: Definition) -> int:
+def _needed(season: int, definition: Definition) -> int:
     """Return the periods that a series needs to be learnt, backtested and tested."""
     horizons = 1 + definition.split.test_horizons
     return least_periods(season) + horizons * definition.problem.horizon
-
-
-def _newest(rows: pd.DataFrame, last: int, definition: Definition) -> pd.DataFrame:
-    """Return the newest ``[split] newest_periods`` of history, and what is known ahead of it."""
-    number = definition.split.newest_periods
-    return rows[rows[PERIOD] > last - number] if number else rows
-
-
-def _dates(frame: pd.DataFrame, name: str) -> pd.Series:
-    told = infer(frame[name])
-    return fitting(frame[name], Inference("date", "", told.date_format), "[columns] date")
 
 
 def _check_complete(rows: pd.DataFrame, definition: Definition) -> None:
@@ -204,8 +198,7 @@ def _check_complete(rows: pd.DataFrame, definition: Definition) -> None:
         if missing:
             raise UserError(
                 f"[columns] {key} is missing in {missing:,} rows; a forecast has to know to which "
-                f"{'date' if key == 'date' else 'series'} a value belongs, so fill it or delete "
-                "the rows."
+                f"{key} a value belongs, so fill it or delete the rows."
             )
 
 
@@ -237,7 +230,7 @@ def _check_short(short: pd.Series, number: int, season: int, definition: Definit
     raise UserError(
         f"The series{_of(short.index[0])} has {short.iloc[0]:,} periods{others}, but {seasons}, a "
         f"horizon of {problem.horizon} to backtest and {tests} to test need "
-        f"{needed(season, definition):,}; {drop}{more}, or lower [problem] horizon or season."
+        f"{_needed(season, definition):,}; {drop}{more}, or lower [problem] horizon or season."
     )
 
 

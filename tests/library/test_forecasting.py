@@ -1,40 +1,33 @@
 """Forecasting: calendars, forecasters, backtests, intervals, and forecasts into a file."""
 
-import errno
 import json
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import edit, run_in, serve, shadowed
-from sklearn.base import clone
+from mlsteps.deployment.prediction_log import open_log, read_predictions
+from mlsteps.errors import UserError
+from mlsteps.evaluation.bootstrap import measure
+from mlsteps.modeling import Candidate, load_predictor, store, train
+from mlsteps.modeling.backtest import backtest, learn_intervals
+from mlsteps.modeling.forecast_model import ForecastModel, add_intervals
+from mlsteps.modeling.forecasters import Drift, Lags, LocalForecaster, SeasonalNaive
+from mlsteps.preparation import prepare
+from mlsteps.preparation.panel import Panel, fill
+from mlsteps.preparation.schema import read_schema
+from mlsteps.preparation.series import panel_of
+from mlsteps.preparation.split import cut_folds
+from mlsteps.problem.calendar import infer_calendar
+from mlsteps.problem.check import check
+from mlsteps.problem.metric import all_metrics
+from mlsteps.problem.series import PERIOD, SERIES, align
+from project import edit, load, log, part, run_in, shadowed
+from sklearn.base import BaseEstimator, clone
 
-from {{ cookiecutter.package_name }}.deployment.prediction_log import (
-    open_log,
-    read_predictions,
-)
-from {{ cookiecutter.package_name }}.deployment.score import series as scoring
-from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.evaluation.bootstrap import measure
-from {{ cookiecutter.package_name }}.modeling import (
-    CANDIDATES,
-    cover,
-    learn_intervals,
-    store,
-)
-from {{ cookiecutter.package_name }}.modeling.backtest import choose_origins
-from {{ cookiecutter.package_name }}.modeling.continued import Continued
-from {{ cookiecutter.package_name }}.modeling.forecasters import (
-    Drift,
-    SeasonalNaive,
-)
-from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
-from {{ cookiecutter.package_name }}.preparation.panel import Panel, fill
-from {{ cookiecutter.package_name }}.problem.calendar import tell_calendar
-from {{ cookiecutter.package_name }}.problem.check import check
-from {{ cookiecutter.package_name }}.problem.series import arrange
-
+PROBLEM_TYPES = ["forecasting"]
+CANDIDATES = part("forecasting", "modeling.candidates").CANDIDATES
+METRICS = all_metrics("forecasting", {})
 SEASON, PERIODS = 12, 72
 FREQUENCIES = ["YS", "YE-JUN", "QS", "QE", "QS-FEB", "MS", "ME", "W-MON", "W-SUN", "D", "B"]
 FREQUENCIES += ["h", "2h", "15min", "30s", pd.DateOffset(months=1)]
@@ -62,6 +55,11 @@ def panel():
     return Panel(["a", "b", "c"], 0, history, np.zeros((3, PERIODS + SEASON, 0)))
 
 
+def logged(project, **settings):
+    with open_log(project) as engine:
+        return read_predictions(engine, **settings)
+
+
 @pytest.fixture
 def by_name(define):
     """Make a definition with two series."""
@@ -74,18 +72,18 @@ def by_name(define):
 
 
 @pytest.mark.parametrize("frequency", FREQUENCIES, ids=str)
-def test_a_calendar_is_told_from_dates_with_gaps_and_gives_them_back(frequency):
+def test_a_calendar_is_inferred_from_dates_with_gaps_and_gives_them_back(frequency):
     start = "2020-01-15" if isinstance(frequency, pd.DateOffset) else "2020-01-01"
     dates = pd.Series(pd.date_range(start, periods=60, freq=frequency), name="date")
     seen = dates[np.random.default_rng(0).random(60) > 0.15]
-    calendar = tell_calendar(seen, pd.Series("a", index=seen.index))
+    calendar = infer_calendar(seen, pd.Series("a", index=seen.index))
     ordinals = calendar.ordinals(dates)
     assert (np.diff(ordinals) == 1).all()
     assert (calendar.dates(ordinals) == dates.to_numpy()).all()
 
 
 def test_the_problem_is_said_in_plain_words(frame, by_name):
-    first, second, *_ = check(by_name(), frame).sentences
+    first, second, *_ = check(by_name(), frame, METRICS).sentences
     assert 'Forecast "y" of 2 series by "name"' in first
     assert "4 periods ahead from 72 monthly values" in first
     assert "A season has 12 periods" in second
@@ -93,9 +91,9 @@ def test_the_problem_is_said_in_plain_words(frame, by_name):
 
 def test_without_a_season_none_is_found(frame, by_name):
     noise = np.random.default_rng(1).normal(size=len(frame))
-    assert arrange(frame.assign(y=noise), by_name()).season == 1
+    assert align(frame.assign(y=noise), by_name()).season == 1
     given = by_name(problem={"season": 7})
-    assert arrange(frame.assign(y=noise), given).season == 7
+    assert align(frame.assign(y=noise), given).season == 7
 
 
 def mistakes(frame):
@@ -119,43 +117,43 @@ def mistakes(frame):
 def test_bad_data_is_one_sentence_that_names_it(frame, by_name, number):
     wrong, message = list(mistakes(frame))[number]
     with pytest.raises(UserError, match=message):
-        check(by_name(), wrong)
+        check(by_name(), wrong, METRICS)
 
 
 @pytest.mark.parametrize(("how", "value"), [("sum", 30.0), ("mean", 15.0), ("last", 20.0)])
 def test_repeated_dates_become_what_the_definition_says(frame, by_name, how, value):
     frame.loc[0, "y"] = 10.0
     twice = pd.concat([frame, frame.iloc[:1].assign(y=20.0)], ignore_index=True)
-    arranged = arrange(twice, by_name(preparation={"duplicates": how}))
-    assert arranged.joined == 1
-    assert arranged.rows["y"].iloc[0] == value
+    aligned = align(twice, by_name(preparation={"duplicates": how}))
+    assert aligned.joined == 1
+    assert aligned.rows["y"].iloc[0] == value
 
 
 def test_gaps_are_counted_and_may_be_refused(frame, by_name):
     gappy = frame.drop(index=[5, 6])
-    assert arrange(gappy, by_name()).gaps == 2
+    assert align(gappy, by_name()).gaps == 2
     with pytest.raises(UserError, match="2 dates are missing, the first before 2015-07-01"):
-        arrange(gappy, by_name(preparation={"gaps": "refuse"}))
+        align(gappy, by_name(preparation={"gaps": "refuse"}))
 
 
 def test_short_series_may_be_dropped(frame, by_name):
     short = pd.concat([frame, frame.head(5).assign(name="c")], ignore_index=True)
     with pytest.raises(UserError, match='"c" has 5 periods'):
-        arrange(short, by_name())
-    assert arrange(short, by_name(preparation={"short": "drop"})).dropped == ["c"]
+        align(short, by_name())
+    assert align(short, by_name(preparation={"short": "drop"})).dropped == ["c"]
 
 
 def test_older_periods_can_be_left_out(frame, by_name):
     ended = pd.concat([frame, frame.head(40).assign(name="c")], ignore_index=True)
     window = {"newest_periods": 36}
-    arranged = arrange(frame, by_name(split=window))
-    assert set(arranged.lengths("y")) == {36}
-    assert arranged.rows["date"].min() == pd.Timestamp("2018-01-01")
+    aligned = align(frame, by_name(split=window))
+    assert set(aligned.lengths()) == {36}
+    assert aligned.rows["date"].min() == pd.Timestamp("2018-01-01")
     with pytest.raises(UserError, match=r'"c" has 4 periods.*add history'):
-        arrange(ended, by_name(split=window))
-    assert arrange(ended, by_name(split=window, preparation={"short": "drop"})).dropped == ["c"]
+        align(ended, by_name(split=window))
+    assert align(ended, by_name(split=window, preparation={"short": "drop"})).dropped == ["c"]
     with pytest.raises(UserError, match=r"raise \[split\] newest_periods"):
-        arrange(frame, by_name(split={"newest_periods": 10}))
+        align(frame, by_name(split={"newest_periods": 10}))
 
 
 @pytest.mark.parametrize(
@@ -191,36 +189,102 @@ def test_a_short_forecast_needs_no_more_of_what_is_known_ahead(panel, name):
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_every_candidate_continues_a_trend_and_a_season_and_can_be_stored(panel, name, tmp_path):
     forecaster = clone(CANDIDATES[name].estimator)
-    told = {"season": SEASON, "horizon": SEASON, "frequency": "M"}
+    calendar = {"season": SEASON, "horizon": SEASON, "frequency": "M"}
     taken = forecaster.get_params(deep=False)
-    forecaster.set_params(**{key: value for key, value in told.items() if key in taken})
+    forecaster.set_params(**{key: value for key, value in calendar.items() if key in taken})
     head = panel.head(PERIODS - SEASON, "interpolate")
     forecast = forecaster.fit(head).forecast(head, SEASON)
     naive = SeasonalNaive(SEASON).forecast(head, SEASON)
     truth = panel.history[:, -SEASON:]
     assert np.abs(forecast - truth).mean() < 0.7 * np.abs(naive - truth).mean()
-    store.save_pipeline(Continued(forecaster).remember(head), tmp_path / "model.skops")
+    store.save_pipeline(ForecastModel(forecaster).set_history(head), tmp_path / "model.skops")
     again = store.load_pipeline(tmp_path / "model.skops")
     np.testing.assert_allclose(again.forecaster.forecast(again.panel(), SEASON), forecast)
 
 
 @pytest.mark.parametrize("periods", [40, 60, 500])
 def test_origins_leave_a_whole_horizon_and_a_history(define, periods):
-    origins = choose_origins(periods, SEASON, define(problem={"horizon": 8}))
+    definition = define(problem={"horizon": 8, "season": SEASON})
+    rows = pd.DataFrame({SERIES: "a", PERIOD: 100 + np.arange(periods), "y": 1.0})
+    folds = cut_folds(rows, definition)
+    origins = [len(fit) for fit, _ in folds]
     assert origins[-1] == periods - 8
     assert origins[0] >= 2 * SEASON
     assert origins == sorted(set(origins))
+    assert all(list(score) == list(range(len(fit), len(fit) + 8)) for fit, score in folds)
+
+
+def prepared(project):
+    """Return the training rows of a project, as a panel too, and their schema."""
+    schema = read_schema(project.prepared / "schema.json")
+    train = pd.read_parquet(project.prepared / "train.parquet")
+    return panel_of(train, schema), train, schema
+
+
+def try_folds(project, folds):
+    panel, train, schema = prepared(project)
+    metric = METRICS[project.definition.problem.metric]
+    return backtest(panel, train, folds, schema, CANDIDATES, metric, project.definition)
+
+
+def test_a_split_rule_of_ones_own_decides_the_origins_of_the_backtest(own):
+    theta = edit(own, models={"candidates": ["theta"]})
+    panel, train, _ = prepared(theta)
+    periods, first = train[PERIOD].to_numpy(), (train[SERIES] == panel.names[0]).to_numpy()
+    origins = [panel.end - 9, panel.end - 6]
+    folds = [
+        (np.flatnonzero(periods < origin), np.flatnonzero(first & (periods >= origin)))
+        for origin in origins
+    ]
+    found = try_folds(theta, folds).predictions
+    assert found["origin"].unique().tolist() == origins
+    assert found[SERIES].unique().tolist() == panel.names[:1]
+    assert found["step"].max() == theta.definition.problem.horizon
+    early = np.flatnonzero(periods < panel.start + 3), np.flatnonzero(periods == panel.start + 3)
+    with pytest.raises(UserError, match="cut_folds in preparation/split.py has a fold that begins"):
+        try_folds(theta, [early])
+
+
+def test_a_test_that_is_not_the_end_is_refused(own, rows):
+    def take_one_series(rows, definition, may_test):
+        return (rows[SERIES] == rows[SERIES].iloc[0]).to_numpy()
+
+    with pytest.raises(UserError, match="has to take all rows from one date on"):
+        prepare(own, rows, take_one_series, lambda rows: rows)
+
+
+class LastValue(BaseEstimator):
+    """A forecaster of a user's own."""
+
+    def fit(self, panel):
+        self.fitted_to_ = panel.periods
+        return self
+
+    def forecast(self, panel, horizon):
+        return np.repeat(panel.history[:, -1:], horizon, axis=1)
+
+
+def test_a_forecaster_of_ones_own_is_a_candidate_and_is_loaded_if_it_is_trusted(own):
+    mine = edit(own, models={"candidates": ["last"]})
+    said = train(mine, {"last": Candidate(LastValue())}, cut_folds, {})
+    assert said.startswith("last is best")
+    folder = mine.models / store.newest_version(mine.models)
+    with pytest.raises(UserError, match="LastValue, which are not trusted"):
+        load_predictor(folder, lambda rows: rows, lambda predictions, _: predictions)
+    trusted = [f"{__name__}.LastValue"]
+    predictor = load_predictor(folder, lambda rows: rows, lambda predictions, _: predictions, trusted)
+    assert (predictor.forecast().groupby("series")["prediction"].nunique() == 1).all()
 
 
 def errors(size, seed):
-    """Answers of a backtest whose errors grow with the distance."""
+    """Forecasts of a backtest whose errors grow with the distance."""
     generator = np.random.default_rng(seed)
     step = np.tile(np.arange(1, 5), size)
     return pd.DataFrame(
         {
             "true": generator.normal(size=4 * size) * step,
             "prediction": 0.0,
-            "unit": 1.0,
+            "scale": 1.0,
             "step": step,
             "origin": np.repeat(np.arange(size) % 5, 4),
         }
@@ -229,7 +293,7 @@ def errors(size, seed):
 
 def test_intervals_cover_what_they_promise_and_never_narrow(define):
     decision = learn_intervals(errors(400, seed=0), define())
-    new = cover(errors(2000, seed=1), decision)
+    new = add_intervals(errors(2000, seed=1), decision)
     inside = new["true"].between(new["low"], new["high"]).groupby(new["step"]).mean()
     assert inside.to_numpy() == pytest.approx(0.9, abs=0.04)
     assert decision["covered"] == pytest.approx(0.9, abs=0.04)
@@ -237,9 +301,11 @@ def test_intervals_cover_what_they_promise_and_never_narrow(define):
     assert decision["low"] == sorted(decision["low"], reverse=True)
 
 
-def test_mase_is_in_units_of_the_usual_change():
-    answers = pd.DataFrame({"prediction": [1.0, 2.0], "low": 0.0, "high": 3.0, "unit": [2.0, 4.0]})
-    found = measure(pd.Series([3.0, 6.0]), answers, seed=0)
+def test_mase_is_scaled_by_the_usual_change():
+    forecasts = pd.DataFrame(
+        {"prediction": [1.0, 2.0], "low": 0.0, "high": 3.0, "scale": [2.0, 4.0]}
+    )
+    found = measure(pd.Series([3.0, 6.0]), forecasts, METRICS, seed=0)
     assert found["mase"]["value"] == 1.0
     assert found["coverage"]["value"] == 0.5
 
@@ -255,9 +321,41 @@ def test_every_candidate_stands_beside_the_seasonal_naive(project):
 
 
 def test_the_model_knows_the_test_in_the_end(project, rows):
-    predictor = load_predictor(store.champion_folder(project.models))
+    predictor = load(project)
     last = pd.to_datetime(rows[project.definition.columns.date]).max()
     assert predictor.describe()["history"]["until"] == f"{last:%Y-%m-%d}"
+
+
+def test_evaluate_fits_nothing(own, monkeypatch):
+    def fit(*_, **__):
+        raise AssertionError
+
+    before = json.loads((own.reports / "metrics.json").read_text(encoding="utf-8"))
+    for forecaster in (LocalForecaster, Lags):
+        monkeypatch.setattr(forecaster, "fit", fit)
+    done = run_in(own.root, "evaluate", "--force")
+    assert done.exit_code == 0, done.output
+    after = json.loads((own.reports / "metrics.json").read_text(encoding="utf-8"))
+    assert after["test"] == before["test"]
+
+
+def test_a_rule_of_the_business_holds_in_the_test_and_in_predictions(own, monkeypatch):
+    def adjust(predictions, rows):
+        columns = own.definition.columns
+        assert list(rows) == [columns.date, *columns.series_names()]
+        closed = rows[columns.date].dt.month == 1
+        return predictions.mask(closed, 0.0, axis=0)
+
+    monkeypatch.setattr(part("forecasting", "modeling.predictor"), "adjust", adjust)
+    done = run_in(own.root, "evaluate", "--force")
+    assert done.exit_code == 0, done.output
+    folder = own.models / store.newest_version(own.models)
+    tested = pd.read_parquet(folder / store.TEST_PREDICTIONS)
+    found = load(own).forecast()
+    january = pd.to_datetime(found["date"]).dt.month == 1
+    assert (found.loc[january, ["prediction", "low", "high"]] == 0).all(axis=None)
+    assert (found.loc[~january, "prediction"] != 0).all()
+    assert (tested["prediction"] == 0).mean() == pytest.approx(1 / tested["step"].max())
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
@@ -276,41 +374,30 @@ def test_predict_writes_a_row_for_each_series_and_date(own, rows, tmp_path, suff
     assert (found["low"] <= found["high"]).all()
 
 
-def test_a_challenger_answers_beside_a_scored_file_and_may_fail(own, rows, tmp_path):
+def test_a_challenger_forecasts_a_scored_file_too_and_may_fail(own, rows, tmp_path):
     challenger = shadowed(edit(own, serving={"log_files": True}))
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
     rows.to_csv(source, index=False)
     assert run_in(own.root, "predict", source, out).exit_code == 0
-    found = read_predictions(open_log(own), challenger=challenger)
+    found = logged(own, challenger=challenger)
     assert len(found.facts) == len(pd.read_csv(out))
-    assert found.shadow["prediction"].tolist() == found.answers["prediction"].tolist()
+    assert found.shadow["prediction"].tolist() == found.predictions["prediction"].tolist()
     (own.models / challenger / store.MODEL).write_bytes(b"not a model")
     done = run_in(own.root, "predict", source, out)
     assert done.exit_code == 0, done.output
     assert "the challenger in the shadow does not answer" in done.output
 
 
-def test_forecasts_are_logged_once_and_only_with_their_file(own, rows, tmp_path, monkeypatch):
+def test_forecasts_are_logged_once(own, rows, tmp_path):
     own, out = edit(own, serving={"log_files": True}), tmp_path / "out.csv"
     rows.to_csv(tmp_path / "in.csv", index=False)
-
-    def full(*_):
-        raise OSError(errno.ENOSPC, "Error writing bytes")
-
-    with monkeypatch.context() as patch:
-        patch.setitem(scoring.WRITERS, ".csv", full)
-        failed = run_in(own.root, "predict", tmp_path / "in.csv", out)
-    assert failed.exit_code == 2
-    assert f"{out} cannot be written: No space left on device" in failed.output
-    assert read_predictions(open_log(own)).facts.empty
     outputs = [run_in(own.root, "predict", tmp_path / "in.csv", out).output for _ in range(2)]
     assert ["had these rows already" in output for output in outputs] == [False, True]
-    logged = read_predictions(open_log(own)).facts
-    assert sorted(logged.index) == sorted(pd.read_csv(out)["prediction_id"])
+    assert sorted(logged(own).facts.index) == sorted(pd.read_csv(out)["prediction_id"])
 
 
 def test_newer_values_move_the_dates_on(own):
-    predictor = load_predictor(store.champion_folder(own.models))
+    predictor = load(own)
     before = predictor.forecast()
     columns = own.definition.columns
     newer = before.groupby("series").head(1)
@@ -352,8 +439,8 @@ def promoted(own, frame):
     return own
 
 
-def test_what_is_known_ahead_is_used_and_asked_for(promoted):
-    predictor = load_predictor(store.champion_folder(promoted.models))
+def test_what_is_known_ahead_is_used_and_required(promoted):
+    predictor = load(promoted)
     with pytest.raises(UserError, match='"promotion" is known ahead of time and is missing for'):
         predictor.forecast(2)
     future = predictor.typical_future()
@@ -365,8 +452,8 @@ def test_what_is_known_ahead_is_used_and_asked_for(promoted):
 
 
 def test_improve_learns_from_new_dates_and_compares_on_what_neither_knew(own, rows):
-    predictor = load_predictor(store.champion_folder(own.models))
-    if predictor.known() or len(own.definition.columns.series_names()) > 1:
+    predictor = load(own)
+    if predictor.known_ahead() or len(own.definition.columns.series_names()) > 1:
         pytest.skip("new rows cannot be made up")
     columns, target = own.definition.columns, own.definition.problem.target
     names = dict(zip(columns.series_names(), ["series"], strict=False))
@@ -404,12 +491,12 @@ def test_a_champion_that_forecasts_worse_than_its_predecessor_is_rolled_back(own
     assert run_in(own.root, "run").exit_code == 0
     assert store.champion(own.models) != good
 
-    asked = frame[frame["date"] >= dates[-horizon]].reset_index(drop=True)
-    history = pd.concat([newer, asked.assign(y=np.nan)], ignore_index=True)
-    told = load_predictor(own.models / good).predict(history)
-    serve(own, asked, told["prediction"].reset_index(drop=True))
+    wanted = frame[frame["date"] >= dates[-horizon]].reset_index(drop=True)
+    history = pd.concat([newer, wanted.assign(y=np.nan)], ignore_index=True)
+    true = load(own, good).predict(history)["prediction"]
+    log(own, wanted, truth=true.reset_index(drop=True))
     done = run_in(own.root, "improve")
     assert done.exit_code == 0, done.output
-    assert f"on the same {len(asked)} rows" in done.output
+    assert f"on the same {len(wanted)} rows" in done.output
     assert "of live rows: rolled back" in done.output
     assert store.champion(own.models) == good
