@@ -162,7 +162,9 @@ def _plots(
     places = np.linspace(0, len(by_series) - 1, min(SHOWN_SERIES, len(by_series))).round()
     shown = definition.evaluation.shown_series or [by_series.index[int(k)] for k in places]
     lines = [
-        _plot_series(predictions[predictions[SERIES] == name], by_series[name], panel, schema, definition)
+        _plot_series(
+            predictions[predictions[SERIES] == name], by_series[name], panel, schema, definition
+        )
         for name in shown
         if name in by_series.index
     ]

@@ -135,9 +135,7 @@ def backtest(
     naive_score = float(np.mean([score(forecast(naive, *origin)) for origin in origins]))
 
     def score_trial(trial: Trial, deadline: float) -> None:
-        unfitted = build_forecaster(
-            candidates[trial.candidate], trial.settings, schema, definition
-        )
+        unfitted = build_forecaster(candidates[trial.candidate], trial.settings, schema, definition)
         _check_time(unfitted, origins[-1][0], len(origins), deadline)
         forecasts, previous = [], None
         for head, after in tqdm(origins, trial.candidate, unit="origin", disable=None, leave=False):

@@ -211,6 +211,10 @@ class ForecastPredictor:
         rows = rows.drop(columns=self.schema.target, errors="ignore")
         return self._prepare(rows, "future")[[SERIES, PERIOD]]
 
+    def features(self, inputs: pd.DataFrame) -> pd.DataFrame:
+        """Return the features of inputs that `schema.conform` has brought to their kinds."""
+        return make_features(inputs, self._add_features)
+
     def complete(self, forecasts: pd.DataFrame, panel: Panel | None = None) -> pd.DataFrame:
         """Add intervals to what a forecaster has forecast, and apply the project's own rules.
 
@@ -343,7 +347,7 @@ class ForecastPredictor:
         rows[self.schema.decision["date"]] = self._calendar.dates(rows[PERIOD].to_numpy())
         inputs = rows.join(series_columns(rows[SERIES], self.schema.decision["series"]))
         inputs = inputs[[column.name for column in self.schema.inputs]]
-        features = check_finite(make_features(inputs, self._add_features))
+        features = check_finite(self.features(inputs))
         features = features.assign(**rows[[SERIES, PERIOD]], **{self.schema.target: np.nan})
         return panel.updated(panel_of(features, self.schema, names)), rows[columns]
 
@@ -358,7 +362,7 @@ class ForecastPredictor:
                 raise ForecastRequestError(part, f'column "{name}" is missing in {part}')
         optional = [c.model_copy(update={"required": False}) for c in self.schema.inputs]
         inputs = self.schema.model_copy(update={"inputs": optional}).conform(rows)
-        prepared = check_finite(make_features(inputs, self._add_features))
+        prepared = check_finite(self.features(inputs))
         for column in self.known_ahead():  # as they came: the predictor gives them back
             prepared[column.name] = inputs[column.name]
         prepared[target] = convert(rows[target], "number") if target in rows else np.nan

@@ -101,7 +101,7 @@ def prepare_series(
 
 
 def known_columns(schema: Schema, columns: list[Column]) -> list[Column]:
-    """Return those of the inputs or features that are neither the date nor tell the series apart."""
+    """Return the columns that are neither the date nor tell the series apart."""
     others = {schema.decision["date"], *schema.decision["series"]}
     return [column for column in columns if column.name not in others]
 

@@ -12,7 +12,6 @@ from .settings import Kind, Table
 from .supervised import UNKNOWN_BAR, Supervised
 
 
-
 class Problem(Supervised):
     """``[problem]``: what is forecast, how far ahead, and what is good enough."""
 
@@ -69,7 +68,11 @@ METRICS = {
     "rmse": Metric(rmse, higher_is_better=False, title="RMSE", arrays=arrays),
     "mae": Metric(mae, higher_is_better=False, title="MAE", arrays=arrays),
     "coverage": Metric(
-        coverage, higher_is_better=True, title="Coverage of the interval", selects=False, arrays=arrays
+        coverage,
+        higher_is_better=True,
+        title="Coverage of the interval",
+        selects=False,
+        arrays=arrays,
     ),
 }
 

@@ -155,7 +155,11 @@ def join_dates(
         )
     if duplicates != "last":
         values = rows.groupby([SERIES, PERIOD], sort=False)[target]
-        joined = values.transform("sum", min_count=1) if duplicates == "sum" else values.transform("mean")
+        joined = (
+            values.transform("sum", min_count=1)
+            if duplicates == "sum"
+            else values.transform("mean")
+        )
         rows = rows.assign(**{target: joined})
     return rows[~rows.duplicated([SERIES, PERIOD], keep="last")]
 

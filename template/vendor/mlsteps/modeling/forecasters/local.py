@@ -218,9 +218,7 @@ class Theta(LocalForecaster):
         self, values: np.ndarray, known: np.ndarray, horizon: int, parameters: np.ndarray
     ) -> np.ndarray:
         seasonal = 1 < self.season <= len(values) // 2
-        model = ThetaModel(
-            values, period=self.season if seasonal else 1, deseasonalize=seasonal
-        )
+        model = ThetaModel(values, period=self.season if seasonal else 1, deseasonalize=seasonal)
         return np.asarray(model.fit().forecast(horizon))
 
 
