@@ -27,14 +27,14 @@ PEERS = {
 # Ours, but the model is asked once, for the first row: every row gets that answer.
 NO_MODEL = """
 from dataclasses import replace
+from mlsteps.deployment.service.row_requests import ServedRowModel
 from my_model.cli import main
-from my_model.deployment.service import service
-answer, known = service.answer, []
-def constant(predictor, contract, questions):
+predict, known = ServedRowModel.predict, []
+def constant(model, requests):
     if not known:
-        known.append(answer(predictor, contract, [questions[0][:1]])[0][0])
-    return [[replace(known[0], row=row) for row in question] for question in questions]
-service.answer = constant
+        known.append(predict(model, [requests[0][:1]])[0][0])
+    return [[replace(known[0], row=row) for row in request] for request in requests]
+ServedRowModel.predict = constant
 main()
 """
 # The champion's pipeline, and its steps for arrays: without the names of their columns.
@@ -42,11 +42,11 @@ EXPORT = """
 import joblib, json
 import numpy as np, pandas as pd
 from sklearn.pipeline import make_pipeline
-from my_model.modeling import store
-from my_model.modeling.predictor import load_predictor
-from my_model.problem.project import open_project
+from mlsteps import open_project
+from mlsteps.modeling import store
+from my_model.modeling.predictor import load_model
 project = open_project()
-predictor = load_predictor(store.champion_folder(project.models))
+predictor = load_model(store.champion_folder(project.models))
 question = predictor.question()
 rows = pd.DataFrame(question["rows"])
 answer = predictor.predict(rows)["prediction"].iloc[0]

@@ -1,1 +1,10 @@
-"""The champion over HTTP."""
+"""The champion over HTTP.
+
+`PredictionService` is what predicts; `fastapi_routes` and `flask_routes` have its endpoints for
+either framework. The project owns the application, and adds them to it.
+"""
+
+from .security import ApiKeys, check_origin
+from .service import PredictionService
+
+__all__ = ["ApiKeys", "PredictionService", "check_origin"]

@@ -1,16 +1,15 @@
-"""Holds the champion that serves, and changes it when another is promoted."""
+"""Follows the champion and the challenger, which other commands name while the service runs."""
 
 import logging
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 from ...errors import UserError
-from ...modeling.predictor import LoadPredictor, Predictor
-from ...modeling.store import champion
+from ...modeling.predictor import LoadPredictor
 from ...problem.project import Project
-from . import forecast_requests, row_requests
+from .served_model import ServedModel
 
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 30.0  # before a version that could not be loaded is tried again
@@ -18,95 +17,117 @@ RETRY_SECONDS = 30.0  # before a version that could not be loaded is tried again
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Serving:
-    """What answers a request from its beginning to its end.
+class Versioned(Protocol):
+    """A model of a version."""
 
-    Attributes
-    ----------
-    contract
-        Checks the rows.
-    description
-        What GET /model answers.
-    """
-
-    predictor: Predictor
-    contract: Any
-    description: dict[str, Any]
+    version: str
 
 
-def load_serving(project: Project, version: str, load_predictor: LoadPredictor) -> Serving:
-    """Load a version and let it answer its example once, so that the first caller need not wait."""
-    predictor = load_predictor(project.models / version)
+Model = TypeVar("Model", bound=Versioned)
+
+
+def load_served_model(project: Project, version: str, load_predictor: LoadPredictor) -> ServedModel:
+    """Load a version and let it predict an example, so that the first caller need not wait."""
     definition = project.definition
-    requests = forecast_requests if definition.problem.of_series else row_requests
-    contract = requests.Contract(predictor.schema, definition.serving.max_rows, definition.data.missing)
-    requests.rehearse(predictor, contract)
-    return Serving(predictor, contract, predictor.describe())
+    kind: type[ServedModel]
+    if definition.problem.of_series:
+        from .forecast_requests import ServedForecastModel as kind  # needs statsmodels
+    else:
+        from .row_requests import ServedRowModel as kind
+    predictor = load_predictor(project.models / version)
+    model = kind(predictor, definition.serving.max_rows, definition.data.missing)
+    model.warm_up()
+    return model
 
 
-class ChampionWatch:
-    """Follows models/champion.json.
+class FollowedVersion(Generic[Model]):
+    """A version that a file of models/ names: looked up, and loaded when it has changed.
+
+    Parameters
+    ----------
+    role
+        "champion" or "challenger".
+    current
+        Returns the version that is named now.
+    load
+        Loads a version.
 
     Attributes
     ----------
-    serving
-        What serves; None before the first promotion. A request reads it once, and is answered
+    model
+        The model; None before a version is named. Read it once for a request, which is then served
         by one version even if it changes meanwhile.
     problem
-        Why the champion could not be loaded; empty if it could.
+        Why the named version could not be loaded; empty if it could. It names no files: callers
+        get to see it.
     failures
         How often loading failed.
     """
 
-    def __init__(self, project: Project, load_predictor: LoadPredictor) -> None:
-        self._load_predictor = load_predictor
-        self.serving: Serving | None = None
+    def __init__(
+        self, role: str, current: Callable[[], str | None], load: Callable[[str], Model]
+    ) -> None:
+        self.model: Model | None = None
         self.problem = ""
         self.failures = 0
-        self._project = project
-        self._failed_version: str | None = None
+        self._role = role
+        self._current = current
+        self._load = load
+        self._failed: str | None = None
         self._retry_at = 0.0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="champion-watch", daemon=True)
 
-    def start(self) -> None:
-        """Load the champion, and look for a new one about once a second."""
-        self.refresh()
-        self._thread.start()
+    @property
+    def version(self) -> str | None:
+        """The version that is loaded."""
+        return self.model.version if self.model else None
 
-    def close(self) -> None:
-        """Stop looking."""
-        self._stop.set()
-        self._thread.join()
+    def refresh(self) -> bool:
+        """Load the named version if it is another; if that fails, the old one stays.
 
-    def refresh(self) -> None:
-        """Serve the champion if it is another than the one that serves.
-
-        One that cannot be loaded leaves the old one in place.
+        Returns
+        -------
+        bool
+            Whether the model has changed.
         """
         version = None
         try:
-            version = champion(self._project.models)
-            if version is None or (self.serving and version == self.serving.predictor.version):
+            version = self._current()
+            if version == self.version:
                 self.problem = ""
-            elif version != self._failed_version or time.monotonic() >= self._retry_at:
-                self.serving = load_serving(self._project, version, self._load_predictor)
-                self.problem = ""
-                logger.info("Version %s serves.", version)
-        except Exception as error:  # noqa: BLE001 -- whatever is wrong with it, the old one serves on
-            self._failed(version, error)
+                return False
+            if version == self._failed and time.monotonic() < self._retry_at:
+                return False
+            self.model = self._load(version) if version else None
+        except Exception as error:  # noqa: BLE001 -- whatever is wrong with it, the old one stays
+            self._fail(version, error)
+            return False
+        self.problem, self._failed = "", None
+        return True
 
-    def _failed(self, version: str | None, error: Exception) -> None:
+    def _fail(self, version: str | None, error: Exception) -> None:
         self.failures += 1
-        self._failed_version = version
-        self._retry_at = time.monotonic() + RETRY_SECONDS
-        problem = f"The champion {version or ''}".rstrip() + " cannot be loaded"
-        if problem != self.problem:  # what the caller is told names no files; the log does
+        self._failed, self._retry_at = version, time.monotonic() + RETRY_SECONDS
+        problem = " ".join(filter(None, ["The", self._role, version, "cannot be loaded"]))
+        if problem != self.problem:
             known = isinstance(error, UserError)
             logger.error("%s: %s", problem, error, exc_info=None if known else error)
         self.problem = problem
 
+
+class Poller:
+    """Calls a function about once a second, in a thread."""
+
+    def __init__(self, function: Callable[[], object], name: str) -> None:
+        self._function = function
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop."""
+        self._stop.set()
+        self._thread.join()
+
     def _run(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
-            self.refresh()
+            self._function()

@@ -6,7 +6,6 @@ import socket
 from ...errors import UserError
 
 DRAIN_SECONDS = 20  # what was accepted before SIGTERM has so long to be answered
-HEAD_SECONDS = 10  # in which the head of a request has to come, or the connection is closed
 KEEP_ALIVE_SECONDS = 75  # longer than proxies keep idle connections, so that they close first
 
 logger = logging.getLogger(__name__)

@@ -1,170 +1,124 @@
-"""The OpenAPI document, with the row of the model that serves at the moment."""
+"""What /openapi.json says of the library's endpoints; the framework tells of the project's own."""
 
 from typing import Any
 
-from .contract import Feedback
+from .served_model import FEEDBACK, SCHEMAS, TEXT, ServedModel
 
-SCHEMAS = "#/components/schemas/"
-TEXT = {"type": "string"}
-
-PREDICTIONS = {
-    "type": "object",
-    "required": ["model", "predictions"],
-    "properties": {
-        "model": {**TEXT, "description": "The version that answered."},
-        "predictions": {
-            "type": "array",
-            "description": "One for each row in their order, or for each series and date.",
-            "items": {
-                "type": "object",
-                "required": ["id", "prediction"],
-                "properties": {
-                    "id": {**TEXT, "description": "Give it back with POST /feedback."},
-                    "prediction": {},
-                    "warnings": {
-                        "type": "array",
-                        "items": TEXT,
-                        "description": "What about the row training never saw; absent if nothing.",
-                    },
-                },
-                "additionalProperties": True,
-            },
-        },
-    },
-}
-WRONG_INPUT = {
-    "type": "object",
-    "required": ["detail"],
-    "properties": {
-        "detail": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["row", "field", "reason"],
-                "properties": {
-                    "row": {"type": ["integer", "null"], "description": "Counted from 0."},
-                    "field": {"type": ["string", "null"]},
-                    "reason": TEXT,
-                },
-            },
-        }
-    },
-}
-FAILURE = {"type": "object", "required": ["detail"], "properties": {"detail": TEXT}}
+NULL_TEXT = {"type": ["string", "null"]}
+NO_MODEL = {"type": "object", "description": "There is no model yet."}
 
 
-def document(contract: Any | None, max_bytes: int, *, locked: bool) -> dict[str, Any]:
-    """Return the OpenAPI document.
-
-    Parameters
-    ----------
-    contract
-        Of the model that serves; None without one.
-    max_bytes
-        The longest body that is accepted.
-    locked
-        Whether callers have to show a key.
-    """
-    rows, parts = _rows(contract)
-    schemas = {
-        **parts,
-        "Rows": rows,
-        "Predictions": PREDICTIONS,
-        "Feedback": _feedback(contract),
-        "WrongInput": WRONG_INPUT,
-        "Failure": FAILURE,
-    }
-    components: dict[str, Any] = {"schemas": schemas}
-    if locked:
-        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "Predictions", "version": "1"},
-        "paths": {**_posts(max_bytes, locked=locked), **_gets(locked=locked)},
-        "components": components,
-    }
-
-
-def _posts(max_bytes: int, *, locked: bool) -> dict[str, Any]:
-    failures = {
-        "403": _answer("A page of another site asks that [serving] cors does not name.", "Failure"),
-        "408": _answer("The body did not come in time.", "Failure"),
-        "413": _answer(f"The body is larger than {max_bytes / 1e6:g} MB.", "Failure"),
-        "422": _answer(
-            "The body does not fit; says the row, the field and the reason.", "WrongInput"
-        ),
-        "500": _answer("The service failed.", "Failure"),
-        "503": _answer(
-            "There is no model yet, the log does not answer, or it took too long.", "Failure"
-        ),
-    }
-    predicted = {"200": _answer("The predictions.", "Predictions"), **failures}
-    noted = {
-        "200": _answer("It is noted.", "Feedback"),
-        "404": _answer("No prediction has this id.", "Failure"),
-        **failures,
-    }
-    truth = "Say what a prediction turned out to be"
-    return {
-        "/predict": {"post": _operation("Predict rows", predicted, "Rows", locked=locked)},
-        "/feedback": {"post": _operation(truth, noted, "Feedback", locked=locked)},
-    }
-
-
-def _gets(*, locked: bool) -> dict[str, Any]:
-    text = {"text/plain": {"schema": TEXT}}
-    described = {
-        "200": _answer("Its inputs and its quality."),
-        "503": _answer("There is no model yet.", "Failure"),
-    }
-    measured = {"200": {"description": "In Prometheus's text format.", "content": text}}
-    ready = {"200": _answer("It is."), "503": _answer("It is not.")}
-    return {
-        "/model": {"get": _operation("Describe the model", described, locked=locked)},
-        "/metrics": {"get": _operation("Metrics for Prometheus", measured)},
-        "/health/live": {
-            "get": _operation("Whether the process works", {"200": _answer("It does.")})
-        },
-        "/health/ready": {"get": _operation("Whether a model is loaded", ready)},
-    }
-
-
-def _rows(contract: Any | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the schema of the body of ``POST /predict``, and those that it refers to."""
-    if contract is None:
-        return {"type": "object", "description": "There is no model yet."}, {}
-    schema = contract.body.model_json_schema(ref_template=SCHEMAS + "{model}")
-    return schema, schema.pop("$defs")
-
-
-def _feedback(contract: Any | None) -> dict[str, Any]:
-    schema = Feedback.model_json_schema()
-    if contract is None:
-        return schema
-    actual = schema["properties"]["actual"]
-    del actual["anyOf"]
-    actual |= {"enum": contract.classes} if contract.classes else {"type": "number"}
-    return schema
-
-
-def _operation(
-    summary: str, responses: dict[str, Any], takes: str = "", *, locked: bool = False
+def _object(
+    required: list[str], properties: dict[str, Any], *, more: bool = False
 ) -> dict[str, Any]:
-    operation: dict[str, Any] = {"summary": summary, "responses": responses}
-    if takes:
-        operation["requestBody"] = {"required": True, "content": _json(takes)}
-    if locked:
-        operation["security"] = [{"key": []}]
-        refused = _answer("The key is missing or not known.", "Failure")
-        operation["responses"] = {**responses, "401": refused}
-    return operation
+    shape = {"type": "object", "required": required, "properties": properties}
+    return shape | ({"additionalProperties": True} if more else {})
 
 
-def _answer(description: str, schema: str = "") -> dict[str, Any]:
+PREDICTION = _object(
+    ["id", "prediction"],
+    {
+        "id": {**TEXT, "description": "Give it back with POST /feedback."},
+        "prediction": {},
+        "warnings": {
+            "type": "array",
+            "items": TEXT,
+            "description": "What about the row training never saw; absent if nothing.",
+        },
+    },
+    more=True,
+)
+MISTAKE = _object(
+    ["row", "field", "reason"],
+    {
+        "row": {"type": ["integer", "null"], "description": "Counted from 0."},
+        "field": NULL_TEXT,
+        "reason": TEXT,
+    },
+)
+RESPONSES = {
+    "Predictions": _object(
+        ["model", "predictions"],
+        {
+            "model": {**TEXT, "description": "The version that predicted."},
+            "predictions": {
+                "type": "array",
+                "items": PREDICTION,
+                "description": "One for each row in their order, or for each series and date.",
+            },
+        },
+    ),
+    "WrongInput": _object(["detail"], {"detail": {"type": "array", "items": MISTAKE}}),
+    "Failure": _object(["detail"], {"detail": TEXT}),
+}
+
+
+def _json(schema: str = "") -> dict[str, Any]:
+    shape = {"$ref": SCHEMAS + schema} if schema else {"type": "object"}
+    return {"application/json": {"schema": shape}}
+
+
+def _response(description: str, schema: str = "") -> dict[str, Any]:
     return {"description": description, "content": _json(schema)}
 
 
-def _json(schema: str) -> dict[str, Any]:
-    return {
-        "application/json": {"schema": {"$ref": SCHEMAS + schema} if schema else {"type": "object"}}
-    }
+FAILURES = {
+    "401": _response("The key is missing or not known.", "Failure"),
+    "403": _response(
+        "A page of another site sent it that [serving] cors does not name.", "Failure"
+    ),
+    "413": _response("The body is larger than [serving] max_megabytes.", "Failure"),
+    "422": _response(
+        "The body does not fit; says the row, the field and the reason.", "WrongInput"
+    ),
+    "500": _response("The service failed.", "Failure"),
+    "503": _response(
+        "There is no model yet, the log does not answer, or it took too long.", "Failure"
+    ),
+}
+# By path; each is what OpenAPI calls an operation.
+OPERATIONS: dict[str, dict[str, Any]] = {
+    "/predict": {
+        "summary": "Predict rows",
+        "requestBody": {"required": True, "content": _json("Rows")},
+        "responses": {"200": _response("The predictions.", "Predictions"), **FAILURES},
+    },
+    "/feedback": {
+        "summary": "Say what a prediction turned out to be",
+        "requestBody": {"required": True, "content": _json("Feedback")},
+        "responses": {
+            "200": _response("It is noted.", "Feedback"),
+            "404": _response("No prediction has this id.", "Failure"),
+            **FAILURES,
+        },
+    },
+    "/model": {
+        "summary": "Describe the model",
+        "responses": {
+            "200": _response("Its inputs and its quality."),
+            "401": FAILURES["401"],
+            "503": _response("There is no model yet.", "Failure"),
+        },
+    },
+    "/metrics": {
+        "summary": "Metrics for Prometheus",
+        "responses": {
+            "200": {"description": "Its text format.", "content": {"text/plain": {"schema": TEXT}}}
+        },
+    },
+    "/health/live": {
+        "summary": "Whether the process works",
+        "responses": {"200": _response("It does.")},
+    },
+    "/health/ready": {
+        "summary": "Whether a model is loaded",
+        "responses": {"200": _response("It is."), "503": _response("It is not.")},
+    },
+}
+
+
+def schemas(model: ServedModel | None) -> dict[str, Any]:
+    """Return the schemas that the operations refer to, with the row of the model that serves."""
+    bodies = model.json_schemas() if model else {"Rows": NO_MODEL}
+    feedback = model.feedback_schema() if model else NO_MODEL | {"description": FEEDBACK}
+    return {**RESPONSES, **bodies, "Feedback": feedback}

@@ -1,6 +1,6 @@
-"""A question is a list of rows; each is answered by itself."""
+"""A model that predicts rows, each by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -8,67 +8,114 @@ import numpy as np
 import pandas as pd
 
 from ...modeling.predictor import Predictor
-from ...problem.columns import ConversionError
-from .answered import Answered
-from .contract import Contract
-from .reply import Refusal
-from .wrong_input import wrong_values
+from ...problem.columns import MOST_CATEGORIES, Column, ConversionError, convert
+from .served_model import SCHEMAS, Prediction, ServedModel
+from .validation import RowList, invalid_values, read_object, shown
 
-PAGE = "page.html"
-Asked = list[dict[str, Any]]
-
-__all__ = ["PAGE", "Asked", "Contract", "answer", "ask_beside", "rehearse"]
+FORM = '{"rows": [...]}'
+TEXT = pd.Series(dtype="str").dtype  # looking it up by name takes as long as a column
+Rows = list[dict[str, Any]]
 
 
-def answer(
-    predictor: Predictor, contract: Contract, questions: list[Asked]
-) -> list[list[Answered]]:
-    """Answer questions that waited together with one call of the model.
+class ServedRowModel(ServedModel):
+    """The endpoints of a classifier, a regressor, a clustering or a detector."""
 
-    Raises
-    ------
-    Refusal
-        If a value does not fit its column.
-    """
-    rows = [row for question in questions for row in question]
-    try:
-        predictions = predictor.predict_columns(predictor.features(contract.frame(rows)))
-    except ConversionError as error:
-        raise _wrong_values(error, rows) from None
-    records = iter(_records(predictions))
-    return [
-        [
-            Answered(row, given, given, contract.warnings(row))
-            for row, given in zip(question, islice(records, len(question)), strict=True)
+    def __init__(self, predictor: Predictor, max_rows: int, missing: Sequence[str] = ()) -> None:
+        super().__init__(predictor, max_rows, missing)
+        schema = predictor.schema
+        self._inputs: list[Column] = schema.inputs
+        self._columns = pd.Index([column.name for column in schema.inputs])
+        self._numbers = [column.name for column in schema.inputs if column.kind == "number"]
+        self._rows = RowList(
+            "rows", schema.inputs, schema.ignored, missing, min_rows=1, max_rows=max_rows
+        )
+        self._max_rows = max_rows
+        self._categories = {
+            column.name: frozenset(column.categories)
+            for column in schema.inputs
+            if column.kind == "category" and len(column.categories) < MOST_CATEGORIES
+        }
+
+    def read(self, body: bytes) -> Rows:
+        """Read the rows of a request; each has every input, None where it is missing."""
+        return self._rows.check(read_object(body, FORM, ["rows"], ["rows"])["rows"])
+
+    def predict(self, requests: list[Rows]) -> list[list[Prediction]]:
+        """Predict the rows of requests that waited together with one call of the model."""
+        rows = [row for request in requests for row in request]
+        try:
+            columns = self.predictor.predict_columns(self.predictor.features(self._frame(rows)))
+        except ConversionError as error:
+            at = [int(row) for row in error.rows]
+            values = [rows[row][error.name] for row in at]
+            raise invalid_values(error.expected, error.name, at, values) from None
+        lists = (values.tolist() for values in columns.values())
+        found = (dict(zip(columns, values, strict=True)) for values in zip(*lists, strict=True))
+        return [
+            [
+                Prediction(row, given, given, self._warnings(row))
+                for row, given in zip(request, islice(found, len(request)), strict=True)
+            ]
+            for request in requests
         ]
-        for question in questions
-    ]
+
+    def warm_up(self) -> None:
+        """Predict the example once, so that the first caller need not wait."""
+        example = self._frame([self.description["example"]])
+        self.predictor.predict_columns(self.predictor.features(example))
+
+    @staticmethod
+    def predict_shadow(
+        challenger: Predictor,
+        request: Rows,  # noqa: ARG004 -- the predictions have the rows
+        predictions: Mapping[str, Prediction],
+    ) -> pd.DataFrame:
+        """Return the predictions of a challenger, by the ids of the champion's."""
+        rows = [one.row for one in predictions.values()]
+        return challenger.predict(pd.DataFrame(rows, index=list(predictions)))
+
+    def json_schemas(self) -> dict[str, Any]:
+        """Return the schemas of the body of ``POST /predict`` and of a row in it."""
+        rows = {"type": "array", "minItems": 1, "maxItems": self._max_rows}
+        body = {
+            "type": "object",
+            "required": ["rows"],
+            "additionalProperties": False,
+            "properties": {"rows": rows | {"items": {"$ref": SCHEMAS + "Row"}}},
+            "examples": [{"rows": [self.description["example"]]}],
+        }
+        return {"Rows": body, "Row": self._rows.json_schema}
+
+    def _frame(self, rows: Rows) -> pd.DataFrame:
+        """Return checked rows as `schema.conform` would, which checks any table and takes longer."""
+        names = self._numbers
+        numbers = np.array([[row[name] for name in names] for row in rows], dtype="float64")
+        if len(names) == len(self._inputs):
+            return pd.DataFrame(numbers, columns=self._columns, copy=False)
+        given = iter(numbers.T)
+        columns = [
+            next(given) if c.kind == "number" else _series(c, [row[c.name] for row in rows])
+            for c in self._inputs
+        ]
+        frame = pd.DataFrame(dict(enumerate(columns)), copy=False)
+        frame.columns = self._columns  # one index for all frames knows where each name is
+        return frame
+
+    def _warnings(self, row: dict[str, Any]) -> list[str]:
+        """Say what about a checked row training never saw."""
+        found = []
+        for column in self._inputs:
+            value = row[column.name]
+            if value is None:
+                if column.required:
+                    found.append(f"{column.name} is missing, but training always had it")
+            elif column.name in self._categories and value not in self._categories[column.name]:
+                found.append(f"{column.name} is {shown(value)}, which training never saw")
+        return found
 
 
-def ask_beside(
-    challenger: Predictor, asked: Asked, answered: Mapping[str, Answered]
-) -> pd.DataFrame:
-    """Let a challenger answer what the champion has answered, by the id of the prediction.
-
-    Raises
-    ------
-    UserError, ConversionError
-        If it cannot.
-    """
-    rows = [one.row for one in answered.values()]
-    return challenger.predict(pd.DataFrame(rows, index=list(answered)))
-
-
-def rehearse(predictor: Predictor, contract: Contract) -> None:
-    """Answer the example once, so that the first caller need not wait."""
-    predictor.predict_columns(predictor.features(contract.frame([predictor.describe()["example"]])))
-
-
-def _wrong_values(error: ConversionError, rows: Asked) -> Refusal:
-    at = [int(row) for row in error.rows]
-    return wrong_values(error.expected, error.name, at, [rows[row][error.name] for row in at])
-
-
-def _records(predictions: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-    columns = (values.tolist() for values in predictions.values())
-    return [dict(zip(predictions, values, strict=True)) for values in zip(*columns, strict=True)]
+def _series(column: Column, values: list[str | None]) -> Any:
+    if column.kind == "category":  # labels were written as training does when they were checked
+        return pd.array(values, dtype=TEXT)
+    series = pd.Series(values, dtype="str", name=column.name)
+    return convert(series, column.kind, column.date_format)

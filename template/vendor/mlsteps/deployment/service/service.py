@@ -1,38 +1,36 @@
-"""What the service does, apart from HTTP: from the bytes of a request to a reply.
-
-The HTTP frameworks only carry these functions, so they all answer alike.
-"""
+"""The prediction service, apart from HTTP frameworks: from the bytes of a request to a response."""
 
 import asyncio
 import gc
 import logging
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from types import TracebackType
 from typing import Any, Self
 
-from ...modeling.predictor import LoadPredictor
+from prometheus_client import generate_latest
+from prometheus_client.core import Metric
+
+from ...modeling import store
+from ...modeling.predictor import LoadPredictor, Predictor
 from ...problem.project import Project
 from ..prediction_log import log_engine
-from .answered import Answered
-from . import forecast_requests, row_requests
-from .champion import ChampionWatch, Serving
-from .front import Front
-from .gather import Gatherer
-from .log_writer import LogUnavailableError, LogWriter
-from .metrics import CONTENT_TYPE, Metrics
-from .openapi import document
-from .page import docs, page
-from .reply import Refusal, Reply, json_reply
+from .batcher import Batcher
+from .champion import FollowedVersion, Poller, load_served_model
+from .log_writer import LogWriter
+from .metrics import Metrics, counter, gauge, info, monitored
+from .openapi import schemas
+from .pages import page
+from .responses import HttpResponse, RequestError, json_response
+from .served_model import Prediction, ServedModel
 from .shadow import Shadow
 
-Page = Callable[[], Reply]
-
+METRICS_TYPE = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 NO_MODEL = "There is no model yet; train and promote one with `run`."
-NO_LOG = "The prediction log does not answer; send it again later."
 TOO_SLOW = "It took too long; send it again later."
 FAILED = "The service failed to answer; its log says why."
 
@@ -40,67 +38,106 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
-    """What waits for the model that it was checked for."""
+class Job:
+    """A checked request that waits for the model that checked it."""
 
-    serving: Serving
-    asked: Any
+    model: ServedModel
+    request: Any
 
     def __len__(self) -> int:
-        return len(self.asked)
+        return len(self.request)
 
 
-class Service:
-    """The endpoints. Enter it before the first request; leaving it writes the log to its end.
+class PredictionService:
+    """Predicts with the champion, follows it, logs predictions and takes feedback.
+
+    It is a context manager: entering it loads the champion and starts its threads, leaving it
+    finishes what waits and writes the log to its end. It can be entered again.
+
+    Parameters
+    ----------
+    project : Project
+        Its ``[serving]`` has the limits and the log.
+    load_predictor : callable
+        Returns the predictor of a version's folder.
 
     Attributes
     ----------
-    front
-        What requests pass before they come here.
     max_bytes, max_seconds
-        A body that is longer is refused, and so is what takes longer to come or to be answered.
+        Of a request.
     pages
-        What ``GET`` answers, by path.
+        Functions of what ``GET`` responds, by path.
 
     Raises
     ------
     UserError
-        If ``[serving]`` names a log or keys that cannot be used.
+        If ``[serving] log`` cannot be used.
     """
 
     def __init__(self, project: Project, load_predictor: LoadPredictor) -> None:
-        series = project.definition.problem.of_series
-        self._requests = forecast_requests if series else row_requests
         settings = project.definition.serving
+        self.settings = settings
         self.max_bytes = int(settings.max_megabytes * 1e6)
         self.max_seconds = settings.max_seconds
-        self._watch = ChampionWatch(project, load_predictor)
+        self.metrics = Metrics()
+        self._project = project
+        self._champion: FollowedVersion[ServedModel] = FollowedVersion(
+            "champion",
+            partial(store.champion, project.models),
+            lambda version: load_served_model(project, version, load_predictor),
+        )
+        self._challenger: FollowedVersion[Predictor] = FollowedVersion(
+            "challenger",
+            partial(store.challenger, project.models),
+            lambda version: load_predictor(project.models / version),
+        )
         self._log = LogWriter(log_engine(project))
-        self._shadow = Shadow(project, self._log, load_predictor)
-        self._gatherer = Gatherer(self._answer)
-        self._metrics = Metrics(project, self._watch, self._log, self._gatherer, self._shadow)
-        self.pages: dict[str, Page] = {
-            "/model": self._model,
-            "/metrics": self._measures,
-            "/health/live": self._live,
-            "/health/ready": self._ready,
+        self._shadow = Shadow(self._challenger, self._log)
+        self._batcher: Batcher[Job, HttpResponse] = Batcher(self._predict)
+        self._poller: Poller | None = None
+        self._start = threading.Lock()
+        self.metrics.watch(self._state)
+        self.metrics.watch(partial(monitored, project.reports / "monitor.json"))
+        self.pages: dict[str, Callable[[], HttpResponse]] = {
+            "/model": self.model,
+            "/metrics": self.metrics_text,
+            "/health/live": self.live,
+            "/health/ready": self.ready,
         }
         if settings.page:
-            self.pages["/"] = partial(page, self._requests.PAGE)
+            self.pages["/"] = self._form
         if settings.docs:
-            self.pages |= {"/docs": docs, "/openapi.json": self._openapi}
-        self.front = Front(settings, self._metrics, {"/predict", "/feedback", *self.pages})
+            self.pages["/docs"] = partial(page, "docs.html")
 
-    def __enter__(self) -> Self:
-        self._log.start()
-        self._watch.start()
-        self._shadow.start()
-        self._gatherer.start()
-        if self._watch.serving is None:
-            logger.warning("%s", self._watch.problem or NO_MODEL)
+    def start(self) -> None:
+        """Load the champion and start the threads; a second call does nothing."""
+        with self._start:
+            if self._poller:
+                return
+            self._log.start()
+            self._refresh()
+            self._shadow.start()
+            self._batcher.start()
+            self._poller = Poller(self._refresh, "champion-watch")
+        if self._champion.model is None:
+            logger.warning("%s", self._champion.problem or NO_MODEL)
         # Libraries are here to stay; to look through them for garbage stops all for 0.1 seconds.
         gc.collect()
         gc.freeze()
+
+    def close(self) -> None:
+        """Predict what waits, write the log to its end and stop the threads."""
+        with self._start:
+            if not self._poller:
+                return
+            self._batcher.close()
+            self._poller.close()
+            self._shadow.close()
+            self._log.close()
+            self._poller = None
+
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
     def __exit__(
@@ -109,129 +146,151 @@ class Service:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._gatherer.close()
-        self._shadow.close()
-        self._watch.close()
-        self._log.close()
+        self.close()
 
-    def predict(self, body: bytes) -> Reply:
-        """Answer ``POST /predict``."""
+    def predict(self, body: bytes) -> HttpResponse:
+        """Respond to ``POST /predict``."""
         try:
-            return self._gatherer.ask(self._question(body)).result(self.max_seconds)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer
-            return _refused(error)
+            return self._batcher.submit(self._job(body)).result(self.max_seconds)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets a response
+            return _error_response(error)
 
-    async def predict_async(self, body: bytes) -> Reply:
-        """Answer ``POST /predict``, and let others be answered meanwhile."""
+    async def predict_async(self, body: bytes) -> HttpResponse:
+        """Respond to ``POST /predict``, and let others get their responses meanwhile."""
         try:
             async with asyncio.timeout(self.max_seconds):
-                return await self._gatherer.ask_in_turn(self._question(body))
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer
-            return _refused(error)
+                return await self._batcher.submit_async(self._job(body))
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets a response
+            return _error_response(error)
 
-    def feedback(self, body: bytes) -> Reply:
-        """Answer ``POST /feedback``."""
+    def feedback(self, body: bytes) -> HttpResponse:
+        """Respond to ``POST /feedback``."""
         try:
-            return self._feedback(body)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer
-            return _refused(error)
+            key, actual = self._model_for(body).read_feedback(body)
+            if not self._log.write_feedback(key, actual):
+                raise RequestError(404, f'There is no prediction with the id "{key[:64]}".')
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets a response
+            return _error_response(error)
+        self.metrics.feedback.inc()
+        return json_response(200, {"id": key, "actual": actual})
 
-    def _question(self, body: bytes) -> Question:
-        serving = self._serving_for(body)
-        return Question(serving, serving.contract.rows(body))
+    def model(self) -> HttpResponse:
+        """Respond to ``GET /model``."""
+        model = self._champion.model
+        return json_response(*((200, model.description) if model else (503, {"detail": NO_MODEL})))
 
-    def _answer(self, questions: list[Question]) -> list[Reply]:
-        """Answer questions that waited together, with one call of each model that is asked."""
-        replies: list[Reply] = []
-        for _, same in groupby(questions, key=lambda question: id(question.serving)):
-            replies += self._answer_with_one(list(same))
-        return replies
+    def metrics_text(self) -> HttpResponse:
+        """Respond to ``GET /metrics``."""
+        return HttpResponse(200, generate_latest(self.metrics.registry), METRICS_TYPE)
 
-    def _answer_with_one(self, questions: list[Question]) -> list[Reply]:
-        serving = questions[0].serving
-        with self._metrics.model_call(sum(map(len, questions))):
-            answered = self._requests.answer(
-                serving.predictor, serving.contract, [question.asked for question in questions]
-            )
-        named, version = _name(answered), serving.predictor.version
-        self._note(version, {key: one for each in named for key, one in each.items()})
-        for question, each in zip(questions, named, strict=True):
-            self._shadow.ask(question.asked, each)
-        return [_reply(version, each) for each in named]
+    def live(self) -> HttpResponse:
+        """Respond to ``GET /health/live``."""
+        return json_response(200, {"status": "live"})
 
-    def _note(self, version: str, answered: dict[str, Answered]) -> None:
-        """Log and count predictions, all of one call at once."""
-        rows = [each.row for each in answered.values()]
-        self._log.write(version, rows, {key: each.answer for key, each in answered.items()})
-        self._metrics.predicted(len(rows))
+    def ready(self) -> HttpResponse:
+        """Respond to ``GET /health/ready``."""
+        version, problem = self._champion.version, self._champion.problem
+        if version is None:
+            return json_response(503, {"status": "not ready", "detail": problem or NO_MODEL})
+        detail = {"detail": problem} if problem else {}
+        return json_response(200, {"status": "ready", "model": version, **detail})
 
-    def _feedback(self, body: bytes) -> Reply:
-        prediction, actual = self._serving_for(body).contract.feedback(body)
-        try:
-            known = self._log.write_feedback(prediction, actual)
-        except LogUnavailableError:
-            raise Refusal(503, NO_LOG) from None
-        if not known:
-            raise Refusal(404, f'There is no prediction with the id "{prediction[:64]}".')
-        self._metrics.took_feedback()
-        return json_reply(200, {"id": prediction, "actual": actual})
+    def openapi_schemas(self) -> dict[str, Any]:
+        """Return the schemas of bodies, with the row of the model that serves at the moment."""
+        return schemas(self._champion.model)
 
-    def _serving_for(self, body: bytes) -> Serving:
+    def _form(self) -> HttpResponse:
+        series = self._project.definition.problem.of_series
+        return page("forecast.html" if series else "page.html")
+
+    def _refresh(self) -> None:
+        if self._champion.refresh():
+            logger.info("Version %s serves.", self._champion.version)
+        if self._challenger.refresh():
+            logger.info("%s runs in shadow mode.", self._challenger.version or "No version")
+
+    def _model_for(self, body: bytes) -> ServedModel:
         """Return what serves now, unless the body is too long for it to be read."""
         if len(body) > self.max_bytes:
             limit = f"{self.max_bytes / 1e6:g}"
-            raise Refusal(413, f"The body is larger than {limit} MB; send the rows in parts.")
-        if self._watch.serving is None:
-            raise Refusal(503, NO_MODEL)
-        return self._watch.serving
+            raise RequestError(413, f"The body is larger than {limit} MB; send the rows in parts.")
+        if self._champion.model is None:
+            raise RequestError(503, NO_MODEL)
+        return self._champion.model
 
-    def _model(self) -> Reply:
-        serving = self._watch.serving
-        if serving is None:
-            return json_reply(503, {"detail": NO_MODEL})
-        return json_reply(200, serving.description)
+    def _job(self, body: bytes) -> Job:
+        model = self._model_for(body)
+        return Job(model, model.read(body))
 
-    def _measures(self) -> Reply:
-        return Reply(200, self._metrics.text(), {"Content-Type": CONTENT_TYPE})
+    def _predict(self, jobs: list[Job]) -> list[HttpResponse]:
+        """Predict jobs that waited together, with one call of each model that is among them."""
+        responses: list[HttpResponse] = []
+        for _, same in groupby(jobs, key=lambda job: id(job.model)):
+            responses += self._predict_with_one(list(same))
+        return responses
 
-    def _live(self) -> Reply:
-        return json_reply(200, {"status": "live"})
+    def _predict_with_one(self, jobs: list[Job]) -> list[HttpResponse]:
+        model = jobs[0].model
+        self.metrics.call_rows.observe(sum(map(len, jobs)))
+        with self.metrics.call_seconds.time():
+            found = model.predict([job.request for job in jobs])
+        by_id = _with_ids(found)
+        everything = {key: one for each in by_id for key, one in each.items()}
+        rows = [one.row for one in everything.values()]
+        self._log.write(model.version, rows, {key: one.logged for key, one in everything.items()})
+        self.metrics.rows.inc(len(rows))
+        for job, each in zip(jobs, by_id, strict=True):
+            self._shadow.submit(model, job.request, each)
+        return [_predictions(model.version, each) for each in by_id]
 
-    def _ready(self) -> Reply:
-        serving = self._watch.serving
-        trouble = {"detail": self._watch.problem} if self._watch.problem else {}
-        if serving is None:
-            return json_reply(503, {"status": "not ready", "detail": NO_MODEL, **trouble})
-        return json_reply(200, {"status": "ready", "model": serving.predictor.version, **trouble})
+    def _state(self) -> Iterator[Metric]:
+        yield info("service_model_info", "The model that serves.", self._champion.version)
+        yield gauge(
+            "service_waiting_requests", "Requests that wait for the model.", len(self._batcher)
+        )
+        yield gauge(
+            "service_log_waiting_rows", "Rows that wait for the prediction log.", len(self._log)
+        )
+        yield counter(
+            "service_log_dropped_rows",
+            "Rows lost because the prediction log was away for too long.",
+            self._log.dropped,
+        )
+        yield counter(
+            "service_champion_load_failures",
+            "How often a new champion could not be loaded.",
+            self._champion.failures,
+        )
+        challenger = None if self._challenger.problem else self._challenger.version
+        yield info("service_shadow_info", "The challenger in shadow mode.", challenger)
+        for name, what in {
+            "rows": "Rows that a challenger predicted.",
+            "different": "Of these, with another prediction than the champion's.",
+            "lost": "Rows that it did not predict: too many waited, it failed or was not loaded.",
+        }.items():
+            full = "service_shadow_rows" if name == "rows" else f"service_shadow_{name}_rows"
+            yield counter(full, what, getattr(self._shadow, name))
 
-    def _openapi(self) -> Reply:
-        contract = self._watch.serving.contract if self._watch.serving else None
-        return json_reply(200, document(contract, self.max_bytes, locked=self.front.locked))
 
-
-def _refused(error: Exception) -> Reply:
-    if isinstance(error, Refusal):
-        return error.reply
+def _error_response(error: Exception) -> HttpResponse:
+    if isinstance(error, RequestError):
+        return json_response(error.status, {"detail": error.detail})
     if isinstance(error, TimeoutError):
-        return json_reply(503, {"detail": TOO_SLOW})
+        return json_response(503, {"detail": TOO_SLOW})
     logger.error("A request could not be answered.", exc_info=error)
-    return json_reply(500, {"detail": FAILED})
+    return json_response(500, {"detail": FAILED})
 
 
-def _name(answered: list[list[Answered]]) -> list[dict[str, Answered]]:
-    """Give each prediction an id that cannot be guessed: whoever knows it can send its truth."""
-    drawn = os.urandom(16 * sum(map(len, answered))).hex()
+def _with_ids(found: list[list[Prediction]]) -> list[dict[str, Prediction]]:
+    """Give each prediction an id that cannot be guessed: whoever knows it can send feedback."""
+    drawn = os.urandom(16 * sum(map(len, found))).hex()
     ids = (drawn[start : start + 32] for start in range(0, len(drawn), 32))
-    return [{next(ids): one for one in each} for each in answered]
+    return [{next(ids): one for one in each} for each in found]
 
 
-def _reply(version: str, answered: dict[str, Answered]) -> Reply:
+def _predictions(version: str, by_id: dict[str, Prediction]) -> HttpResponse:
     predictions = [
-        {"id": key, **each.shown, **_if_any("warnings", each.warnings)}
-        for key, each in answered.items()
+        {"id": key, **one.shown, **({"warnings": one.warnings} if one.warnings else {})}
+        for key, one in by_id.items()
     ]
-    return json_reply(200, {"model": version, "predictions": predictions})
-
-
-def _if_any(name: str, values: list[str]) -> dict[str, list[str]]:
-    return {name: values} if values else {}
+    return json_response(200, {"model": version, "predictions": predictions})

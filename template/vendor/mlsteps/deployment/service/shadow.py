@@ -1,127 +1,85 @@
-"""Shadow mode: the challenger answers what the champion was asked, in the log only."""
+"""Shadow mode: the challenger predicts what the champion predicted, in the log only."""
 
 import logging
-import queue
 import threading
-import time
 from typing import Any
 
 import pandas as pd
 
-from ...errors import UserError
-from ...modeling.predictor import LoadPredictor, Predictor
-from ...modeling.store import challenger
-from ...problem.project import Project
-from .answered import Answered
-from . import forecast_requests, row_requests
-from .champion import RETRY_SECONDS
+from ...modeling.predictor import Predictor
+from .champion import FollowedVersion
 from .log_writer import LogWriter
+from .served_model import Prediction, ServedModel
+from .work_queue import WorkQueue
 
-POLL_SECONDS = 1.0
-MOST_WAITING = 100  # requests; what comes while so many wait is not asked
+MOST_WAITING = 100  # requests; those that come while so many wait are left out
 
 logger = logging.getLogger(__name__)
 
-Logged = dict[str, Answered]  # by the id of the champion's prediction
+Work = tuple[ServedModel, Any, dict[str, Prediction]]  # a request, its predictions by their ids
 
 
 class Shadow:
-    """Follows models/challenger.json, and answers in a thread of its own.
+    """Lets a challenger predict in a thread of its own.
 
-    No caller waits for it, and whatever goes wrong in it changes no answer.
+    No caller waits for it, and whatever goes wrong in it changes no response.
 
     Attributes
     ----------
     rows, different, lost
-        How many rows it answered, in how many of them its prediction was another than the
-        champion's, and how many it did not answer: too many waited, it failed, or it could not be
-        loaded.
+        How many rows it predicted, how many of them otherwise than the champion, and how many it
+        did not predict: too many waited, it failed, or it could not be loaded.
     """
 
-    def __init__(self, project: Project, log: LogWriter, load_predictor: LoadPredictor) -> None:
-        self._load_predictor = load_predictor
-        series = project.definition.problem.of_series
-        self._requests = forecast_requests if series else row_requests
-        self._project = project
+    def __init__(self, challenger: FollowedVersion[Predictor], log: LogWriter) -> None:
+        self._challenger = challenger
         self._log = log
-        self._predictor: Predictor | None = None
-        self._failed: str | None = None
-        self._problem = ""
-        self._retry_at = 0.0
         self.rows = self.different = self.lost = 0
-        self._waiting: queue.Queue[tuple[Any, Logged]] = queue.Queue(MOST_WAITING)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
 
     def start(self) -> None:
-        """Load the challenger, if there is one, and begin."""
-        self._follow()
+        """Begin."""
+        self._queue: WorkQueue[Work] = WorkQueue(room=MOST_WAITING)
+        self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop; what waits is left unanswered."""
-        self._stop.set()
+        """Stop; what waits is left out."""
+        self._queue.close()
         self._thread.join()
 
-    @property
-    def version(self) -> str | None:
-        """The challenger that answers; None if there is none."""
-        predictor = self._predictor
-        return predictor.version if predictor else None
-
-    def ask(self, asked: Any, answered: Logged) -> None:
-        """Take what the champion was asked and answered; returns at once."""
-        if self._predictor is None:
-            self.lost += len(answered) if self._failed else 0
-            return
-        try:
-            self._waiting.put_nowait((asked, answered))
-        except queue.Full:
-            self.lost += len(answered)
-            logger.debug("The challenger is slower than the requests; some are not asked of it.")
+    def submit(
+        self, champion: ServedModel, request: Any, predictions: dict[str, Prediction]
+    ) -> None:
+        """Take what the champion predicted; returns at once."""
+        if self._challenger.problem:
+            self.lost += len(predictions)
+        elif self._challenger.model and not self._queue.put(
+            [((champion, request, predictions), 1)]
+        ):
+            self.lost += len(predictions)
 
     def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._answer(*self._waiting.get(timeout=POLL_SECONDS))
-            except queue.Empty:
-                self._follow()
+        while (work := self._queue.take(1)) and not self._queue.closed:
+            for champion, request, predictions in work:
+                self._predict(champion, request, predictions)
 
-    def _answer(self, asked: Any, answered: Logged) -> None:
-        self._follow()
-        predictor = self._predictor
+    def _predict(
+        self, champion: ServedModel, request: Any, predictions: dict[str, Prediction]
+    ) -> None:
+        predictor = self._challenger.model
         if predictor is None:
             return
         try:
-            predictions = _records(self._requests.ask_beside(predictor, asked, answered))
-            self._log.write_shadow(predictor.version, predictions)
-            self.rows += len(predictions)
+            found = _records(champion.predict_shadow(predictor, request, predictions))
+            self._log.write_shadow(predictor.version, found)
+            self.rows += len(found)
             self.different += sum(
-                given["prediction"] != answered[key].answer["prediction"]
-                for key, given in predictions.items()
+                one["prediction"] != predictions[key].logged["prediction"]
+                for key, one in found.items()
             )
-        except Exception:  # the champion has answered, so nobody else is concerned
-            self.lost += len(answered)
-            logger.exception("The challenger %s cannot answer.", predictor.version)
-
-    def _follow(self) -> None:
-        version = None
-        try:
-            version = challenger(self._project.models)
-            serving = self._predictor.version if self._predictor else None
-            failed = version is not None and version == self._failed
-            if version == serving or (failed and time.monotonic() < self._retry_at):
-                return
-            self._predictor = self._load_predictor(self._project.models / version) if version else None
-            self._failed, self._problem = None, ""
-            logger.info("In the shadow answers %s.", version or "no version")
-        except (UserError, OSError) as error:
-            self._predictor, self._failed = None, version
-            self._retry_at = time.monotonic() + RETRY_SECONDS
-            problem = f"The challenger {version or ''}".rstrip() + f" cannot be loaded: {error}"
-            if problem != self._problem:
-                logger.warning("%s", problem)
-            self._problem = problem
+        except Exception:  # nobody waits for it
+            self.lost += len(predictions)
+            logger.exception("The challenger %s cannot predict.", predictor.version)
 
 
 def _records(predictions: pd.DataFrame) -> dict[str, dict[str, Any]]:

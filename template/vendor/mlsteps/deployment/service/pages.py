@@ -5,31 +5,20 @@ import hashlib
 import re
 from functools import cache
 from importlib import resources
-from importlib.resources.abc import Traversable
 
-from .reply import Reply
+from .responses import HttpResponse
 
 # Sent, a page holds these files.
 STYLE = re.compile('<link rel="stylesheet" href="(.*?)">')
 SCRIPT = re.compile('<script src="(.*?)"></script>')
 
 
-def page(name: str) -> Reply:
-    """Return the page with a form for one question."""
-    return _read(name)
-
-
-def docs() -> Reply:
-    """Return the page that shows openapi.json; FastAPI's own loads its script from elsewhere."""
-    return _read("docs.html")
-
-
 @cache
-def _read(name: str) -> Reply:
-    folder = resources.files(__package__)
-    html = _text(folder, name)
-    html = STYLE.sub(lambda link: f"<style>\n{_text(folder, link[1])}</style>", html)
-    html = SCRIPT.sub(lambda link: f"<script>\n{_text(folder, link[1])}</script>", html)
+def page(name: str) -> HttpResponse:
+    """Return a page: that with the form, or "docs.html", as FastAPI's own loads from elsewhere."""
+    html = _text(name)
+    html = STYLE.sub(lambda link: f"<style>\n{_text(link[1])}</style>", html)
+    html = SCRIPT.sub(lambda link: f"<script>\n{_text(link[1])}</script>", html)
     policy = (
         f"default-src 'none'; script-src {_hashes(html, 'script')}; "
         f"style-src {_hashes(html, 'style')}; connect-src 'self'; img-src data:; "
@@ -42,11 +31,11 @@ def _read(name: str) -> Reply:
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-cache",
     }
-    return Reply(200, html.encode(), headers)
+    return HttpResponse(200, html.encode(), headers)
 
 
-def _text(folder: Traversable, name: str) -> str:
-    return folder.joinpath(name).read_text(encoding="utf-8")
+def _text(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _hashes(html: str, tag: str) -> str:

@@ -1,0 +1,238 @@
+"""The endpoints for Flask, what a request passes on its way to them, and gunicorn."""
+
+import atexit
+import inspect
+import logging
+from collections.abc import Callable
+from math import ceil
+from typing import Any
+
+from flask import Blueprint, Flask, Response, abort, current_app, g, jsonify, request
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+from werkzeug.exceptions import HTTPException
+
+from ...problem.project import Project
+from .listen import DRAIN_SECONDS, KEEP_ALIVE_SECONDS, listen
+from .log_writer import CLOSE_SECONDS
+from .logs import set_up_logs
+from .openapi import OPERATIONS
+from .request_context import RequestContext
+from .responses import HttpResponse, RequestError
+from .security import NO_KEY_NEEDED, ApiKeys, check_origin
+from .service import PredictionService
+
+THREADS = 64  # each holds a request that waits; the model predicts all of them in one call
+
+__all__ = ["prediction_blueprint", "require_key", "run"]
+
+
+def prediction_blueprint(service: PredictionService) -> Blueprint:
+    """Return the endpoints of the service.
+
+    With them come an id, metrics and a line in the log for every request of the application, its
+    errors as JSON, and a refusal of what pages of other sites post.
+
+    Parameters
+    ----------
+    service : PredictionService
+        It starts with the first request, if it was not entered before, and ends with the process.
+
+    Returns
+    -------
+    Blueprint
+        For `Flask.register_blueprint`. Its /openapi.json also describes what the application adds.
+    """
+    blueprint = Blueprint("predictions", __name__)
+    allowed = frozenset(service.settings.cors)
+
+    @blueprint.before_app_request
+    def begin() -> None:
+        service.start()
+        g.context = RequestContext(request.method, request.headers.get("X-Request-ID"))
+        try:
+            check_origin(request.method, request.headers.get, allowed)
+        except RequestError as error:
+            abort(_error(error))
+
+    @blueprint.after_app_request
+    def finish(response: Response) -> Response:
+        response.headers.update(g.context.headers())
+        rule = request.url_rule.rule if request.url_rule else None
+        g.context.finish(service.metrics, rule, response.status_code, g.get("key", ""))
+        return response
+
+    @blueprint.app_errorhandler(HTTPException)
+    def as_json(error: HTTPException) -> Any:
+        if error.response is not None:
+            return error.response
+        detail = error.name if error.description == type(error).description else error.description
+        response = jsonify(detail=detail)
+        allow = dict(error.get_headers()).get("Allow")
+        return response, error.code or 500, {"Allow": allow} if allow else {}
+
+    @blueprint.post("/predict")
+    def predict() -> Response:
+        return _response(service.predict(_body(service.max_bytes)))
+
+    @blueprint.post("/feedback")
+    def feedback() -> Response:
+        return _response(service.feedback(_body(service.max_bytes)))
+
+    for path, respond in service.pages.items():
+        name = path.strip("/").replace("/", "_") or "page"
+        blueprint.add_url_rule(path, name, _endpoint(respond))
+
+    if service.settings.docs:
+
+        @blueprint.get("/openapi.json")
+        def openapi() -> Response:
+            return jsonify(_document(current_app, service))
+
+    return blueprint
+
+
+def require_key(keys: ApiKeys) -> None:
+    """Refuse the current request without a key of ``[serving] api_keys``, if that names any.
+
+    Health, metrics and the pages need none: they tell nothing of the rows. Call it before requests.
+
+    Parameters
+    ----------
+    keys : ApiKeys
+        The keys that are known.
+    """
+    if request.url_rule is None:
+        return
+    try:
+        g.key = keys.check(request.path, request.headers.get("Authorization"))
+    except RequestError as error:
+        response = _error(error)
+        response.headers["WWW-Authenticate"] = "Bearer"
+        abort(response)
+
+
+def run(app: Flask, service: PredictionService, project: Project, host: str, port: int) -> None:
+    """Serve until SIGTERM or Ctrl+C, then finish what was accepted.
+
+    Parameters
+    ----------
+    app : Flask
+        The application.
+    service : PredictionService
+        Its predictions.
+    project : Project
+        Says how long a request may take.
+    host, port
+        Where to listen; port 0 takes a free one, and the log names it.
+
+    Raises
+    ------
+    UserError
+        If the address cannot be had.
+    """
+    set_up_logs()
+    Server(app, service, project, listen(host, port).detach()).run()  # gunicorn closes it
+
+
+class Server(BaseApplication):
+    """gunicorn with one worker process of many threads, in which the service lives."""
+
+    def __init__(
+        self, app: Flask, service: PredictionService, project: Project, descriptor: int
+    ) -> None:
+        self._app = app
+        self._service = service
+        self._drain = min(DRAIN_SECONDS, ceil(project.definition.serving.max_seconds))
+        self._descriptor = descriptor
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what differs from gunicorn's defaults."""
+        settings: dict[str, Any] = {
+            "bind": f"fd://{self._descriptor}",
+            "worker_class": "gthread",
+            "threads": THREADS,
+            "keepalive": KEEP_ALIVE_SECONDS,
+            "graceful_timeout": self._drain + int(CLOSE_SECONDS) + 5,  # then the worker is killed
+            "timeout": 120,
+            "control_socket_disable": True,
+            "forwarder_headers": "",  # a caller's SCRIPT_NAME would hide a part of the path
+            "logger_class": PlainLogger,
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Start the service inside of the worker: threads do not survive a fork."""
+        self.cfg.set("graceful_timeout", self._drain)  # here it is the time for requests alone
+        self._service.start()
+        atexit.register(self._service.close)
+        return self._app
+
+
+class PlainLogger(Logger):
+    """Leaves gunicorn's messages to the log of the service."""
+
+    def setup(self, cfg: Any) -> None:
+        """Add no handlers."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+        self.error_log.setLevel(logging.WARNING)
+
+
+def _body(most: int) -> bytes:
+    """Read the body, and keep no more of it than shows that it is too long."""
+    body = request.stream.read(most + 1)
+    while request.stream.read(1 << 16):  # the rest is read, or the caller would not hear why
+        pass
+    return body
+
+
+def _endpoint(respond: Callable[[], HttpResponse]) -> Callable[[], Response]:
+    return lambda: _response(respond())
+
+
+def _response(response: HttpResponse) -> Response:
+    made = Response(response.body, response.status, mimetype=None)
+    made.headers.update(response.headers)
+    return made
+
+
+def _error(error: RequestError) -> Response:
+    response = jsonify(detail=error.detail)
+    response.status_code = error.status
+    return response
+
+
+def _document(app: Flask, service: PredictionService) -> dict[str, Any]:
+    """Return an OpenAPI document: the library's endpoints, and others with their docstrings."""
+    paths: dict[str, Any] = {}
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions[rule.endpoint]
+        operation = OPERATIONS.get(rule.rule)
+        if operation is None and rule.endpoint.startswith("predictions."):
+            continue
+        if operation is None:
+            summary, _, more = (inspect.getdoc(view) or rule.endpoint).partition("\n")
+            operation = {
+                "summary": summary,
+                "description": more.strip(),
+                "responses": {"200": {"description": "Successful Response"}},
+            }
+            if rule.arguments:
+                operation["parameters"] = [_parameter(name) for name in sorted(rule.arguments)]
+        path = rule.rule.replace("<", "{").replace(">", "}")
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            paths.setdefault(path, {})[method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": app.name, "version": "1"},
+        "paths": paths,
+        "components": {"schemas": service.openapi_schemas()},
+    }
+
+
+def _parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}

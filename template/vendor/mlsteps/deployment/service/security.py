@@ -1,0 +1,118 @@
+"""Who may send requests: callers with a key, and pages of sites that are allowed."""
+
+import hashlib
+import hmac
+import os
+from collections.abc import Callable, Collection
+from urllib.parse import urlsplit
+
+from ...errors import UserError
+from .responses import RequestError
+
+FROM_ENVIRONMENT = "env:"
+SHORTEST = 16  # characters; shorter ones can be guessed
+SCHEME = "bearer "
+# They tell nothing of the rows, and probes and browsers cannot show a key.
+NO_KEY_NEEDED = frozenset({"/", "/docs", "/metrics", "/health/live", "/health/ready"})
+
+
+class ApiKeys:
+    """The keys of ``[serving] api_keys``; without any, everybody is let in.
+
+    Only their digests are kept, and a key is compared with all of them in constant time.
+
+    Parameters
+    ----------
+    setting : str
+        Empty, or ``env:NAME`` for an environment variable with keys, separated by commas or blanks.
+        Several may be valid at once, so that an old one can be replaced without a pause.
+
+    Raises
+    ------
+    UserError
+        If it is something else, or that variable holds no good keys.
+
+    Examples
+    --------
+    >>> os.environ["KEYS"] = "correct-horse-battery-staple"
+    >>> ApiKeys("env:KEYS").check("/predict", "Bearer correct-horse-battery-staple")
+    '81c5db08'
+    """
+
+    def __init__(self, setting: str) -> None:
+        self._digests = [_digest(key) for key in _read_keys(setting)]
+
+    def __bool__(self) -> bool:
+        """Tell whether callers need a key."""
+        return bool(self._digests)
+
+    def check(self, path: str, authorization: str | None) -> str:
+        """Return a short name of the key in an Authorization header, "" where none is needed.
+
+        The name tells in the log which keys are still in use, and does not give them away.
+
+        Raises
+        ------
+        RequestError
+            If the key is missing or not known.
+        """
+        if not self._digests or path in NO_KEY_NEEDED:
+            return ""
+        if not authorization:
+            raise RequestError(401, "A key is needed; send the header Authorization: Bearer KEY.")
+        bearer = authorization.lower().startswith(SCHEME)
+        digest = _digest(authorization[len(SCHEME) :].strip() if bearer else "")
+        if not any([hmac.compare_digest(digest, known) for known in self._digests]):
+            raise RequestError(401, "The key is not known.")
+        return digest[:8]
+
+
+def check_origin(
+    method: str, header: Callable[[str], str | None], allowed: Collection[str]
+) -> None:
+    """Refuse a POST that a browser sends for a page of another site: it does harm unanswered.
+
+    Every browser says where a POST comes from, and most whether that is the same site (the
+    algorithm is that of Go's net/http.CrossOriginProtection).
+
+    Raises
+    ------
+    RequestError
+        If the site is not among those that are allowed.
+    """
+    origin = header("origin")
+    if method != "POST" or not origin or origin in allowed:
+        return
+    same = header("sec-fetch-site")
+    if same in ("same-origin", "none") if same else urlsplit(origin).netloc == header("host"):
+        return
+    sites = "add it to [serving] cors if they should."
+    raise RequestError(403, f"Pages of {origin[:100]} may not ask; {sites}")
+
+
+def _read_keys(setting: str) -> list[str]:
+    if not setting:
+        return []
+    if not setting.startswith(FROM_ENVIRONMENT) or setting == FROM_ENVIRONMENT:
+        raise UserError(
+            "[serving] api_keys holds something else than the name of an environment variable; "
+            'put the keys into one, API_KEYS say, and write api_keys = "env:API_KEYS".'
+        )
+    name = setting.removeprefix(FROM_ENVIRONMENT)
+    keys = os.environ.get(name, "").replace(",", " ").split()
+    if not keys:
+        raise UserError(
+            f"The environment variable {name}, which [serving] api_keys names, holds no keys; "
+            "set it to one or several, separated by commas."
+        )
+    shortest = min(map(len, keys))
+    if shortest < SHORTEST:
+        raise UserError(
+            f"The environment variable {name} holds a key of {shortest} characters; "
+            f"{SHORTEST} are the least. `openssl rand -hex 32` makes a good one."
+        )
+    return keys
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,145 @@
+"""A version of the model behind the endpoints; rows and forecasts have a subclass each."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from ...modeling.predictor import Predictor
+from ...problem.columns import label
+from .validation import invalid, read_object, shown
+
+SCHEMAS = "#/components/schemas/"
+FEEDBACK = '{"id": ..., "actual": ...}'
+TEXT = {"type": "string"}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One prediction.
+
+    Attributes
+    ----------
+    row, logged
+        What the log gets: the row, and what was predicted of it.
+    shown
+        What the caller gets, with the id.
+    warnings
+        What about the row training never saw.
+    """
+
+    row: dict[str, Any]
+    logged: dict[str, Any]
+    shown: dict[str, Any]
+    warnings: list[str] = field(default_factory=list)
+
+
+class ServedModel(ABC):
+    """What a request needs of one version, from its body to its predictions.
+
+    Parameters
+    ----------
+    predictor
+        Of the version.
+    max_rows
+        In each list of a request.
+    missing
+        Texts and numbers that stand for a missing value, as in the files.
+
+    Attributes
+    ----------
+    description
+        What ``GET /model`` responds.
+    classes
+        What a prediction may turn out to be; empty if that is a number.
+    """
+
+    def __init__(self, predictor: Predictor, max_rows: int, missing: Sequence[str] = ()) -> None:
+        self.predictor = predictor
+        self.version: str = predictor.version
+        self.description: dict[str, Any] = predictor.describe()
+        self.classes: list[str] = predictor.schema.decision.get("classes", [])
+
+    @abstractmethod
+    def read(self, body: bytes) -> Any:
+        """Read the body of ``POST /predict``; the result has a length, in rows.
+
+        Raises
+        ------
+        RequestError
+            If the body is not JSON or does not fit the model.
+        """
+
+    @abstractmethod
+    def predict(self, requests: list[Any]) -> list[list[Prediction]]:
+        """Return the predictions of each request.
+
+        Raises
+        ------
+        RequestError
+            If something does not fit that only shows then.
+        """
+
+    @abstractmethod
+    def warm_up(self) -> None:
+        """Predict an example once, so that the first caller need not wait."""
+
+    @staticmethod
+    @abstractmethod
+    def predict_shadow(
+        challenger: Predictor, request: Any, predictions: Mapping[str, Prediction]
+    ) -> pd.DataFrame:
+        """Return the predictions of a challenger, by the ids of the champion's.
+
+        Raises
+        ------
+        UserError, ConversionError
+            If it cannot predict them.
+        """
+
+    @abstractmethod
+    def json_schemas(self) -> dict[str, Any]:
+        """Return the schema of the body of ``POST /predict``, "Rows", and what it refers to."""
+
+    def read_feedback(self, body: bytes) -> tuple[str, str | float]:
+        """Read the id of a prediction and its true label: one of the classes, or a number.
+
+        Raises
+        ------
+        RequestError
+            If the body is not JSON or does not fit.
+        """
+        names = ("id", "actual")
+        content = read_object(body, FEEDBACK, names, names)
+        key, given = content["id"], content["actual"]
+        if not isinstance(key, str):
+            raise invalid(f"must be a text, got {shown(key)}", "id")
+        return key, self._true_label(given)
+
+    def feedback_schema(self) -> dict[str, Any]:
+        """Return the schema of the body of ``POST /feedback``."""
+        kind = {"enum": self.classes} if self.classes else {"type": "number"}
+        return {
+            "type": "object",
+            "required": ["id", "actual"],
+            "additionalProperties": False,
+            "properties": {
+                "id": {**TEXT, "description": "The id that came with the prediction."},
+                "actual": {**kind, "description": "What it really was."},
+            },
+        }
+
+    def _true_label(self, given: Any) -> str | float:
+        if self.classes:
+            actual = label(given) if isinstance(given, str | bool | int | float) else None
+            if actual in self.classes:
+                return str(actual)
+            raise invalid(f"must be one of {', '.join(self.classes)}, got {shown(given)}", "actual")
+        with suppress(ValueError, TypeError, OverflowError):
+            if not isinstance(given, bool) and math.isfinite(float(given)):
+                return float(given)
+        raise invalid(f"must be a number, got {shown(given)}", "actual")
