@@ -47,7 +47,7 @@ from mlsteps.modeling import store
 from my_model.modeling.predictor import load_model
 project = open_project()
 predictor = load_model(store.champion_folder(project.models))
-question = predictor.question()
+question = predictor.example_request()
 rows = pd.DataFrame(question["rows"])
 answer = predictor.predict(rows)["prediction"].iloc[0]
 assert predictor.pipeline.predict(rows)[0] == answer

@@ -226,12 +226,18 @@ def _document(app: Flask, service: PredictionService) -> dict[str, Any]:
         path = rule.rule.replace("<", "{").replace(">", "}")
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             paths.setdefault(path, {})[method.lower()] = operation
-    return {
+    document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": app.name, "version": "1"},
         "paths": paths,
         "components": {"schemas": service.openapi_schemas()},
     }
+    if service.settings.api_keys:
+        document["security"] = [{"key": []}]
+        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        for path in NO_KEY_NEEDED & paths.keys():
+            paths[path] = {method: one | {"security": []} for method, one in paths[path].items()}
+    return document
 
 
 def _parameter(name: str) -> dict[str, Any]:
