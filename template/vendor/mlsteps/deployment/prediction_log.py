@@ -81,17 +81,7 @@ class LoggedPredictions:
 
 @contextmanager
 def open_log(project: Project) -> Iterator[sa.Engine]:
-    """Open ``[serving] log`` and close its connections at the end.
-
-    Parameters
-    ----------
-    project : Project
-        Its folder and definition.
-
-    Yields
-    ------
-    sqlalchemy.Engine
-        For the functions of this module.
+    """Open ``[serving] log``, for the functions of this module; close its connections at the end.
 
     Raises
     ------
@@ -167,18 +157,14 @@ def read_predictions(
             .add_columns(SHADOW.c.answer.label("shadow"))
         )
     rows = _rows(engine, query)[::-1]
-    ids = pd.Index([row.id for row in rows], name="id")
+    ids = pd.Index([row.id for row in rows], name="id", dtype="str")
+    metadata = [(row.at, row.version, row.actual) for row in rows]
+    columns = pd.DataFrame(metadata, ids, ["at", "version", "actual"], dtype=object)
     return LoggedPredictions(
-        pd.DataFrame(
-            {
-                "at": pd.Series([row.at for row in rows], index=ids, dtype="datetime64[us]"),
-                "version": pd.Series([row.version for row in rows], index=ids, dtype="str"),
-                "actual": pd.Series([row.actual for row in rows], index=ids, dtype=object),
-            }
-        ),
-        pd.DataFrame([row.inputs for row in rows], index=ids),
-        pd.DataFrame([row.answer for row in rows], index=ids),
-        pd.DataFrame([row.shadow for row in rows] if challenger else None, index=ids),
+        columns.astype({"at": "datetime64[us]", "version": "str"}),
+        pd.DataFrame([row.inputs for row in rows], ids),
+        pd.DataFrame([row.answer for row in rows], ids),
+        pd.DataFrame([row.shadow for row in rows] if challenger else None, ids),
     )
 
 
@@ -205,16 +191,8 @@ def prediction_rows(
     All have the same time, and are read in the order of their ids, which is none: rows of a request
     or a file are often sorted by something else than time, and that is not to look like a change.
 
-    Parameters
-    ----------
-    version
-        The version that predicted.
-    inputs
-        The rows.
-    predictions
-        What was predicted of each of them, by the id of the prediction.
-    at
-        When (UTC); now if not given.
+    `predictions` has what was predicted of each of the `inputs` by the id of the prediction; `at`
+    is the time (UTC), now if not given.
     """
     at = at or datetime.now(UTC).replace(tzinfo=None)
     return [
@@ -240,71 +218,44 @@ def write_rows(engine: sa.Engine, rows: Mapping[sa.Table, list[dict[str, Any]]])
 
 
 def write_once(engine: sa.Engine, rows: Mapping[sa.Table, list[dict[str, Any]]]) -> bool:
-    """Add predictions and what belongs to them, unless the log has the first of them already.
-
-    What is scored again has the same ids as before.
-
-    Returns
-    -------
-    bool
-        Whether they were added.
-    """
+    """Add predictions unless the log has the first of them already; return whether it had not."""
     first = [row["id"] for row in rows[PREDICTIONS][:1]]
     if not find_predictions(engine, first).empty:
         return False
-    try:
+    with _answering():
         write_rows(engine, rows)
-    except SQLAlchemyError as error:
-        raise _no_answer(error) from None
     return True
 
 
 def write_feedback(engine: sa.Engine, actual: Iterable[tuple[str, Any]], at: datetime) -> None:
     """Add true labels, pairs of the id of a prediction and a value, all or none."""
     rows = [{"prediction": key, "at": at, "actual": json.dumps(value)} for key, value in actual]
-    try:
+    with _answering():
         write_rows(engine, {FEEDBACK: rows})
-    except SQLAlchemyError as error:
-        raise _no_answer(error) from None
 
 
-def count_predictions(engine: sa.Engine, version: str) -> tuple[int, int]:
-    """Count the predictions of a version, and those of them whose true label is known."""
-    made = sa.select(sa.func.count()).where(PREDICTIONS.c.version == version)
-    known = (
-        sa.select(sa.func.count(sa.distinct(FEEDBACK.c.prediction)))
-        .join(PREDICTIONS, PREDICTIONS.c.id == FEEDBACK.c.prediction)
-        .where(PREDICTIONS.c.version == version)
-    )
-    ((one, other),) = _rows(engine, sa.select(made.scalar_subquery(), known.scalar_subquery()))
-    return int(one), int(other)
-
-
-def count_feedback(engine: sa.Engine, since: datetime | None = None) -> dict[str, int]:
-    """Count the predictions, those with feedback, and how often it came twice or changed.
+def count_predictions(
+    engine: sa.Engine, version: str | None = None, since: datetime | None = None
+) -> tuple[int, int]:
+    """Count predictions, and those of them whose true label is known.
 
     Parameters
     ----------
+    version
+        Only those of this version.
     since
-        Only feedback that came after this time (UTC).
+        Of the true labels only those that came after this time (UTC).
     """
-    times = sa.func.count()
-    different = sa.func.count(sa.distinct(sa.cast(FEEDBACK.c.actual, sa.Text)))
-    each = (
-        sa.select(
-            sa.case((times > 1, 1), else_=0).label("twice"),
-            sa.case((different > 1, 1), else_=0).label("corrected"),
-        )
-        .where(sa.true() if since is None else FEEDBACK.c.at > since)
-        .group_by(FEEDBACK.c.prediction)
-        .subquery()
-    )
-    made = sa.select(sa.func.count()).select_from(PREDICTIONS).scalar_subquery()
-    twice, corrected = (
-        sa.func.coalesce(sa.func.sum(c), 0) for c in (each.c.twice, each.c.corrected)
-    )
-    (row,) = _rows(engine, sa.select(made, sa.func.count(each.c.twice), twice, corrected))
-    return dict(zip(("predictions", "known", "twice", "corrected"), map(int, row), strict=True))
+    made = sa.select(sa.func.count()).select_from(PREDICTIONS)
+    known = sa.select(sa.func.count(sa.distinct(FEEDBACK.c.prediction))).select_from(FEEDBACK)
+    if version is not None:
+        made = made.where(PREDICTIONS.c.version == version)
+        known = known.join(PREDICTIONS, PREDICTIONS.c.id == FEEDBACK.c.prediction)
+        known = known.where(PREDICTIONS.c.version == version)
+    if since is not None:
+        known = known.where(FEEDBACK.c.at > since)
+    ((one, other),) = _rows(engine, sa.select(made.scalar_subquery(), known.scalar_subquery()))
+    return int(one), int(other)
 
 
 def _json(value: Any) -> str:
@@ -334,16 +285,19 @@ def _with_feedback(query: sa.Select[Any], *, outer: bool = True) -> sa.Select[An
 
 
 def _rows(engine: sa.Engine, query: sa.Select[Any]) -> Sequence[Any]:
-    try:
+    with _answering():
         TABLES.create_all(engine)
         with engine.connect() as connection:
             return connection.execute(query).all()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Say in a sentence that the database does not answer."""
+    try:
+        yield
     except SQLAlchemyError as error:
-        raise _no_answer(error) from None
-
-
-def _no_answer(error: SQLAlchemyError) -> UserError:
-    return UserError(f"The prediction log does not answer ({why(error)}); try again.")
+        raise UserError(f"The prediction log does not answer ({why(error)}); try again.") from None
 
 
 def _limit_patience(dialect: sa.Dialect, _: Any, __: Any, options: dict[str, Any]) -> None:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from ..deployment.prediction_log import count_feedback, open_log
+import pandas as pd
+
+from ..deployment.prediction_log import count_predictions, open_log
 from ..files import read_json
 from ..modeling import store
 from ..modeling.history import read_history
@@ -43,13 +45,11 @@ def _monitored(project: Project, found: dict[str, Any], metrics: Metrics) -> lis
     problem = project.definition.problem
     metric = all_metrics(problem.type, metrics)[problem.metric]
     with open_log(project) as log:
-        counts = count_feedback(log)
+        made, known = count_predictions(log)
     figures: dict[str, Any] = {
         "champion": store.champion(project.models),
-        "predictions": counts["predictions"],
-        "of these with truth": counts["known"],
-        "truth came twice": counts["twice"],
-        "truth was corrected": counts["corrected"],
+        "predictions": made,
+        "of these with truth": known,
     }
     if found["quality"]:
         figures[f"{metric.title} now"] = number(found["quality"]["value"])
@@ -65,20 +65,17 @@ def _monitored(project: Project, found: dict[str, Any], metrics: Metrics) -> lis
     ]
     if len(found["windows"]) > 1:
         parts.append(_over_time(metric.title, found))
-    shown = [
-        {
-            "column": d["column"],
-            "p, adjusted": d["p_value"],
-            "PSI": d["psi"],
-            "what changed most": d["note"],
-        }
-        for d in found["drifts"][:SHOWN_COLUMNS]
-    ]
-    left = len(found["drifts"]) - len(shown)
-    if shown:
-        parts.append(heading("Drift of the inputs and of the predictions"))
-        parts.append(table(shown, f"{left} calmer columns are not shown." if left else ""))
+    if found["drifts"]:
+        parts += _drifts(pd.DataFrame(found["drifts"]))
     return parts
+
+
+def _drifts(drifts: pd.DataFrame) -> list[str]:
+    names = {"p_value": "p, adjusted", "psi": "PSI", "note": "what changed most"}
+    left = len(drifts) - SHOWN_COLUMNS
+    caption = f"{left} calmer columns are not shown." if left > 0 else ""
+    shown = drifts.head(SHOWN_COLUMNS).rename(columns=names)
+    return [heading("Drift of the inputs and of the predictions"), table(shown, caption)]
 
 
 def _shadow(shadow: dict[str, Any], title: str) -> dict[str, Any]:
@@ -100,23 +97,17 @@ def _feedback(project: Project) -> list[str]:
 
 def _over_time(title: str, found: dict[str, Any]) -> str:
     """Plot the metric on windows of the predictions with true labels, and who made them."""
-    windows, promised = found["windows"], found["promised"]
+    windows, promised = pd.DataFrame(found["windows"]), found["promised"]
     plot, axes = new_figure(width=6.5)
-    ends, total = [], 0
-    for window in windows:
-        total += window["rows"]
-        ends.append(total - window["rows"] / 2)
-    values = [window["value"] for window in windows]
-    errors = [
-        [max(0, w["value"] - w["low"]) for w in windows],
-        [max(0, w["high"] - w["value"]) for w in windows],
-    ]
-    axes.errorbar(ends, values, errors, color=BLUE, ecolor=GREY, elinewidth=1, marker="o")
+    ends = windows["rows"].cumsum() - windows["rows"] / 2
+    value = windows["value"]
+    errors = [(value - windows["low"]).clip(lower=0), (windows["high"] - value).clip(lower=0)]
+    axes.errorbar(ends, value, errors, color=BLUE, ecolor=GREY, elinewidth=1, marker="o")
     if promised:
         axes.axhspan(promised["low"], promised["high"], color=BLUE, alpha=0.12, linewidth=0)
-    for k in range(1, len(windows)):
-        if windows[k]["version"] != windows[k - 1]["version"]:
-            axes.axvline((ends[k - 1] + ends[k]) / 2, color=ORANGE, linestyle="--", linewidth=1)
+    version = windows["version"]
+    for between in ends.rolling(2).mean()[version != version.shift()].dropna():
+        axes.axvline(between, color=ORANGE, linestyle="--", linewidth=1)
     axes.set_xlabel("predictions with truth, the newest on the right")
     axes.set_ylabel(title)
     caption = (
@@ -130,16 +121,10 @@ def _decisions(project: Project) -> list[str]:
     lines = read_history(project.models)
     if not lines:
         return [paragraph("Nothing was decided yet.")]
-    shown = [
-        {
-            "when (UTC)": line["at"][:19].replace("T", " "),
-            "decision": line["event"],
-            "champion": line["champion"],
-            "other": line["other"],
-            "why": line["reason"],
-        }
-        for line in lines[-SHOWN_DECISIONS:][::-1]
-    ]
+    names = {"at": "when (UTC)", "event": "decision", "reason": "why"}
+    shown = pd.DataFrame(lines[-SHOWN_DECISIONS:][::-1])
+    shown["at"] = shown["at"].str[:19].str.replace("T", " ")
+    shown = shown[["at", "event", "champion", "other", "reason"]].rename(columns=names)
     left = len(lines) - len(shown)
     more = f"{left} earlier ones stand in models/history.jsonl." if left else ""
     return [heading("Decisions"), table(shown, more)]

@@ -42,16 +42,9 @@ class FeedbackResult:
     ----------
     new, corrected : int
         Written to the log: for the first time, and instead of another value.
-    repeated : int
-        What the log knew already, and rows that a later one of the same id replaces.
-    unknown : int
-        Ids that no prediction has.
-    wrong : int
-        Values that the target cannot have; `example` is the first of them.
-    missing : int
-        Rows without an id or a value.
-    example : str
-        A wrong value, where it stands, and what is allowed.
+    repeated, unknown, wrong, missing : int
+        Left out: known already or given again below, of no prediction, none that the target can
+        have (`example` is the first of them), and rows without an id or a value.
     days : float or None
         The median time from the prediction to its label; None if nothing was written.
     """

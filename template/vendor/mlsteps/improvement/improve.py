@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 
 from ..collection.collect import read_raw
-from ..deployment.prediction_log import count_feedback, open_log, read_predictions
+from ..deployment.prediction_log import count_predictions, open_log, read_predictions
 from ..errors import UserError
 from ..files import read_frame, read_json
 from ..modeling import store
@@ -16,8 +16,9 @@ from ..modeling.predictor import LoadPredictor
 from ..preparation.schema import KEY, TrainedOn, read_schema
 from ..problem.columns import ConversionError
 from ..problem.keys import row_keys
-from ..problem.metric import Metrics, all_metrics
+from ..problem.metric import Metric, Metrics, all_metrics
 from ..problem.project import Project
+from ..problem.settings import Improvement
 from ..steps import Outcome, Step, run_step
 from .comparison import Comparison, PairedPredictions, compare, read_shadow, replay_of
 from .feedback import add_labelled_rows
@@ -114,27 +115,24 @@ def improve(
     return result
 
 
+@dataclass(frozen=True)
 class _Loop:
     """One round of the loop."""
 
-    def __init__(
-        self,
-        project: Project,
-        champion: str,
-        metrics: Metrics,
-        load_predictor: LoadPredictor,
-        policy: Policy,
-    ) -> None:
-        self.project = project
-        self.definition = project.definition
-        self.settings = project.definition.improvement
-        self.champion = champion
-        self.metrics = metrics
-        problem = project.definition.problem
-        self.metric = all_metrics(problem.type, metrics)[problem.metric]
-        self.load_predictor = load_predictor
-        self.policy = policy
-        self.replay = replay_of(project.definition)
+    project: Project
+    champion: str
+    metrics: Metrics
+    load_predictor: LoadPredictor
+    policy: Policy
+
+    @property
+    def settings(self) -> Improvement:
+        return self.project.definition.improvement
+
+    @property
+    def metric(self) -> Metric:
+        problem = self.project.definition.problem
+        return all_metrics(problem.type, self.metrics)[problem.metric]
 
     def decide(
         self, steps: Sequence[Step], after_step: Callable[[str, Outcome], None], *, force: bool
@@ -175,17 +173,17 @@ class _Loop:
         if len(logged) < least:
             return None
         try:
-            rival = self.replay.predict_logged_rows(
+            rival = replay_of(self.project.definition).predict_logged_rows(
                 project, predecessor, logged, self.load_predictor
             )
         except (UserError, ConversionError):  # then there is nothing to go back to
             return None
         if len(rival) < least:
             return None
-        target = true_labels(logged, self.definition.problem.target_kind)
+        target = true_labels(logged, self.project.definition.problem.target_kind)
         own = logged.predictions.loc[rival.index]
         pairs = PairedPredictions(target[rival.index], own, rival, None)
-        found = compare(pairs, self.metric, self.definition)
+        found = compare(pairs, self.metric, self.project.definition)
         if not self.policy.rolls_back(found, self.settings):
             return None
         sentence = found.sentence(self.metric, self.settings.margin, "champion", "predecessor")
@@ -196,14 +194,14 @@ class _Loop:
         run = read_json(models / store.newest_version(models) / store.RUN)
         trained = datetime.fromisoformat(run["trained"])
         with open_log(self.project) as log:
-            labels = count_feedback(log, trained.replace(tzinfo=None))["known"]
+            _, labels = count_predictions(log, since=trained.replace(tzinfo=None))
         before = run["definition"]["models"]["candidates"]
         return Situation(
             drifted=monitored.drifted,
             decayed=monitored.decayed,
             trained=trained,
             new_labels=labels,
-            candidates_changed=before != self.definition.models.candidates,
+            candidates_changed=before != self.project.definition.models.candidates,
         )
 
     def _undecided(self) -> str | None:
@@ -252,13 +250,13 @@ class _Loop:
             reason = f"the challenger failed the gate: {'; '.join(gate['reasons'])}"
             return self._result("kept", challenger, reason)
         try:
-            pairs = self.replay.predict_test_rows(
+            pairs = replay_of(self.project.definition).predict_test_rows(
                 project, self.champion, challenger, self.load_predictor
             )
         except (UserError, ConversionError) as error:
             reason = f"the champion cannot answer what is asked today: {error}"
             return self._result("promoted", challenger, reason)
-        found = compare(pairs, self.metric, self.definition)
+        found = compare(pairs, self.metric, self.project.definition)
         if not np.isfinite(found.rival_value):
             reason = (
                 f"these rows do not tell {self.metric.title}, and the challenger has learnt newer "
@@ -279,9 +277,9 @@ class _Loop:
                 f"{len(logged):,} of its answers is known, {least:,} are needed"
             )
             return self._result("waited", challenger, reason)
-        target = true_labels(logged, self.definition.problem.target_kind)
+        target = true_labels(logged, self.project.definition.problem.target_kind)
         pairs = PairedPredictions(target, logged.predictions, logged.shadow, None)
-        found = compare(pairs, self.metric, self.definition)
+        found = compare(pairs, self.metric, self.project.definition)
         return self._better_or_not(challenger, found, shadow=False)
 
     def _better_or_not(self, challenger: str, found: Comparison, *, shadow: bool) -> ImproveResult:
