@@ -8,18 +8,30 @@ from mlsteps.report import figure, heading
 
 
 def training_sections(train: pd.DataFrame, schema: Schema) -> list[str]:
-    """Return the sections of the exploration, in order."""
+    """Return the sections of the exploration, in order: HTML, made by `mlsteps.report`.
+
+    Parameters
+    ----------
+    train : DataFrame
+        The training rows: the features and the target.
+    schema
+        ``schema.features`` has the name and the kind of each feature, ``schema.target`` a name.
+    """
     return [
         *standard_sections(train, schema),
         heading("Different values"),
-        plot_distinct_values(train, schema),
+        plot_different_values(train, schema),
     ]
 
 
-def plot_distinct_values(train: pd.DataFrame, schema: Schema) -> str:
-    """Plot how many different values each feature has: an example for plots of your own."""
+def plot_different_values(train: pd.DataFrame, schema: Schema) -> str:
+    """Plot how many different values each feature has: an example for plots of your own.
+
+    A feature with one value says nothing; a category with nearly as many as there are rows may be
+    an id, which belongs into [columns] id of project.toml.
+    """
     names = [column.name for column in schema.features]
     counts = train[names].nunique().sort_values(ascending=False).head(20)
-    plot, axes = new_figure(height=0.5 + 0.2 * len(counts), grid="x")
+    plot, axes = new_figure(height=0.5 + 0.2 * len(counts), grid="x")  # inches; axes of matplotlib
     bars(axes, counts.index, counts.to_list(), [f"{count:,}" for count in counts])
-    return figure(plot, "Of the training rows; the 20 features with the most.")
+    return figure(plot, f"Of {len(train):,} training rows; the 20 features with the most.")

@@ -1,10 +1,12 @@
-"""What turns features into numbers for the estimators. It is fitted on training rows only.
+"""Turn features into numbers for the estimators.
 
-The place for transformers that learn from several rows: add one to the steps below, or a part of
-your own with the columns that it takes.
+The place for whatever is computed from several rows: an encoder is fitted on training rows only, in
+every fold of the cross-validation anew, and is stored with the model. Any transformer of
+scikit-learn can be added, as a step of a pipeline or as a part with the columns that it takes.
 """
 
 from mlsteps.preparation import Clipper, Column, DateParts, Definition, TextTopics
+from sklearn.base import TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -14,7 +16,7 @@ MOST_LABELS = 50  # of one category; the rarer ones count as one
 
 
 def one_hot(features: list[Column], definition: Definition) -> ColumnTransformer:
-    """Return a transformer that makes a column of zeros and ones for each label of a category.
+    """Return an encoder with a column of zeros and ones for each label of a category.
 
     A missing label is a label of its own; labels that are rare or were never seen share one column.
     """
@@ -28,7 +30,7 @@ def one_hot(features: list[Column], definition: Definition) -> ColumnTransformer
 
 
 def ordinal(features: list[Column], definition: Definition) -> ColumnTransformer:
-    """Return a transformer that makes one column of numbers of each category: enough for trees.
+    """Return an encoder with one column of numbers for each category, which is enough for trees.
 
     Rare labels have the same number; it is NaN where a label is missing or was never seen.
     """
@@ -42,40 +44,42 @@ def ordinal(features: list[Column], definition: Definition) -> ColumnTransformer
 
 
 def _encoder(
-    features: list[Column], definition: Definition, labels: OneHotEncoder | OrdinalEncoder
+    features: list[Column], definition: Definition, labels: TransformerMixin
 ) -> ColumnTransformer:
-    names = {
-        kind: [column.name for column in features if column.kind == kind]
+    """Return an encoder with a part for each kind of feature."""
+    numbers, categories, dates, texts = (
+        [feature.name for feature in features if feature.kind == kind]
         for kind in ("number", "category", "date", "text")
-    }
-    seed = definition.search.seed
+    )
     parts = [
-        ("number", _numbers(definition), names["number"]),
-        ("category", labels, names["category"]),
-        ("date", make_pipeline(DateParts(), *_impute_and_scale(definition)), names["date"]),
-        *((f"text_{k}", TextTopics(seed=seed), [name]) for k, name in enumerate(names["text"])),
+        ("number", _numbers(definition), numbers),
+        ("category", labels, categories),
+        ("date", make_pipeline(DateParts(), *_impute_and_scale(definition)), dates),
     ]
+    for k, text in enumerate(texts):  # each has words of its own
+        parts.append((f"text_{k}", TextTopics(seed=definition.search.seed), [text]))
     return ColumnTransformer(
-        [part for part in parts if part[2]], sparse_threshold=0, verbose_feature_names_out=False
+        [(name, transformer, columns) for name, transformer, columns in parts if columns],
+        sparse_threshold=0,
+        verbose_feature_names_out=False,
     )
 
 
 def _numbers(definition: Definition) -> Pipeline:
+    """Return what becomes of numbers: outliers are clipped if project.toml says so."""
     share = definition.preparation.clip_share
     clip = [Clipper(share)] if share else []
     return make_pipeline(*clip, *_impute_and_scale(definition))
 
 
-def _impute_and_scale(
-    definition: Definition,
-) -> list[SimpleImputer | StandardScaler | MinMaxScaler]:
-    # A column that is empty in one fold is kept, so that all folds have the same columns. Where
-    # nothing but distance counts, a column that says what was missing would make rare gaps loud.
+def _impute_and_scale(definition: Definition) -> list[TransformerMixin]:
+    """Return the steps that fill gaps with the median and bring columns to one scale."""
     impute = SimpleImputer(
         strategy="median",
+        # Estimators of distance would take a column that marks rare gaps for a strong difference.
         add_indicator=definition.problem.needs_target,
+        # A column that is empty in one fold stays, so that all folds have the same columns.
         keep_empty_features=True,
     )
-    scalers = {"standard": StandardScaler(), "min-max": MinMaxScaler()}
-    scaler = scalers.get(definition.preparation.scaling)
-    return [impute, scaler] if scaler else [impute]
+    scalers = {"standard": [StandardScaler()], "min-max": [MinMaxScaler()], "none": []}
+    return [impute, *scalers[definition.preparation.scaling]]

@@ -1,4 +1,4 @@
-"""Features of your own: what you know and the data does not say.
+"""Features of your own: what you know and the data does not hold.
 
 The same function runs in training, in batch scoring and in the service.
 """
@@ -9,13 +9,13 @@ import pandas as pd
 def add_features(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the inputs with columns added; drop a column to keep it from the model.
 
-    Each row must be computed from that row alone: whatever is learnt from several rows (a mean, a
+    Each row must be computed from that row alone: whatever is computed from several rows (a mean, a
     scale) belongs into `encoder.py`, where it is fitted on training rows only.
 
     Parameters
     ----------
     rows : DataFrame
-        The inputs: numbers are float64, dates are datetime64, all else is str.
+        The inputs: numbers are float64, dates are datetime64, all else is str; missing is missing.
 
     Examples
     --------

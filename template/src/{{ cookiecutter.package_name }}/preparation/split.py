@@ -12,7 +12,9 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
     Parameters
     ----------
     rows : DataFrame of n rows
-        The target, and the columns " date" and " group" where [columns] names them.
+        The columns as collected, the target, and " date" and " group" where [columns] names them.
+    definition
+        The settings of project.toml; ``definition.split`` says by what the rows are split.
     may_test : ndarray of bool, (n,)
         Which rows may be chosen: all, but when a new model is compared with one that serves.
     """
@@ -20,5 +22,11 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
 
 
 def cut_folds(train: pd.DataFrame, definition: Definition) -> Folds:
-    """Return the folds of cross-validation: pairs of positions to fit to and to score."""
+    """Return the folds of cross-validation: pairs of positions to fit to and to score.
+
+    Parameters
+    ----------
+    train : DataFrame of n rows
+        The target, and " date" and " group" where [columns] names them.
+    """
     return mlsteps.preparation.cut_folds(train, definition)

@@ -1,4 +1,4 @@
-"""Call the project's `add_features`, and say in a sentence what is wrong with what it does."""
+"""Make features with the project's `add_features`: the single place where rows get features."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ def make_features(inputs: pd.DataFrame, add_features: AddFeatures) -> pd.DataFra
     Raises
     ------
     UserError
-        If `add_features` loses rows.
+        If `add_features` loses rows. What it raises itself is passed on as it is.
     """
     features = add_features(inputs)
     if not isinstance(features, pd.DataFrame) or not features.index.equals(inputs.index):
@@ -26,26 +26,14 @@ def make_features(inputs: pd.DataFrame, add_features: AddFeatures) -> pd.DataFra
 
 
 def check_finite(features: pd.DataFrame) -> pd.DataFrame:
-    """Return features that were made.
-
-    Raises
-    ------
-    UserError
-        If a value is infinite.
-    """
+    """Return the features, or raise a UserError if one is infinite."""
     numbers = features.select_dtypes("number")
-    refuse_infinite(numbers.to_numpy(), list(numbers.columns))
+    check_finite_numbers(numbers.to_numpy(), list(numbers.columns))
     return features
 
 
-def refuse_infinite(numbers: np.ndarray, names: list[str]) -> None:
-    """Refuse infinite values in columns of numbers.
-
-    Raises
-    ------
-    UserError
-        If there is one.
-    """
+def check_finite_numbers(numbers: np.ndarray, names: list[str]) -> None:
+    """Raise a UserError if there is an infinite value in columns of numbers, (rows, names)."""
     infinite = np.isinf(numbers)
     if infinite.any():
         name = names[infinite.any(axis=0).argmax()]

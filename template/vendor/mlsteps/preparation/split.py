@@ -25,7 +25,7 @@ TakeTest = Callable[[pd.DataFrame, Definition, np.ndarray], np.ndarray]
 CutFolds = Callable[[pd.DataFrame, Definition], Folds]
 
 
-def newest(rows: pd.DataFrame, definition: Definition) -> pd.DataFrame:
+def newest_rows(rows: pd.DataFrame, definition: Definition) -> pd.DataFrame:
     """Return the newest ``[split] newest_rows``, by date or else by their order."""
     number = definition.split.newest_rows
     if not 0 < number < len(rows):
@@ -36,23 +36,25 @@ def newest(rows: pd.DataFrame, definition: Definition) -> pd.DataFrame:
 
 
 def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) -> np.ndarray:
-    """Return which rows are for the test: of series the last horizons.
+    """Return which rows are for the test, by ``[split]``; of series the last horizons.
 
     Parameters
     ----------
     rows : DataFrame of n rows
-        With the target, and the columns `DATE` or `GROUP` where the split needs them.
+        The columns as collected, the target, and " date" and " group" where [columns] names them.
+    definition
+        Says how the rows are split.
     may_test : ndarray of bool, (n,)
-        Which rows may be chosen. All of them, but when a champion is to be compared with a
-        challenger: then none that the champion was trained on.
+        Which rows may be chosen. All of them, but when a champion is compared with a challenger:
+        then none that the champion was trained on.
 
     Returns
     -------
     ndarray of bool, (n,)
-        By date, the newest rows (rows of one date are never parted); by group, whole groups, none
-        of which has a row that may not be chosen; else at random, and stratified where the target
-        is a class. By none, all rows, which are then learnt from as well; those that a champion
-        does not know are kept apart all the same.
+        By date, the newest rows (rows of one date stay together); by group, whole groups, none of
+        which has a row that may not be chosen; else at random, and stratified where the target is a
+        class. By "none", all rows, which are then for training as well; but if a champion was
+        trained on some, random ones of the others.
 
     Raises
     ------
@@ -60,33 +62,22 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
         If a side would be empty, or lack a class.
     """
     if definition.problem.of_series:
-        return take_last_horizons(rows, definition, may_test)
+        return _take_last_horizons(rows, definition, may_test)
     by, share = definition.split_by(), definition.split.test_share
-    test = np.zeros(len(rows), dtype=bool)
     if by == "none" and (may_test.all() or not may_test.any()):
-        return ~test
-    if by == "group":
-        may_test = ~rows[GROUP].isin(rows.loc[~may_test, GROUP]).to_numpy()
+        return np.ones(len(rows), dtype=bool)
     if by == "date":
-        newest = rows[DATE].quantile(1 - share, interpolation="lower")
-        test = (rows[DATE] > newest).to_numpy()
-        if not test.any():  # the last date alone has more rows than asked for
-            test = (rows[DATE] == newest).to_numpy()
-        test = test & may_test
+        test = _take_newest(rows[DATE], share) & may_test
+    elif by == "group":
+        mixed = rows.loc[~may_test, GROUP]
+        test = _draw(rows, definition, may_test & ~rows[GROUP].isin(mixed).to_numpy())
+        test = rows[GROUP].isin(rows.loc[test, GROUP]).to_numpy()  # each as a whole
     else:
-        pool = np.flatnonzero(may_test)
-        wanted = round(share * len(rows))
-        if not may_test.all():
-            pool = pool[-2 * wanted :]  # the newest rows say most about tomorrow
-        if len(pool) > wanted:  # what is not tested is learnt from
-            pool = pool[_choose(rows.iloc[pool], definition, by, wanted)]
-        test[pool] = True
-    if by == "group":  # those that the pool parted
-        test = rows[GROUP].isin(rows.loc[test, GROUP]).to_numpy()
+        test = _draw(rows, definition, may_test)
     if not test.any() or test.all():
-        learnt = f", {(~may_test).sum():,} of which a champion knows," if not may_test.all() else ""
+        known = f", {(~may_test).sum():,} of which a champion knows," if not may_test.all() else ""
         raise UserError(
-            f"[split] test_share = {share} of {len(rows):,} rows{learnt} taken by {by} leaves "
+            f"[split] test_share = {share} of {len(rows):,} rows{known} taken by {by} leaves "
             f"{test.sum():,} for the test; add rows, or change [split]."
         )
     if definition.problem.needs_target and definition.problem.target_kind == "category":
@@ -94,12 +85,52 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
     return test
 
 
-def _check_classes(target: pd.Series, test: np.ndarray, by: str) -> None:
-    """Refuse a split in which a class cannot be learnt, or nothing can be told apart."""
-    unlearnt = sorted(set(target[test]) - set(target[~test]))
-    if unlearnt:
+def _take_newest(dates: pd.Series, share: float) -> np.ndarray:
+    cut = dates.quantile(1 - share, interpolation="lower")
+    later = (dates > cut).to_numpy()
+    return later if later.any() else (dates == cut).to_numpy()  # the last date has them all
+
+
+def _draw(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) -> np.ndarray:
+    """Return which rows are drawn at random, about as many as [split] says."""
+    by, seed = definition.split_by(), definition.search.seed
+    wanted, pool = round(definition.split.test_share * len(rows)), np.flatnonzero(may_test)
+    if not may_test.all():
+        pool = pool[-2 * wanted :]  # the newest rows say most about tomorrow
+    try:
+        if len(pool) <= wanted:
+            chosen = np.arange(len(pool))
+        elif by == "group":
+            splitter = GroupShuffleSplit(1, test_size=wanted / len(pool), random_state=seed)
+            chosen = next(splitter.split(pool, groups=rows[GROUP].iloc[pool]))[1]
+        else:
+            stratum = _stratum(column_of(rows, definition.problem.target).iloc[pool], definition)
+            if stratum is not None:
+                counts = stratum.value_counts()
+                few = len(counts) > min(wanted, len(pool) - wanted) or counts.min() < 2
+                stratum = None if few else stratum
+            chosen = train_test_split(
+                np.arange(len(pool)), test_size=wanted, stratify=stratum, random_state=seed
+            )[1]
+    except ValueError as error:
         raise UserError(
-            f'Class "{unlearnt[0]}" of the target "{target.name}" is in test rows, taken by {by}, '
+            f"{len(pool):,} rows cannot be split by {by}, {wanted:,} of them for the test "
+            f"({error}); add rows, or change [split]."
+        ) from None
+    return np.isin(np.arange(len(rows)), pool[chosen])
+
+
+def _stratum(target: pd.Series, definition: Definition) -> pd.Series | None:
+    """Return the class of each row, "" where it is missing; None if the target is a number."""
+    return target.fillna("") if definition.problem.target_kind == "category" else None
+
+
+def _check_classes(target: pd.Series, test: np.ndarray, by: str) -> None:
+    """Refuse a split in which a class cannot be learned, or in which there is only one."""
+    missing = sorted(set(target[test]) - set(target[~test]))
+    if missing:
+        raise UserError(
+            f'Class "{missing[0]}" of the target "{target.name}" is in test rows, taken by {by}, '
             "but in no training row; add rows, merge classes, or change [split]."
         )
     if target[test].nunique() < 2:
@@ -109,14 +140,37 @@ def _check_classes(target: pd.Series, test: np.ndarray, by: str) -> None:
         )
 
 
+def _take_last_horizons(
+    rows: pd.DataFrame, definition: Definition, may_test: np.ndarray
+) -> np.ndarray:
+    """Return which rows are in the last horizons, or after what a champion was trained on.
+
+    Rows after the history, which hold what is known ahead of time, stay with the test.
+    """
+    present = rows[definition.problem.target].notna()
+    end = int(rows.loc[present, PERIOD].max()) + 1
+    start = end - definition.split.test_horizons * definition.problem.horizon
+    trained = rows.loc[present & ~may_test, PERIOD]
+    after = int(trained.max()) + 1 if len(trained) else start
+    start = max(start, after) if after < end else start
+    return (rows[PERIOD] >= start).to_numpy()
+
+
 def cut_folds(train: pd.DataFrame, definition: Definition) -> Folds:
     """Cut training rows into folds for cross-validation, by the rule of the split.
 
+    Parameters
+    ----------
+    train : DataFrame of n rows
+        The target, and " date" and " group" where [columns] names them; by date if they have one.
+    definition
+        Says how the rows are split, and how many folds there are.
+
     Returns
     -------
-    list of (train, test)
-        Positions of rows. By date, each fold is tested on what came after its training rows;
-        otherwise every row is tested once.
+    list of (ndarray of int, ndarray of int)
+        Positions of the rows to fit to and of those to score. By date, each fold is scored on what
+        came after its training rows; otherwise every row is scored once.
 
     Raises
     ------
@@ -127,40 +181,36 @@ def cut_folds(train: pd.DataFrame, definition: Definition) -> Folds:
         return cut_origins(train, definition)
     by, number, seed = definition.split_by(), definition.search.folds, definition.search.seed
     target = column_of(train, definition.problem.target)
-    stratified = definition.problem.target_kind == "category"
-    if stratified:
-        target = target.fillna("")
+    stratum = _stratum(target, definition)
+    groups = train[GROUP] if by == "group" else None
     if by == "date":
-        splitter, groups = TimeSeriesSplit(number), None
-    elif by == "group":
-        groups = train[GROUP]
-        splitter = (StratifiedGroupKFold if stratified else GroupKFold)(
-            number, shuffle=True, random_state=seed
-        )
+        splitter = TimeSeriesSplit(number)
     else:
-        groups = None
-        splitter = (StratifiedKFold if stratified else KFold)(
-            number, shuffle=True, random_state=seed
-        )
+        shuffled = {"n_splits": number, "shuffle": True, "random_state": seed}
+        if by == "group":
+            kind = GroupKFold if stratum is None else StratifiedGroupKFold
+        else:
+            kind = KFold if stratum is None else StratifiedKFold
+        splitter = kind(**shuffled)
     try:
-        folds = list(splitter.split(train, target, groups))
-        if by == "date":
-            folds = [(_earlier(train[DATE], *fold), fold[1]) for fold in folds]
+        folds = list(splitter.split(train, target if stratum is None else stratum, groups))
     except ValueError as error:
         raise UserError(
             f"{len(train):,} training rows cannot be cut into [search] folds = {number} by {by} "
             f"({error}); lower folds or add rows."
         ) from None
-    folds = [fold for fold in folds if len(fold[0])]
+    if by == "date":
+        folds = [(_earlier(train[DATE], inside, outside), outside) for inside, outside in folds]
+        folds = [fold for fold in folds if len(fold[0])]
     if not folds:
         raise UserError(
             f"The {len(train):,} training rows have too few different dates for folds by date; "
             'set [split] by to "random".'
         )
-    if not (stratified and definition.problem.needs_target):
+    if stratum is None or not definition.problem.needs_target:
         return folds
-    classes = target.nunique()
-    whole = [f for f in folds if all(target.iloc[part].nunique() == classes for part in f)]
+    classes = stratum.nunique()
+    whole = [f for f in folds if all(stratum.iloc[part].nunique() == classes for part in f)]
     if not whole:
         raise UserError(
             f'No fold, cut by {by}, has every class of "{definition.problem.target}" on both '
@@ -172,42 +222,6 @@ def cut_folds(train: pd.DataFrame, definition: Definition) -> Folds:
 def _earlier(dates: pd.Series, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
     """Return the rows of `inside` before the first date of `outside`: no date is on both sides."""
     return inside[(dates.iloc[inside] < dates.iloc[outside].min()).to_numpy()]
-
-
-def _choose(pool: pd.DataFrame, definition: Definition, by: str, wanted: int) -> np.ndarray:
-    """Return the positions in `pool` of about `wanted` rows."""
-    seed, target = definition.search.seed, column_of(pool, definition.problem.target)
-    try:
-        if by == "group":
-            splitter = GroupShuffleSplit(1, test_size=wanted / len(pool), random_state=seed)
-            return next(splitter.split(pool, groups=pool[GROUP]))[1]
-        counts, least = target.value_counts(dropna=False), min(wanted, len(pool) - wanted)
-        stratify = definition.problem.target_kind == "category" and counts.min() > 1 and len(counts) <= least
-        stratum = target.fillna("") if stratify else None
-        return train_test_split(
-            np.arange(len(pool)), test_size=wanted, stratify=stratum, random_state=seed
-        )[1]
-    except ValueError as error:
-        raise UserError(
-            f"{len(pool):,} rows cannot be split by {by}, {wanted:,} of them for the test "
-            f"({error}); add rows, or change [split]."
-        ) from None
-
-
-def take_last_horizons(
-    rows: pd.DataFrame, definition: Definition, may_test: np.ndarray
-) -> np.ndarray:
-    """Return which rows are for the test: the last horizons, or what a champion does not know.
-
-    Rows after the history, which tell what is known ahead of time, stand with the test.
-    """
-    present = rows[definition.problem.target].notna()
-    end = int(rows.loc[present, PERIOD].max()) + 1
-    start = end - definition.split.test_horizons * definition.problem.horizon
-    learnt = rows.loc[present & ~may_test, PERIOD]
-    after = int(learnt.max()) + 1 if len(learnt) else start
-    start = max(start, after) if after < end else start
-    return (rows[PERIOD] >= start).to_numpy()
 
 
 def cut_origins(train: pd.DataFrame, definition: Definition) -> Folds:

@@ -1,43 +1,26 @@
-"""Cleaning, the split and the encoder: nothing is learnt from test rows."""
+"""Cleaning, the split and the encoder: nothing is fitted to test rows."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import run_in
+from mlsteps.errors import UserError
+from mlsteps.preparation import Column, DateParts, TextTopics, cut_folds, prepare, take_test
+from mlsteps.preparation.features import make_features
+from mlsteps.preparation.rows import find_eligible
+from mlsteps.preparation.schema import DATE, GROUP, KEY, read_schema
+from mlsteps.preparation.split import newest_rows
+from mlsteps.problem.keys import row_keys
+from project import part, run_in
 
-from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.preparation import derive
-from {{ cookiecutter.package_name }}.preparation.encoder import build_encoder
-from {{ cookiecutter.package_name }}.preparation.rows import (
-    check_left,
-    clean,
-)
-from {{ cookiecutter.package_name }}.preparation.schema import read_schema
-from {{ cookiecutter.package_name }}.preparation.sets import (
-    DATE,
-    GROUP,
-    KEY,
-)
-from {{ cookiecutter.package_name }}.preparation.split import (
-    cut_folds,
-    newest,
-    take_test,
-)
-from {{ cookiecutter.package_name }}.preparation.transformers import (
-    DateParts,
-    TextTopics,
-)
-from {{ cookiecutter.package_name }}.problem import NEEDS_TARGET
-from {{ cookiecutter.package_name }}.problem.columns import Column
-from {{ cookiecutter.package_name }}.problem.keys import row_keys
-from {{ cookiecutter.package_name }}.problem.tables import Preparation
-
+PROBLEM_TYPES = ["classification", "regression"]
 ALL = 200
 
 
 @pytest.fixture
 def raw():
-    """Rows with a date, a group and a target that both problem types can learn."""
+    """Rows with a date, a group and a target that can be a class or a number."""
     generator = np.random.default_rng(0)
     return pd.DataFrame(
         {
@@ -49,17 +32,33 @@ def raw():
     )
 
 
+@pytest.fixture
+def encoders(problem_type):
+    """The encoders that a project owns."""
+    return part(problem_type, "preparation.encoder")
+
+
+@pytest.fixture
+def add_features(problem_type, monkeypatch):
+    """Replace the function of the project that makes features."""
+
+    def replace(function):
+        for name in ("pipeline", "modeling.predictor"):
+            monkeypatch.setattr(part(problem_type, name), "add_features", function)
+
+    return replace
+
+
 def split(raw, definition):
-    rows = clean(raw, definition).rows
+    rows = find_eligible(raw, definition).rows
     return rows, take_test(rows, definition, np.ones(len(rows), bool))
 
 
 def test_repeated_rows_and_rows_without_target_are_left_out_and_counted(raw, define):
     raw.loc[3, "y"] = None
-    cleaned = clean(pd.concat([raw, raw.head(3)], ignore_index=True), define())
-    without = 1 if NEEDS_TARGET else 0
-    assert (cleaned.duplicates, cleaned.without_target) == (3, without)
-    assert len(cleaned.rows) == ALL - without
+    eligible = find_eligible(pd.concat([raw, raw.head(3)], ignore_index=True), define())
+    assert (eligible.repeated, eligible.without_target) == (3, 1)
+    assert len(eligible.rows) == ALL - 1
 
 
 def test_dated_rows_are_split_by_date_and_the_newest_are_tested(raw, define):
@@ -71,7 +70,7 @@ def test_dated_rows_are_split_by_date_and_the_newest_are_tested(raw, define):
 
 def test_folds_of_dated_rows_are_tested_on_what_came_later(raw, define):
     definition = define(columns={"date": "day"})
-    rows = clean(raw, definition).rows.sort_values(DATE)
+    rows = find_eligible(raw, definition).rows.sort_values(DATE)
     for inside, outside in cut_folds(rows, definition):
         assert rows[DATE].iloc[inside].max() < rows[DATE].iloc[outside].min()
 
@@ -90,20 +89,20 @@ def test_the_split_can_be_random_though_there_is_a_date(raw, define):
     assert rows.loc[test, DATE].min() < rows.loc[~test, DATE].max()
 
 
-def test_rows_that_a_champion_has_learnt_from_are_not_tested(raw, define):
+def test_rows_that_a_champion_was_trained_on_are_not_tested(raw, define):
     definition = define(split={"by": "random"})
     rows, test = split(raw, definition)
-    learnt = set(rows.loc[~test, KEY])
+    trained_on = set(rows.loc[~test, KEY])
     more = pd.concat([raw, raw.assign(x=raw["x"] + 10)], ignore_index=True)
-    rows = clean(more, definition).rows
-    again = take_test(rows, definition, ~rows[KEY].isin(learnt).to_numpy())
+    rows = find_eligible(more, definition).rows
+    again = take_test(rows, definition, ~rows[KEY].isin(trained_on).to_numpy())
     assert again.any()
-    assert not learnt & set(rows.loc[again, KEY])
+    assert not trained_on & set(rows.loc[again, KEY])
 
 
 def test_a_group_of_which_a_champion_knows_a_row_is_not_tested(raw, define):
     definition = define(columns={"group": "who"})
-    rows = clean(raw, definition).rows
+    rows = find_eligible(raw, definition).rows
     may_test = np.arange(ALL) % 40 > 4  # of every eighth group it knows all rows
     may_test[[5, 11]] = False  # and of two groups one
     test = take_test(rows, definition, may_test)
@@ -111,10 +110,12 @@ def test_a_group_of_which_a_champion_knows_a_row_is_not_tested(raw, define):
     assert not set(rows.loc[test, GROUP]) & (known | set(rows.loc[~test, GROUP]))
 
 
-def test_new_rows_are_learnt_from_as_well_as_tested(raw, define):
+def test_new_rows_are_for_training_as_well_as_for_the_test(raw, define):
     definition = define(split={"by": "random"})
     rows, test = split(raw, definition)
-    more = clean(pd.concat([raw, raw.head(50).assign(x=99.0)], ignore_index=True), definition).rows
+    more = find_eligible(
+        pd.concat([raw, raw.head(50).assign(x=99.0)], ignore_index=True), definition
+    ).rows
     known = more[KEY].isin(rows.loc[~test, KEY]).to_numpy()
     again = take_test(more, definition, ~known)
     assert again.sum() == round(0.2 * len(more))
@@ -126,13 +127,15 @@ def test_new_rows_are_learnt_from_as_well_as_tested(raw, define):
 )
 def test_older_rows_can_be_left_out(raw, define, columns, expected):
     definition = define(columns=columns, split={"newest_rows": 50})
-    assert list(newest(clean(raw, definition).rows, definition).index) == list(expected)
+    assert list(newest_rows(find_eligible(raw, definition).rows, definition).index) == list(
+        expected
+    )
 
 
 def test_rows_of_one_date_are_in_one_fold(raw, define):
     definition = define(columns={"date": "day"})
     raw["day"] = [f"2026-{1 + k // 20:02d}-01" for k in range(ALL)]
-    rows = clean(raw, definition).rows
+    rows = find_eligible(raw, definition).rows
     for inside, outside in cut_folds(rows, definition):
         assert rows[DATE].iloc[inside].max() < rows[DATE].iloc[outside].min()
 
@@ -148,14 +151,7 @@ def test_a_date_or_group_that_is_missing_is_refused(raw, define, role):
     name = {"date": "day", "group": "who"}[role]
     raw.loc[3, name] = None
     with pytest.raises(UserError, match=rf'{role} "{name}" is missing in 1 rows'):
-        clean(raw, define(columns={role: name}))
-
-
-def test_rows_that_repeat_each_other_until_too_few_are_left_are_refused(raw, define):
-    definition = define()
-    cleaned = clean(pd.concat([raw.head(4)] * 30, ignore_index=True), definition)
-    with pytest.raises(UserError, match="116 rows repeat another one, so 4 are left"):
-        check_left(cleaned, definition)
+        find_eligible(raw, define(columns={role: name}))
 
 
 def test_a_row_keeps_its_key_whatever_becomes_of_the_file():
@@ -170,8 +166,8 @@ def test_a_row_keeps_its_key_whatever_becomes_of_the_file():
 def test_names_of_columns_cannot_clash_with_those_of_the_project(raw, define):
     clashing = raw.rename(columns={"x": KEY.strip(), "who": GROUP.strip()})
     assert KEY.strip() != KEY
-    cleaned = clean(clashing, define()).rows
-    assert cleaned[KEY].tolist() == row_keys(clashing).tolist()
+    eligible = find_eligible(clashing, define()).rows
+    assert eligible[KEY].tolist() == row_keys(clashing).tolist()
 
 
 @pytest.mark.parametrize("rows", [1, 2])
@@ -187,7 +183,7 @@ def test_what_is_not_known_at_prediction_time_is_no_feature(project):
     assert not left_out & {column.name for column in schema.features}
 
 
-def test_the_encoder_takes_missing_rare_and_unseen_values():
+def test_the_encoder_takes_missing_rare_and_unseen_values(encoders, define):
     features = [
         Column(name="n", kind="number"),
         Column(name="c", kind="category"),
@@ -202,7 +198,7 @@ def test_the_encoder_takes_missing_rare_and_unseen_values():
             "t": pd.Series(["good red wine", None, "stale beer", "red beer"] * 25, dtype="str"),
         }
     )
-    encoder = build_encoder(features, Preparation(rare_share=0.02), seed=0).fit(train)
+    encoder = encoders.one_hot(features, define(preparation={"rare_share": 0.02})).fit(train)
     new = train.head(2).assign(c=pd.Series(["never seen", None], dtype="str"), n=[np.nan, 1e9])
     encoded = encoder.transform(new)
     assert np.isfinite(encoded).all()
@@ -210,11 +206,11 @@ def test_the_encoder_takes_missing_rare_and_unseen_values():
     assert encoded[0] == pytest.approx(rare[0])  # unseen is treated as rare
 
 
-def test_codes_of_labels_are_one_column_and_rare_ones_share_theirs():
+def test_ordinal_labels_are_one_column_and_rare_ones_share_their_number(encoders, define):
     features = [Column(name="c", kind="category")]
     labels = ["a"] * 50 + ["b"] * 46 + ["rare", "rarer", None, None]
     train = pd.DataFrame({"c": pd.Series(labels, dtype="str")})
-    encoder = build_encoder(features, Preparation(rare_share=0.02), 0, "codes").fit(train)
+    encoder = encoders.ordinal(features, define(preparation={"rare_share": 0.02})).fit(train)
     new = pd.DataFrame({"c": pd.Series(["a", "b", "rare", "rarer", None, "new"], dtype="str")})
     codes = encoder.transform(new)[:, 0]
     assert codes[2] == codes[3]
@@ -223,11 +219,11 @@ def test_codes_of_labels_are_one_column_and_rare_ones_share_theirs():
 
 
 @pytest.mark.parametrize("scaling", ["standard", "min-max", "none"])
-def test_scaling_and_clipping_learn_from_training_rows_only(scaling):
+def test_scaling_and_clipping_are_fitted_to_training_rows_only(encoders, define, scaling):
     features = [Column(name="n", kind="number")]
     train = pd.DataFrame({"n": np.arange(101.0)})
-    settings = Preparation(scaling=scaling, clip_share=0.1)
-    encoder = build_encoder(features, settings, seed=0).fit(train)
+    definition = define(preparation={"scaling": scaling, "clip_share": 0.1})
+    encoder = encoders.one_hot(features, definition).fit(train)
     low, high, beyond = encoder.transform(pd.DataFrame({"n": [10.0, 90.0, 1e6]}))[:, 0]
     assert beyond == high
     assert (low, high) == pytest.approx(
@@ -236,35 +232,48 @@ def test_scaling_and_clipping_learn_from_training_rows_only(scaling):
     )
 
 
-def test_a_mistake_in_add_features_is_one_sentence(own, monkeypatch):
-    def mistaken(frame):
-        return frame.assign(new=frame["no such column"])
+def test_a_test_set_can_be_taken_by_a_rule_of_ones_own(raw, define, tmp_path):
+    def take_north(rows, definition, may_test):
+        return may_test & (rows["region"] == "north").to_numpy()
 
-    monkeypatch.setattr(derive, "add_features", mistaken)
+    raw["region"] = np.where(np.arange(ALL) % 4 == 0, "north", "south")
+    project = SimpleNamespace(
+        definition=define(), prepared=tmp_path / "prepared", reports=tmp_path / "reports"
+    )
+    summary = prepare(project, raw, take_north, lambda rows: rows)
+    assert summary == "150 training rows, 50 test rows, 4 features"
+    regions = {
+        name: set(pd.read_parquet(tmp_path / "prepared" / f"{name}.parquet")["region"])
+        for name in ("train", "test")
+    }
+    assert regions == {"train": {"south"}, "test": {"north"}}
+
+
+def test_add_features_must_keep_the_rows():
+    with pytest.raises(UserError, match="must return a DataFrame with the rows it was given"):
+        make_features(pd.DataFrame({"x": [1.0, 2.0]}), lambda rows: rows.head(1))
+
+
+def test_a_mistake_in_add_features_keeps_its_traceback(own, add_features):
+    add_features(lambda rows: rows.assign(new=rows["no such column"]))
     failed = run_in(own.root, "prepare", "--force")
-    assert failed.exit_code == 2
-    assert "add_features in preparation/features.py fails (KeyError" in failed.output
+    assert isinstance(failed.exception, KeyError)
 
 
-def test_infinite_features_are_refused(own, monkeypatch):
-    def infinite(frame):
-        return frame.assign(new=np.inf)
-
-    monkeypatch.setattr(derive, "add_features", infinite)
+def test_infinite_features_are_refused(own, add_features):
+    add_features(lambda rows: rows.assign(new=np.inf))
     failed = run_in(own.root, "prepare", "--force")
     assert failed.exit_code == 2
     assert 'makes infinite values in "new"; a division by zero?' in failed.output
 
 
-def test_features_of_ones_own_reach_the_model(own, monkeypatch):
-    def more(frame):
-        return frame.assign(missing_values=frame.isna().sum(axis="columns").astype(float))
-
-    monkeypatch.setattr(derive, "add_features", more)
-    assert run_in(own.root, "run", "--force").exit_code == 0
+def test_features_of_ones_own_reach_the_model(own, add_features):
+    add_features(lambda rows: rows.assign(gaps=rows.isna().sum(axis="columns").astype(float)))
+    done = run_in(own.root, "run", "--force")
+    assert done.exit_code == 0, done.output
     schema = read_schema(own.prepared / "schema.json")
-    assert "missing_values" in {column.name for column in schema.features}
-    assert "missing_values" not in {column.name for column in schema.inputs}
+    assert "gaps" in {column.name for column in schema.features}
+    assert "gaps" not in {column.name for column in schema.inputs}
 
 
 def test_a_column_that_says_nothing_is_still_a_column():
