@@ -8,7 +8,10 @@ import click
 
 HOUSES = (
     Path(__file__).parent,
-    *(Path(path) for path in {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}),
+    *(
+        Path(path)
+        for path in {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}
+    ),
 )
 
 

@@ -1,16 +1,22 @@
 """The gate: what a model must show before it may serve."""
 
-from mlsteps.evaluation import Check, TestResult, beats_baselines, reaches_minimum, within_constraints
+from mlsteps.evaluation import (
+    Check,
+    TestResult,
+    beats_baselines,
+    reaches_minimum,
+    within_constraints,
+)
 
 
-def gate(tested: TestResult) -> list[Check]:
+def gate(result: TestResult) -> list[Check]:
     """Return the checks; a model that fails one is not promoted.
 
     A rule of your own is a ``Check(passed, "what was found; what is asked for")``.
     """
     return [
-        reaches_minimum(tested),
-        *beats_baselines(tested),
-        *within_constraints(tested),
-        *tested.checks,  # whether there are rows enough to tell
+        reaches_minimum(result),
+        *beats_baselines(result),
+        *within_constraints(result),
+        *result.checks,  # whether there are rows enough to tell
     ]

@@ -11,7 +11,6 @@ from scipy.stats import spearmanr
 from ..files import read_frame
 from ..modeling import store
 from ..modeling.anomaly_detection import decide, default_decision, flag, predict
-from .tested import features_and_target
 from ..modeling.predictor import Predictor
 from ..plots import BLUE, GREY, ORANGE, bars, new_figure
 from ..preparation.schema import GROUP
@@ -21,7 +20,7 @@ from ..problem.metric import Metric, Metrics
 from ..report import figure, heading, number, paragraph, table
 from .bootstrap import LEVEL, Measured, evaluate_metric, evaluate_metrics, measure_gains
 from .gate import Check
-from .tested import CROSSED, UNSEEN
+from .test_result import OUT_OF_FOLD, UNSEEN, features_and_target
 
 LOSS = "Rank correlation with the scores that is lost when a feature is shuffled"
 LEAST_ROWS, LEAST_ANOMALIES = 20, 5
@@ -63,31 +62,33 @@ def measure_baselines(
 
 
 def _by_distance(predictions: pd.DataFrame, definition: Definition) -> pd.DataFrame:
-    """Return what the distance to the mean would answer."""
+    """Return what the distance to the mean would predict."""
     return flag(predictions[DISTANCE].rename("score"), definition.problem.flagged_share)
 
 
-def judged_answers(
-    features: pd.DataFrame, predictor: Predictor, *, learnt: bool
+def predict_test(
+    features: pd.DataFrame, predictor: Predictor, *, seen: bool
 ) -> tuple[pd.DataFrame, str]:
-    """Return the answers that are judged, and what the rows are.
+    """Return the predictions of the test rows, and what the rows are.
 
-    Rows that the model has learnt from are answered by the models of the search that have not;
-    the reasons are the model's own.
+    Rows that the model was fitted to are predicted by the models of the search that were not; the
+    reasons are the model's own.
     """
-    if not learnt:
+    if not seen:
         return predictor.predict_features(features), UNSEEN
-    crossed = read_frame(predictor.folder / store.OUT_OF_FOLD).loc[features.index]
+    out_of_fold = read_frame(predictor.folder / store.OUT_OF_FOLD).loc[features.index]
     decision = predictor.schema.decision
-    predictions = decide(crossed["score"], decision["threshold"])
+    predictions = decide(out_of_fold["score"], decision["threshold"])
     flagged = features[predictions["prediction"] == ANOMALY]
-    why = _ask(predictor, flagged, decision | {"threshold": -np.inf})["reasons"]
+    why = _predict(predictor, flagged, decision | {"threshold": -np.inf})["reasons"]
     predictions = predictions.assign(reasons=why.reindex(predictions.index, fill_value=""))
-    return predictor.adjust(predictions, features), CROSSED
+    return predictor.adjust(predictions, features), OUT_OF_FOLD
 
 
-def _ask(predictor: Predictor, features: pd.DataFrame, decision: dict[str, Any]) -> pd.DataFrame:
-    """Answer prepared rows by another decision than the one that is stored."""
+def _predict(
+    predictor: Predictor, features: pd.DataFrame, decision: dict[str, Any]
+) -> pd.DataFrame:
+    """Predict prepared rows by another decision than the one that is stored."""
     predictions = predict(predictor.pipeline[-1], predictor.numbers(features), decision)
     return pd.DataFrame(predictions, index=features.index)
 
@@ -135,15 +136,15 @@ def _against_distance(
     )
 
 
-def usefulness(
+def importance_score(
     rows: pd.DataFrame, predictor: Predictor, metric: Metric, definition: Definition
 ) -> Callable[[pd.DataFrame], float]:
-    """Return what tells how far scores keep their order when features of `rows` were shuffled."""
+    """Return the function that tells how far scores keep their order if features are shuffled."""
     features, target = features_and_target(rows, predictor.schema)
     plain = default_decision(target, definition)
 
-    def scores(asked: pd.DataFrame) -> pd.Series:
-        return _ask(predictor, asked, plain)["score"]
+    def scores(rows: pd.DataFrame) -> pd.Series:
+        return _predict(predictor, rows, plain)["score"]
 
     before = scores(features)
     return lambda shuffled: float(spearmanr(before, scores(shuffled)).statistic)
@@ -164,11 +165,11 @@ def outcome(
     return found | {"known anomalies found": f"{(flagged & anomalies).sum()} of {anomalies.sum()}"}
 
 
-def closer_look(
-    target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
-) -> list[str]:
+def tables(target: pd.Series, predictions: pd.DataFrame, predictor: Predictor) -> list[str]:
     """Return the section of the report about the flagged rows, the strangest first."""
-    flagged = predictions[predictions["prediction"] == ANOMALY].sort_values("score", ascending=False)
+    flagged = predictions[predictions["prediction"] == ANOMALY].sort_values(
+        "score", ascending=False
+    )
     shown = flagged.head(SHOWN_ROWS)
     lines = [
         {
@@ -186,7 +187,7 @@ def closer_look(
     return [heading("The flagged rows"), table(lines), *more]
 
 
-def figures(
+def plots(
     target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> list[str]:
     """Return the plots: scores and threshold, why rows are flagged, what is found when looking."""
@@ -219,8 +220,10 @@ def _scores(target: pd.Series, scores: pd.Series, threshold: float) -> str:
 
 
 def _why(predictions: pd.DataFrame) -> list[str]:
-    given = predictions.loc[predictions["prediction"] == ANOMALY, "reasons"].str.split("; ").explode()
-    counts = given[given != ""].value_counts().head(SHOWN_REASONS)
+    named = (
+        predictions.loc[predictions["prediction"] == ANOMALY, "reasons"].str.split("; ").explode()
+    )
+    counts = named[named != ""].value_counts().head(SHOWN_REASONS)
     if counts.empty:
         return []
     plot, axes = new_figure(height=0.6 + 0.24 * len(counts), grid="x")
@@ -232,12 +235,14 @@ def _why(predictions: pd.DataFrame) -> list[str]:
 def _found(target: pd.Series, predictions: pd.DataFrame) -> str:
     there = target.notna()
     hits, rows = (target[there] == ANOMALY).to_numpy(), int(there.sum())
-    looked = np.arange(1, rows + 1) / rows
+    shares = np.arange(1, rows + 1) / rows
     plot, axes = new_figure(grid="both")
     for column, label in {"score": "model", DISTANCE: "distance to the mean"}.items():
         order = np.argsort(-predictions.loc[there, column].to_numpy(), kind="stable")
-        axes.step(looked, np.cumsum(hits[order]) / hits.sum(), where="post", label=label)
-    axes.axvline((predictions.loc[there, "prediction"] == ANOMALY).mean(), color=GREY, linestyle=":")
+        axes.step(shares, np.cumsum(hits[order]) / hits.sum(), where="post", label=label)
+    axes.axvline(
+        (predictions.loc[there, "prediction"] == ANOMALY).mean(), color=GREY, linestyle=":"
+    )
     axes.set(xlabel="rows looked at, the strangest first", ylabel="anomalies found")
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xscale("log")

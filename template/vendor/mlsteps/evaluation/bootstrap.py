@@ -99,7 +99,9 @@ def evaluate_metric(metric: Metric, target: pd.Series, predictions: pd.DataFrame
 
 def _take(parts: dict[Any, Parts], rows: np.ndarray) -> dict[Any, Parts]:
     return {
-        arrays: tuple(part[rows] if isinstance(part, np.ndarray) else part.iloc[rows] for part in each)
+        arrays: tuple(
+            part[rows] if isinstance(part, np.ndarray) else part.iloc[rows] for part in each
+        )
         for arrays, each in parts.items()
     }
 

@@ -10,17 +10,24 @@ from ..plots import GREY, heat_map, new_figure
 from ..problem.classification import arrays
 from ..problem.definition import Definition
 from ..report import figure
-from .supervised import LOSS, checks, closer_look, judged_answers, measure_baselines, usefulness
+from .supervised import (
+    LOSS,
+    checks,
+    importance_score,
+    measure_baselines,
+    predict_test,
+    tables,
+)
 
 __all__ = [
     "LOSS",
     "checks",
-    "closer_look",
-    "figures",
-    "judged_answers",
+    "importance_score",
     "measure_baselines",
     "outcome",
-    "usefulness",
+    "plots",
+    "predict_test",
+    "tables",
 ]
 
 MOST_CURVES = 6  # classes with a curve of their own, the most frequent ones
@@ -45,13 +52,13 @@ def outcome(
         f'threshold for "{decision["classes"][1]}"': round(decision["threshold"], 3),
         "cost a row": cost(predicted),
         "cost a row at a threshold of 0.5": cost((probabilities[:, 1] >= 0.5).astype(int)),
-        "cost a row of the cheaper constant answer": min(
+        "cost a row of the cheaper constant prediction": min(
             cost(np.zeros(len(true))), cost(np.ones(len(true)))
         ),
     }
 
 
-def figures(
+def plots(
     target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> list[str]:
     """Return the plots of the test set: confusion, ROC, precision and recall, calibration."""

@@ -18,7 +18,7 @@ from ..problem.metric import Metric, Metrics
 from ..report import figure, heading, table
 from .bootstrap import Measured
 from .gate import Check
-from .tested import LEARNT, UNSEEN
+from .test_result import SEEN, UNSEEN
 
 LOSS = "Agreement with the clusters that is lost when a feature is shuffled"
 GUESSES = 10
@@ -48,11 +48,11 @@ def measure_baselines(
     return stored | {"random": mean_of_each(found)}
 
 
-def judged_answers(
-    features: pd.DataFrame, predictor: Predictor, *, learnt: bool
+def predict_test(
+    features: pd.DataFrame, predictor: Predictor, *, seen: bool
 ) -> tuple[pd.DataFrame, str]:
-    """Return the answers that are judged, and what the rows are."""
-    return predictor.predict_features(features), LEARNT if learnt else UNSEEN
+    """Return the predictions of the test rows, and what the rows are."""
+    return predictor.predict_features(features), SEEN if seen else UNSEEN
 
 
 def checks(
@@ -69,14 +69,16 @@ def checks(
             stability >= least,
             f"Stability is {stability:.2f}; at least {least:g} is asked for",
         ),
-        Check(len(rows) >= LEAST_ROWS, f"{len(rows):,} rows; at least {LEAST_ROWS} are needed to tell"),
+        Check(
+            len(rows) >= LEAST_ROWS, f"{len(rows):,} rows; at least {LEAST_ROWS} are needed to tell"
+        ),
     ]
 
 
-def usefulness(
+def importance_score(
     rows: pd.DataFrame, predictor: Predictor, metric: Metric, definition: Definition
 ) -> Callable[[pd.DataFrame], float]:
-    """Return what tells how far clusters stay when features of `rows` were shuffled."""
+    """Return the function that tells how far clusters stay if features are shuffled."""
     before = predictor.predict_features(rows)
     return lambda shuffled: agreement(before, predictor.predict_features(shuffled))
 
@@ -91,11 +93,12 @@ def outcome(
     return {"clusters": len(classes), **sizes}
 
 
-def closer_look(
-    target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
-) -> list[str]:
+def tables(target: pd.Series, predictions: pd.DataFrame, predictor: Predictor) -> list[str]:
     """Return the sections of the report about each cluster: what it is like, and who is in it."""
-    profiles, shares = predictor.schema.decision["profiles"], predictions["prediction"].value_counts()
+    profiles, shares = (
+        predictor.schema.decision["profiles"],
+        predictions["prediction"].value_counts(),
+    )
     lines = [
         {
             "cluster": name,
@@ -113,7 +116,7 @@ def closer_look(
     return parts
 
 
-def figures(
+def plots(
     target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> list[str]:
     """Return the plots: the projection, the silhouettes, and the numbers of clusters tried."""
@@ -152,7 +155,9 @@ def _silhouettes(predictions: pd.DataFrame, names: list[str]) -> str:
     plot, axes = new_figure(height=2.6, grid="x")
     start, ticks = 0, []
     for k, name in enumerate(names):
-        widths = np.sort(predictions.loc[predictions["prediction"] == name, WIDTH].dropna().to_numpy())
+        widths = np.sort(
+            predictions.loc[predictions["prediction"] == name, WIDTH].dropna().to_numpy()
+        )
         ends = np.arange(start, start + len(widths))
         axes.fill_betweenx(ends, 0, widths, color=_colour(k), alpha=0.75, linewidth=0)
         ticks.append(start + len(widths) / 2)
@@ -189,7 +194,7 @@ def _numbers(run: dict[str, Any], definition: Definition) -> list[str]:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     caption = (
-        f"Of {run['model']}, by models that learnt from parts of the rows. Dotted: what was "
+        f"Of {run['model']}, by models fitted to parts of the rows. Dotted: what was "
         "chosen, and the stability that is asked for."
     )
     return [figure(plot, caption, "How many clusters")]

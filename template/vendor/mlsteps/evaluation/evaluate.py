@@ -1,9 +1,10 @@
-"""Open the test set for the newest version, judge it, and write down what came out."""
+"""Open the test set for the newest version, measure it, and write down what came out."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..errors import UserError
 from ..files import read_json, replacing, write_json, write_text
 from ..modeling import store
 from ..modeling.predictor import LoadPredictor
@@ -15,10 +16,10 @@ from ..variants import of_type
 from . import row_test
 from .gate import Check
 from .model_card import model_card
-from .tested import LEARNT, UNSEEN, TestResult
+from .test_result import SEEN, UNSEEN, TestResult
 
 SHOWN_FEATURES = 15
-KEPT_ANSWERS = 5000  # for step 8, to tell when the answers change
+KEPT_PREDICTIONS = 5000  # for step 8, to tell when predictions change
 
 
 @plot_style()
@@ -32,18 +33,27 @@ def evaluate(
 ) -> str:
     """Write metrics.json and card.md of the newest version, and reports/metrics.json.
 
+    No model is fitted: what has to be was fitted in training.
+
     Parameters
     ----------
-    metrics
+    project : Project
+        Its folder and definition.
+    metrics : dict of str to Metric
         Those of the project, beside the standard ones.
-    load_predictor
-        Loads the predictor of a version.
-    sections
+    load_predictor : function of Path
+        Returns the predictor of a version, from its folder.
+    sections : function of TestResult
         Returns what the report shows of the test, made by the functions of `report`.
-    gate
+    gate : function of TestResult
         Returns the checks that a model has to pass before it may serve.
-    card
+    card : str
         The text of the model card, a template of `string.Template`.
+
+    Returns
+    -------
+    str
+        A sentence for the command line: the metric with its interval, and whether the gate passed.
 
     Raises
     ------
@@ -55,44 +65,53 @@ def evaluate(
     folder = project.models / store.newest_version(project.models)
     run = read_json(folder / store.RUN)
     predictor = load_predictor(folder)
+    if "baselines" not in run:
+        raise UserError(
+            f"Version {predictor.version} was trained by an earlier version of this project's "
+            "library; train again with `run`."
+        )
     known = all_metrics(definition.problem.type, metrics)
     select_metric(definition.problem.metric, known)
     series = definition.problem.of_series  # its module needs statsmodels
     test = of_type("evaluation", "forecasting") if series else row_test
-    tested = test.test_model(project, predictor, run, known)
-    checks = gate(tested)
+    result = test.test_model(project, predictor, run, known)
+    checks = gate(result)
     results = {
         "problem": definition.problem.type,
         "metric": definition.problem.metric,
         "version": predictor.version,
         "model": run["model"],
-        "test": tested.measured,
-        "baseline": next(iter(tested.baselines.values()), {}),
-        "baselines": tested.baselines,
+        "test": result.measured,
+        "baseline": next(iter(result.baselines.values()), {}),
+        "baselines": result.baselines,
         "leaderboard": run["leaderboard"],
         "gate": {
             "passed": all(check.passed for check in checks),
             "reasons": [check.reason for check in checks if not check.passed],
             "checks": [{"what": check.reason, "passed": check.passed} for check in checks],
         },
-        "costs": tested.costs,
-        "outcome": tested.outcome,
-        "slices": tested.slices,
-        "importance": tested.importance,
-        "loss": tested.loss,
-        "test_rows": tested.rows,
-        "tested_on": tested.on,
+        "costs": result.costs,
+        "outcome": result.outcome,
+        "slices": result.slices,
+        "importance": result.importance,
+        "loss": result.loss,
+        "test_rows": result.rows,
+        "tested_on": result.tested_on,
         "test_opened": _times_opened(project.models, run["data"]["test"], predictor.version),
     }
-    predictions = tested.predictions
-    kept = predictions.sample(min(len(predictions), KEPT_ANSWERS), random_state=definition.search.seed)
+    predictions = result.predictions
+    kept = predictions.sample(
+        min(len(predictions), KEPT_PREDICTIONS), random_state=definition.search.seed
+    )
     with replacing(folder / store.TEST_PREDICTIONS) as path:
         kept.to_parquet(path)
-    write_text(folder / store.CARD, model_card(card, results, run, predictor.schema, known, definition))
+    write_text(
+        folder / store.CARD, model_card(card, results, run, predictor.schema, known, definition)
+    )
     write_json(folder / store.METRICS, results)
     write_json(project.reports / "metrics.json", results)
     summary = _summary(results, known)
-    _write_card(project.reports, summary, results, tested, sections(tested), known)
+    _write_card(project.reports, summary, results, result, sections(result), known)
     return summary
 
 
@@ -124,7 +143,7 @@ def _write_card(
     reports: Path,
     summary: str,
     results: dict[str, Any],
-    tested: TestResult,
+    result: TestResult,
     sections: list[str],
     metrics: Metrics,
 ) -> None:
@@ -156,23 +175,23 @@ def _write_card(
         summary,
         heading("The gate"),
         *checks,
-        heading(_rows(tested)),
-        *(often if opened > 3 and tested.on == UNSEEN else []),
+        heading(_rows(result)),
+        *(often if opened > 3 and result.tested_on == UNSEEN else []),
         table(lines),
         facts(results["outcome"]),
         columns(*sections, *_importance(results)),
-        *tested.further,
+        *result.tables,
         heading(f"{metrics[results['metric']].title} by slice"),
         table(results["slices"]) if results["slices"] else paragraph("No column has few values."),
     )
 
 
-def _rows(tested: TestResult) -> str:
-    if tested.on == UNSEEN:
-        return f"The test set: {tested.rows:,} rows that no model has seen"
-    if tested.on == LEARNT:
-        return f"All {tested.rows:,} rows, from which the model has learnt as well"
-    return f"All {tested.rows:,} rows, each judged by a model of the search that has not seen it"
+def _rows(result: TestResult) -> str:
+    if result.tested_on == UNSEEN:
+        return f"The test set: {result.rows:,} rows that no model has seen"
+    if result.tested_on == SEEN:
+        return f"All {result.rows:,} rows, to which the model was fitted as well"
+    return f"All {result.rows:,} rows, each predicted by a model of the search that has not seen it"
 
 
 def _importance(results: dict[str, Any]) -> list[str]:

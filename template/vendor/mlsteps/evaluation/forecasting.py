@@ -1,7 +1,5 @@
 """The test of series: the end that was kept back, against what was forecast of it."""
 
-import statistics
-import time
 from typing import Any
 
 import numpy as np
@@ -10,7 +8,6 @@ import pandas as pd
 from ..files import read_frame
 from ..modeling import store
 from ..modeling.backtest import origins_of_test
-from ..modeling.search import few_threads
 from ..modeling.forecast_model import add_true, forecast_ahead
 from ..modeling.forecasters import Drift, SeasonalNaive
 from ..modeling.predictor import Predictor
@@ -26,7 +23,7 @@ from ..problem.series import ONLY, PERIOD, SERIES
 from ..report import figure
 from .bootstrap import evaluate_metrics, measure
 from .gate import Check
-from .tested import TestResult, check_defined, costs_of
+from .test_result import TestResult, check_defined, costs_of, milliseconds
 
 BLOCK = 3  # neighbouring dates are alike, so the bootstrap draws them together
 LEAST_SERIES = 10  # from which whole series are drawn
@@ -144,13 +141,8 @@ def _by_series(
 def _milliseconds(predictor: Predictor) -> float:
     """Return the median time of forecasting one series as far as the model can."""
     (name, *_) = predictor.describe()["series"]["labels"]
-    future, seconds = predictor.typical_future(), []
-    with few_threads(1):
-        for _ in range(10):
-            started = time.perf_counter()
-            predictor.forecast(series=[name], future=future)
-            seconds.append(time.perf_counter() - started)
-    return 1000 * statistics.median(seconds)
+    future = predictor.typical_future()
+    return milliseconds(lambda: predictor.forecast(series=[name], future=future), times=10)
 
 
 def _plots(

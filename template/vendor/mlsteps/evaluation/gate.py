@@ -6,71 +6,104 @@ from typing import TYPE_CHECKING
 from ..report import number
 
 if TYPE_CHECKING:
-    from .tested import TestResult
+    from .test_result import TestResult
 
 
 @dataclass(frozen=True)
 class Check:
     """One rule, applied.
 
-    Attributes
+    Parameters
     ----------
-    passed
+    passed : bool
         Whether the model may serve by this rule.
-    reason
-        What was found and what is asked for, in a sentence without its full stop.
+    reason : str
+        What was found and what is allowed, in a sentence without its full stop.
+
+    Examples
+    --------
+    >>> Check(0.9 >= 0.8, "Accuracy is 0.9; at least 0.8 is asked for").passed
+    True
     """
 
     passed: bool
     reason: str
 
 
-def reaches_minimum(tested: "TestResult") -> Check:
-    """Check that the metric reaches [problem] minimum on the test rows."""
-    metric, minimum = tested.metric, tested.definition.problem.minimum
+def reaches_minimum(result: "TestResult") -> Check:
+    """Check that the metric reaches [problem] minimum on the test rows.
+
+    Parameters
+    ----------
+    result : TestResult
+        What came of the test.
+
+    Returns
+    -------
+    Check
+        Whether it does, and what was found.
+    """
+    metric, minimum = result.metric, result.definition.problem.minimum
     bound = "at least" if metric.higher_is_better else "at most"
-    reason = f"{_found(tested)}; {bound} {number(minimum)} is asked for"
-    return Check(metric.gain(tested.result["value"], minimum) >= 0, reason)
+    reason = f"{_found(result)}; {bound} {number(minimum)} is asked for"
+    return Check(metric.gain(result.score["value"], minimum) >= 0, reason)
 
 
-def beats_baselines(tested: "TestResult") -> list[Check]:
+def beats_baselines(result: "TestResult") -> list[Check]:
     """Check that even the worse end of the metric's interval is better than each baseline.
 
     A baseline that another check compares row by row is left to it.
+
+    Parameters
+    ----------
+    result : TestResult
+        What came of the test.
+
+    Returns
+    -------
+    list of Check
+        One for each baseline.
     """
-    metric, name = tested.metric, tested.definition.problem.metric
-    worse_end = tested.result["low"] if metric.higher_is_better else tested.result["high"]
+    metric, name = result.metric, result.definition.problem.metric
+    worse_end = result.score["low"] if metric.higher_is_better else result.score["high"]
     checks = []
-    for baseline, values in tested.baselines.items():
-        if baseline in tested.definition.problem.held_in_pairs():
+    for baseline, values in result.baselines.items():
+        if baseline in result.definition.problem.held_in_pairs():
             continue
         if name not in values:
-            untold = f"{metric.title} of the baseline {baseline} is not defined on these rows"
-            checks.append(Check(False, f"{untold}, so the model is not shown to be better"))
+            unknown = f"{metric.title} of the baseline {baseline} is not defined on these rows"
+            checks.append(Check(False, f"{unknown}, so the model is not shown to be better"))
             continue
         reason = (
-            f"{_found(tested)}; the baseline {baseline} has {number(values[name])}, and the whole "
+            f"{_found(result)}; the baseline {baseline} has {number(values[name])}, and the whole "
             "interval has to be better"
         )
         checks.append(Check(metric.gain(worse_end, values[name]) > 0, reason))
     return checks
 
 
-def within_constraints(tested: "TestResult") -> list[Check]:
-    """Check that the model costs no more than [constraints] allow."""
-    limits = tested.definition.constraints.model_dump()
-    return [
-        Check(
-            tested.costs[key] <= limit,
-            f"{key.replace('_', ' ')}: {number(tested.costs[key])}; at most {number(limit)} allowed",
+def within_constraints(result: "TestResult") -> list[Check]:
+    """Check that the model costs no more than [constraints] allow.
+
+    Parameters
+    ----------
+    result : TestResult
+        What came of the test.
+
+    Returns
+    -------
+    list of Check
+        One for each constraint.
+    """
+    checks = []
+    for key, limit in result.definition.constraints.model_dump().items():
+        cost, name = result.costs[key], key.replace("_", " ")
+        checks.append(
+            Check(cost <= limit, f"{name}: {number(cost)}; at most {number(limit)} allowed")
         )
-        for key, limit in limits.items()
-    ]
+    return checks
 
 
-def _found(tested: "TestResult") -> str:
-    result = tested.result
-    return (
-        f"{tested.metric.title} is {number(result['value'])} "
-        f"({number(result['low'])} to {number(result['high'])})"
-    )
+def _found(result: "TestResult") -> str:
+    value, low, high = (number(result.score[key]) for key in ("value", "low", "high"))
+    return f"{result.metric.title} is {value} ({low} to {high})"

@@ -5,10 +5,10 @@ from string import Template
 from typing import Any
 
 from ..preparation.schema import Schema
-from ..problem.metric import Metrics
 from ..problem.definition import Definition
+from ..problem.metric import Metrics
 from ..report import number
-from .tested import CROSSED, LEARNT
+from .test_result import OUT_OF_FOLD, SEEN
 
 WORST_SLICES, TOP_FEATURES = 5, 10
 
@@ -60,13 +60,13 @@ def model_card(
 
 
 def _rows(results: dict[str, Any], run: dict[str, Any], definition: Definition) -> str:
-    if results["tested_on"] == CROSSED:
+    if results["tested_on"] == OUT_OF_FOLD:
         return (
-            f"{run['training_rows']:,} rows; each was judged by a model of the search that has not "
-            "seen it, and the model itself has learnt from all."
+            f"{run['training_rows']:,} rows; each was predicted by a model of the search that has "
+            "not seen it, and the model itself was fitted to all."
         )
-    if results["tested_on"] == LEARNT:
-        return f"{run['training_rows']:,} rows; the model has learnt from all and is judged on all."
+    if results["tested_on"] == SEEN:
+        return f"{run['training_rows']:,} rows; the model was fitted to all and is tested on all."
     return (
         f"{run['training_rows']:,} training rows and {results['test_rows']:,} test rows, split by "
         f"{definition.split_by()}. {results['test_opened']} version(s) have met this test set."

@@ -5,21 +5,27 @@ import pandas as pd
 
 from ..modeling.predictor import Predictor
 from ..plots import BLUE, GREY, ORANGE, new_figure
-from ..problem.regression import arrays
 from ..problem.definition import Definition
-from ..problem.regression import INTERVAL
+from ..problem.regression import INTERVAL, arrays
 from ..report import figure
-from .supervised import LOSS, checks, closer_look, judged_answers, measure_baselines, usefulness
+from .supervised import (
+    LOSS,
+    checks,
+    importance_score,
+    measure_baselines,
+    predict_test,
+    tables,
+)
 
 __all__ = [
     "LOSS",
     "checks",
-    "closer_look",
-    "figures",
-    "judged_answers",
+    "importance_score",
     "measure_baselines",
     "outcome",
-    "usefulness",
+    "plots",
+    "predict_test",
+    "tables",
 ]
 
 MOST_POINTS = 1000  # drawn; more would be a blot
@@ -37,7 +43,7 @@ def outcome(
     }
 
 
-def figures(
+def plots(
     target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> list[str]:
     """Return the plots of the test set: predicted against true, residuals."""
@@ -67,7 +73,7 @@ def _residuals(true: np.ndarray, predicted: np.ndarray) -> str:
     axes.plot(predicted, true - predicted, "o", color=ORANGE, alpha=0.6)
     axes.axhline(0, color=GREY, linestyle=":")
     axes.set(xlabel="predicted", ylabel="true − predicted")
-    return figure(plot, "A pattern here is something that the model has not learnt.", "Residuals")
+    return figure(plot, "A pattern here is something that the model has missed.", "Residuals")
 
 
 def _histogram(true: np.ndarray, predicted: np.ndarray) -> str:

@@ -1,22 +1,20 @@
 """What is particular to evaluating predictions of a target: a baseline, and what features lose."""
 
 from collections.abc import Callable
-
 from typing import Any
 
 import pandas as pd
 
-from .tested import features_and_target
 from ..modeling.predictor import Predictor
 from ..preparation.schema import GROUP
 from ..problem.definition import Definition
 from ..problem.metric import Metric, Metrics
 from .bootstrap import Measured, evaluate_metrics
 from .gate import Check
-from .tested import UNSEEN
+from .test_result import UNSEEN, features_and_target
 
 LEAST_ROWS, LEAST_OF_CLASS, LEAST_GROUPS = 20, 5, 5
-LOSS = "{metric} lost when a feature is shuffled"  # what `usefulness` makes of a shuffled feature
+LOSS = "{metric} lost when a feature is shuffled"
 
 
 def measure_baselines(
@@ -34,26 +32,24 @@ def measure_baselines(
     }
 
 
-def usefulness(
+def importance_score(
     rows: pd.DataFrame, predictor: Predictor, metric: Metric, definition: Definition
 ) -> Callable[[pd.DataFrame], float]:
-    """Return what tells how good the answers are when features of `rows` were shuffled."""
+    """Return the function that scores predictions of `rows` whose features were shuffled."""
     _, target = features_and_target(rows, predictor.schema)
     sign = 1 if metric.higher_is_better else -1
     return lambda shuffled: sign * metric(target, predictor.predict_features(shuffled))
 
 
-def closer_look(
-    target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
-) -> list[str]:
+def tables(target: pd.Series, predictions: pd.DataFrame, predictor: Predictor) -> list[str]:
     """Return further sections of the report: the plots have said it all."""
     return []
 
 
-def judged_answers(
-    features: pd.DataFrame, predictor: Predictor, *, learnt: bool
+def predict_test(
+    features: pd.DataFrame, predictor: Predictor, *, seen: bool
 ) -> tuple[pd.DataFrame, str]:
-    """Return the answers that are judged, and what the rows are: none was learnt from."""
+    """Return the predictions of the test rows, and what the rows are: always new to the model."""
     return predictor.predict_features(features), UNSEEN
 
 
@@ -73,6 +69,6 @@ def checks(
     if group is not None:
         counts["groups"] = (group.nunique(), LEAST_GROUPS)
     found = ", ".join(f"{count:,} {what}" for what, (count, _) in counts.items())
-    asked = ", ".join(f"{least} {what}" for what, (_, least) in counts.items())
+    needed = ", ".join(f"{least} {what}" for what, (_, least) in counts.items())
     passed = all(count >= least for count, least in counts.values())
-    return [Check(passed, f"{found}; at least {asked} are needed to tell")]
+    return [Check(passed, f"{found}; at least {needed} are needed to tell")]

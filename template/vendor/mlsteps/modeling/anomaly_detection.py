@@ -31,7 +31,7 @@ def score_trial(
     metric: Metric,
     definition: Definition,
 ) -> None:
-    """Give a trial its scores on the rows that each fold leaves out, and its predictions for them.
+    """Give a trial its scores and predictions, of the rows that each fold leaves out.
 
     How far these models flag the same rows of all is its stability. A fold in which no row is known
     as an anomaly, or none as normal, tells nothing where the metric takes labels.
@@ -63,7 +63,9 @@ def flag(scores: pd.Series, share: float) -> pd.DataFrame:
     return decide(scores, float(scores.quantile(1 - share)))
 
 
-def add_metric_columns(predictions: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.DataFrame:
+def add_metric_columns(
+    predictions: pd.DataFrame, numbers: Callable[[], np.ndarray]
+) -> pd.DataFrame:
     """Return predictions with the score of the baseline: the distance to the mean."""
     places = numbers()
     distances = np.linalg.norm(places - places.mean(axis=0), axis=1)

@@ -55,7 +55,9 @@ def score_trial(
         trial.scores = agreed
     trial.measured = {"silhouette": spread(silhouettes), "stability": spread(agreed)}
     trial.eligible = trial.measured["stability"]["value"] >= definition.problem.minimum_stability
-    trial.predictions = predictions[0].iloc[:0]  # there is none by a model that has not seen the row
+    trial.predictions = predictions[0].iloc[
+        :0
+    ]  # there is none by a model that has not seen the row
 
 
 def agreement(one: pd.DataFrame, other: pd.DataFrame) -> float:
@@ -63,7 +65,9 @@ def agreement(one: pd.DataFrame, other: pd.DataFrame) -> float:
     return float(adjusted_rand_score(one["prediction"], other["prediction"]))
 
 
-def add_metric_columns(predictions: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.DataFrame:
+def add_metric_columns(
+    predictions: pd.DataFrame, numbers: Callable[[], np.ndarray]
+) -> pd.DataFrame:
     """Return predictions with the columns that metrics need: silhouettes, and the numbers.
 
     Of many rows a random sample has a silhouette, among themselves.

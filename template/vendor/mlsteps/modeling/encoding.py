@@ -191,7 +191,7 @@ def encode_training(
 def _encode_parts(
     encoder: ColumnTransformer, parts: Iterable[tuple[np.ndarray, pd.DataFrame]], rows: int
 ) -> np.ndarray:
-    """Return the numbers of rows that come in parts, for the encoder holds several copies of them."""
+    """Return the numbers of rows that come in parts, for the encoder copies them several times."""
     numbers = np.empty((rows, 0))
     for places, features in parts:
         encoded = encoder.transform(features)

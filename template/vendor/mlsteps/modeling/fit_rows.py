@@ -104,9 +104,7 @@ def cross_validate(
         for build in {candidate.encoder for candidate in candidates.values()}
     }
 
-    def predict(
-        estimator: BaseEstimator, numbers: pd.DataFrame, target: pd.Series
-    ) -> pd.DataFrame:
+    def predict(estimator: BaseEstimator, numbers: pd.DataFrame, target: pd.Series) -> pd.DataFrame:
         decision = problem.default_decision(target, definition)
         predictions = problem.predict(estimator, numbers.to_numpy(), decision)
         return pd.DataFrame(predictions, index=numbers.index)
@@ -121,23 +119,32 @@ def cross_validate(
         if time.monotonic() + seconds[name] * len(folds) >= deadline:
             raise OutOfTimeError
 
-        def fitted() -> Iterator[tuple[BaseEstimator, EncodedFold]]:
-            for k, fold in enumerate(encoded[candidate.encoder]):
-                if k and time.monotonic() > deadline:
-                    raise OutOfTimeError
-                estimator = build_estimator(candidate, trial.settings, definition)
-                trial.fit_seconds.append(fit(estimator, fold.fitted))
-                keep = len(folds) * fold.fitted.numbers.size <= MOST_NUMBERS
-                if not keep:
-                    fold.forget()
-                yield estimator, fold
-                if not keep:
-                    fold.forget()
-
-        problem.score_trial(trial, fitted(), predict, metric, definition)
+        fitted = _fit_folds(encoded[candidate.encoder], trial, candidate, definition, deadline)
+        problem.score_trial(trial, fitted, predict, metric, definition)
         seconds[name] = max(trial.fit_seconds)
 
     return search_candidates(score_trial, len(train), candidates, metric, definition)
+
+
+def _fit_folds(
+    folds: list[EncodedFold],
+    trial: Trial,
+    candidate: Candidate,
+    definition: Definition,
+    deadline: float,
+) -> Iterator[tuple[BaseEstimator, EncodedFold]]:
+    """Yield each fold with the estimator that was fitted to it."""
+    for k, fold in enumerate(folds):
+        if k and time.monotonic() > deadline:
+            raise OutOfTimeError
+        estimator = build_estimator(candidate, trial.settings, definition)
+        trial.fit_seconds.append(fit(estimator, fold.fitted))
+        keep = len(folds) * fold.fitted.numbers.size <= MOST_NUMBERS
+        if not keep:
+            fold.forget()
+        yield estimator, fold
+        if not keep:
+            fold.forget()
 
 
 def fit(estimator: BaseEstimator, encoded: Encoded) -> float:
@@ -151,7 +158,11 @@ def fit(estimator: BaseEstimator, encoded: Encoded) -> float:
 
 
 def _probe(
-    candidate: Candidate, train: TrainingRows, schema: Schema, definition: Definition, deadline: float
+    candidate: Candidate,
+    train: TrainingRows,
+    schema: Schema,
+    definition: Definition,
+    deadline: float,
 ) -> float:
     """Return about how many seconds a fit will take; 0 where it is quick to find out."""
     if len(train) <= PROBE_ROWS or time.monotonic() > deadline:

@@ -31,7 +31,6 @@ MOST_BINS = 5
 BIN_ROWS = 100  # a 90 % interval needs some dozens of rows to have a tail of a few
 
 
-
 def default_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
     """Return the decision before anything is learnt: no interval."""
     return {}

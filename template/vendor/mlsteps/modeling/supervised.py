@@ -31,7 +31,7 @@ def score_trial(
     metric: Metric,
     definition: Definition,
 ) -> None:
-    """Give a trial its scores on the rows that each fold leaves out, and its predictions for them."""
+    """Give a trial its scores and predictions, of the rows that each fold leaves out."""
     predictions = []
     for estimator, fold in fitted:
         # The numbers have no name here: one would keep them while the next fold is encoded.
@@ -40,7 +40,9 @@ def score_trial(
     trial.predictions = pd.concat(predictions)
 
 
-def add_metric_columns(predictions: pd.DataFrame, numbers: Callable[[], np.ndarray]) -> pd.DataFrame:
+def add_metric_columns(
+    predictions: pd.DataFrame, numbers: Callable[[], np.ndarray]
+) -> pd.DataFrame:
     """Return predictions with the columns that metrics need: there are none but the predictions."""
     return predictions
 

@@ -19,9 +19,7 @@ from .search import Candidates, FittedModel, Trial
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
 
 
-def train(
-    project: Project, candidates: Candidates, cut_folds: CutFolds, metrics: Metrics
-) -> str:
+def train(project: Project, candidates: Candidates, cut_folds: CutFolds, metrics: Metrics) -> str:
     """Write a new version: model.skops, schema.json, run.json and what step 8 compares with.
 
     Reads data/prepared. The version appears whole or not at all.
@@ -117,9 +115,7 @@ def _lines(trials: list[Trial]) -> list[dict[str, Any]]:
     ]
 
 
-def _write_card(
-    reports: Path, summary: str, metrics: Metrics, record: dict[str, Any]
-) -> None:
+def _write_card(reports: Path, summary: str, metrics: Metrics, record: dict[str, Any]) -> None:
     title = metrics[record["metric"]].title
     rows = [
         {

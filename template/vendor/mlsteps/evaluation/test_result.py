@@ -1,0 +1,126 @@
+"""What came of the test."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from ..errors import UserError
+from ..modeling.search import few_threads
+from ..preparation.schema import Schema
+from ..problem.columns import column_of
+from ..problem.definition import Definition
+from ..problem.metric import Metric
+from .bootstrap import Measured
+from .gate import Check
+
+# What the rows of the test are. Of the model itself only the first are new.
+UNSEEN, SEEN = "the test set", "all rows"
+OUT_OF_FOLD = "all rows, each by a model that has not seen it"
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """What a model predicted of the test set, and how good that was.
+
+    Attributes
+    ----------
+    target : Series of (n,)
+        True values.
+    predictions, features : DataFrame of n rows
+        The predictions, and what they were made from.
+    schema : Schema
+        The columns of the model.
+    definition : Definition
+        What project.toml says.
+    metric : Metric
+        The one that [problem] metric names.
+    costs : dict of str to float
+        What the model takes, under the keys of [constraints].
+    rows : int
+        How many predictions were scored.
+    measured : dict of str to dict
+        Each metric with its interval: ``value``, ``low`` and ``high``.
+    baselines : dict of str to dict
+        The metrics of each baseline on the same rows.
+    checks : list of Check
+        What the gate needs beside the metrics and the costs: whether there are rows enough, say.
+    outcome : dict of str to object
+        Key figures in words.
+    slices, importance : list of dict
+        The metric on parts of the test set, and what was lost without each feature.
+    loss : str
+        What `importance` is the loss of.
+    plots, tables : list of str
+        Sections for the report.
+    tested_on : str
+        What the rows were, in words.
+    """
+
+    target: pd.Series
+    predictions: pd.DataFrame
+    features: pd.DataFrame
+    schema: Schema
+    definition: Definition
+    metric: Metric
+    costs: dict[str, float]
+    rows: int
+    measured: Measured
+    baselines: dict[str, dict[str, float]]
+    checks: list[Check]
+    outcome: dict[str, object]
+    slices: list[dict[str, Any]]
+    importance: list[dict[str, Any]]
+    loss: str
+    plots: list[str]
+    tables: list[str] = field(default_factory=list)
+    tested_on: str = UNSEEN
+
+    @property
+    def score(self) -> dict[str, float]:
+        """The metric of [problem] metric with its interval: value, low and high."""
+        return self.measured[self.definition.problem.metric]
+
+
+def features_and_target(rows: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, pd.Series]:
+    """Part prepared rows into what the model sees and the target, missing where there is none."""
+    names = [column.name for column in schema.features]
+    return rows[names], column_of(rows, schema.target)
+
+
+def check_defined(measured: Measured, rows: int, definition: Definition) -> None:
+    """Check that the metric of the definition could be measured.
+
+    Raises
+    ------
+    UserError
+        If the test rows do not define it.
+    """
+    if definition.problem.metric not in measured:
+        raise UserError(
+            f"[problem] metric {definition.problem.metric} is not defined on the {rows:,} "
+            "test rows; choose another, or change [split]."
+        )
+
+
+def costs_of(run: dict[str, Any], predict_milliseconds: float) -> dict[str, float]:
+    """Return what a model takes, under the keys of [constraints]."""
+    return {
+        "train_seconds": run["fit_seconds"],
+        "model_megabytes": run["model_megabytes"],
+        "predict_milliseconds": predict_milliseconds,
+    }
+
+
+def milliseconds(predict: Callable[[], object], times: int) -> float:
+    """Return the median time of a call."""
+    seconds = []
+    with few_threads(1):
+        for _ in range(times):
+            started = time.perf_counter()
+            predict()
+            seconds.append(time.perf_counter() - started)
+    return 1000 * statistics.median(seconds)
