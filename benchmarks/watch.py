@@ -7,11 +7,21 @@ from uuid import uuid4
 
 import numpy as np
 import pandas as pd
-from my_model.deployment.prediction_log import FEEDBACK, PREDICTIONS, TABLES, open_log
-from my_model.improvement.monitor import monitor
-from my_model.modeling.predictor import load_predictor
-from my_model.modeling.store import champion_folder
-from my_model.problem.project import open_project
+from mlsteps import Project, open_project
+from mlsteps.deployment.prediction_log import (
+    FEEDBACK,
+    PREDICTIONS,
+    TABLES,
+    open_log,
+    prediction_rows,
+    write_rows,
+)
+from mlsteps.improvement import monitor
+from mlsteps.modeling.store import champion_folder
+from my_model.improvement.policy import POLICY
+from my_model.modeling.predictor import load_model
+from my_model.problem.metrics import METRICS
+from sqlalchemy import Engine
 
 ROWS, WATCHED = 4000, 1000
 MISSING = 0.1
@@ -40,47 +50,48 @@ def draw(generator: np.random.Generator, rows: int) -> pd.DataFrame:
 def watch(seed: int, quiet: int, moved: int) -> dict[str, object]:
     """Return how many alarms there were, without a cause and with one."""
     project = open_project()
-    predictor, engine = load_predictor(champion_folder(project.models)), open_log(project)
-    TABLES.create_all(engine)
+    with open_log(project) as log:
+        return watch_log(project, log, seed, quiet, moved)
+
+
+def watch_log(
+    project: Project, log: Engine, seed: int, quiet: int, moved: int
+) -> dict[str, object]:
+    """Put predictions into the log again and again, and look at them."""
+    predictor = load_model(champion_folder(project.models))
+    TABLES.create_all(log)
     generator = np.random.default_rng([seed, 1])
     false, seen = 0, 0
     why: list[str] = []
     for run in range(quiet + moved):
         frame = draw(generator, WATCHED)
-        truth = frame.pop("target")
+        actual = frame.pop("target")
         if run >= quiet:
             numbers = [name for name in frame if name.startswith(("normal", "skewed", "count"))]
             name = numbers[run % len(numbers)]
             frame[name] += frame[name].std() / 2
-        answers, now = predictor.predict(frame), datetime.now(UTC).replace(tzinfo=None)
-        with engine.begin() as connection:
+        predictions, now = predictor.predict(frame), datetime.now(UTC).replace(tzinfo=None)
+        ids = [uuid4().hex for _ in actual]
+        made = prediction_rows(
+            predictor.version,
+            frame.astype(object).where(frame.notna(), None).to_dict("records"),
+            dict(zip(ids, predictions.to_dict("records"), strict=True)),
+            now,
+        )
+        labels = [
+            {"prediction": key, "at": now, "actual": json.dumps(label)}
+            for key, label in zip(ids, actual, strict=True)
+        ]
+        with log.begin() as connection:
             connection.execute(PREDICTIONS.delete())
             connection.execute(FEEDBACK.delete())
-            ids = [uuid4().hex for _ in truth]
-            asked, said = (
-                f.to_json(orient="records", lines=True).splitlines() for f in (frame, answers)
-            )
-            rows = zip(ids, asked, said, strict=True)
-            connection.execute(
-                PREDICTIONS.insert(),
-                [
-                    {"id": i, "at": now, "version": predictor.version, "inputs": a, "answer": s}
-                    for i, a, s in rows
-                ],
-            )
-            connection.execute(
-                FEEDBACK.insert(),
-                [
-                    {"prediction": i, "at": now, "actual": json.dumps(t)}
-                    for i, t in zip(ids, truth, strict=True)
-                ],
-            )
-        watched = monitor(project)
+        write_rows(log, {PREDICTIONS: made, FEEDBACK: labels})
+        found = monitor(project, METRICS, load_model, POLICY)
         if run < quiet:
-            false += bool(watched.alarms)
-            why += watched.alarms
+            false += bool(found.alarms)
+            why += found.alarms
         else:
-            seen += any(f'"{name}" has drifted' in alarm for alarm in watched.alarms)
+            seen += any(f'"{name}" has drifted' in alarm for alarm in found.alarms)
     return {"false alarms": false, "seen": seen, "why": why}
 
 
