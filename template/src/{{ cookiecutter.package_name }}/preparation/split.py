@@ -27,6 +27,7 @@ def cut_folds(train: pd.DataFrame, definition: Definition) -> Folds:
     Parameters
     ----------
     train : DataFrame of n rows
-        The target, and " date" and " group" where [columns] names them.
+        The target, and " date" and " group" where [columns] names them. Of series, " series" and
+        " period", which counts dates; a fold forecasts from the first period to score.
     """
     return mlsteps.preparation.cut_folds(train, definition)

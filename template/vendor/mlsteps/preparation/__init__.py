@@ -2,6 +2,7 @@
 
 from ..problem.columns import Column
 from ..problem.definition import Definition
+from .panel import Panel
 from .prepare import prepare
 from .schema import Schema, TrainedOn
 from .split import Folds, cut_folds, take_test
@@ -13,6 +14,7 @@ __all__ = [
     "DateParts",
     "Definition",
     "Folds",
+    "Panel",
     "Schema",
     "TextTopics",
     "TrainedOn",

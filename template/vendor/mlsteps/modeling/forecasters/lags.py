@@ -82,7 +82,8 @@ class Lags(BaseEstimator):
             targets = (panel.history[:, origins + step - 1] - last) / features.scale[:, None]
             examples.append((inputs[usable], targets[usable]))
         if not self.each_step:
-            examples = [tuple(np.concatenate(parts) for parts in zip(*examples, strict=True))]
+            all_inputs, all_targets = zip(*examples, strict=True)
+            examples = [(np.concatenate(all_inputs), np.concatenate(all_targets))]
         self.regressors_ = [clone(self.regressor).fit(*example) for example in examples]
         return self
 

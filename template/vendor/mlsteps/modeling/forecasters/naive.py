@@ -9,7 +9,19 @@ from ...preparation.panel import Panel
 
 
 class SeasonalNaive(BaseEstimator):
-    """Repeats the last season; without a season, the last value."""
+    """Repeats the last season; without a season, the last value.
+
+    Parameters
+    ----------
+    season : int
+        Periods in a season, 1 if there is none.
+
+    Examples
+    --------
+    >>> panel = Panel(["a"], 0, np.array([[1.0, 5.0, 2.0, 6.0]]), np.zeros((1, 4, 0)))
+    >>> SeasonalNaive(season=2).fit(panel).forecast(panel, horizon=3)
+    array([[2., 6., 2.]])
+    """
 
     def __init__(self, season: int = 1) -> None:
         self.season = season
@@ -24,7 +36,14 @@ class SeasonalNaive(BaseEstimator):
 
 
 class Drift(BaseEstimator):
-    """Continues the straight line from the first to the last value."""
+    """Continues the straight line from the first to the last value.
+
+    Examples
+    --------
+    >>> panel = Panel(["a"], 0, np.array([[1.0, 5.0, 2.0, 7.0]]), np.zeros((1, 4, 0)))
+    >>> Drift().fit(panel).forecast(panel, horizon=2)
+    array([[ 9., 11.]])
+    """
 
     def fit(self, panel: Panel) -> Self:
         """Learn nothing."""
