@@ -4,6 +4,7 @@
 """
 
 from .explore import explore, standard_sections
+from .measures import describe_columns, rank_features
 from .rows import (
     row_sections,
     show_against_target,
@@ -16,7 +17,6 @@ from .rows import (
     show_target,
 )
 from .series import series_sections, show_history, show_known, show_season
-from .statistics import describe_columns, rank_features
 
 __all__ = [
     "describe_columns",

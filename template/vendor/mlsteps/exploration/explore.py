@@ -9,9 +9,9 @@ from ..plots import plot_style
 from ..preparation.schema import Schema, read_schema
 from ..problem.project import Project
 from ..report import write_card
+from .measures import problem_of
 from .rows import row_sections, summarize_rows
 from .series import series_sections, summarize_series
-from .statistics import problem_of
 
 Sections = Callable[[pd.DataFrame, Schema], list[str]]
 

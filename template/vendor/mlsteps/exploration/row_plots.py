@@ -25,7 +25,7 @@ from ..plots import (
 )
 from ..problem.settings import Kind
 from ..report import number
-from .statistics import as_numbers, fences
+from .measures import as_numbers, fences
 
 MOST_BINS = 30
 MOST_POINTS = 400
@@ -158,29 +158,29 @@ def plot_against_number(values: pd.Series, kind: Kind, target: pd.Series) -> Fig
         axes.set_xlim(*padded_range(target))
         return plot
     pairs = pd.DataFrame({"x": as_numbers(values, kind), "y": target}).dropna()
-    plot, axes = _scatter(pairs["x"], pairs["y"])
+    plot, axes = new_figure(grid="both")
+    draw_points(axes, pairs["x"], pairs["y"])
     parts = min(len(pairs) // 10, 10)
     if parts > 1 and pairs["x"].nunique() > 1:
         part = pd.qcut(pairs["x"], parts, duplicates="drop")
         trend = pairs.groupby(part, observed=True).median()
         axes.plot(trend["x"], trend["y"], "o-", color=ORANGE, markersize=4)
+    axes.set_xlim(*padded_range(pairs["x"]))
+    axes.set_ylim(*padded_range(pairs["y"]))
     label_axis(axes.xaxis, kind)
     return plot
 
 
-def plot_ranking(strengths: pd.Series) -> Figure:
-    """Plot the association of each feature as a bar."""
-    plot, axes = new_figure(height=0.5 + 0.2 * len(strengths), grid="x")
-    texts = [f"{strength:.2f}" for strength in strengths]
-    bars(axes, strengths.index, strengths.to_list(), texts)
-    return plot
-
-
-def plot_missing(shares: pd.Series) -> Figure:
-    """Plot the share of missing values of each column as a bar."""
-    plot, axes = new_figure(height=0.5 + 0.22 * len(shares), grid="x")
-    bars(axes, shares.index, shares.to_list(), [f"{share:.1%}" for share in shares], color=ORANGE)
-    axes.xaxis.set_major_formatter(PercentFormatter(1))
+def plot_bars(values: pd.Series, number_format: str, color: str = BLUE) -> Figure:
+    """Plot a value of each feature as a bar with the number at its end."""
+    plot, axes = new_figure(height=0.5 + 0.2 * len(values), grid="x")
+    bars(
+        axes,
+        values.index,
+        values.to_list(),
+        [format(v, number_format) for v in values],
+        color=color,
+    )
     return plot
 
 
@@ -199,31 +199,6 @@ def plot_correlations(correlations: pd.DataFrame) -> Figure:
     heat_map(axes, values, names, names, texts, diverging=True, limit=1.0)
     tilt_labels(axes)
     return plot
-
-
-def plot_pair(numbers: pd.DataFrame, kinds: Mapping[str, Kind], x: str, y: str) -> Figure:
-    """Plot two columns against each other."""
-    both = numbers[[x, y]].dropna()
-    plot, axes = _scatter(both[x], both[y])
-    label_axis(axes.xaxis, kinds[x])
-    label_axis(axes.yaxis, kinds[y])
-    axes.set(xlabel=shorten(x, 30), ylabel=shorten(y, 30))
-    return plot
-
-
-def plot_components(scores: np.ndarray) -> Figure:
-    """Plot the rows in the plane of their first two principal components, (rows, 2)."""
-    plot, axes = _scatter(pd.Series(scores[:, 0]), pd.Series(scores[:, 1]))
-    axes.set(xlabel="first principal component", ylabel="second")
-    return plot
-
-
-def _scatter(x: pd.Series, y: pd.Series) -> tuple[Figure, Axes]:
-    plot, axes = new_figure(grid="both")
-    draw_points(axes, x, y)
-    axes.set_xlim(*padded_range(x))
-    axes.set_ylim(*padded_range(y))
-    return plot, axes
 
 
 def draw_points(axes: Axes, x: pd.Series, y: pd.Series) -> None:

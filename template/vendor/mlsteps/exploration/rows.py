@@ -1,27 +1,12 @@
 """The sections of the report that show training rows: the standard ones, and each alone."""
 
-import numpy as np
 import pandas as pd
-from sklearn.decomposition import PCA
 
 from ..plots import BLUE, ORANGE
 from ..preparation.schema import Schema
 from ..problem.settings import Kind
 from ..report import columns, facts, figure, heading, legend, notice, paragraph, table
-from .row_plots import (
-    class_colours,
-    frequent_labels,
-    plot_against_class,
-    plot_against_number,
-    plot_components,
-    plot_correlations,
-    plot_distribution,
-    plot_missing,
-    plot_pair,
-    plot_ranking,
-)
-from .statistics import (
-    PAIRED_ROWS,
+from .measures import (
     SAMPLE_ROWS,
     as_numbers,
     correlate,
@@ -29,14 +14,19 @@ from .statistics import (
     problem_of,
     rank_features,
     sample_rows,
-    strongest_pairs,
+)
+from .row_plots import (
+    class_colours,
+    plot_against_class,
+    plot_against_number,
+    plot_bars,
+    plot_correlations,
+    plot_distribution,
 )
 
 SHOWN_BARS = 20
 SHOWN_PLOTS = 12
-SHOWN_PAIRS = 6
-WEAK = 0.1  # below it, an association is not worth a word and a correlation not a plot
-MOST_LABELS = 50  # of a category, among the principal components
+WEAK = 0.1  # below it, an association is not worth a word
 
 
 def summarize_rows(rows: pd.DataFrame, schema: Schema) -> str:
@@ -120,7 +110,7 @@ def show_target(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) -> list[
         heading(f"The target, {schema.target}"),
         columns(
             figure(plot, caption, "Distribution"),
-            figure(plot_ranking(shown), measure + more, "Association of each feature alone"),
+            figure(plot_bars(shown, ".2f"), measure + more, "Association of each feature alone"),
         ),
     ]
 
@@ -160,34 +150,14 @@ def show_against_target(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) 
 
 
 def show_structure(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) -> list[str]:
-    """Return which features go together, and the rows by their principal components."""
+    """Return which features go together, where there is no target."""
     shown = ranking.head(SHOWN_BARS)
     caption = (
         "Cramér's V, bias-corrected, with numbers cut at their deciles: each feature with the one "
         f"that it goes together with most.{_left_out(len(shown), len(ranking))}"
     )
-    plots = [figure(plot_ranking(shown), caption, "Association")]
-    numbers = _standardized(sample_rows(rows, PAIRED_ROWS), schema)
-    if min(numbers.shape) > 1:
-        components = PCA(2, random_state=0).fit(numbers)
-        kept = np.nan_to_num(components.explained_variance_ratio_).sum()
-        caption = f"They hold {kept:.0%} of the variance; a point is a row."
-        plot = plot_components(components.transform(numbers))
-        plots.append(figure(plot, caption, "Principal components"))
-    return [heading("How the features go together"), columns(*plots)]
-
-
-def _standardized(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
-    """Return numbers with mean 0 and deviation 1, and a column for each frequent label."""
-    kinds = _kinds(schema)
-    numbers = rows[[name for name, kind in kinds.items() if kind == "number"]]
-    numbers = numbers.fillna(numbers.median()).fillna(0.0)
-    numbers = (numbers - numbers.mean()) / numbers.std(ddof=0).replace(0, 1)
-    labels = rows[[name for name, kind in kinds.items() if kind == "category"]]
-    labels = labels.apply(
-        lambda column: column.where(column.isin(frequent_labels(column, MOST_LABELS)))
-    )
-    return np.hstack([numbers, *(pd.get_dummies(labels[name], dtype=float) for name in labels)])
+    plot = figure(plot_bars(shown, ".2f"), caption, "Association")
+    return [heading("How the features go together"), plot]
 
 
 def show_distributions(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) -> list[str]:
@@ -214,11 +184,11 @@ def show_missing(described: pd.DataFrame) -> list[str]:
         return []
     shown = shares.head(SHOWN_BARS)
     caption = f"Share of the training rows.{_left_out(len(shown), len(shares))}"
-    return [heading("Missing values"), figure(plot_missing(shown), caption)]
+    return [heading("Missing values"), figure(plot_bars(shown, ".1%", ORANGE), caption)]
 
 
 def show_correlations(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) -> list[str]:
-    """Return the correlations of numbers and dates, and plots of the strongest pairs."""
+    """Return the correlations of numbers and dates."""
     sample = sample_rows(rows)
     kinds = {name: kind for name, kind in _kinds(schema).items() if kind in ("number", "date")}
     numbers = pd.DataFrame({name: as_numbers(sample[name], kind) for name, kind in kinds.items()})
@@ -226,10 +196,6 @@ def show_correlations(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) ->
     if len(correlations) < 2:
         return []
     shown = [name for name in ranking.index if name in correlations.columns][:SHOWN_BARS]
-    plots = [
-        figure(plot_pair(numbers, kinds, x, y), f"correlation {r:.2f}", f"{x} and {y}")
-        for x, y, r in strongest_pairs(correlations, WEAK)[:SHOWN_PAIRS]
-    ]
     caption = (
         "Spearman's rank correlation of numbers and dates, over the rows that have both. Blue: "
         "both rise together; orange: one falls as the other rises."
@@ -238,7 +204,6 @@ def show_correlations(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) ->
     return [
         heading("Correlations"),
         figure(plot_correlations(correlations.loc[shown, shown]), caption + more),
-        *([paragraph("The strongest pairs:"), columns(*plots)] if plots else []),
     ]
 
 

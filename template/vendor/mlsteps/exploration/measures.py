@@ -1,10 +1,9 @@
-"""What the exploration computes: the range of columns, associations and correlations."""
+"""What the exploration measures: the range of columns, associations and correlations."""
 
 import numpy as np
 import pandas as pd
 
 from ..preparation.schema import Schema
-from ..problem.columns import Column
 from ..problem.settings import Goal, Kind
 from ..variants import of_type
 
@@ -56,28 +55,28 @@ def describe_columns(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         A row for each feature: kind, missing (the share of the rows), distinct, minimum, median,
         maximum, most frequent, outliers.
     """
-    return pd.DataFrame([_describe(rows[c.name], c) for c in schema.features]).set_index("feature")
-
-
-def _describe(values: pd.Series, column: Column) -> dict[str, object]:
-    present = values.dropna()
-    said: dict[str, object] = {
-        "feature": column.name,
-        "kind": column.kind,
-        "missing": 1 - len(present) / len(values),
-        "distinct": present.nunique(),
-        **dict.fromkeys(("minimum", "median", "maximum", "most frequent", "outliers")),
-    }
-    if present.empty or column.kind == "text":
-        return said
-    if column.kind == "category":
-        counts = present.value_counts()
-        return said | {"most frequent": f"{counts.index[0]} ({counts.iloc[0] / len(present):.0%})"}
-    middle = {"minimum": present.min(), "median": present.median(), "maximum": present.max()}
-    if column.kind == "date":
-        return said | {name: moment.date() for name, moment in middle.items()}
-    low, high = fences(present)
-    return said | middle | {"outliers": int((~present.between(low, high)).sum())}
+    lines = []
+    for column in schema.features:
+        present = rows[column.name].dropna()
+        line = {
+            "feature": column.name,
+            "kind": column.kind,
+            "missing": 1 - len(present) / len(rows),
+            "distinct": present.nunique(),
+            **dict.fromkeys(("minimum", "median", "maximum", "most frequent", "outliers")),
+        }
+        if column.kind == "category" and len(present):
+            shares = present.value_counts(normalize=True)
+            line["most frequent"] = f"{shares.index[0]} ({shares.iloc[0]:.0%})"
+        elif column.kind in ("number", "date") and len(present):
+            middle = [present.min(), present.median(), present.max()]
+            if column.kind == "date":
+                middle = [moment.date() for moment in middle]
+            else:
+                line["outliers"] = int((~present.between(*fences(present))).sum())
+            line["minimum"], line["median"], line["maximum"] = middle
+        lines.append(line)
+    return pd.DataFrame(lines).set_index("feature")
 
 
 def rank_features(rows: pd.DataFrame, schema: Schema) -> pd.Series:
@@ -169,14 +168,3 @@ def correlate(numbers: pd.DataFrame) -> pd.DataFrame:
     """Return Spearman's rank correlation of each two columns that vary, over the rows with both."""
     varying = numbers.loc[:, numbers.nunique() > 1]
     return varying.rank().corr()
-
-
-def strongest_pairs(correlations: pd.DataFrame, least: float) -> list[tuple[str, str, float]]:
-    """Return two columns and their correlation for each pair of at least so much, by strength."""
-    values = correlations.to_numpy()
-    pairs = [
-        (correlations.columns[i], correlations.columns[j], float(values[i, j]))
-        for i, j in zip(*np.triu_indices(len(values), k=1), strict=True)
-        if abs(values[i, j]) >= least
-    ]
-    return sorted(pairs, key=lambda pair: -abs(pair[2]))
