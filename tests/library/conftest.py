@@ -1,6 +1,7 @@
 """What the tests of the library share: a small project that was run once for each problem type.
 
 A module says with ``PROBLEM_TYPES`` for which types its tests run; without it, for classification.
+With ``SERVINGS`` it says which frameworks serve; without it, FastAPI does.
 """
 
 import shutil
@@ -13,6 +14,7 @@ from mlsteps.problem.definition import check_definition
 from mlsteps.problem.metric import all_metrics
 from mlsteps.problem.project import open_project
 from project import at, edit, load, part, project_toml, run_in, sample
+from serving import example_of, running
 
 ROWS = 600
 SERIES = 4
@@ -31,6 +33,9 @@ def pytest_generate_tests(metafunc):
     if "problem_type" in metafunc.fixturenames:
         types = getattr(metafunc.module, "PROBLEM_TYPES", ["classification"])
         metafunc.parametrize("problem_type", types, indirect=True, scope="session")
+    if "serving" in metafunc.fixturenames:
+        servings = getattr(metafunc.module, "SERVINGS", ["fastapi"])
+        metafunc.parametrize("serving", servings, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +116,37 @@ def new_rows(own, rows):
     tested = rows.loc[pd.read_parquet(own.prepared / "test.parquet").index]
     name = next(c.name for c in load(own).schema.inputs if c.kind == "number")
     return tested.assign(**{name: tested[name] + 0.001})
+
+
+@pytest.fixture(scope="session")
+def serving(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def service(project, serving, tmp_path_factory):
+    """A service for the tests that do not change it."""
+    root = tmp_path_factory.mktemp("service") / "project"
+    shutil.copytree(project.root, root, ignore=shutil.ignore_patterns("*.db*"))
+    with running(edit(at(root), data={"missing": ["unheard of", "-777"]}), serving) as service:
+        yield service
+    assert not [line for line in service.log if "Traceback" in line]
+
+
+@pytest.fixture(scope="session")
+def client(service):
+    return service.client
+
+
+@pytest.fixture(scope="session")
+def model(client):
+    return client.get("/model").json()
+
+
+@pytest.fixture(scope="session")
+def example(model):
+    """A body for ``POST /predict``."""
+    return example_of(model)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The log of the service: what was answered and what became of it, whatever the database does."""
+"""The log of the service: what was predicted and what became of it, whatever the database does."""
 
 import json
 import re
@@ -9,21 +9,28 @@ from contextlib import closing
 from uuid import uuid4
 
 import pytest
-from served import eventually, logged, measured, post
-
-from {{ cookiecutter.package_name }}.deployment.prediction_log import open_log
-from {{ cookiecutter.package_name }}.deployment.service import log_writer
-from {{ cookiecutter.package_name }}.deployment.service.log_writer import (
-    LogWriter,
-)
-from {{ cookiecutter.package_name }}.deployment.service.service import Service
-from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.problem.project import open_project
+from mlsteps import UserError
+from mlsteps.deployment.prediction_log import log_engine
+from mlsteps.deployment.service import PredictionService, log_writer
+from mlsteps.deployment.service.log_writer import LogWriter
+from mlsteps.problem.project import open_project
+from project import part
+from serving import eventually, logged, measured, post, value_in
 
 
-def test_feedback_has_to_fit(client, model, question, truth):
-    known = post(client, question).json()["predictions"][0]["id"]
-    unknown = post(client, {"id": "0" * 32, "actual": truth}, "/feedback")
+@pytest.fixture
+def true_label(model):
+    return model["classes"][0]
+
+
+@pytest.fixture
+def prediction_service(own):
+    return PredictionService(own, part("classification", "modeling.predictor").load_model)
+
+
+def test_feedback_has_to_fit(client, model, example, true_label):
+    known = post(client, example).json()["predictions"][0]["id"]
+    unknown = post(client, {"id": "0" * 32, "actual": true_label}, "/feedback")
     assert unknown.status_code == 404
     wrong = post(client, {"id": known, "actual": "perhaps"}, "/feedback")
     assert wrong.status_code == 422
@@ -31,38 +38,38 @@ def test_feedback_has_to_fit(client, model, question, truth):
     assert wrong.json()["detail"][0]["reason"] == f"must be {expected}, got 'perhaps'"
 
 
-def test_locked_log_delays_no_answer_and_loses_nothing(service, client, question):
+def test_locked_log_delays_no_response_and_loses_nothing(service, client, example):
     own = service.project
     eventually(lambda: measured(client, "service_log_waiting_rows") == 0)
     with closing(sqlite3.connect(own.root / "predictions.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        answers = [post(client, question).json() for _ in range(5)]
-        ids = {one["id"] for answer in answers for one in answer["predictions"]}
+        responses = [post(client, example).json() for _ in range(5)]
+        ids = {one["id"] for response in responses for one in response["predictions"]}
         assert measured(client, "service_log_waiting_rows") == len(ids)
         other.execute("ROLLBACK")
-    eventually(lambda: ids <= set(logged(own).facts.index))
+    eventually(lambda: ids <= set(logged(own).metadata.index))
 
 
 def many_rows(number):
-    """Return rows and answers as the service hands them to the log."""
+    """Return rows and predictions as the service hands them to the log."""
     return [{"a": 1.5}] * number, {uuid4().hex: {"prediction": 1.0} for _ in range(number)}
 
 
 def test_log_keeps_up_with_large_requests_by_letting_them_wait(own, monkeypatch):
     monkeypatch.setattr(log_writer, "MOST_BYTES", 2_000_000)
-    writer = LogWriter(open_log(own))
+    writer = LogWriter(log_engine(own))
     writer.start()
     for _ in range(40):
         writer.write("v", *many_rows(1000))
     writer.close()
     assert writer.dropped == 0
-    assert len(logged(own, version="v").facts) == 40_000
+    assert len(logged(own, version="v")) == 40_000
 
 
 def test_log_that_stays_away_drops_and_counts(own, monkeypatch):
     monkeypatch.setattr(log_writer, "MOST_BYTES", 3_000_000)
     monkeypatch.setattr(log_writer, "PATIENCE_SECONDS", 0.2)
-    writer = LogWriter(open_log(own))
+    writer = LogWriter(log_engine(own))
     writer.start()
     with closing(sqlite3.connect(own.root / "predictions.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -71,41 +78,44 @@ def test_log_that_stays_away_drops_and_counts(own, monkeypatch):
         other.execute("ROLLBACK")
     writer.close()
     assert 0 < writer.dropped < 5000
-    assert len(logged(own, version="v").facts) == 5000 - writer.dropped
+    assert len(logged(own, version="v")) == 5000 - writer.dropped
 
 
-def test_truth_that_cannot_be_kept_is_refused_and_what_is_lost_is_measured(
-    own, question, truth, monkeypatch
+def test_feedback_that_cannot_be_kept_is_refused_and_what_is_lost_is_measured(
+    own, prediction_service, example, true_label, monkeypatch
 ):
     monkeypatch.setattr(log_writer, "MOST_BYTES", 1)
     monkeypatch.setattr(log_writer, "PATIENCE_SECONDS", 0.2)
-    asked = json.dumps(question).encode()
+    body = json.dumps(example).encode()
     with (
-        Service(own) as service,
+        prediction_service as service,
         closing(sqlite3.connect(own.root / "predictions.db", isolation_level=None)) as other,
     ):
         other.execute("BEGIN EXCLUSIVE")
-        kept, lost = (json.loads(service.predict(asked).body)["predictions"] for _ in range(2))
-        told = json.dumps({"id": kept[0]["id"], "actual": truth}).encode()
-        refused = service.feedback(told)
+        # One is being written, one waits, and there is no room for the third.
+        kept, _, lost = (json.loads(service.predict(body).body)["predictions"] for _ in range(3))
+        feedback = json.dumps({"id": kept[0]["id"], "actual": true_label}).encode()
+        refused = service.feedback(feedback)
         assert refused.status == 503
         assert b"send it again later" in refused.body
         other.execute("ROLLBACK")
-        measures = service.pages["/metrics"]().body.decode()
-        assert f"service_log_dropped_rows_total {len(lost) + 1}.0" in measures
-        eventually(lambda: service.feedback(told).status == 200)
+        metrics = service.metrics_text().body.decode()
+        assert value_in(metrics, "service_log_dropped_rows_total") == len(lost) + 1
+        eventually(lambda: service.feedback(feedback).status == 200)
 
 
-def test_database_that_says_nothing_holds_up_neither_start_nor_feedback(own, truth, monkeypatch):
+def test_database_that_says_nothing_holds_up_neither_start_nor_feedback(
+    own, true_label, monkeypatch
+):
     pytest.importorskip("psycopg")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         log = f"postgresql+psycopg://me@127.0.0.1:{silent.getsockname()[1]}/log"
         monkeypatch.setenv("PREDICTION_LOG", log)
-        service, began = Service(own), time.monotonic()
+        service, began = PredictionService(own, None), time.monotonic()
         with service:
             assert time.monotonic() - began < 4
-            told = json.dumps({"id": "0" * 32, "actual": truth}).encode()
-            assert service.feedback(told).status == 503
+            feedback = json.dumps({"id": "0" * 32, "actual": true_label}).encode()
+            assert service.feedback(feedback).status == 503
             assert time.monotonic() - began < 15
 
 
@@ -124,5 +134,5 @@ def test_log_that_cannot_be_used_is_refused(own, url, message):
     text = re.sub(r'(?m)^log = ".*"', f'log = "{url}"', text)
     (own.root / "project.toml").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=message) as raised:
-        Service(open_project(own.root))
+        PredictionService(open_project(own.root), None)
     assert "secret" not in str(raised.value)

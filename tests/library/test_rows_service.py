@@ -3,17 +3,15 @@
 import json
 import re
 import time
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from conftest import edit, run_in, serve, truth_of
-from served import Client, eventually, logged, measured, post, printed
+from mlsteps.deployment.service import PredictionService
+from mlsteps.modeling import store
+from project import edit, load, log, part, run_in, true_labels
+from serving import Client, eventually, logged, measured, post, printed, value_in
 
-from {{ cookiecutter.package_name }}.deployment.service.service import Service
-from {{ cookiecutter.package_name }}.evaluation.bootstrap import measure
-from {{ cookiecutter.package_name }}.modeling import store
-from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
+PROBLEM_TYPES = ["classification", "regression"]
 
 
 @pytest.fixture
@@ -29,17 +27,17 @@ def column(model, kind, **like):
     return pytest.skip(f"no {kind} among the inputs")
 
 
-def test_answers_are_those_of_the_predictor_in_order(project, client):
+def test_predictions_are_those_of_the_predictor_in_order(project, client):
     rows = pd.read_parquet(project.prepared / "test.parquet")
-    predictor = load_predictor(project.models / store.champion(project.models))
+    predictor = load(project)
     names = [one.name for one in predictor.schema.inputs]
     sent = json.loads(rows[names].head(50).to_json(orient="records", date_format="iso"))
 
-    answer = post(client, {"rows": sent}).json()
+    response = post(client, {"rows": sent}).json()
 
     expected = predictor.predict(pd.DataFrame(sent))
-    given = pd.DataFrame(answer["predictions"])
-    assert answer["model"] == predictor.version
+    given = pd.DataFrame(response["predictions"])
+    assert response["model"] == predictor.version
     assert given["id"].nunique() == len(sent)
     for name in expected:
         assert given[name].tolist() == expected[name].tolist()
@@ -51,7 +49,7 @@ def test_numbers_may_be_written_as_text(client, model, row):
     assert plain | {"id": ""} == text | {"id": ""}
 
 
-def test_what_training_never_saw_is_answered_with_a_warning(client, model, row):
+def test_what_training_never_saw_gets_a_warning(client, model, row):
     label, number = column(model, "category"), column(model, "number", required=True)
     rows = [row | {label: "from the moon", number: None}, row]
     odd, usual = post(client, {"rows": rows}).json()["predictions"]
@@ -75,12 +73,12 @@ def test_marks_for_missing_values_mean_missing(service, client, model, row):
         {"rows": [row | {label: None, number: None}, row | {label: " unheard of ", number: -777}]},
     ).json()["predictions"]
     assert plain | {"id": ""} == marked | {"id": ""}
-    eventually(lambda: marked["id"] in logged(service.project).facts.index)
+    eventually(lambda: marked["id"] in logged(service.project).metadata.index)
     assert pd.isna(logged(service.project).inputs.loc[marked["id"], label])
 
 
 def test_columns_that_the_model_ignores_may_be_given(project, client, row):
-    schema = load_predictor(project.models / store.champion(project.models)).schema
+    schema = load(project).schema
     if not schema.ignored:
         pytest.skip("the project ignores no column")
     assert post(client, {"rows": [row | dict.fromkeys(schema.ignored, "?")]}).status_code == 200
@@ -99,16 +97,16 @@ def test_columns_that_the_model_ignores_may_be_given(project, client, row):
 )
 def test_wrong_number_is_refused(client, model, row, value, reason):
     name = column(model, "number")
-    answer = post(client, {"rows": [row, row | {name: value}]})
-    assert answer.status_code == 422
-    assert answer.json() == {"detail": [{"row": 1, "field": name, "reason": reason}]}
+    response = post(client, {"rows": [row, row | {name: value}]})
+    assert response.status_code == 422
+    assert response.json() == {"detail": [{"row": 1, "field": name, "reason": reason}]}
 
 
 def test_wrong_date_is_refused(client, model, row):
     name = column(model, "date")
-    answer = post(client, {"rows": [row, row, row | {name: "soon"}]})
-    assert answer.status_code == 422
-    (mistake,) = answer.json()["detail"]
+    response = post(client, {"rows": [row, row, row | {name: "soon"}]})
+    assert response.status_code == 422
+    (mistake,) = response.json()["detail"]
     assert (mistake["row"], mistake["field"]) == (2, name)
     assert re.fullmatch(r"must be a date \(.*\), got 'soon'", mistake["reason"])
 
@@ -116,9 +114,9 @@ def test_wrong_date_is_refused(client, model, row):
 def test_unknown_and_missing_columns_are_refused(client, model, row):
     name = column(model, "number", required=True)
     renamed = {key + "x" * (key == name): value for key, value in row.items()}
-    answer = post(client, {"rows": [renamed]})
-    assert answer.status_code == 422
-    reasons = {mistake["field"]: mistake["reason"] for mistake in answer.json()["detail"]}
+    response = post(client, {"rows": [renamed]})
+    assert response.status_code == 422
+    reasons = {mistake["field"]: mistake["reason"] for mistake in response.json()["detail"]}
     assert reasons == {
         name: "is missing; give a value, or null where it is not known",
         name + "x": f'is not a column of the model; did you mean "{name}"?',
@@ -139,28 +137,28 @@ def test_unknown_and_missing_columns_are_refused(client, model, row):
     ],
 )
 def test_wrong_body_is_refused(client, body, reason):
-    answer = post(client, body)
-    assert answer.status_code == 422
-    assert [mistake["reason"] for mistake in answer.json()["detail"]] == [reason]
+    response = post(client, body)
+    assert response.status_code == 422
+    assert [mistake["reason"] for mistake in response.json()["detail"]] == [reason]
 
 
-def test_predictions_are_logged_with_their_newest_feedback(service, client, model, row, truth):
+def test_predictions_are_logged_with_their_newest_feedback(service, client, model, row):
     own = service.project
-    answer = post(client, {"rows": [row, row]}).json()
-    first, second = answer["predictions"]
-    for actual in (model["classes"] or [1.0, truth])[::-1]:
+    response = post(client, {"rows": [row, row]}).json()
+    first, second = response["predictions"]
+    for actual in (model["classes"] or [1.0, 42.0])[::-1]:
         assert post(client, {"id": first["id"], "actual": actual}, "/feedback").status_code == 200
     newest = (model["classes"] or [1.0])[0]
-    eventually(lambda: logged(own).facts["actual"].get(first["id"]) == newest)
+    eventually(lambda: logged(own).metadata["actual"].get(first["id"]) == newest)
 
-    log = logged(own, version=answer["model"])
+    found = logged(own, version=response["model"])
 
-    assert {first["id"], second["id"]} <= set(log.facts.index)
-    assert log.facts["actual"][second["id"]] is None
-    assert log.inputs.loc[first["id"]].to_dict() == row
-    assert log.answers["prediction"][first["id"]] == first["prediction"]
-    assert len(logged(own, last=1).facts) == 1
-    assert logged(own, version="another").facts.empty
+    assert {first["id"], second["id"]} <= set(found.metadata.index)
+    assert found.metadata["actual"][second["id"]] is None
+    assert found.inputs.loc[first["id"]].to_dict() == row
+    assert found.predictions["prediction"][first["id"]] == first["prediction"]
+    assert len(logged(own, last=1)) == 1
+    assert not len(logged(own, version="another"))
 
 
 def test_openapi_shows_the_row_of_the_model(client, model):
@@ -179,40 +177,40 @@ def test_metrics_count_the_rows_of_a_call_of_the_model(client, row):
 
 def test_metrics_show_what_monitor_found(service, client, row):
     minimum = service.project.definition.improvement.minimum_rows
-    answers = post(client, {"rows": [row] * minimum}).json()["predictions"]
-    eventually(lambda: answers[-1]["id"] in logged(service.project).facts.index)
+    predictions = post(client, {"rows": [row] * minimum}).json()["predictions"]
+    eventually(lambda: predictions[-1]["id"] in logged(service.project).metadata.index)
     assert run_in(service.project.root, "monitor").exit_code == 1  # one row, over and over
     version = client.get("/model").json()["version"]
     assert measured(client, "model_alarms", version=version, kind="drift") > 0
     assert measured(client, "model_monitored_rows", version=version) >= minimum
-    looked = measured(client, "model_monitored_timestamp_seconds", version=version)
-    assert time.time() - looked < 60
+    monitored = measured(client, "model_monitored_timestamp_seconds", version=version)
+    assert time.time() - monitored < 60
     number = next(name for name, value in row.items() if isinstance(value, float))
     assert measured(client, "model_drift_p_value", version=version, column=number) < 0.01
 
 
-def test_metrics_compare_champion_and_challenger_on_the_same_rows(own, new_rows):
+def test_metrics_compare_champion_and_challenger_on_the_same_rows(own, new_rows, problem_type):
     edit(own, models={"candidates": own.definition.models.candidates[1:]})
     assert run_in(own.root, "train").exit_code == 0
-    both = {"champion": store.champion(own.models), "challenger": store.newest_version(own.models)}
-    store.set_challenger(own.models, both["challenger"])
-    truth, definition = truth_of(own, new_rows), own.definition
-    serve(own, new_rows, truth, both["challenger"])
+    versions = {
+        "champion": store.champion(own.models),
+        "challenger": store.newest_version(own.models),
+    }
+    store.set_challenger(own.models, versions["challenger"])
+    log(own, new_rows, true_labels(own, new_rows), versions["challenger"])
     run_in(own.root, "monitor")
-    with Service(own) as service:
-        said = SimpleNamespace(text=service.pages["/metrics"]().body.decode())
-    client = SimpleNamespace(get=lambda path: said)
-    rows = measured(client, "model_shadow_labelled_rows", version=both["challenger"])
+    service = PredictionService(own, part(problem_type, "modeling.predictor").load_model)
+    text = service.metrics_text().body.decode()
+    found = json.loads((own.reports / "monitor.json").read_text(encoding="utf-8"))["shadow"]
+    rows = value_in(text, "model_shadow_labelled_rows", version=versions["challenger"])
     assert rows == len(new_rows)
-    for role, version in both.items():
-        answers = load_predictor(own.models / version).predict(new_rows)
-        name, seed = definition.problem.metric, definition.search.seed
-        for bound, value in measure(truth, answers, seed, names=[name]).get(name, {}).items():
+    for role, version in versions.items():
+        for bound, value in found["quality"][role].items():
             labels = {"role": role, "version": version, "bound": bound}
-            assert measured(client, "model_shadow_quality", **labels) == pytest.approx(value)
+            assert value_in(text, "model_shadow_quality", **labels) == pytest.approx(value)
 
 
-def test_many_rows_are_asked_in_parts(service, row):
+def test_many_rows_are_sent_in_parts(service, row):
     found = list(Client(service.address).predict_many([row] * 25, at_once=10))
     assert len({prediction.id for prediction in found}) == 25
 

@@ -1,57 +1,56 @@
 """The service of forecasts: a horizon in, a prediction for each series and date out."""
 
 import json
-import time
 from collections import Counter
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import run_in
-from served import Client, eventually, logged, printed
+from mlsteps.deployment.service import PredictionService
+from mlsteps.modeling import store
+from project import load, part, run_in
+from serving import Client, eventually, logged, printed
 
-from {{ cookiecutter.package_name }}.deployment.prediction_log import (
-    open_log,
-    read_predictions,
-)
-from {{ cookiecutter.package_name }}.deployment.service.service import Service
-from {{ cookiecutter.package_name }}.modeling import store
-from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
+PROBLEM_TYPES = ["forecasting"]
 
 
 @pytest.fixture
-def ask(own):
-    """Ask the service of a project; return the status and what it answered."""
-    with Service(own) as service:
+def send(own):
+    """Send requests to the service of a project; return the status and the content."""
+    with prediction_service(own) as service:
 
-        def ask(path, body=None):
+        def send(path, body=None):
             if body is None:
-                reply = service.pages[path]()
+                response = service.pages[path]()
             else:
                 sent = body if isinstance(body, bytes) else json.dumps(body).encode()
-                reply = {"/predict": service.predict, "/feedback": service.feedback}[path](sent)
-            return reply.status, json.loads(reply.body)
+                response = {"/predict": service.predict, "/feedback": service.feedback}[path](sent)
+            return response.status, json.loads(response.body)
 
-        yield ask
+        yield send
 
 
-def test_a_horizon_is_answered_for_each_series_and_date(ask, question):
-    status, answer = ask("/predict", question)
-    model = ask("/model")[1]
+def prediction_service(project):
+    return PredictionService(project, part("forecasting", "modeling.predictor").load_model)
+
+
+def test_each_series_and_date_of_a_horizon_is_forecast(send, example):
+    status, content = send("/predict", example)
+    model = send("/model")[1]
     assert status == 200
-    assert answer["model"] == model["version"]
-    dates = Counter(line["date"] for line in answer["predictions"])
+    assert content["model"] == model["version"]
+    dates = Counter(line["date"] for line in content["predictions"])
     assert len(dates) == model["horizon"]
     assert set(dates.values()) == {len(model["series"]["labels"])}
-    for line in answer["predictions"]:
+    for line in content["predictions"]:
         assert {"id", "date", "prediction", "low", "high"} <= line.keys()
         assert line["low"] <= line["high"]
 
 
-def test_a_shorter_horizon_of_one_series_has_the_same_numbers(ask, question):
-    label = ask("/model")[1]["series"]["labels"][0]
-    whole = ask("/predict", question)[1]["predictions"]
-    part = ask("/predict", question | {"horizon": 1, "series": [label]})[1]["predictions"]
+def test_a_shorter_horizon_of_one_series_has_the_same_numbers(send, example):
+    label = send("/model")[1]["series"]["labels"][0]
+    whole = send("/predict", example)[1]["predictions"]
+    part = send("/predict", example | {"horizon": 1, "series": [label]})[1]["predictions"]
     assert len(part) == 1
     assert part[0]["prediction"] == pytest.approx(whole[0]["prediction"])
 
@@ -65,27 +64,27 @@ def test_a_shorter_horizon_of_one_series_has_the_same_numbers(ask, question):
         ({"horizons": 3}, "horizons", "is not known"),
         ({"series": ["no such"]}, "series", 'the model knows no series "no such"'),
         ({"rows": [{}]}, None, "is missing"),
-        ({"rows": 3}, "rows", "must be a valid list"),
+        ({"rows": 3}, "rows", "must be a list of at most"),
         ([], None, "the body must be"),
         (b"{", None, "the body is not JSON"),
     ],
 )
-def test_a_wrong_question_gets_422_with_the_field_and_the_reason(ask, body, field, reason):
-    status, answer = ask("/predict", body)
+def test_a_wrong_request_gets_422_with_the_field_and_the_reason(send, body, field, reason):
+    status, content = send("/predict", body)
     assert status == 422
-    first = answer["detail"][0]
+    first = content["detail"][0]
     assert reason in first["reason"]
     assert field is None or first["field"] == field
 
 
-def test_a_date_that_is_none_is_named_with_its_row(ask, own):
-    columns, model = own.definition.columns, ask("/model")[1]
+def test_a_date_that_is_none_is_named_with_its_row(send, own):
+    columns, model = own.definition.columns, send("/model")[1]
     row = {columns.date: "soon", own.definition.problem.target: 1}
     row |= dict.fromkeys(columns.series_names(), model["series"]["labels"][0])
-    status, answer = ask("/predict", {"rows": [row]})
+    status, content = send("/predict", {"rows": [row]})
     assert status == 422
-    assert answer["detail"][0]["field"] == columns.date
-    assert answer["detail"][0]["row"] == 0
+    assert content["detail"][0]["field"] == columns.date
+    assert content["detail"][0]["row"] == 0
 
 
 def test_marks_for_missing_values_mean_missing(service, client, model):
@@ -101,26 +100,24 @@ def test_marks_for_missing_values_mean_missing(service, client, model):
     assert [one["prediction"] for one in number["predictions"]] == shown
 
 
-def test_feedback_is_joined_by_the_id_and_becomes_a_row(ask, own, question):
-    first = ask("/predict", question)[1]["predictions"][0]
-    assert ask("/feedback", {"id": first["id"], "actual": 12.5}) == (
+def test_feedback_is_joined_by_the_id_and_becomes_a_row(send, own, example):
+    first = send("/predict", example)[1]["predictions"][0]
+    assert send("/feedback", {"id": first["id"], "actual": 12.5}) == (
         200,
         {"id": first["id"], "actual": 12.5},
     )
-    assert ask("/feedback", {"id": "0" * 32, "actual": 1})[0] == 404
-    deadline = time.monotonic() + 20  # the log is written beside the service
-    while (logged := read_predictions(open_log(own), with_truth=True)).facts.empty:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    assert logged.facts.loc[first["id"], "actual"] == 12.5
-    assert logged.inputs.loc[first["id"], own.definition.columns.date] == first["date"]
+    assert send("/feedback", {"id": "0" * 32, "actual": 1})[0] == 404
+    eventually(lambda: len(logged(own, labelled=True)))
+    found = logged(own, labelled=True)
+    assert found.metadata.loc[first["id"], "actual"] == 12.5
+    assert found.inputs.loc[first["id"], own.definition.columns.date] == first["date"]
 
 
 def test_a_challenger_forecasts_from_where_the_champion_does(own, rows):
-    """What it has learnt since is left out; what the caller sends, it is told as well."""
+    """What it was trained on since is left out; it gets the rows that the caller sends as well."""
     champion, columns = store.champion(own.models), own.definition.columns
-    predictor = load_predictor(own.models / champion)
-    if predictor.known() or columns.series_names()[1:]:
+    predictor = load(own, champion)
+    if predictor.known_ahead() or columns.series_names()[1:]:
         pytest.skip("new rows cannot be made up")
     horizon, names = predictor.schema.decision["horizon"], columns.series_names()
     forecast = predictor.forecast()
@@ -136,23 +133,23 @@ def test_a_challenger_forecasts_from_where_the_champion_does(own, rows):
 
     series = forecast["series"].nunique()
     sent = newer[step <= 2].to_dict("records")
-    with Service(own) as service:
-        for question in ({}, {"rows": sent}):
-            assert service.predict(json.dumps(question).encode()).status == 200
+    with prediction_service(own) as service:
+        for example in ({}, {"rows": sent}):
+            assert service.predict(json.dumps(example).encode()).status == 200
         expected = series * (2 * horizon - 1)
-        eventually(lambda: len(logged(own, challenger=challenger).facts) == expected)
+        eventually(lambda: len(logged(own, challenger=challenger)) == expected)
     found = logged(own, challenger=challenger)
-    assert set(found.facts["version"]) == {champion}
-    assert (found.shadow["step"] == found.answers["step"]).all()
-    assert (found.shadow["unit"] == found.answers["unit"]).all()
-    told = load_predictor(own.models / challenger).forecast(history=pd.DataFrame(sent))
+    assert set(found.metadata["version"]) == {champion}
+    assert (found.shadow["step"] == found.predictions["step"]).all()
+    assert (found.shadow["scale"] == found.predictions["scale"]).all()
+    expected = load(own, challenger).forecast(history=pd.DataFrame(sent))
     shown = found.shadow["prediction"].tail(series * horizon)
-    assert np.sort(shown) == pytest.approx(np.sort(told["prediction"]))
+    assert np.sort(shown) == pytest.approx(np.sort(expected["prediction"]))
 
 
-def test_the_description_for_programs_has_the_question(ask):
-    document = ask("/openapi.json")[1]
-    assert set(document["components"]["schemas"]["Rows"]["properties"]) == {
+def test_openapi_shows_the_body(client):
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    assert set(schemas["Rows"]["properties"]) == {
         "horizon",
         "series",
         "rows",

@@ -1,4 +1,4 @@
-"""A service that runs, and what its tests ask of it."""
+"""A service that runs in a process of its own, as a user starts it, and what tests send it."""
 
 import json
 import os
@@ -9,19 +9,13 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import SimpleNamespace
 
 import httpx2
+from mlsteps.deployment.prediction_log import open_log, read_predictions
+from project import FOLDER, TEMPLATE, package
 
-from {{ cookiecutter.package_name }}.deployment.prediction_log import (
-    open_log,
-    read_predictions,
-)
-from {{ cookiecutter.package_name }}.problem import TYPE
-from {{ cookiecutter.package_name }}.problem.project import open_project
-
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = TEMPLATE / "examples"
 sys.path.insert(0, str(EXAMPLES))
 
 from client import Client, Prediction, ServiceError  # noqa: E402
@@ -32,26 +26,31 @@ KEY = "correct-horse-battery-staple"
 
 
 @contextmanager
-def running(project, **variables):
-    """Start the service as a user does; yield its process, its client and what it says."""
-    package = open_project.__module__.partition(".")[0]
+def running(project, serving="fastapi", folder=FOLDER, **variables):
+    """Start a service; yield its process, its address, a client and the lines of its log.
+
+    The packages stand in `folder`: a test may have changed a copy.
+    """
+    name = package(project.definition.problem.type, serving).__name__
+    path = os.pathsep.join([str(folder), str(TEMPLATE / "vendor")])
     with subprocess.Popen(  # noqa: S603 -- our own command
-        [sys.executable, "-m", package, "serve", "--port", "0"],
+        [sys.executable, "-m", name, "serve", "--port", "0"],
         cwd=project.root,
-        env=os.environ | variables,
+        env=os.environ | {"PYTHONPATH": path} | variables,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     ) as process:
-        said = []
-        reader = threading.Thread(target=lambda: said.extend(process.stderr), daemon=True)
+        lines = []
+        reader = threading.Thread(target=lambda: lines.extend(process.stderr), daemon=True)
         reader.start()
         try:
-            eventually(lambda: "http://" in "".join(said) or process.poll() is not None, 60)
-            address = re.search(r"http://127\.0\.0\.1:\d+", "".join(said))[0]
-            with httpx2.Client(base_url=address, timeout=30) as client:
+            eventually(lambda: "http://" in "".join(lines) or process.poll() is not None, 60)
+            found = re.search(r"http://127\.0\.0\.1:\d+", "".join(lines))
+            assert found, "".join(lines)
+            with httpx2.Client(base_url=found[0], timeout=30) as client:
                 yield SimpleNamespace(
-                    project=project, process=process, address=address, client=client, said=said
+                    project=project, process=process, address=found[0], client=client, log=lines
                 )
         finally:
             process.send_signal(signal.SIGTERM)
@@ -77,18 +76,20 @@ def eventually(condition, seconds=10):
 
 
 def logged(project, **choice):
-    engine = open_log(project)
-    try:
+    """Return what the log holds."""
+    with open_log(project) as engine:
         return read_predictions(engine, **choice)
-    finally:
-        engine.dispose()
 
 
 def measured(client, name, **labels):
     """Return one of the metrics, or 0 if it was not counted yet."""
+    return value_in(client.get("/metrics").text, name, **labels)
+
+
+def value_in(text, name, **labels):
     given = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
     pattern = re.escape(name + (given and "{" + given + "}"))
-    found = re.search(f"(?m)^{pattern} (.*)$", client.get("/metrics").text)
+    found = re.search(f"(?m)^{pattern} (.*)$", text)
     return float(found[1]) if found else 0.0
 
 
@@ -96,9 +97,10 @@ def post(client, body, path="/predict"):
     return client.post(path, content=body if isinstance(body, bytes) else json.dumps(body))
 
 
-def question_of(model):
-    """Return a body for ``POST /predict`` that a model can answer, made of its own example."""
-    return model["example"] if TYPE == "forecasting" else {"rows": [model["example"]]}
+def example_of(model):
+    """Return a body for ``POST /predict``, made of the model's own example."""
+    forecasts = model["problem"] == "forecasting"
+    return model["example"] if forecasts else {"rows": [model["example"]]}
 
 
 def printed(service, application, *arguments):
