@@ -38,7 +38,7 @@ DIVERGING = LinearSegmentedColormap.from_list(
     "diverging", [(0, ORANGE), (0.5, f"{ORANGE}00"), (0.5, f"{BLUE}00"), (1, BLUE)]
 )
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text; the page chooses the font
     "svg.hashsalt": "report",  # the same plot gives the same bytes
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign

@@ -92,7 +92,7 @@ def heading(text: str) -> str:
 
 
 def notice(text: str, kind: Literal["good", "warn", "bad"]) -> str:
-    """Return a sentence that stands out."""
+    """Return an emphasised sentence."""
     sign = {"good": "✓", "warn": "!", "bad": "✕"}[kind]
     return f'<p class="notice {kind}"><b aria-hidden="true">{sign}</b>{html.escape(text)}</p>'
 
@@ -228,7 +228,7 @@ def _column(values: pd.Series) -> list[str]:
 
 
 def _mostly_numbers(texts: list[str]) -> bool:
-    """Tell whether a column is aligned to the right."""
+    """Return whether a column is aligned to the right."""
     filled = [text for text in texts if text not in ("", "–")]
     return 2 * sum(bool(NUMBER.fullmatch(text)) for text in filled) > len(filled)
 

@@ -1,4 +1,4 @@
-"""Step 4: what the training rows look like.
+"""Step 4: exploring the training rows, and them only.
 
 `standard_sections` is a list of calls of the other functions, so a project can leave some out.
 """

@@ -204,8 +204,7 @@ def plot_correlations(correlations: pd.DataFrame) -> Figure:
 def draw_points(axes: Axes, x: pd.Series, y: pd.Series) -> None:
     """Draw rows as points, a random sample of them where they are many."""
     x = x.sample(MOST_POINTS, random_state=0) if len(x) > MOST_POINTS else x
-    style = {"alpha": 0.45, "markersize": 3, "markeredgewidth": 0, "zorder": 1}
-    axes.plot(x, y.loc[x.index], "o", color=BLUE, **style)
+    axes.plot(x, y.loc[x.index], "o", color=BLUE, alpha=0.45, ms=3, markeredgewidth=0, zorder=1)
 
 
 def draw_box(axes: Axes, numbers: pd.Series, place: float, height: float) -> None:

@@ -51,7 +51,7 @@ def prepare(
         with replacing(project.prepared / f"{name}.parquet") as path:
             rows = pd.concat([prepared.features[part], prepared.rows[part]], axis="columns")
             rows.to_parquet(path, row_group_size=PART_ROWS)
-    # The schema comes last: where it stands, the rows are whole.
+    # The schema is written last: where it exists, the rows are complete.
     write_text(project.prepared / "schema.json", prepared.schema.model_dump_json(indent=2) + "\n")
     _write_card(project, prepared)
     return prepared.summary

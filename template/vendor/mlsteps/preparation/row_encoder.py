@@ -5,6 +5,7 @@ is mostly made of have fitted is a few arrays; here these are applied as they ar
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ class RowEncoder:
     Parameters
     ----------
     encoder
-        Fitted. Whatever is not made of the transformers that this module knows is called itself.
+        Fitted. Transformers that this module has no arrays for are called as they are.
     """
 
     def __init__(self, encoder: ColumnTransformer) -> None:
@@ -57,7 +58,7 @@ def _are_names(columns: object) -> bool:
     )
 
 
-def _part(transformer: object, columns: list[str]) -> Part:
+def _part(transformer: Any, columns: list[str]) -> Part:
     if isinstance(transformer, OneHotEncoder | OrdinalEncoder) and _is_table(transformer):
         return _labels(transformer, columns)
     if type(transformer) is Pipeline:
@@ -67,8 +68,8 @@ def _part(transformer: object, columns: list[str]) -> Part:
     return _call(transformer, columns)
 
 
-def _call(transformer: object, columns: list[str] | None = None) -> Part:
-    transform = transformer.transform  # type: ignore[attr-defined]
+def _call(transformer: Any, columns: list[str] | None = None) -> Part:
+    transform = transformer.transform
 
     def part(features: pd.DataFrame) -> np.ndarray:
         check_finite(features)
@@ -94,7 +95,7 @@ def _numbers(steps: list[Step], columns: list[str]) -> Part:
     return part
 
 
-def _step(transformer: object) -> Step | None:
+def _step(transformer: Any) -> Step | None:
     """Return what a fitted transformer does to an array, or None if it is not known here."""
     kind = type(transformer)
     if kind is Clipper:
@@ -123,7 +124,7 @@ def _impute(imputer: SimpleImputer) -> Step:
 
 
 def _is_table(encoder: OneHotEncoder | OrdinalEncoder) -> bool:
-    """Tell whether the encoder takes any label, and all that it knows are text or missing."""
+    """Return whether the encoder takes any label, and was fitted to text or missing labels only."""
     labels = [label for categories in encoder.categories_ for label in categories]
     return (
         type(encoder) in (OneHotEncoder, OrdinalEncoder)
@@ -135,7 +136,7 @@ def _is_table(encoder: OneHotEncoder | OrdinalEncoder) -> bool:
 
 
 def _labels(encoder: OneHotEncoder | OrdinalEncoder, columns: list[str]) -> Part:
-    """Encode every label once, one that is unknown and none; then look them up."""
+    """Encode each label once, and an unknown and a missing one; rows then look theirs up."""
     widths = label_widths(encoder)
     ends = np.cumsum(widths)
     tables = []

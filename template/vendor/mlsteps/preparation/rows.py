@@ -124,7 +124,7 @@ def _infer_kinds(
     for name in raw.columns.difference(definition.not_inputs(), sort=False):
         inferred = infer(raw.loc[train, name])
         kind = definition.columns.kinds.get(name, inferred.kind)
-        stated = Inference(kind, "stands in project.toml")
+        stated = Inference(kind, "is set in project.toml")
         kinds[name] = inferred if kind == inferred.kind else stated
     if not kinds:
         raise UserError("No column is left to learn from; take some out of the lists in [columns].")

@@ -21,7 +21,7 @@ TrainedOn = Callable[[pd.DataFrame], np.ndarray]  # raw rows -> which a champion
 
 
 class Schema(BaseModel):
-    """What the model is given and what it answers.
+    """What the model is given and what it predicts.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Schema(BaseModel):
     problem
         The type of the problem.
     decision
-        How the estimator's numbers become answers; learnt in `train`, empty before.
+        How the estimator's numbers become predictions; fitted in `train`, empty before.
     """
 
     problem: str

@@ -1,4 +1,4 @@
-"""The transformers that scikit-learn does not have. What they learn, they learn in `fit`."""
+"""The transformers that scikit-learn does not have. Whatever they learn, they learn in `fit`."""
 
 from typing import Self
 
@@ -17,6 +17,12 @@ class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ----------
     share
         The share of training rows beyond each limit, at least 0 and below 0.5.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"age": [18.0, 30.0, 42.0, 55.0, 999.0]})
+    >>> Clipper(share=0.25).fit_transform(rows).ravel()
+    array([30., 30., 42., 55., 55.])
     """
 
     def __init__(self, share: float = 0.01) -> None:
@@ -44,6 +50,12 @@ class DateParts(TransformerMixin, BaseEstimator):
 
     ``years`` counts years with their fraction, for trends; the other parts repeat, for seasons.
     One of these others that was the same in all training rows is left out.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"day": pd.to_datetime(["2026-01-31", "2026-03-31"])})
+    >>> DateParts().fit(rows).get_feature_names_out().tolist()
+    ['day_years', 'day_month', 'day_weekday']
     """
 
     def fit(self, X: pd.DataFrame, y: object = None) -> Self:
@@ -86,7 +98,7 @@ class TextTopics(TransformerMixin, BaseEstimator):
     topics
         How many numbers, fewer if the texts have fewer different words.
     words
-        How many different words are looked at, the most frequent first.
+        How many different words count, the most frequent first.
     seed
         For the randomized decomposition.
     """
