@@ -1,4 +1,4 @@
-"""The report's card about the champion: how to ask it."""
+"""The report's card about the champion: how to get predictions of it."""
 
 import json
 import shlex
@@ -36,7 +36,7 @@ def write_serve_card(
         project.reports,
         "serve",
         f"Version {predictor.version} is the champion; "
-        + ("the service answers with it." if serves else "files are scored with it."),
+        + ("the service predicts with it." if serves else "files are scored with it."),
         facts({"Champion": predictor.version, "Log": log}),
         *(_service(project, predictor, command) if serves else []),
         paragraph("Score a file of any size; its rows and their order are kept:"),
@@ -52,11 +52,11 @@ def _service(project: Project, predictor: Predictor, name: str) -> list[str]:
         f"curl {address}/predict \\\n  -H 'Content-Type: application/json' \\\n"
         f"  -d {shlex.quote(body)}"
     )
-    rows = [{"request": request, "answers": what} for request, what in ENDPOINTS.items()]
+    rows = [{"request": request, "response": what} for request, what in ENDPOINTS.items()]
     return [
         paragraph("Start the service; it takes up a new champion by itself, without a restart:"),
         code(f"uv run {name} serve"),
         paragraph(f"Ask it, or open {address} in a browser:"),
         code(command),
-        details("All it answers", table(rows)),
+        details("All endpoints", table(rows)),
     ]

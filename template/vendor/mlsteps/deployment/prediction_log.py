@@ -19,7 +19,7 @@ from ..errors import UserError
 from ..problem.project import Project
 
 BUSY_SECONDS = 2.0  # how long SQLite waits for another writer before it says "locked"
-# Drivers wait for minutes for a server that says nothing, unless they are told otherwise.
+# Drivers wait for minutes for a server that says nothing, unless they are set otherwise.
 LIBPQ = {"connect_timeout": 5, "tcp_user_timeout": 5000}  # in s, and once connected in ms
 PATIENCE = {"psycopg": LIBPQ, "psycopg2": LIBPQ, "pymysql": {"connect_timeout": 5}}
 INSTEAD = "PREDICTION_LOG"  # the environment variable that wins over [serving] log
@@ -66,7 +66,7 @@ class LoggedPredictions:
     predictions
         ``prediction`` and what came with it.
     shadow
-        What the challenger predicted, if predictions with it were asked for.
+        What the challenger predicted, if those were read.
     """
 
     metadata: pd.DataFrame
@@ -222,7 +222,7 @@ def write_once(engine: sa.Engine, rows: Mapping[sa.Table, list[dict[str, Any]]])
     first = [row["id"] for row in rows[PREDICTIONS][:1]]
     if not find_predictions(engine, first).empty:
         return False
-    with _answering():
+    with _one_sentence():
         write_rows(engine, rows)
     return True
 
@@ -230,7 +230,7 @@ def write_once(engine: sa.Engine, rows: Mapping[sa.Table, list[dict[str, Any]]])
 def write_feedback(engine: sa.Engine, actual: Iterable[tuple[str, Any]], at: datetime) -> None:
     """Add true labels, pairs of the id of a prediction and a value, all or none."""
     rows = [{"prediction": key, "at": at, "actual": json.dumps(value)} for key, value in actual]
-    with _answering():
+    with _one_sentence():
         write_rows(engine, {FEEDBACK: rows})
 
 
@@ -285,14 +285,14 @@ def _with_feedback(query: sa.Select[Any], *, outer: bool = True) -> sa.Select[An
 
 
 def _rows(engine: sa.Engine, query: sa.Select[Any]) -> Sequence[Any]:
-    with _answering():
+    with _one_sentence():
         TABLES.create_all(engine)
         with engine.connect() as connection:
             return connection.execute(query).all()
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
+def _one_sentence() -> Iterator[None]:
     """Say in a sentence that the database does not answer."""
     try:
         yield

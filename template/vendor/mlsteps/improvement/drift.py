@@ -62,7 +62,7 @@ def compare_column(name: str, kind: Kind, reference: pd.Series, current: pd.Seri
     before, now = reference.dropna(), current.dropna()
     tests, shares = [missing], np.array([[1.0], [1.0]])
     if before.empty or now.empty:
-        pass  # all that can be told is what is missing
+        pass  # only missing values can be compared
     elif kind == "category":
         counts = _label_counts(before, now)
         tests.append(_counts_p_value(counts.to_numpy()))

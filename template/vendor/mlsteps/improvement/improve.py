@@ -254,13 +254,13 @@ class _Loop:
                 project, self.champion, challenger, self.load_predictor
             )
         except (UserError, ConversionError) as error:
-            reason = f"the champion cannot answer what is asked today: {error}"
+            reason = f"the champion cannot predict the rows of today: {error}"
             return self._result("promoted", challenger, reason)
         found = compare(pairs, self.metric, self.project.definition)
         if not np.isfinite(found.rival_value):
             reason = (
-                f"these rows do not tell {self.metric.title}, and the challenger has learnt newer "
-                "ones"
+                f"these rows do not define {self.metric.title}, and the challenger was trained on "
+                "newer ones"
             )
             return self._result("promoted", challenger, reason)
         return self._better_or_not(challenger, found, shadow=bool(self.settings.shadow_rows))

@@ -40,7 +40,7 @@ class MonitorResult:
     version : str
         The champion.
     rows, labelled : int
-        How many of its newest predictions were looked at, and how many of those with true labels.
+        How many of its newest predictions were compared, and how many of those with true labels.
     drifted, decayed : list of str
         A sentence for each alarm: of inputs and predictions, and of errors.
     notes : list of str
@@ -118,7 +118,7 @@ def monitor(
     version, least, notes = predictor.version, settings.minimum_rows, []
     try:
         take_feedback(project)
-    except UserError as error:  # what is known already can still be looked at
+    except UserError as error:  # what the log knows already can still be compared
         notes.append(f"no truth was taken: {error.message}".rstrip("."))
     with open_log(project) as log:
         newest = read_predictions(log, version, settings.window)

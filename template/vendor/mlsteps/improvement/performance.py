@@ -88,7 +88,7 @@ class Performance:
         return self.live.low > self.tested.high
 
     def sentences(self) -> list[str]:
-        """Say what is wrong: the metric, unless all is told by a rise of the errors."""
+        """Say what is wrong: the metric, the rise of the errors, or both."""
         found = []
         if self.live and (self.is_worse_than_tested or not self.change):
             live, tested = (

@@ -1,4 +1,4 @@
-"""What the project decides of the loop, and what its rules are told."""
+"""What the project decides of the loop, and what its rules decide by."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

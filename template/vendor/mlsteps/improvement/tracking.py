@@ -89,9 +89,9 @@ def _track(
     champion, newest = store.champion(models), store.newest_version(models)
     challenger = store.challenger(models) or (newest if newest != champion else None)
     aliases = {"champion": champion, "challenger": challenger}
-    for alias, version in aliases.items():
-        if version in known:
-            client.set_registered_model_alias(model, alias, known[version])
+    for alias, holder in aliases.items():
+        if holder in known:
+            client.set_registered_model_alias(model, alias, known[holder])
         elif known:
             client.delete_registered_model_alias(model, alias)
     return f"{len(new)} new in MLflow; {', '.join(f'{a} {v}' for a, v in aliases.items() if v)}"
