@@ -249,6 +249,13 @@ def test_a_test_set_can_be_taken_by_a_rule_of_ones_own(raw, define, tmp_path):
     assert regions == {"train": {"south"}, "test": {"north"}}
 
 
+@pytest.mark.parametrize("rule", [lambda n: np.zeros(n, bool), np.arange, lambda n: [True]])
+def test_a_rule_that_takes_no_rows_is_refused(raw, define, rule):
+    project = SimpleNamespace(definition=define())
+    with pytest.raises(UserError, match="take_test in preparation/split.py must return"):
+        prepare(project, raw, lambda rows, *_: rule(len(rows)), lambda rows: rows)
+
+
 def test_add_features_must_keep_the_rows():
     with pytest.raises(UserError, match="must return a DataFrame with the rows it was given"):
         make_features(pd.DataFrame({"x": [1.0, 2.0]}), lambda rows: rows.head(1))

@@ -29,7 +29,12 @@ def prepare_rows(
     eligible = find_eligible(raw, definition)
     rows = newest_rows(eligible.rows, definition)
     may_test = np.ones(len(rows), bool) if trained_on is None else ~trained_on(raw.loc[rows.index])
-    test = take_test(raw.loc[rows.index].assign(**rows), definition, may_test)
+    test = np.asarray(take_test(raw.loc[rows.index].assign(**rows), definition, may_test))
+    if test.dtype != bool or len(test) != len(rows) or not test.any():
+        raise UserError(
+            "take_test in preparation/split.py must return True or False for each of the "
+            f"{len(rows):,} rows, and True for some."
+        )
     train = np.ones(len(rows), bool) if test.all() else ~test
 
     kinds = _infer_kinds(raw, rows.index[train], definition)
