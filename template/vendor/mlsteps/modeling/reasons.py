@@ -38,7 +38,6 @@ def describe_typical(
     positions = {}
     for name in kinds:
         values = features[name].drop_duplicates().head(MOST_VALUES).reset_index(drop=True)
-        values = pd.concat([values, pd.Series([None], dtype=values.dtype)], ignore_index=True)
         changed = row.loc[[0] * len(values)].reset_index(drop=True).assign(**{name: values})
         same = np.isclose(encoder.transform(changed), typical, rtol=0, atol=0, equal_nan=True)
         differs = ~same.all(axis=0)

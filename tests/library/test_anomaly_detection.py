@@ -5,20 +5,22 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import edit, run_in, serve
+from mlsteps import UserError
+from mlsteps.evaluation.bootstrap import measure
+from mlsteps.files import read_json
+from mlsteps.modeling.reasons import describe_typical
+from mlsteps.preparation import Schema
+from mlsteps.problem.anomaly_detection import METRICS, check_target, suggest_problem
+from mlsteps.problem.columns import Column
+from project import edit, load, log, part, run_in
 from sklearn import metrics as sklearn_metrics
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import OneHotEncoder
 
-from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.evaluation.bootstrap import measure
-from {{ cookiecutter.package_name }}.files import read_json
-from {{ cookiecutter.package_name }}.modeling import CANDIDATES, store
-from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
-from {{ cookiecutter.package_name }}.problem import check_target
-from {{ cookiecutter.package_name }}.problem.anomaly_detection import (
-    suggest_problem,
-)
-
+PROBLEM_TYPES = ["anomaly_detection"]
+CANDIDATES = part("anomaly_detection", "modeling.candidates").CANDIDATES
 ROWS, STRANGE = 300, 15
 
 
@@ -55,9 +57,9 @@ def test_metrics_agree_with_scikit_learn():
     scores = random.normal(size=ROWS) + 2 * true
     flagged = scores > 1.5
     target = pd.Series(np.where(true, "anomaly", "normal")).astype("str")
-    unknown = random.random(ROWS) < 0.2  # rows without a label judge nothing
-    answers = pd.DataFrame({"prediction": np.where(flagged, "anomaly", "normal"), "score": scores})
-    found = measure(target.mask(unknown), answers, seed=0)
+    unknown = random.random(ROWS) < 0.2  # rows without a label do not count
+    predictions = pd.DataFrame({"prediction": np.where(flagged, "anomaly", "normal"), "score": scores})
+    found = measure(target.mask(unknown), predictions, METRICS, seed=0)
     true, scores, flagged = (part[~unknown] for part in (true, scores, flagged))
     assert {name: numbers["value"] for name, numbers in found.items()} == pytest.approx(
         {
@@ -172,15 +174,15 @@ def test_every_row_is_judged_by_a_model_that_has_not_seen_it(sensors, learn_from
         assert title in page
 
 
-def test_an_answer_names_what_makes_a_row_strange(sensors):
+def test_a_prediction_names_what_makes_a_row_strange(sensors):
     assert run_in(sensors.root, "run").exit_code == 0
     usual = {"heat": 0.0, "noise": 0.0, "flow": 0.0, "shift": "day"}
-    asked = pd.DataFrame([usual, usual | {"heat": 9.0}, usual | {"heat": -9.0, "flow": 9.0}])
-    answers = load_predictor(store.champion_folder(sensors.models)).predict(asked)
-    assert answers["prediction"].tolist() == ["normal", "anomaly", "anomaly"]
-    assert answers["reasons"].tolist()[:2] == ["", "high heat"]
-    assert set(answers["reasons"][2].split("; ")) == {"low heat", "high flow"}
-    assert answers["score"].is_monotonic_increasing
+    rows = pd.DataFrame([usual, usual | {"heat": 9.0}, usual | {"heat": -9.0, "flow": 9.0}])
+    predictions = load(sensors).predict(rows)
+    assert predictions["prediction"].tolist() == ["normal", "anomaly", "anomaly"]
+    assert predictions["reasons"].tolist()[:2] == ["", "high heat"]
+    assert set(predictions["reasons"][2].split("; ")) == {"low heat", "high flow"}
+    assert predictions["score"].is_monotonic_increasing
 
 
 def test_a_distance_that_is_surely_better_closes_the_gate(sensors, places):
@@ -200,8 +202,8 @@ def test_a_distance_that_is_surely_better_closes_the_gate(sensors, places):
 def test_feedback_becomes_labels_that_the_next_round_learns_from(sensors):
     assert run_in(sensors.root, "run").exit_code == 0
     rows = pd.read_csv(sensors.root / "sensors.csv").tail(40)
-    truth = rows["state"].map({"fine": "normal", "broken": "anomaly"})
-    serve(sensors, rows.assign(heat=rows["heat"] + 0.01), truth)
+    labels = rows["state"].map({"fine": "normal", "broken": "anomaly"})
+    log(sensors, rows.assign(heat=rows["heat"] + 0.01), labels)
     done = run_in(sensors.root, "improve")
     assert done.exit_code == 0, done.output
     prepared = pd.concat(
@@ -219,3 +221,24 @@ def test_without_labels_a_model_is_judged_by_its_stability(sensors):
     results = read_json(sensors.reports / "metrics.json")
     assert results["test"]["stability"]["low"] > 0.5
     assert "roc_auc" not in results["test"]
+
+
+def test_reasons_know_the_feature_of_each_number_whatever_the_encoder_is_made_of():
+    random = np.random.default_rng(0)
+    rows = pd.DataFrame({"heat": random.normal(size=50), "flow": random.normal(size=50)})
+    rows["shift"] = pd.Series(np.where(rows.index % 2, "day", "night"), dtype="str")
+    encoder = ColumnTransformer(
+        [
+            ("labels", OneHotEncoder(sparse_output=False), ["shift"]),
+            ("axes", PCA(1), ["heat", "flow"]),
+            ("kept", "passthrough", ["heat"]),
+        ]
+    ).fit(rows)
+    kinds = {"heat": "number", "flow": "number", "shift": "category"}
+    examples = {"heat": 0.5, "flow": 0.5, "shift": "day"}
+    columns = [Column(name=n, kind=kind, example=examples[n]) for n, kind in kinds.items()]
+    schema = Schema(
+        problem="anomaly_detection", target="", inputs=columns, features=columns, ignored=[]
+    )
+    known = describe_typical(encoder, rows, schema)
+    assert known["positions"] == {"heat": [2, 3], "flow": [2], "shift": [0, 1]}

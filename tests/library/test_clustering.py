@@ -3,22 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import edit, run_in
+from mlsteps import UserError
+from mlsteps.evaluation.bootstrap import measure
+from mlsteps.files import read_json
+from mlsteps.modeling import Clusterer, store
+from mlsteps.modeling.clustering import add_metric_columns, profile
+from mlsteps.problem.clustering import METRICS, check_target
+from mlsteps.problem.columns import Column
+from project import edit, part, run_in
 from sklearn import metrics as sklearn_metrics
 from sklearn.base import clone
 
-from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.evaluation.bootstrap import measure
-from {{ cookiecutter.package_name }}.files import read_json
-from {{ cookiecutter.package_name }}.modeling import (
-    CANDIDATES,
-    measurable,
-    store,
-)
-from {{ cookiecutter.package_name }}.modeling.profile_clustering import profile
-from {{ cookiecutter.package_name }}.problem import check_target
-from {{ cookiecutter.package_name }}.problem.columns import Column
-
+PROBLEM_TYPES = ["clustering"]
+CANDIDATES = part("clustering", "modeling.candidates").CANDIDATES
 ROWS = 300
 
 
@@ -34,8 +31,8 @@ def clouds():
 def test_metrics_agree_with_scikit_learn(clouds):
     places, true = clouds
     clusters = CANDIDATES["kmeans"].estimator.fit(places).predict(places)
-    answers = measurable(pd.DataFrame({"prediction": clusters}), lambda: places)
-    found = measure(pd.Series(true), answers, seed=0)
+    predictions = add_metric_columns(pd.DataFrame({"prediction": clusters}), lambda: places)
+    found = measure(pd.Series(true), predictions, METRICS, seed=0)
     assert {name: numbers["value"] for name, numbers in found.items()} == pytest.approx(
         {
             "silhouette": sklearn_metrics.silhouette_score(places, clusters),
@@ -130,3 +127,14 @@ def test_a_model_goes_with_what_each_of_its_clusters_is_like(project):
     decision = read_json(described)["decision"]
     assert list(decision["profiles"]) == decision["classes"]
     assert all(decision["profiles"].values())
+
+
+def test_clouds_are_cut_up_in_training_and_no_model_is_fitted_in_evaluate(own, monkeypatch):
+    def refuse(self, X, y=None):
+        raise AssertionError("a model was fitted")
+
+    baselines = read_json(own.reports / "metrics.json")["baselines"]
+    assert list(baselines) == ["one_cluster", "random"]
+    monkeypatch.setattr(Clusterer, "fit", refuse)
+    assert run_in(own.root, "evaluate", "--force").exit_code in (0, 1)
+    assert read_json(own.reports / "metrics.json")["baselines"] == baselines

@@ -3,20 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from mlsteps import UserError
+from mlsteps.evaluation.bootstrap import measure
+from mlsteps.modeling.classification import default_decision, learn_decision
+from mlsteps.problem.classification import METRICS, arrays, check_target
 from scipy.special import expit
 from sklearn import metrics as sklearn_metrics
-
-from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.evaluation.bootstrap import measure
-from {{ cookiecutter.package_name }}.modeling import (
-    learn_decision,
-    plain_decision,
-)
-from {{ cookiecutter.package_name }}.problem import (
-    METRICS,
-    arrays,
-    check_target,
-)
 
 ROWS = 4000
 
@@ -30,7 +22,7 @@ def scored():
     return pd.Series(target), probability
 
 
-def answers(probability, threshold=0.5):
+def predictions(probability, threshold=0.5):
     return pd.DataFrame(
         {
             "prediction": np.where(probability >= threshold, "yes", "no"),
@@ -43,7 +35,7 @@ def answers(probability, threshold=0.5):
 def test_metrics_agree_with_scikit_learn(scored):
     target, probability = scored
     true, predicted = target == "yes", probability >= 0.5
-    found = {name: x["value"] for name, x in measure(target, answers(probability), seed=0).items()}
+    found = {name: x["value"] for name, x in measure(target, predictions(probability), METRICS, seed=0).items()}
     assert found == pytest.approx(
         {
             "roc_auc": sklearn_metrics.roc_auc_score(true, probability),
@@ -65,7 +57,7 @@ def test_metrics_of_three_classes_agree_with_scikit_learn():
     frame = pd.DataFrame(probabilities, columns=[f"probability_{name}" for name in names])
     predicted = names[probabilities.argmax(axis=1)]
     frame.insert(0, "prediction", predicted)
-    found = measure(target, frame, seed=0)
+    found = measure(target, frame, METRICS, seed=0)
     auc = sklearn_metrics.roc_auc_score(target, probabilities, multi_class="ovr")
     assert found["roc_auc"]["value"] == pytest.approx(auc)
     f1 = sklearn_metrics.f1_score(target, predicted, average="macro")
@@ -76,15 +68,15 @@ def test_calibration_mends_probabilities_that_are_too_sure(scored, define):
     target, probability = scored
     definition = define(problem={"positive": "yes"})
     sure = probability**3 / (probability**3 + (1 - probability) ** 3)  # three times the log odds
-    decision = learn_decision(target, answers(sure), definition)
+    decision = learn_decision(target, predictions(sure), definition)
     assert decision["slope"] == pytest.approx(1 / 3, abs=0.05)
-    assert plain_decision(target, definition)["classes"] == ["no", "yes"]
+    assert default_decision(target, definition)["classes"] == ["no", "yes"]
 
 
 def test_calibration_can_be_switched_off(scored, define):
     target, probability = scored
     definition = define(evaluation={"calibrate": False})
-    assert learn_decision(target, answers(probability), definition)["slope"] == 1
+    assert learn_decision(target, predictions(probability), definition)["slope"] == 1
 
 
 def test_the_threshold_follows_the_costs(scored, define):
@@ -92,7 +84,7 @@ def test_the_threshold_follows_the_costs(scored, define):
     target, probability = scored
     for missed, expected in ((1.0, 0.5), (4.0, 0.2), (0.25, 0.8)):
         definition = define(evaluation={"false_negative_cost": missed, "false_positive_cost": 1.0})
-        decision = learn_decision(target, answers(probability), definition)
+        decision = learn_decision(target, predictions(probability), definition)
         assert decision["threshold"] == pytest.approx(expected, abs=0.08)
 
 
@@ -114,13 +106,13 @@ def test_a_target_that_cannot_be_learnt_is_refused(define, values, message):
 
 def test_a_class_that_a_model_does_not_know_counts_against_it():
     target = pd.Series(["yes", "no", "new"])
-    answers = pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "prediction": ["yes", "no", "yes"],
             "probability_no": [0.1, 0.9, 0.1],
             "probability_yes": [0.9, 0.1, 0.9],
         }
     )
-    parts = arrays(target, answers)
+    parts = arrays(target, frame)
     assert METRICS["accuracy"].function(*parts) == pytest.approx(2 / 3)
     assert METRICS["log_loss"].function(*parts) > 10

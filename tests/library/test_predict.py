@@ -1,17 +1,18 @@
-"""A file in, a file out: the rows, in their order, with the champion's answers beside them."""
+"""A file in, a file out: the rows, in their order, with the champion's predictions beside them."""
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
-from conftest import run_in
+from mlsteps.modeling import store
+from project import edit, load, part, run_in
 
-from {{ cookiecutter.package_name }}.modeling import store
-from {{ cookiecutter.package_name }}.modeling.predictor import load_predictor
+PROBLEM_TYPES = ["classification", "regression", "clustering", "anomaly_detection"]
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
-def test_predict_keeps_rows_and_order_and_adds_the_predictors_answers(own, rows, tmp_path, suffix):
+def test_predict_keeps_rows_and_order_and_adds_the_predictions(own, rows, tmp_path, suffix):
     rows.to_parquet(tmp_path / "in.parquet")
     out = tmp_path / f"out.{suffix}"
     done = run_in(own.root, "predict", tmp_path / "in.parquet", out)
@@ -20,14 +21,14 @@ def test_predict_keeps_rows_and_order_and_adds_the_predictors_answers(own, rows,
     readers["jsonl"] = lambda path: pd.read_json(path, lines=True)
     scored = readers[suffix](out)
     assert list(scored.columns[: rows.shape[1]]) == list(rows.columns)
-    answers = load_predictor(store.champion_folder(own.models)).predict(rows)
+    predictions = load(own).predict(rows)
     assert len(scored) == len(rows)
-    for name in answers.select_dtypes("number"):
-        assert scored[name].to_numpy() == pytest.approx(answers[name].to_numpy())
+    for name in predictions.select_dtypes("number"):
+        assert scored[name].to_numpy() == pytest.approx(predictions[name].to_numpy())
 
 
 def test_predict_names_a_column_that_is_missing_and_writes_nothing(own, rows, tmp_path):
-    schema = load_predictor(store.champion_folder(own.models)).schema
+    schema = load(own).schema
     needed = next(column.name for column in schema.inputs if column.required)
     rows.drop(columns=needed).to_csv(tmp_path / "in.csv", index=False)
     failed = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv")
@@ -58,7 +59,7 @@ def test_predict_says_which_columns_are_not_there_and_which_labels_are_new(own, 
 
 
 def test_predict_names_the_value_that_is_no_number(own, rows, tmp_path):
-    schema = load_predictor(store.champion_folder(own.models)).schema
+    schema = load(own).schema
     number = next(column.name for column in schema.inputs if column.kind == "number")
     rows[number] = rows[number].astype(object)
     rows.loc[rows.index[1], number] = "many"
@@ -78,9 +79,21 @@ def test_what_the_system_refuses_is_one_sentence(own, rows, tmp_path):
 
 
 def test_a_number_too_large_to_compute_with_is_refused(own, rows, tmp_path):
-    schema = load_predictor(store.champion_folder(own.models)).schema
+    schema = load(own).schema
     number = next(column.name for column in schema.inputs if column.kind == "number")
     rows.assign(**{number: 1e300}).to_csv(tmp_path / "in.csv", index=False)
     failed = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv")
     assert failed.exit_code == 2
     assert "must be a finite number, 1e+30 at most" in failed.output
+
+
+def test_every_candidate_is_scored_stored_and_read_again(own):
+    candidates = part(own.definition.problem.type, "modeling.candidates").CANDIDATES
+    test = pd.read_parquet(own.prepared / "test.parquet")
+    for name in candidates:
+        edit(own, models={"candidates": [name]})
+        done = run_in(own.root, "train")
+        assert done.exit_code == 0, done.output
+        predictions = load(own, store.newest_version(own.models)).predict_features(test)
+        assert len(predictions) == len(test)
+        assert np.isfinite(predictions.select_dtypes("number")).all(axis=None)

@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from mlsteps import UserError
+from mlsteps.evaluation.bootstrap import measure
+from mlsteps.modeling.regression import learn_decision, predict
+from mlsteps.problem.regression import METRICS, check_target
 from sklearn import metrics as sklearn_metrics
 from sklearn.base import BaseEstimator
 
-from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.evaluation.bootstrap import measure
-from {{ cookiecutter.package_name }}.modeling import answer, learn_decision
-from {{ cookiecutter.package_name }}.problem import check_target
-
+PROBLEM_TYPES = ["regression"]
 ROWS = 4000
 
 
@@ -34,7 +34,7 @@ def test_metrics_agree_with_scikit_learn(noisy):
     predicted, true = noisy
     guess = predicted["prediction"]
     frame = predicted.assign(low=guess - 5, high=guess + 5)
-    found = {name: numbers["value"] for name, numbers in measure(true, frame, seed=0).items()}
+    found = {name: numbers["value"] for name, numbers in measure(true, frame, METRICS, seed=0).items()}
     pinball = sklearn_metrics.mean_pinball_loss
     assert found == pytest.approx(
         {
@@ -54,12 +54,12 @@ def test_intervals_cover_nine_of_ten_new_rows_for_small_and_for_large_values(noi
     predicted, true = noisy
     half = ROWS // 2
     decision = learn_decision(true[:half], predicted[:half], define())
-    answers, truth = answer(Given(), predicted[half:].to_numpy(), decision), true[half:]
-    inside = (answers["low"] <= truth) & (truth <= answers["high"])
+    predictions, target = predict(Given(), predicted[half:].to_numpy(), decision), true[half:]
+    inside = (predictions["low"] <= target) & (target <= predictions["high"])
     large = predicted["prediction"][half:] > 55
     assert inside[large].mean() == pytest.approx(0.9, abs=0.03)
     assert inside[~large].mean() == pytest.approx(0.9, abs=0.03)
-    width = answers["high"] - answers["low"]
+    width = predictions["high"] - predictions["low"]
     assert width[large].mean() > 1.5 * width[~large].mean()
 
 

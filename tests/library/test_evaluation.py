@@ -1,0 +1,166 @@
+"""Intervals and the gate."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlsteps.evaluation.bootstrap import measure, resamples
+from mlsteps.modeling import Clusterer, Detector, store
+from mlsteps.problem.columns import column_of
+from mlsteps.problem.metric import all_metrics
+from mlsteps.variants import of_type
+from project import load, part, run_in
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+PROBLEM_TYPES = ["classification", "regression", "clustering", "anomaly_detection"]
+ESTIMATORS = [
+    Clusterer,
+    DecisionTreeClassifier,
+    DecisionTreeRegressor,
+    Detector,
+    DummyClassifier,
+    DummyRegressor,
+    LogisticRegression,
+    Ridge,
+]
+
+@pytest.fixture
+def tested(project):
+    """True values of the test rows, what the champion predicts, and the metrics."""
+    test = pd.read_parquet(project.prepared / "test.parquet")
+    predictor = load(project)
+    predictions = predictor.add_metric_columns(predictor.predict_features(test), test)
+    metrics = all_metrics(project.definition.problem.type, {})
+    return column_of(test, predictor.schema.target), predictions, metrics
+
+
+def test_intervals_narrow_with_the_number_of_rows(tested):
+    target, predictions, metrics = tested
+    few = measure(target, predictions, metrics, seed=0)
+    many = measure(
+        pd.concat([target] * 16, ignore_index=True),
+        pd.concat([predictions] * 16, ignore_index=True),
+        metrics,
+        seed=0,
+    )
+    many.pop("calinski_harabasz", None)  # of more rows it is larger by itself
+    for name, numbers in many.items():
+        assert numbers["value"] == pytest.approx(few[name]["value"], rel=0.01)
+        width = numbers["high"] - numbers["low"]
+        assert width <= 0.5 * (few[name]["high"] - few[name]["low"]) + 1e-9
+
+
+def test_rows_of_a_group_are_drawn_together():
+    group = pd.Series(["a", "a", "b", "b", "c", "c"])
+    for drawn in resamples(6, seed=0, most=200, group=group):
+        pairs = np.asarray(drawn).reshape(-1, 2)
+        assert {tuple(pair) for pair in pairs} <= {(0, 1), (2, 3), (4, 5)}
+
+
+def gate(definition, value, *, spread=0.01, baseline, rows=50, **costs):
+    """Return the reasons for which a model with these figures is not promoted."""
+    problem = definition.problem
+    sure = {"value": 1.0, "low": 1.0, "high": 1.0}
+    measured = {
+        "stability": sure,
+        problem.metric: {"value": value, "low": value - spread, "high": value + spread},
+    }
+    test = pd.DataFrame({"y": ["yes", "no"] * (rows // 2)})
+    metric = all_metrics(problem.type, {})[problem.metric]
+    module = of_type("evaluation", problem.type)
+    cheap = {"train_seconds": 1, "model_megabytes": 1, "predict_milliseconds": 1}
+    result = SimpleNamespace(
+        definition=definition,
+        metric=metric,
+        score=measured[problem.metric],
+        baselines={"guess": {problem.metric: baseline}},
+        costs=cheap | costs,
+        checks=module.checks(test, pd.DataFrame(index=test.index), measured, metric, definition),
+    )
+    checks = part(problem.type, "evaluation.gate").gate(result)
+    return [check.reason for check in checks if not check.passed]
+
+
+@pytest.fixture
+def bar(define):
+    """A definition whose minimum is 0.5, and the sign of better."""
+    definition = define(problem={"minimum": 0.5})
+    metric = all_metrics(definition.problem.type, {})[definition.problem.metric]
+    return definition, 1 if metric.higher_is_better else -1
+
+
+def test_the_gate_opens_for_a_model_above_the_bar(bar):
+    definition, better = bar
+    found = gate(definition, 0.5 + 0.1 * better, baseline=0.5)
+    assert found == []
+
+
+def test_the_gate_asks_for_the_minimum(bar):
+    definition, better = bar
+    found = gate(definition, 0.5 - 0.1 * better, baseline=0.5 - 0.4 * better)
+    assert len(found) == 1
+    assert "0.5 is asked for" in found[0]
+
+
+def test_the_gate_asks_for_the_whole_interval_to_beat_the_baseline(bar):
+    definition, better = bar
+    found = gate(definition, 0.5 + 0.1 * better, spread=0.2, baseline=0.5)
+    assert len(found) == 1
+    assert "the whole interval has to be better" in found[0]
+
+
+def test_the_gate_holds_the_constraints(bar):
+    definition, better = bar
+    found = gate(definition, 0.5 + 0.1 * better, baseline=0.5, model_megabytes=61.5)
+    assert found == ["model megabytes: 61.5; at most 60 allowed"]
+
+
+def test_the_gate_asks_for_enough_rows_to_tell(bar):
+    definition, better = bar
+    found = gate(definition, 0.5 + 0.1 * better, baseline=0.5, rows=6)
+    assert len(found) == 1
+    assert found[0].startswith("6 ")
+
+
+def test_a_changed_rule_of_the_gate_fits_no_model(own, monkeypatch):
+    """Nor does a plot or a card: what has to be fitted was fitted in training."""
+    fits = []
+    fit = Pipeline.fit
+    monkeypatch.setattr(Pipeline, "fit", lambda *args, **more: fits.append(1) or fit(*args, **more))
+    for estimator in ESTIMATORS:
+        monkeypatch.setattr(estimator, "fit", lambda self, X, y=None: fits.append(1))
+    done = run_in(own.root, "evaluate", "--force")
+    assert done.exit_code in (0, 1), done.output
+    assert fits == []
+
+
+def test_a_business_rule_holds_in_the_test_in_a_file_and_in_a_notebook(own, monkeypatch, tmp_path):
+    module = part(own.definition.problem.type, "modeling.predictor")
+
+    def same_for_all(predictions, rows):
+        first = predictions["prediction"].iloc[0]
+        return predictions.assign(prediction=[first] * len(rows))
+
+    monkeypatch.setattr(module, "adjust", same_for_all)
+    run_in(own.root, "evaluate", "--force")
+    folder = own.models / store.newest_version(own.models)
+    tested = pd.read_parquet(folder / store.TEST_PREDICTIONS)
+    assert tested["prediction"].nunique() == 1
+    rows = pd.read_csv(own.root / "rows.csv").head(20)
+    assert load(own).predict(rows)["prediction"].nunique() == 1
+    rows.to_csv(tmp_path / "in.csv", index=False)
+    assert run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv").exit_code == 0
+    assert pd.read_csv(tmp_path / "out.csv")["prediction"].nunique() == 1
+
+
+def test_a_business_rule_that_loses_rows_is_refused_in_a_sentence(own, monkeypatch):
+    module = part(own.definition.problem.type, "modeling.predictor")
+    monkeypatch.setattr(module, "adjust", lambda predictions, rows: predictions.head(1))
+    failed = run_in(own.root, "evaluate", "--force")
+    assert failed.exit_code == 2
+    assert "adjust in modeling/decision.py must return a DataFrame" in failed.output

@@ -1,0 +1,242 @@
+"""The search, and how a model is stored: honest about time, and never executed on loading."""
+
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+from zipfile import ZipFile
+
+import pandas as pd
+import pytest
+import skops.io
+from mlsteps import UserError
+from mlsteps.files import read_json
+from mlsteps.modeling import Candidate, store
+from mlsteps.preparation import Clipper
+from project import edit, part, run_in
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline
+
+
+@pytest.fixture
+def candidates(problem_type):
+    """The table of candidates of the project."""
+    return part(problem_type, "modeling.candidates").CANDIDATES
+
+
+def newest_run(project):
+    return read_json(project.models / store.newest_version(project.models) / "run.json")
+
+
+def test_a_search_tries_the_defaults_and_then_other_settings(own, candidates):
+    edit(own, models={"candidates": ["logistic"]}, search={"method": "random", "iterations": 8})
+    assert run_in(own.root, "train").exit_code == 0
+    tried = {key for trial in newest_run(own)["trials"] for key in trial["settings"]}
+    assert set(candidates["logistic"].space) <= tried
+    assert newest_run(own)["leaderboard"][0] == newest_run(own)["trials"][0]
+
+
+def test_a_budget_that_ends_before_any_candidate_is_scored_is_an_error(own):
+    edit(own, search={"budget_seconds": 1e-6})
+    failed = run_in(own.root, "train")
+    assert failed.exit_code == 2
+    assert "the time budget ended first" in failed.output
+    assert "Raise [search] budget_seconds = 1e-06" in failed.output
+
+
+def test_a_candidate_that_fails_is_left_out_with_its_reason(own, candidates, monkeypatch):
+    first, second = own.definition.models.candidates
+    fails = Candidate(KNeighborsClassifier(n_neighbors=9999), encoder=candidates[first].encoder)
+    monkeypatch.setitem(candidates, first, fails)
+    done = run_in(own.root, "train", "--force")
+    assert done.exit_code == 0, done.output
+    assert f"left out: {first}" in done.output
+    assert [line["model"] for line in newest_run(own)["leaderboard"]] == [second]
+    assert "Expected n_neighbors <= n_samples_fit" in newest_run(own)["left_out"][first]
+    monkeypatch.setitem(candidates, second, fails)
+    failed = run_in(own.root, "train", "--force")
+    assert failed.exit_code == 2
+    assert "No candidate could be scored" in failed.output
+
+
+class Mistaken(ClassifierMixin, BaseEstimator):
+    """A class of the project's own, with a mistake in it."""
+
+    def fit(self, X, y):
+        self.classes_ = sorted(set(y))
+        return self
+
+    def predict_proba(self, X):
+        return X.reshape(3, -1, 7)
+
+
+def test_a_mistake_in_a_class_of_ones_own_keeps_its_traceback(own, candidates, monkeypatch):
+    first, _ = own.definition.models.candidates
+    mistaken = Candidate(Mistaken(), encoder=candidates[first].encoder)
+    monkeypatch.setitem(candidates, first, mistaken)
+    failed = run_in(own.root, "train", "--force")
+    assert isinstance(failed.exception, ValueError)
+    frames = []
+    trace = failed.exception.__traceback__
+    while trace:
+        frames.append(trace.tb_frame.f_code.co_name)
+        trace = trace.tb_next
+    assert frames[-1] == "predict_proba"
+
+
+def test_a_candidate_without_an_encoder_is_named(own, candidates, monkeypatch):
+    first, _ = own.definition.models.candidates
+    monkeypatch.setitem(candidates, first, Candidate(candidates[first].estimator))
+    failed = run_in(own.root, "train", "--force")
+    assert failed.exit_code == 2
+    assert f'Candidate "{first}" needs an encoder' in failed.output
+
+
+def test_a_budget_that_ends_early_keeps_what_was_scored_and_says_so(own, candidates, monkeypatch):
+    plain = candidates["logistic"]
+    many = Candidate(plain.estimator, {"C": [1.0] * 8000}, encoder=plain.encoder)
+    monkeypatch.setitem(candidates, "logistic", many)
+    edit(
+        own,
+        models={"candidates": ["logistic"]},
+        search={"method": "grid", "budget_seconds": 2.0},
+    )
+    assert run_in(own.root, "train").exit_code == 0
+    assert "time budget ended" in newest_run(own)["left_out"]["logistic"]
+
+
+def test_a_candidate_that_cannot_scale_is_left_out_and_the_report_says_so(
+    own, candidates, monkeypatch
+):
+    first, second = own.definition.models.candidates
+    small = Candidate(
+        candidates[first].estimator, encoder=candidates[first].encoder, most_rows=10
+    )
+    monkeypatch.setitem(candidates, first, small)
+    assert run_in(own.root, "train", "--force").exit_code == 0
+    run = newest_run(own)
+    assert [line["model"] for line in run["leaderboard"]] == [second]
+    assert "more than its limit of 10" in run["left_out"][first]
+    assert "more than its limit of 10" in (own.reports / "index.html").read_text(encoding="utf-8")
+
+
+def saved(path, estimator):
+    path.write_bytes(skops.io.dumps(Pipeline([("estimator", estimator)])))
+    return path
+
+
+def renamed(path, old, new):
+    """Change the name of a class in a model file."""
+    with ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    nodes = parts["schema.json"].decode()
+    for key, before, after in zip(
+        ("__module__", "__class__"), old.rsplit(".", 1), new.rsplit(".", 1), strict=True
+    ):
+        nodes = nodes.replace(f'"{key}": "{before}"', f'"{key}": "{after}"')
+    with ZipFile(path, "w") as archive:
+        for name, content in (parts | {"schema.json": nodes}).items():
+            archive.writestr(name, content)
+
+
+def fitted(estimator):
+    return clone(estimator).fit([[0.0], [1.0]], [0, 1])
+
+
+def test_a_model_with_a_type_that_is_not_trusted_is_refused(tmp_path):
+    path = saved(tmp_path / "model.skops", fitted(LinearRegression()))
+    renamed(path, "sklearn.linear_model._base.LinearRegression", "somewhere.else.Mine")
+    with pytest.raises(UserError, match=r"somewhere\.else\.Mine, which are not trusted"):
+        store.load_pipeline(path)
+
+
+def test_a_class_that_moved_still_loads(tmp_path, monkeypatch):
+    new = "sklearn.linear_model._logistic.LogisticRegression"
+    path = saved(tmp_path / "model.skops", fitted(LogisticRegression()))
+    renamed(path, new, "mlsteps.gone.OldName")
+    with pytest.raises(UserError):
+        store.load_pipeline(path)
+    monkeypatch.setitem(store.MOVED, "mlsteps.gone.OldName", new)
+    assert isinstance(store.load_pipeline(path)[-1], LogisticRegression)
+
+
+def test_the_new_names_of_classes_that_moved_are_trusted():
+    assert set(store.MOVED.values()) <= set(store.TRUSTED)
+
+
+def test_a_model_of_the_library_that_was_in_the_project_is_refused_in_a_sentence(tmp_path):
+    path = saved(tmp_path / "model.skops", Clipper().fit(pd.DataFrame({"x": [0.0, 1.0]})))
+    renamed(
+        path,
+        "mlsteps.preparation.transformers.Clipper",
+        "my_model.preparation.transformers.Clipper",
+    )
+    with pytest.raises(UserError, match=r"an earlier version .* train again with `run`"):
+        store.load_pipeline(path)
+
+
+def test_lightgbm_can_be_stored(tmp_path):
+    lightgbm = pytest.importorskip("lightgbm")
+    rows, classes = [[float(k)] for k in range(60)], [k % 2 for k in range(60)]
+    model = lightgbm.LGBMClassifier(n_estimators=2, verbose=-1).fit(rows, classes)
+    assert store.load_pipeline(saved(tmp_path / "model.skops", model))[-1].n_estimators == 2
+
+
+def test_a_pickle_is_not_executed(tmp_path):
+    path = tmp_path / "model.skops"
+    path.write_bytes(pickle.dumps({"harmless": True}))
+    with pytest.raises(UserError, match="cannot be read"):
+        store.load_pipeline(path)
+
+
+def test_a_predictor_is_loaded_without_search_plots_and_evaluation(own):
+    folder = store.champion_folder(own.models)
+    code = f"""
+import sys
+from pathlib import Path
+from mlsteps.modeling import load_predictor
+load_predictor(Path({str(folder)!r}), lambda rows: rows, lambda predictions, rows: predictions)
+heavy = ["matplotlib", "statsmodels", "mlsteps.evaluation", "mlsteps.modeling.search"]
+print([name for name in heavy if name in sys.modules])
+"""
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_rollback_goes_back_promotion_by_promotion(own):
+    first = store.champion(own.models)
+    assert run_in(own.root, "run", "--force").exit_code == 0
+    second = store.champion(own.models)
+    assert second != first
+    assert run_in(own.root, "rollback").exit_code == 0
+    assert store.champion(own.models) == first
+    failed = run_in(own.root, "rollback")
+    assert failed.exit_code == 2
+    assert "no earlier champion" in failed.output
+    assert run_in(own.root, "promote", second).exit_code == 0
+    assert store.champion(own.models) == second
+
+
+def test_a_version_for_another_target_is_neither_promoted_nor_gone_back_to(own):
+    first = store.champion(own.models)
+    second = f"{first}_2"
+    shutil.copytree(own.models / first, own.models / second)
+    assert run_in(own.root, "promote", second).exit_code == 0
+    path = own.models / first / "schema.json"
+    content = read_json(path) | {"target": "something else"}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert "no earlier champion" in run_in(own.root, "rollback").output
+    refused = run_in(own.root, "promote", first)
+    assert refused.exit_code == 2
+    assert "made for another problem or target" in refused.output
+
+
+def test_promote_names_the_versions_there_are(own):
+    failed = run_in(own.root, "promote", "yesterday")
+    assert failed.exit_code == 2
+    assert f'no version "yesterday"; versions: {store.champion(own.models)}' in failed.output
