@@ -39,6 +39,10 @@ class Clusterer(ClusterMixin, BaseEstimator):
         self.method = method
         self.n_clusters = n_clusters
 
+    def __getstate__(self) -> dict[str, object]:
+        """Store what predicts: the clusterer as it was before its fit is not needed."""
+        return {**super().__getstate__(), "method": None}
+
     def fit(self, X: np.ndarray, y: object = None) -> Self:
         """Find the clusters.
 
