@@ -1,7 +1,12 @@
 """The service: an ordinary FastAPI application, yours to add endpoints and dependencies to.
 
 `serve` starts it; while you work on it, so does
-``uvicorn --reload {{ cookiecutter.package_name }}.deployment.service.fastapi_app:app``.
+``uvicorn --reload {{ cookiecutter.package_name }}.deployment.service.fastapi_app:app``. Add an
+endpoint at the end, as https://fastapi.tiangolo.com shows::
+
+    @app.get("/hello")
+    def hello() -> dict[str, str]:
+        return {"hello": "world"}
 """
 
 from collections.abc import AsyncIterator
@@ -52,12 +57,6 @@ app.add_middleware(
     allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
 )
 app.add_middleware(RequestMiddleware, service=service)
-
-# An endpoint of your own, as https://fastapi.tiangolo.com shows:
-#
-#     @app.get("/hello")
-#     def hello() -> dict[str, str]:
-#         return {"hello": "world"}
 
 
 def serve(project: Project, host: str, port: int) -> None:

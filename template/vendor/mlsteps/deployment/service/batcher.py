@@ -28,11 +28,11 @@ class Waiting(Generic[Request, Result]):
 
 
 class Batcher(Generic[Request, Result]):
-    """One thread that predicts the first request at once, and all that wait by then in its next call.
+    """A thread that predicts the first request at once, and all that came meanwhile together.
 
     No request waits for others to come. Requests that spoil a joint call are predicted one by one,
-    so that each fails only by its own fault. Numeric libraries get one thread, which is quickest for
-    few rows.
+    so that each fails only by its own fault. Numeric libraries get one thread, which is quickest
+    for few rows.
 
     Parameters
     ----------

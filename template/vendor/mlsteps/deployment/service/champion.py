@@ -1,7 +1,6 @@
 """Follows the champion and the challenger, which other commands name while the service runs."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
@@ -9,9 +8,9 @@ from typing import Generic, Protocol, TypeVar
 from ...errors import UserError
 from ...modeling.predictor import LoadPredictor
 from ...problem.project import Project
+from .row_requests import ServedRowModel
 from .served_model import ServedModel
 
-POLL_SECONDS = 1.0
 RETRY_SECONDS = 30.0  # before a version that could not be loaded is tried again
 
 logger = logging.getLogger(__name__)
@@ -29,13 +28,15 @@ Model = TypeVar("Model", bound=Versioned)
 def load_served_model(project: Project, version: str, load_predictor: LoadPredictor) -> ServedModel:
     """Load a version and let it predict an example, so that the first caller need not wait."""
     definition = project.definition
-    kind: type[ServedModel]
-    if definition.problem.of_series:
-        from .forecast_requests import ServedForecastModel as kind  # needs statsmodels
-    else:
-        from .row_requests import ServedRowModel as kind
     predictor = load_predictor(project.models / version)
-    model = kind(predictor, definition.serving.max_rows, definition.data.missing)
+    limits = (definition.serving.max_rows, definition.data.missing)
+    model: ServedModel
+    if definition.problem.of_series:
+        from .forecast_requests import ServedForecastModel  # needs statsmodels
+
+        model = ServedForecastModel(predictor, *limits)
+    else:
+        model = ServedRowModel(predictor, *limits)
     model.warm_up()
     return model
 
@@ -112,22 +113,3 @@ class FollowedVersion(Generic[Model]):
             known = isinstance(error, UserError)
             logger.error("%s: %s", problem, error, exc_info=None if known else error)
         self.problem = problem
-
-
-class Poller:
-    """Calls a function about once a second, in a thread."""
-
-    def __init__(self, function: Callable[[], object], name: str) -> None:
-        self._function = function
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop."""
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(POLL_SECONDS):
-            self._function()

@@ -2,15 +2,14 @@
 
 import atexit
 import inspect
-import logging
 from collections.abc import Callable
 from math import ceil
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, jsonify, request
 from gunicorn.app.base import BaseApplication
-from gunicorn.glogging import Logger
-from werkzeug.exceptions import HTTPException
+from pydantic_core import to_json
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ...problem.project import Project
 from .listen import DRAIN_SECONDS, KEEP_ALIVE_SECONDS, listen
@@ -44,32 +43,7 @@ def prediction_blueprint(service: PredictionService) -> Blueprint:
         For `Flask.register_blueprint`. Its /openapi.json also describes what the application adds.
     """
     blueprint = Blueprint("predictions", __name__)
-    allowed = frozenset(service.settings.cors)
-
-    @blueprint.before_app_request
-    def begin() -> None:
-        service.start()
-        g.context = RequestContext(request.method, request.headers.get("X-Request-ID"))
-        try:
-            check_origin(request.method, request.headers.get, allowed)
-        except RequestError as error:
-            abort(_error(error))
-
-    @blueprint.after_app_request
-    def finish(response: Response) -> Response:
-        response.headers.update(g.context.headers())
-        rule = request.url_rule.rule if request.url_rule else None
-        g.context.finish(service.metrics, rule, response.status_code, g.get("key", ""))
-        return response
-
-    @blueprint.app_errorhandler(HTTPException)
-    def as_json(error: HTTPException) -> Any:
-        if error.response is not None:
-            return error.response
-        detail = error.name if error.description == type(error).description else error.description
-        response = jsonify(detail=detail)
-        allow = dict(error.get_headers()).get("Allow")
-        return response, error.code or 500, {"Allow": allow} if allow else {}
+    _add_hooks(blueprint, service)
 
     @blueprint.post("/predict")
     def predict() -> Response:
@@ -92,6 +66,37 @@ def prediction_blueprint(service: PredictionService) -> Blueprint:
     return blueprint
 
 
+def _add_hooks(blueprint: Blueprint, service: PredictionService) -> None:
+    """Add what every request of the application passes."""
+    allowed = frozenset(service.settings.cors)
+
+    @blueprint.before_app_request
+    def begin() -> None:
+        service.start()
+        g.context = RequestContext(request.method, request.headers.get("X-Request-ID"))
+        try:
+            check_origin(request.method, request.headers.get, allowed)
+        except RequestError as error:
+            abort(_error(error.status, error.detail))
+
+    @blueprint.after_app_request
+    def finish(response: Response) -> Response:
+        response.headers.update(g.context.headers())
+        rule = request.url_rule.rule if request.url_rule else None
+        g.context.finish(service.metrics, rule, response.status_code, g.get("key", ""))
+        return response
+
+    @blueprint.app_errorhandler(HTTPException)
+    def as_json(error: HTTPException) -> Any:
+        if error.response is not None:
+            return error.response
+        detail = error.name if error.description == type(error).description else error.description
+        response = _error(error.code or 500, detail)
+        if isinstance(error, MethodNotAllowed):
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+        return response
+
+
 def require_key(keys: ApiKeys) -> None:
     """Refuse the current request without a key of ``[serving] api_keys``, if that names any.
 
@@ -107,7 +112,7 @@ def require_key(keys: ApiKeys) -> None:
     try:
         g.key = keys.check(request.path, request.headers.get("Authorization"))
     except RequestError as error:
-        response = _error(error)
+        response = _error(error.status, error.detail)
         response.headers["WWW-Authenticate"] = "Bearer"
         abort(response)
 
@@ -158,7 +163,7 @@ class Server(BaseApplication):
             "timeout": 120,
             "control_socket_disable": True,
             "forwarder_headers": "",  # a caller's SCRIPT_NAME would hide a part of the path
-            "logger_class": PlainLogger,
+            "loglevel": "warning",
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -169,17 +174,6 @@ class Server(BaseApplication):
         self._service.start()
         atexit.register(self._service.close)
         return self._app
-
-
-class PlainLogger(Logger):
-    """Leaves gunicorn's messages to the log of the service."""
-
-    def setup(self, cfg: Any) -> None:
-        """Add no handlers."""
-        super().setup(cfg)
-        self.error_log.handlers.clear()
-        self.error_log.propagate = True
-        self.error_log.setLevel(logging.WARNING)
 
 
 def _body(most: int) -> bytes:
@@ -200,10 +194,8 @@ def _response(response: HttpResponse) -> Response:
     return made
 
 
-def _error(error: RequestError) -> Response:
-    response = jsonify(detail=error.detail)
-    response.status_code = error.status
-    return response
+def _error(status: int, detail: Any) -> Response:
+    return Response(to_json({"detail": detail}), status, mimetype="application/json")
 
 
 def _document(app: Flask, service: PredictionService) -> dict[str, Any]:

@@ -79,10 +79,6 @@ class ServedForecastModel(ServedModel):
         """Forecast each series and date of each request."""
         return [self._forecast(request) for request in requests]
 
-    def warm_up(self) -> None:
-        """Forecast once, so that the first caller need not wait."""
-        self.predictor.forecast(horizon=1, future=self.predictor.typical_future())
-
     @staticmethod
     def predict_shadow(
         challenger: Predictor, request: ForecastRequest, predictions: Mapping[str, Prediction]

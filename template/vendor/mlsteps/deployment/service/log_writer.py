@@ -108,20 +108,19 @@ class LogWriter:
         rows = shadow_rows(version, predictions)
         self._put(Entry(SHADOW, rows), sum(ROW_BYTES + len(row["answer"]) for row in rows))
 
-    def write_feedback(self, prediction: str, actual: str | float) -> bool:
-        """Take the true label of a prediction; return False if its id is not known.
+    def write_feedback(self, prediction: str, actual: str | float) -> None:
+        """Take the true label of a prediction.
 
         Raises
         ------
         RequestError
-            If the database does not answer, and the id has to be looked up or the memory is full.
+            If its id is not known, the database does not answer, or the memory is full.
         """
         if not self._knows(prediction):
-            return False
+            raise RequestError(404, f'There is no prediction with the id "{prediction[:64]}".')
         row = {"prediction": prediction, "at": _now(), "actual": json.dumps(actual)}
         if not self._put(Entry(FEEDBACK, [row]), ROW_BYTES):
             raise RequestError(503, UNAVAILABLE)
-        return True
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
         """Write all that waits, trying for so many seconds, and stop."""

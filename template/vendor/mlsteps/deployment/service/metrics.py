@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from .batcher import MOST_ROWS
@@ -74,16 +74,6 @@ class _Read(Collector):
 
     def collect(self) -> Iterable[Metric]:
         return self._read()
-
-
-def gauge(name: str, what: str, value: float) -> Metric:
-    """Return a metric without labels."""
-    return GaugeMetricFamily(name, what, value=value)
-
-
-def counter(name: str, what: str, value: float) -> Metric:
-    """Return a count."""
-    return CounterMetricFamily(name, what, value=value)
 
 
 def labelled(name: str, what: str, labels: list[str], samples: Iterable[Sample]) -> Metric:

@@ -63,18 +63,15 @@ def _response(description: str, schema: str = "") -> dict[str, Any]:
 
 
 FAILURES = {
-    "401": _response("The key is missing or not known.", "Failure"),
-    "403": _response(
-        "A page of another site sent it that [serving] cors does not name.", "Failure"
-    ),
-    "413": _response("The body is larger than [serving] max_megabytes.", "Failure"),
-    "422": _response(
-        "The body does not fit; says the row, the field and the reason.", "WrongInput"
-    ),
-    "500": _response("The service failed.", "Failure"),
-    "503": _response(
-        "There is no model yet, the log does not answer, or it took too long.", "Failure"
-    ),
+    status: _response(description, "WrongInput" if status == "422" else "Failure")
+    for status, description in {
+        "401": "The key is missing or not known.",
+        "403": "A page of another site sent it that [serving] cors does not name.",
+        "413": "The body is larger than [serving] max_megabytes.",
+        "422": "The body does not fit; says the row, the field and the reason.",
+        "500": "The service failed.",
+        "503": "There is no model yet, the log does not answer, or it took too long.",
+    }.items()
 }
 # By path; each is what OpenAPI calls an operation.
 OPERATIONS: dict[str, dict[str, Any]] = {

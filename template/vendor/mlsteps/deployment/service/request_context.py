@@ -1,4 +1,4 @@
-"""What belongs to a request from its beginning to its end: its id, its route, its line in the log."""
+"""What belongs to a request: its id, its route, its line in the log."""
 
 import logging
 import re

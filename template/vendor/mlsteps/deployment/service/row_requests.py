@@ -59,15 +59,10 @@ class ServedRowModel(ServedModel):
             for request in requests
         ]
 
-    def warm_up(self) -> None:
-        """Predict the example once, so that the first caller need not wait."""
-        example = self._frame([self.description["example"]])
-        self.predictor.predict_columns(self.predictor.features(example))
-
     @staticmethod
     def predict_shadow(
         challenger: Predictor,
-        request: Rows,  # noqa: ARG004 -- the predictions have the rows
+        request: Rows,  # the predictions have the rows
         predictions: Mapping[str, Prediction],
     ) -> pd.DataFrame:
         """Return the predictions of a challenger, by the ids of the champion's."""
@@ -87,7 +82,7 @@ class ServedRowModel(ServedModel):
         return {"Rows": body, "Row": self._rows.json_schema}
 
     def _frame(self, rows: Rows) -> pd.DataFrame:
-        """Return checked rows as `schema.conform` would, which checks any table and takes longer."""
+        """Return checked rows as `schema.conform` would, which takes longer for any table."""
         names = self._numbers
         numbers = np.array([[row[name] for name in names] for row in rows], dtype="float64")
         if len(names) == len(self._inputs):

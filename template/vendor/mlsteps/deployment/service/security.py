@@ -62,7 +62,8 @@ class ApiKeys:
             raise RequestError(401, "A key is needed; send the header Authorization: Bearer KEY.")
         bearer = authorization.lower().startswith(SCHEME)
         digest = _digest(authorization[len(SCHEME) :].strip() if bearer else "")
-        if not any([hmac.compare_digest(digest, known) for known in self._digests]):
+        found = [hmac.compare_digest(digest, known) for known in self._digests]
+        if not any(found):
             raise RequestError(401, "The key is not known.")
         return digest[:8]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
+from pydantic_core import to_json
 
 from ...modeling.predictor import Predictor
 from ...problem.columns import label
@@ -84,9 +85,9 @@ class ServedModel(ABC):
             If something does not fit that only shows then.
         """
 
-    @abstractmethod
     def warm_up(self) -> None:
-        """Predict an example once, so that the first caller need not wait."""
+        """Predict the example once, so that the first caller need not wait."""
+        self.predict([self.read(to_json(self.predictor.example_request()))])
 
     @staticmethod
     @abstractmethod

@@ -5,7 +5,7 @@ import gc
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -13,22 +13,23 @@ from types import TracebackType
 from typing import Any, Self
 
 from prometheus_client import generate_latest
-from prometheus_client.core import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from ...modeling import store
 from ...modeling.predictor import LoadPredictor, Predictor
 from ...problem.project import Project
 from ..prediction_log import log_engine
 from .batcher import Batcher
-from .champion import FollowedVersion, Poller, load_served_model
+from .champion import FollowedVersion, load_served_model
 from .log_writer import LogWriter
-from .metrics import Metrics, counter, gauge, info, monitored
+from .metrics import Metrics, info, monitored
 from .openapi import schemas
 from .pages import page
 from .responses import HttpResponse, RequestError, json_response
 from .served_model import Prediction, ServedModel
 from .shadow import Shadow
 
+POLL_SECONDS = 1.0  # between looks at which versions are champion and challenger
 METRICS_TYPE = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 NO_MODEL = "There is no model yet; train and promote one with `run`."
 TOO_SLOW = "It took too long; send it again later."
@@ -94,8 +95,8 @@ class PredictionService:
         self._log = LogWriter(log_engine(project))
         self._shadow = Shadow(self._challenger, self._log)
         self._batcher: Batcher[Job, HttpResponse] = Batcher(self._predict)
-        self._poller: Poller | None = None
-        self._start = threading.Lock()
+        self._started = False
+        self._starting = threading.Lock()
         self.metrics.watch(self._state)
         self.metrics.watch(partial(monitored, project.reports / "monitor.json"))
         self.pages: dict[str, Callable[[], HttpResponse]] = {
@@ -111,14 +112,17 @@ class PredictionService:
 
     def start(self) -> None:
         """Load the champion and start the threads; a second call does nothing."""
-        with self._start:
-            if self._poller:
+        with self._starting:
+            if self._started:
                 return
+            self._started = True
             self._log.start()
             self._refresh()
             self._shadow.start()
             self._batcher.start()
-            self._poller = Poller(self._refresh, "champion-watch")
+            self._stop = threading.Event()
+            self._follower = threading.Thread(target=self._follow, name="follower", daemon=True)
+            self._follower.start()
         if self._champion.model is None:
             logger.warning("%s", self._champion.problem or NO_MODEL)
         # Libraries are here to stay; to look through them for garbage stops all for 0.1 seconds.
@@ -127,14 +131,15 @@ class PredictionService:
 
     def close(self) -> None:
         """Predict what waits, write the log to its end and stop the threads."""
-        with self._start:
-            if not self._poller:
+        with self._starting:
+            if not self._started:
                 return
             self._batcher.close()
-            self._poller.close()
+            self._stop.set()
+            self._follower.join()
             self._shadow.close()
             self._log.close()
-            self._poller = None
+            self._started = False
 
     def __enter__(self) -> Self:
         self.start()
@@ -167,8 +172,7 @@ class PredictionService:
         """Respond to ``POST /feedback``."""
         try:
             key, actual = self._model_for(body).read_feedback(body)
-            if not self._log.write_feedback(key, actual):
-                raise RequestError(404, f'There is no prediction with the id "{key[:64]}".')
+            self._log.write_feedback(key, actual)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets a response
             return _error_response(error)
         self.metrics.feedback.inc()
@@ -202,6 +206,10 @@ class PredictionService:
     def _form(self) -> HttpResponse:
         series = self._project.definition.problem.of_series
         return page("forecast.html" if series else "page.html")
+
+    def _follow(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            self._refresh()
 
     def _refresh(self) -> None:
         if self._champion.refresh():
@@ -245,31 +253,35 @@ class PredictionService:
 
     def _state(self) -> Iterator[Metric]:
         yield info("service_model_info", "The model that serves.", self._champion.version)
-        yield gauge(
-            "service_waiting_requests", "Requests that wait for the model.", len(self._batcher)
-        )
-        yield gauge(
-            "service_log_waiting_rows", "Rows that wait for the prediction log.", len(self._log)
-        )
-        yield counter(
-            "service_log_dropped_rows",
-            "Rows lost because the prediction log was away for too long.",
-            self._log.dropped,
-        )
-        yield counter(
-            "service_champion_load_failures",
-            "How often a new champion could not be loaded.",
-            self._champion.failures,
-        )
         challenger = None if self._challenger.problem else self._challenger.version
         yield info("service_shadow_info", "The challenger in shadow mode.", challenger)
-        for name, what in {
-            "rows": "Rows that a challenger predicted.",
-            "different": "Of these, with another prediction than the champion's.",
-            "lost": "Rows that it did not predict: too many waited, it failed or was not loaded.",
-        }.items():
-            full = "service_shadow_rows" if name == "rows" else f"service_shadow_{name}_rows"
-            yield counter(full, what, getattr(self._shadow, name))
+        waiting: dict[str, tuple[str, Sized]] = {
+            "service_waiting_requests": ("Requests that wait for the model.", self._batcher),
+            "service_log_waiting_rows": ("Rows that wait for the prediction log.", self._log),
+        }
+        for name, (what, queue) in waiting.items():
+            yield GaugeMetricFamily(name, what, value=len(queue))
+        counts = {
+            "service_log_dropped_rows": (
+                "Rows lost because the prediction log was away for too long.",
+                self._log.dropped,
+            ),
+            "service_champion_load_failures": (
+                "How often a new champion could not be loaded.",
+                self._champion.failures,
+            ),
+            "service_shadow_rows": ("Rows that a challenger predicted.", self._shadow.rows),
+            "service_shadow_different_rows": (
+                "Of these, with another prediction than the champion's.",
+                self._shadow.different,
+            ),
+            "service_shadow_lost_rows": (
+                "Rows that it did not predict: too many waited, it failed or was not loaded.",
+                self._shadow.lost,
+            ),
+        }
+        for name, (what, count) in counts.items():
+            yield CounterMetricFamily(name, what, value=count)
 
 
 def _error_response(error: Exception) -> HttpResponse:

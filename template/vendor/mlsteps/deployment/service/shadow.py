@@ -51,11 +51,10 @@ class Shadow:
         self, champion: ServedModel, request: Any, predictions: dict[str, Prediction]
     ) -> None:
         """Take what the champion predicted; returns at once."""
-        if self._challenger.problem:
-            self.lost += len(predictions)
-        elif self._challenger.model and not self._queue.put(
-            [((champion, request, predictions), 1)]
-        ):
+        work = (champion, request, predictions)
+        if self._challenger.model and not self._challenger.problem:
+            self.lost += 0 if self._queue.put([(work, 1)]) else len(predictions)
+        elif self._challenger.problem:
             self.lost += len(predictions)
 
     def _run(self) -> None:

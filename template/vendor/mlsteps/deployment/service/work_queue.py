@@ -54,7 +54,8 @@ class WorkQueue(Generic[Item]):
 
         None are left when the queue is closed, or when the time is up.
         """
-        taken, size = [], 0.0
+        taken: list[Item] = []
+        size = 0.0
         with self._changed:
             self._changed.wait_for(lambda: self._items or self.closed, seconds)
             while self._items and (not taken or size + self._items[0][1] <= most):
