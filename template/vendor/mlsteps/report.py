@@ -155,6 +155,26 @@ def figure(plot: "Figure", caption: str, title: str = "") -> str:
     """Return a plot as SVG that is part of the page, under its title and caption.
 
     Its text stays text: it can be searched, copied and read aloud.
+
+    Parameters
+    ----------
+    plot
+        A figure of matplotlib, from `plots.new_figure` or made in any other way.
+    caption, title
+        Plain text.
+
+    Returns
+    -------
+    str
+        HTML, a section of a card.
+
+    Examples
+    --------
+    >>> from mlsteps.plots import new_figure
+    >>> plot, axes = new_figure()
+    >>> bars = axes.bar(["a", "b"], [2, 1])
+    >>> figure(plot, "Rows of each label.").endswith("</svg></figure>")
+    True
     """
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 

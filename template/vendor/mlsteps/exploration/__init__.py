@@ -1,6 +1,7 @@
 """Step 4: exploring the training rows, and them only.
 
-`standard_sections` is a list of calls of the other functions, so a project can leave some out.
+`standard_sections` calls `row_sections` or `series_sections`. These are lists of calls of the other
+functions, so a project can make a list of its own.
 """
 
 from .explore import explore, standard_sections
@@ -11,6 +12,7 @@ from .rows import (
     show_correlations,
     show_distributions,
     show_missing,
+    show_notices,
     show_overview,
     show_structure,
     show_table,
@@ -30,6 +32,7 @@ __all__ = [
     "show_history",
     "show_known",
     "show_missing",
+    "show_notices",
     "show_overview",
     "show_season",
     "show_structure",
