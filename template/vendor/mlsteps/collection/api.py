@@ -8,7 +8,7 @@ import httpx2
 
 from ..environment import FROM_ENVIRONMENT, from_environment
 from ..errors import UserError
-from ..problem.source_api import Data
+from ..problem.sources import ApiData as Data
 from .arrow import from_records, plain_table
 from .provenance import Source, quoted, without_secrets
 from .stream import Chunk, Position, Stream, digest

@@ -12,7 +12,7 @@ import pyarrow as pa
 from ..environment import masked
 from ..errors import UserError
 from ..files import file_digest, read_json, replacing, write_json
-from ..problem.source_open_data import Data
+from ..problem.sources import OpenData as Data
 from .formats import READERS, read_format
 from .provenance import Source, without_secrets
 from .repositories import Found, find

@@ -16,7 +16,7 @@ import httpx2
 from ..environment import from_environment, remember
 from ..errors import UserError
 from ..files import read_json
-from ..problem.source_open_data import Data
+from ..problem.sources import OpenData as Data
 from .web import Web, address
 
 KEY = "[data] dataset"

@@ -15,7 +15,7 @@ from protego import Protego
 
 from ..errors import UserError
 from ..files import write_text
-from ..problem.source_scraping import Data
+from ..problem.sources import ScrapingData as Data
 from .delimited import typed_column
 from .formats import MISSING
 from .names import check_names

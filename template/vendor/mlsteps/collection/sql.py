@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..database import connected, database_url, names_file, open_database
 from ..errors import UserError
-from ..problem.source_sql import Data
+from ..problem.sources import SqlData as Data
 from . import postgresql
 from .apart import Stop, read_apart
 from .arrow import from_rows, plain_table

@@ -7,12 +7,11 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from ..errors import UserError
-from .areas import average_precision, roc_area
 from .columns import labels
-from .metric import Metric
-from .settings import Kind, Label, Table
-from .unsupervised import STABILITY, Unsupervised
+from .metric import STABILITY, Metric, average_precision, roc_area
+from .settings import Kind, Label, RowEvaluation, Unsupervised
 
+Evaluation = RowEvaluation
 NORMAL, ANOMALY = "normal", "anomaly"  # what is answered, and what labels are known as
 DISTANCE = " distance"  # to the mean; no column that was collected begins with a blank
 USUAL_LABEL = "the most frequent label; any other is an anomaly"
@@ -23,8 +22,6 @@ class Problem(Unsupervised):
     """``[problem]``: what is known of anomalies, how many to flag, and what is good enough."""
 
     target_kind: ClassVar[Kind] = "category"
-    needs_target: ClassVar[bool] = False
-    plain_split: ClassVar[str] = "none"
 
     type: Literal["anomaly_detection"]
     normal: Label = Field(default="normal", min_length=1)
@@ -77,12 +74,6 @@ class Problem(Unsupervised):
         return "chance, and not surely worse than the distance to the mean"
 
 
-class Evaluation(Table):
-    """``[evaluation]``: which slices are looked at."""
-
-    slices: list[str] = []
-
-
 def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:
     """Return what the metrics take, each with one entry for a row.
 
@@ -124,10 +115,18 @@ METRICS = {
     "pr_auc": Metric(_pr_auc, higher_is_better=True, title="PR AUC", arrays=arrays),
     "stability": STABILITY,
     "precision": Metric(
-        _precision, higher_is_better=True, title="Anomalies among the flagged", selects=False, arrays=arrays
+        _precision,
+        higher_is_better=True,
+        title="Anomalies among the flagged",
+        selects=False,
+        arrays=arrays,
     ),
     "recall": Metric(
-        _recall, higher_is_better=True, title="Anomalies that are flagged", selects=False, arrays=arrays
+        _recall,
+        higher_is_better=True,
+        title="Anomalies that are flagged",
+        selects=False,
+        arrays=arrays,
     ),
 }
 LABELLED = ("roc_auc", "pr_auc")  # metrics that need known anomalies and known normal rows

@@ -92,7 +92,9 @@ def _check_names(definition: Definition, frame: pd.DataFrame) -> None:
         **definition.columns.named(),
     }
     for key, names in named.items():
-        check_present(key, names, list(frame.columns), needed=key != TARGET or definition.problem.needs_target)
+        check_present(
+            key, names, list(frame.columns), needed=key != TARGET or definition.problem.needs_target
+        )
 
 
 def _bar(definition: Definition, metric: Metric) -> list[str]:

@@ -8,11 +8,9 @@ import pandas as pd
 from pydantic import Field
 
 from ..errors import UserError
-from .areas import average_precision, roc_area
 from .columns import labels
-from .metric import Metric
-from .settings import Kind, Label, Table
-from .supervised import UNKNOWN_BAR, Supervised
+from .metric import Metric, average_precision, roc_area
+from .settings import UNKNOWN_BAR, Kind, Label, RowEvaluation, Supervised
 
 PROBABILITY = "probability_"
 MOST_CLASSES = 100
@@ -23,17 +21,15 @@ class Problem(Supervised):
     """``[problem]``: what is predicted and what is good enough."""
 
     target_kind: ClassVar[Kind] = "category"
-    plain_split: ClassVar[str] = "random"
 
     type: Literal["classification"]
     baseline: Literal["most_frequent", "prior"]
     positive: Label = ""
 
 
-class Evaluation(Table):
+class Evaluation(RowEvaluation):
     """``[evaluation]``: what mistakes cost, and which slices are looked at."""
 
-    slices: list[str] = []
     calibrate: bool = True
     false_positive_cost: float = Field(default=1.0, gt=0)
     false_negative_cost: float = Field(default=1.0, gt=0)
@@ -55,10 +51,6 @@ def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ..
         true = np.where(true < 0, len(classes), true)
         probabilities = np.column_stack([probabilities, np.zeros(len(true))])
     return true, probabilities, classes.get_indexer(predictions["prediction"])
-
-
-# The bootstrap calls the metrics thousands of times. scikit-learn's take a millisecond each, most
-# of it to check their input, so these are written in numpy; the tests hold them against its.
 
 
 def _mean_over_classes(

@@ -8,10 +8,10 @@ from pydantic import Field, model_validator
 
 from ..errors import UserError
 from .columns import labels
-from .metric import Metric
-from .settings import Kind, Table
-from .unsupervised import STABILITY, Unsupervised
+from .metric import STABILITY, Metric
+from .settings import Kind, RowEvaluation, Unsupervised
 
+Evaluation = RowEvaluation
 MOST_TRIED, ROWS_IN_CLUSTER = 10, 10  # where nobody has said how many clusters there may be
 WIDTH = " silhouette"  # a row's own; no column that was collected begins with a blank
 PLACE = " place "  # the beginning of the names of a row's numbers
@@ -22,8 +22,6 @@ class Problem(Unsupervised):
 
     target_kind: ClassVar[Kind] = "category"
     learns_from_feedback: ClassVar[bool] = False
-    needs_target: ClassVar[bool] = False
-    plain_split: ClassVar[str] = "none"
 
     type: Literal["clustering"]
     clusters: list[int] = Field(min_length=2, max_length=2)
@@ -58,12 +56,6 @@ class Problem(Unsupervised):
     def rival(self) -> str:
         """Return what a model has to be clearly better than."""
         return "random clusters, and than cutting up one cloud without clusters in it"
-
-
-class Evaluation(Table):
-    """``[evaluation]``: which slices are looked at."""
-
-    slices: list[str] = []
 
 
 def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:
@@ -133,7 +125,9 @@ def _ari(known: np.ndarray, clusters: np.ndarray, widths: np.ndarray, places: np
 METRICS = {
     "silhouette": Metric(_silhouette, higher_is_better=True, title="Silhouette", arrays=arrays),
     "stability": STABILITY,
-    "davies_bouldin": Metric(_davies_bouldin, higher_is_better=False, title="Davies-Bouldin", arrays=arrays),
+    "davies_bouldin": Metric(
+        _davies_bouldin, higher_is_better=False, title="Davies-Bouldin", arrays=arrays
+    ),
     "calinski_harabasz": Metric(
         _calinski_harabasz, higher_is_better=True, title="Calinski-Harabasz", arrays=arrays
     ),

@@ -11,28 +11,12 @@ from pydantic_core import ErrorDetails
 
 from ..errors import UserError
 from ..variants import of_type
-from . import (
-    row_settings,
-    series_settings,
-    source_api,
-    source_file,
-    source_open_data,
-    source_scraping,
-    source_sql,
-)
-from .secrets import refuse_secret
+from . import series_settings, settings
 from .settings import Constraints, Goal, Improvement, Models, Search, Serving, Table
+from .sources import SOURCES
 
 FILE_NAME = "project.toml"
 PROBLEM_TYPES = ["classification", "regression", "clustering", "forecasting", "anomaly_detection"]
-SOURCES = {
-    "file": source_file,
-    "sql": source_sql,
-    "api": source_api,
-    "open_data": source_open_data,
-    "scraping": source_scraping,
-}
-TO_ENVIRONMENT = 'put the URL into an environment variable, DATA_URL say, and write "env:DATA_URL"'
 
 
 class Definition(Table):
@@ -54,9 +38,6 @@ class Definition(Table):
     def _agree(self) -> Self:
         self.split.agree_with(self.columns)
         self.problem.agree_with(self.split_by())
-        for key, value in self.data:  # all of it is stored with each version
-            if isinstance(value, str):
-                refuse_secret(key, value, TO_ENVIRONMENT)
         target = self.problem.target
         if target and target in [self.columns.date, *self.columns.not_features()]:
             raise ValueError(
@@ -116,15 +97,15 @@ def check_definition(table: dict[str, Any], name: str = FILE_NAME) -> Definition
 def definition_model(problem_type: str, source: str) -> type[Definition]:
     """Return the model of project.toml for a type of problem and a source of data."""
     problem = of_type("problem", problem_type)
-    settings = series_settings if problem.Problem.of_series else row_settings
+    tables = series_settings if problem.Problem.of_series else settings
     return create_model(
         "Definition",
         __base__=Definition,
         problem=(problem.Problem, ...),
-        data=(SOURCES[source].Data, ...),
-        columns=(settings.Columns, ...),
-        split=(settings.Split, ...),
-        preparation=(settings.Preparation, ...),
+        data=(SOURCES[source], ...),
+        columns=(tables.Columns, ...),
+        split=(tables.Split, ...),
+        preparation=(tables.Preparation, ...),
         evaluation=(problem.Evaluation, ...),
     )
 

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from .metric import Metric
-from .quantity import check_quantity, coverage, describe_quantity, mae, mape, rmse
-from .settings import Kind, Table
-from .supervised import UNKNOWN_BAR, Supervised
+from .metric import Metric, coverage, mae, mape, rmse
+from .regression import check_quantity, describe_quantity
+from .settings import UNKNOWN_BAR, Kind, Supervised, Table
 
 
 class Problem(Supervised):

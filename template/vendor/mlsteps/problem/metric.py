@@ -113,3 +113,59 @@ def evaluate_parts(metrics: Metrics, parts: Mapping[Any, Parts]) -> dict[str, fl
         warnings.simplefilter("ignore")  # what is undefined is left out below
         values = {name: float(m.function(*parts[m.arrays])) for name, m in metrics.items()}
     return {name: value for name, value in values.items() if np.isfinite(value)}
+
+
+def _no_value() -> float:
+    return np.nan
+
+
+# How alike the predictions are of models fitted to different rows. The search measures it, because
+# the predictions of one model cannot tell.
+STABILITY = Metric(_no_value, higher_is_better=True, title="Stability", arrays=lambda *_: ())
+
+
+# The bootstrap calls the metrics thousands of times. scikit-learn's take a millisecond each, most
+# of it to check their input, so these and those of each problem type are written in numpy; the
+# tests hold them against its.
+
+
+def roc_area(hits: np.ndarray, scores: np.ndarray) -> float:
+    """Return the chance that a hit has a higher score than a miss (Mann and Whitney, 1947)."""
+    high, low = np.sort(scores[hits]), np.sort(scores[~hits])
+    below, upto = (np.searchsorted(low, high, side) for side in ("left", "right"))
+    return float(np.mean(below + upto) / 2 / len(low))  # an equal score counts half
+
+
+def average_precision(hits: np.ndarray, scores: np.ndarray) -> float:
+    """Return the precision at each distinct score, weighted by the recall that it adds."""
+    order = np.argsort(-scores)
+    last = np.append(np.diff(scores[order]) != 0, True)  # of the rows with the same score
+    found = np.cumsum(hits[order])[last]
+    precision = found / (np.flatnonzero(last) + 1)
+    return float(np.sum(np.diff(found, prepend=0) * precision) / hits.sum())
+
+
+def rmse(true: np.ndarray, predicted: np.ndarray, *_: np.ndarray) -> float:
+    """Return the root of the mean squared error."""
+    return float(np.sqrt(np.mean((true - predicted) ** 2)))
+
+
+def mae(true: np.ndarray, predicted: np.ndarray, *_: np.ndarray) -> float:
+    """Return the mean absolute error."""
+    return float(np.mean(np.abs(true - predicted)))
+
+
+def mape(true: np.ndarray, predicted: np.ndarray, *_: np.ndarray) -> float:
+    """Return the mean absolute error as a share of the true value, where that is not 0."""
+    some = true != 0
+    shares = np.abs((true[some] - predicted[some]) / true[some])
+    return float(np.mean(shares)) if some.any() else np.nan
+
+
+def coverage(
+    true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray, *_: np.ndarray
+) -> float:
+    """Return the share of true values inside of their interval, NaN where there is none."""
+    known = ~np.isnan(low)
+    inside = (low <= true) & (true <= high)
+    return float(np.mean(inside[known])) if known.any() else np.nan

@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from .metric import Metric
-from .quantity import check_quantity, coverage, describe_quantity, mae, mape, rmse
-from .settings import Kind, Table
-from .supervised import UNKNOWN_BAR, Supervised
+from .columns import ConversionError, convert
+from .metric import Metric, coverage, mae, mape, rmse
+from .settings import UNKNOWN_BAR, Kind, RowEvaluation, Supervised
 
+Evaluation = RowEvaluation
+
+MOST_ZEROS = 0.5  # with more, MAPE tells of the exceptions only
 INTERVAL = 0.9  # the share of true values that should lie between `low` and `high`
 
 
@@ -18,16 +20,9 @@ class Problem(Supervised):
     """``[problem]``: what is predicted and what is good enough."""
 
     target_kind: ClassVar[Kind] = "number"
-    plain_split: ClassVar[str] = "random"
 
     type: Literal["regression"]
     baseline: Literal["mean", "median"]
-
-
-class Evaluation(Table):
-    """``[evaluation]``: which slices are looked at."""
-
-    slices: list[str] = []
 
 
 def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:
@@ -65,7 +60,9 @@ METRICS = {
     "mae": Metric(mae, higher_is_better=False, title="MAE", arrays=arrays),
     "r2": Metric(_r2, higher_is_better=True, title="R²", arrays=arrays),
     "mape": Metric(mape, higher_is_better=False, title="MAPE", arrays=arrays),
-    "pinball": Metric(_pinball, higher_is_better=False, title="Pinball loss", selects=False, arrays=arrays),
+    "pinball": Metric(
+        _pinball, higher_is_better=False, title="Pinball loss", selects=False, arrays=arrays
+    ),
     "coverage": Metric(
         coverage,
         higher_is_better=True,
@@ -102,3 +99,40 @@ def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
             f"{folds} are needed, so add rows or lower folds."
         )
     return describe_quantity(numbers)
+
+
+def check_quantity(target: pd.Series, problem: Supervised) -> pd.Series:
+    """Return the values of a target that are there, as numbers.
+
+    Raises
+    ------
+    UserError
+        If it is empty, constant, not numbers, or too often 0 for its metric.
+    """
+    name = f'target "{problem.target}"'
+    try:
+        numbers = convert(target, "number").dropna()
+    except ConversionError as error:
+        raise UserError(
+            f"The {error}; if it is a class, `copier update --data problem_type=classification` "
+            "fits it."
+        ) from None
+    if numbers.empty:
+        raise UserError(f"The {name} is missing in every row; numbers are needed.")
+    if numbers.nunique() == 1:
+        raise UserError(f"The {name} is {numbers.iloc[0]:g} in every row; nothing can be learnt.")
+    zeros = (numbers == 0).mean()
+    if problem.metric == "mape" and zeros > MOST_ZEROS:
+        raise UserError(
+            f'[problem] metric "mape" leaves out rows whose target is 0, but that is {zeros:.0%} '
+            f'of "{problem.target}", and {MOST_ZEROS:.0%} at most are allowed; take "mae", say.'
+        )
+    return numbers
+
+
+def describe_quantity(numbers: pd.Series) -> str:
+    """Describe the values of a target, as part of a sentence."""
+    return (
+        f"a number from {numbers.min():,.6g} to {numbers.max():,.6g}, "
+        f"typically {numbers.median():,.6g}"
+    )

@@ -11,8 +11,8 @@ from tomlkit.items import Array, Item, Table
 
 from ..files import write_text
 from .check import Checked, check
-from .metric import Metrics
 from .definition import check_definition, read_definition
+from .metric import Metrics
 from .suggest import Suggestion
 
 SAMPLES = "data/sample/"  # costs that were chosen for a sample mean nothing for other data
