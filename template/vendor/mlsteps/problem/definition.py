@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from ..errors import UserError
 from ..variants import of_type
-from . import series_settings, settings
+from . import settings
 from .settings import Constraints, Goal, Improvement, Models, Search, Serving, Table
 from .sources import SOURCES
 
@@ -97,7 +97,7 @@ def check_definition(table: dict[str, Any], name: str = FILE_NAME) -> Definition
 def definition_model(problem_type: str, source: str) -> type[Definition]:
     """Return the model of project.toml for a type of problem and a source of data."""
     problem = of_type("problem", problem_type)
-    tables = series_settings if problem.Problem.of_series else settings
+    tables = problem if problem.Problem.of_series else settings
     return create_model(
         "Definition",
         __base__=Definition,
