@@ -1,4 +1,4 @@
-"""The one exception whose message is written for the user, and how to tell whose code has failed."""
+"""The one exception whose message is written for the user, and whose code has failed."""
 
 import sysconfig
 import traceback

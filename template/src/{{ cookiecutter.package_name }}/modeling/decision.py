@@ -1,6 +1,6 @@
 """Rules of your own on predictions: after the model, and the same wherever a prediction is made.
 
-Calibration, threshold and intervals are learnt in training, by [evaluation] in project.toml.
+Calibration, threshold and intervals come from training, by [evaluation] in project.toml.
 """
 
 import pandas as pd

@@ -16,9 +16,9 @@ from ..plots import BLUE, GREY, ORANGE, bars, new_figure
 from ..preparation.schema import GROUP
 from ..problem.anomaly_detection import ANOMALY, DISTANCE, LABELLED, NORMAL
 from ..problem.definition import Definition
-from ..problem.metric import Metric, Metrics
+from ..problem.metric import Metric, Metrics, evaluate_metrics
 from ..report import figure, heading, number, paragraph, table
-from .bootstrap import LEVEL, Measured, evaluate_metric, evaluate_metrics, measure_gains
+from .bootstrap import LEVEL, Measured, evaluate_metric, measure_gains
 from .gate import Check
 from .test_result import OUT_OF_FOLD, UNSEEN, features_and_target
 
@@ -38,7 +38,7 @@ def measure_baselines(
     """Return the metrics of what needs no model.
 
     ``distance_to_mean`` scores a row by the Euclidean distance of its numbers to their mean;
-    ``chance`` flags as many rows without looking.
+    ``chance`` flags as many rows at random.
     """
     features, target = features_and_target(test, predictor.schema)
     distances = predictor.add_metric_columns(pd.DataFrame(index=features.index), features)
@@ -139,7 +139,7 @@ def _against_distance(
 def importance_score(
     rows: pd.DataFrame, predictor: Predictor, metric: Metric, definition: Definition
 ) -> Callable[[pd.DataFrame], float]:
-    """Return the function that tells how far scores keep their order if features are shuffled."""
+    """Return the function that measures how far scores keep their order with shuffled features."""
     features, target = features_and_target(rows, predictor.schema)
     plain = default_decision(target, definition)
 
@@ -190,7 +190,7 @@ def tables(target: pd.Series, predictions: pd.DataFrame, predictor: Predictor) -
 def plots(
     target: pd.Series, predictions: pd.DataFrame, predictor: Predictor, definition: Definition
 ) -> list[str]:
-    """Return the plots: scores and threshold, why rows are flagged, what is found when looking."""
+    """Return the plots: scores and threshold, why rows are flagged, what is found in order."""
     threshold = predictor.schema.decision["threshold"]
     plots = [_scores(target, predictions["score"], threshold), *_why(predictions)]
     if len(set(target.dropna())) == 2:
@@ -243,11 +243,11 @@ def _found(target: pd.Series, predictions: pd.DataFrame) -> str:
     axes.axvline(
         (predictions.loc[there, "prediction"] == ANOMALY).mean(), color=GREY, linestyle=":"
     )
-    axes.set(xlabel="rows looked at, the strangest first", ylabel="anomalies found")
+    axes.set(xlabel="rows checked, the strangest first", ylabel="anomalies found")
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.legend(loc="lower right")
     caption = "Of those that are known. Dotted, what is flagged."
-    return figure(plot, caption, "What looking finds")
+    return figure(plot, caption, "What checking finds")

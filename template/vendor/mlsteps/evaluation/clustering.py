@@ -78,7 +78,7 @@ def checks(
 def importance_score(
     rows: pd.DataFrame, predictor: Predictor, metric: Metric, definition: Definition
 ) -> Callable[[pd.DataFrame], float]:
-    """Return the function that tells how far clusters stay if features are shuffled."""
+    """Return the function that measures how far clusters stay with shuffled features."""
     before = predictor.predict_features(rows)
     return lambda shuffled: agreement(before, predictor.predict_features(shuffled))
 

@@ -19,7 +19,7 @@ from .model_card import model_card
 from .test_result import SEEN, UNSEEN, TestResult
 
 SHOWN_FEATURES = 15
-KEPT_PREDICTIONS = 5000  # for step 8, to tell when predictions change
+STORED_PREDICTIONS = 5000  # for step 8, to see when predictions change
 
 
 @plot_style()
@@ -40,7 +40,7 @@ def evaluate(
     project : Project
         Its folder and definition.
     metrics : dict of str to Metric
-        Those of the project, beside the standard ones.
+        Those of the project, added to the standard ones.
     load_predictor : function of Path
         Returns the predictor of a version, from its folder.
     sections : function of TestResult
@@ -100,11 +100,11 @@ def evaluate(
         "test_opened": _times_opened(project.models, run["data"]["test"], predictor.version),
     }
     predictions = result.predictions
-    kept = predictions.sample(
-        min(len(predictions), KEPT_PREDICTIONS), random_state=definition.search.seed
+    stored = predictions.sample(
+        min(len(predictions), STORED_PREDICTIONS), random_state=definition.search.seed
     )
     with replacing(folder / store.TEST_PREDICTIONS) as path:
-        kept.to_parquet(path)
+        stored.to_parquet(path)
     write_text(
         folder / store.CARD, model_card(card, results, run, predictor.schema, known, definition)
     )

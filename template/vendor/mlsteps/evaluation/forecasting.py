@@ -17,11 +17,11 @@ from ..preparation.schema import Schema
 from ..preparation.series import panel_of
 from ..problem.calendar import Calendar
 from ..problem.definition import Definition
-from ..problem.metric import Metric, Metrics
+from ..problem.metric import Metric, Metrics, evaluate_metrics
 from ..problem.project import Project
 from ..problem.series import ONLY, PERIOD, SERIES
 from ..report import figure
-from .bootstrap import evaluate_metrics, measure
+from .bootstrap import measure
 from .gate import Check
 from .test_result import TestResult, check_defined, costs_of, milliseconds
 

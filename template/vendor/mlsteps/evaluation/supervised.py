@@ -8,8 +8,8 @@ import pandas as pd
 from ..modeling.predictor import Predictor
 from ..preparation.schema import GROUP
 from ..problem.definition import Definition
-from ..problem.metric import Metric, Metrics
-from .bootstrap import Measured, evaluate_metrics
+from ..problem.metric import Metric, Metrics, evaluate_metrics
+from .bootstrap import Measured
 from .gate import Check
 from .test_result import UNSEEN, features_and_target
 

@@ -47,7 +47,7 @@ class TestResult:
     baselines : dict of str to dict
         The metrics of each baseline on the same rows.
     checks : list of Check
-        What the gate needs beside the metrics and the costs: whether there are rows enough, say.
+        What the gate needs beyond the metrics and the costs: whether there are rows enough, say.
     outcome : dict of str to object
         Key figures in words.
     slices, importance : list of dict

@@ -34,7 +34,7 @@ def score_trial(
     """Give a trial its scores and predictions, of the rows that each fold leaves out.
 
     How far these models flag the same rows of all is its stability. A fold in which no row is known
-    as an anomaly, or none as normal, tells nothing where the metric takes labels.
+    as an anomaly, or none as normal, is left out where the metric takes labels.
     """
     name, held_out, everywhere = definition.problem.metric, [], []
     for estimator, fold in fitted:
@@ -73,7 +73,7 @@ def add_metric_columns(
 
 
 def default_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
-    """Return the decision before anything is learnt: nothing is flagged."""
+    """Return the decision before training: nothing is flagged."""
     return {"classes": [NORMAL, ANOMALY], "threshold": np.inf}
 
 

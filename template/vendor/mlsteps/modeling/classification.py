@@ -31,7 +31,7 @@ __all__ = [
 
 
 def default_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
-    """Return the decision before anything is learnt: probabilities as they are, the likelier class.
+    """Return the decision before training: probabilities as they are, the likelier class.
 
     The positive class stands last.
     """

@@ -38,7 +38,7 @@ def score_trial(
     metric: Metric,
     definition: Definition,
 ) -> None:
-    """Give a trial its scores on all training rows, by models that have learnt from parts of them.
+    """Give a trial its scores on all training rows, by models fitted to parts of them.
 
     How well these models agree is its stability; one that is less stable than
     [problem] minimum_stability cannot win over one that is.
@@ -126,7 +126,7 @@ def mean_of_each(found: list[dict[str, float]]) -> dict[str, float]:
 
 
 def default_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
-    """Return the decision before anything is learnt: there is none to take."""
+    """Return the decision before training: there is none to take."""
     return {}
 
 

@@ -16,7 +16,7 @@ from ..problem.columns import column_of
 from ..problem.definition import Definition
 from .search import BuildEncoder
 
-FIT_ROWS = 100_000  # of more rows a sample tells medians, scales and shares of labels as well
+FIT_ROWS = 100_000  # a sample of more rows has the same medians, scales and shares of labels
 
 
 class TrainingRows:

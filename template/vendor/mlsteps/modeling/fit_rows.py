@@ -20,6 +20,7 @@ from ..problem.project import Project
 from ..variants import of_type
 from .encoding import Encoded, EncodedFold, TrainingRows, encode_training
 from .search import (
+    BuildEncoder,
     Candidate,
     Candidates,
     FittedModel,
@@ -32,7 +33,7 @@ from .search import (
 )
 
 REFERENCE_ROWS = 5000  # what drift is measured against; more would not change a test's outcome
-PROBE_ROWS = 100_000  # with more rows, the time of a fit is first told from a tenth of them
+PROBE_ROWS = 100_000  # with more rows, the time of a fit is first estimated from a tenth of them
 MOST_NUMBERS = 30_000_000  # of all folds: with more, each is encoded anew for every trial
 
 
@@ -60,9 +61,9 @@ def fit_best(
     schema.decision = problem.learn_decision(target, result.predictions, definition)
 
     best = result.leaderboard[0]
-    candidate = candidates[best.candidate]
+    candidate, encoder = candidates[best.candidate], _encoder(best.candidate, candidates)
     estimator = build_estimator(candidate, best.settings, definition)
-    encoded = encode_training(rows, schema, definition, candidate.encoder)
+    encoded = encode_training(rows, schema, definition, encoder)
     test_rows = parquet.read_metadata(project.prepared / "test.parquet").num_rows
     with few_threads(len(rows)):
         fit_seconds = fit(estimator, encoded)
@@ -99,10 +100,7 @@ def cross_validate(
     """
     problem = of_type("modeling", definition.problem.type)
     seconds: dict[str, float] = {}  # what one fit of a candidate took
-    encoded = {
-        build: [EncodedFold(train, *fold, schema, definition, build) for fold in folds]
-        for build in {candidate.encoder for candidate in candidates.values()}
-    }
+    encoded: dict[BuildEncoder, list[EncodedFold]] = {}
 
     def predict(estimator: BaseEstimator, numbers: pd.DataFrame, target: pd.Series) -> pd.DataFrame:
         decision = problem.default_decision(target, definition)
@@ -111,15 +109,15 @@ def cross_validate(
 
     def score_trial(trial: Trial, deadline: float) -> None:
         name = trial.candidate
-        candidate = candidates[name]
-        if candidate.encoder is None:
-            raise UserError(f'Candidate "{name}" needs an encoder; give it encoder=one_hot, say.')
+        candidate, encoder = candidates[name], _encoder(name, candidates)
+        if encoder not in encoded:
+            encoded[encoder] = [EncodedFold(train, *f, schema, definition, encoder) for f in folds]
         if name not in seconds:
-            seconds[name] = _probe(candidate, train, schema, definition, deadline)
+            seconds[name] = _probe(candidate, encoder, train, schema, definition, deadline)
         if time.monotonic() + seconds[name] * len(folds) >= deadline:
             raise OutOfTimeError
 
-        fitted = _fit_folds(encoded[candidate.encoder], trial, candidate, definition, deadline)
+        fitted = _fit_folds(encoded[encoder], trial, candidate, definition, deadline)
         problem.score_trial(trial, fitted, predict, metric, definition)
         seconds[name] = max(trial.fit_seconds)
 
@@ -151,7 +149,7 @@ def fit(estimator: BaseEstimator, encoded: Encoded) -> float:
     """Fit an estimator; return the seconds that it took, those of the encoder included."""
     started = time.monotonic()
     with warnings.catch_warnings():
-        # A search tries settings that do not converge; their scores tell.
+        # A search tries settings that do not converge; their scores show it.
         warnings.simplefilter("ignore", ConvergenceWarning)
         estimator.fit(encoded.numbers, encoded.target)
     return encoded.seconds + time.monotonic() - started
@@ -159,6 +157,7 @@ def fit(estimator: BaseEstimator, encoded: Encoded) -> float:
 
 def _probe(
     candidate: Candidate,
+    encoder: BuildEncoder,
     train: TrainingRows,
     schema: Schema,
     definition: Definition,
@@ -168,8 +167,15 @@ def _probe(
     if len(train) <= PROBE_ROWS or time.monotonic() > deadline:
         return 0.0
     few = _sample(len(train), len(train) // 10, definition)
-    encoded = encode_training(train, schema, definition, candidate.encoder, few)
+    encoded = encode_training(train, schema, definition, encoder, few)
     return 10 * fit(build_estimator(candidate, {}, definition), encoded)
+
+
+def _encoder(name: str, candidates: Candidates) -> BuildEncoder:
+    encoder = candidates[name].encoder
+    if encoder is None:
+        raise UserError(f'Candidate "{name}" needs an encoder; give it encoder=one_hot, say.')
+    return encoder
 
 
 def _sample(rows: int, most: int, definition: Definition) -> np.ndarray:

@@ -149,7 +149,7 @@ class RowPredictor:
         return self._encoder.encode(features[self._features])
 
     def add_metric_columns(self, predictions: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
-        """Return predictions of prepared rows with what the metrics need beside them."""
+        """Return predictions of prepared rows with the further columns that metrics need."""
         return self._problem.add_metric_columns(predictions, lambda: self.numbers(features))
 
     def example_request(self) -> dict[str, Any]:

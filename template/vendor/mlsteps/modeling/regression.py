@@ -32,7 +32,7 @@ BIN_ROWS = 100  # a 90 % interval needs some dozens of rows to have a tail of a 
 
 
 def default_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
-    """Return the decision before anything is learnt: no interval."""
+    """Return the decision before training: no interval."""
     return {}
 
 
@@ -74,7 +74,7 @@ def learn_decision(
 def predict(
     estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
 ) -> dict[str, np.ndarray]:
-    """Predict a number for each row and, once it is learnt, its interval.
+    """Predict a number for each row and, if the decision has intervals, its interval.
 
     Returns
     -------

@@ -121,7 +121,7 @@ def load_pipeline(path: Path, trusted: Sequence[str] = ()) -> BaseEstimator:
     Parameters
     ----------
     trusted
-        Types of the project that it may name, beside those of `TRUSTED`.
+        Types of the project that it may name, and those of `TRUSTED`.
 
     Raises
     ------
@@ -194,14 +194,14 @@ def champion_folder(models: Path) -> Path:
 
 
 def challenger(models: Path) -> str | None:
-    """Return the version that answers beside the champion, in the log only, or None."""
+    """Return the version that predicts in the champion's shadow, for the log only, or None."""
     path = models / CHALLENGER
     version = read_json(path).get("version") if path.is_file() else None
     return version if version in versions(models) and version != champion(models) else None
 
 
 def set_challenger(models: Path, version: str | None) -> None:
-    """Let a version answer beside the champion, or none."""
+    """Let a version predict in the champion's shadow, or none."""
     if version is None:
         (models / CHALLENGER).unlink(missing_ok=True)
     else:
@@ -217,7 +217,7 @@ def predecessor(project: Project) -> str | None:
 
 
 def promote(project: Project, version: str, reason: str, **figures: float) -> None:
-    """Let `version` serve from now on, and remember its predecessors and why.
+    """Let `version` serve from now on, and record its predecessors and why.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def promote(project: Project, version: str, reason: str, **figures: float) -> No
     Raises
     ------
     UserError
-        If there is no such version, it failed the gate, or it answers another question.
+        If there is no such version, it failed the gate, or it is for another target.
     """
     models = project.models
     folder = version_folder(models, version)
@@ -329,9 +329,10 @@ def training_keys(models: Path, version: str) -> np.ndarray:
     """
     path = models / version / KEYS
     try:
-        return np.load(path, allow_pickle=False)
+        keys: np.ndarray = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise unreadable(path, error) from None
+    return keys
 
 
 def _predicts(folder: Path, project: Project) -> bool:
@@ -344,7 +345,7 @@ def _pointer(models: Path) -> dict[str, Any]:
     path = models / CHAMPION
     if not path.is_file():
         return {}
-    pointer = read_json(path)
+    pointer: dict[str, Any] = read_json(path)
     try:
         whole = isinstance(pointer["version"], str) and isinstance(pointer["predecessors"], list)
     except (KeyError, TypeError):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 
 from ..preparation.schema import Schema
@@ -21,7 +20,6 @@ if TYPE_CHECKING:  # a predictor is loaded without the search
 Predict = Callable[[BaseEstimator, pd.DataFrame, pd.Series], pd.DataFrame]
 
 SCORED_BY = "cross-validation"
-BASELINES = {"category": DummyClassifier, "number": DummyRegressor}
 
 
 def score_trial(
@@ -60,9 +58,12 @@ def fit_baselines(
     definition: Definition,
 ) -> dict[str, dict[str, Any]]:
     """Return what the baseline predicts for every row, for it does not look at the features."""
+    from sklearn.dummy import DummyClassifier, DummyRegressor  # of no use to a predictor
+
     problem, name = of_type("modeling", definition.problem.type), definition.problem.baseline
     blank, target = np.empty((len(encoded.target), 0)), encoded.target
-    baseline = BASELINES[definition.problem.target_kind](strategy=name).fit(blank, target)
+    kind = {"category": DummyClassifier, "number": DummyRegressor}[definition.problem.target_kind]
+    baseline = kind(strategy=name).fit(blank, target)
     decision = problem.default_decision(pd.Series(target), definition)
     predictions = problem.predict(baseline, blank[:1], decision)
     return {name: {column: values.tolist()[0] for column, values in predictions.items()}}

@@ -33,7 +33,7 @@ def train(project: Project, candidates: Candidates, cut_folds: CutFolds, metrics
     cut_folds : function of DataFrame and Definition
         Returns the folds of cross-validation, from the columns that are not features.
     metrics : dict of str to Metric
-        Those of the project, beside the standard ones.
+        Those of the project, added to the standard ones.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def _store(folder: Path, model: FittedModel, record: dict[str, Any], *, crossed:
         if model.test_forecasts is not None:
             model.test_forecasts.to_parquet(temporary / store.TEST_FORECASTS)
         if crossed and not model.result.predictions.empty:
-            # No rows are kept apart, so it is these that tell how good the model is.
+            # There is no test set apart, so these are what the model is tested on.
             model.result.predictions.to_parquet(temporary / store.OUT_OF_FOLD)
         record["model_megabytes"] = (temporary / store.MODEL).stat().st_size / 1e6
         write_json(temporary / store.RUN, record)

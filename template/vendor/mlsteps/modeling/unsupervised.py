@@ -12,7 +12,7 @@ LEVEL = 0.95  # of the range
 def stability(
     predictions: Sequence[pd.DataFrame], agreement: Callable[[pd.DataFrame, pd.DataFrame], float]
 ) -> list[float]:
-    """Return how alike each two models predict that learnt from different parts of the rows."""
+    """Return how alike the predictions are of each two models, fitted to parts of the rows."""
     return [agreement(*pair) for pair in combinations(predictions, 2)]
 
 
