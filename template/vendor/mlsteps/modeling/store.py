@@ -52,6 +52,8 @@ TRUSTED = [
     "mlsteps.preparation.transformers.DateParts",
     "mlsteps.preparation.transformers.TextTopics",
     "numpy.dtype",
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",  # of SplineTransformer, as the next one
+    "scipy.interpolate._bsplines.BSpline",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.neighbors._kd_tree.KDTree",
