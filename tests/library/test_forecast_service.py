@@ -58,9 +58,9 @@ def test_a_shorter_horizon_of_one_series_has_the_same_numbers(send, example):
 @pytest.mark.parametrize(
     ("body", "field", "reason"),
     [
-        ({"horizon": 0}, "horizon", "must be greater than or equal to 1"),
-        ({"horizon": 100_000}, "horizon", "must be less than or equal to"),
-        ({"horizon": "many"}, "horizon", "must be a valid integer"),
+        ({"horizon": 0}, "horizon", "must be a whole number from 1 to"),
+        ({"horizon": 100_000}, "horizon", "must be a whole number from 1 to"),
+        ({"horizon": "many"}, "horizon", "must be a whole number from 1 to"),
         ({"horizons": 3}, "horizons", "is not known"),
         ({"series": ["no such"]}, "series", 'the model knows no series "no such"'),
         ({"rows": [{}]}, None, "is missing"),

@@ -68,8 +68,9 @@ class ServedForecastModel(ServedModel):
         parts = ("horizon", "series", "rows", "future")
         content = {k: v for k, v in read_object(body, FORM, (), parts).items() if v is not None}
         horizon, series = content.get("horizon"), content.get("series")
-        if horizon is not None:
-            self._check_horizon(horizon)
+        if horizon is not None and (type(horizon) is not int or not 1 <= horizon <= self._horizon):
+            reason = f"must be a whole number from 1 to {self._horizon:,}, got {shown(horizon)}"
+            raise invalid(reason, "horizon")
         if series is not None and not _are_texts(series):
             raise invalid(f"must be a list of texts, got {shown(series)}", "series")
         checked = {k: self._lists[k].check(content[k]) for k in self._lists if k in content}
@@ -115,15 +116,6 @@ class ServedForecastModel(ServedModel):
             "Past": lists["rows"].json_schema,
             "Ahead": lists["future"].json_schema,
         }
-
-    def _check_horizon(self, horizon: Any) -> None:
-        if not isinstance(horizon, int) or isinstance(horizon, bool):
-            raise invalid(f"must be a valid integer, got {shown(horizon)}", "horizon")
-        if horizon < 1:
-            raise invalid(f"must be greater than or equal to 1, got {horizon}", "horizon")
-        if horizon > self._horizon:
-            limit = f"must be less than or equal to {self._horizon}"
-            raise invalid(f"{limit}, got {shown(horizon)}", "horizon")
 
     def _forecast(self, request: ForecastRequest) -> list[Prediction]:
         history = pd.DataFrame(request.rows) if request.rows else None

@@ -222,9 +222,10 @@ class PredictionService:
         if len(body) > self.max_bytes:
             limit = f"{self.max_bytes / 1e6:g}"
             raise RequestError(413, f"The body is larger than {limit} MB; send the rows in parts.")
-        if self._champion.model is None:
+        model = self._champion.model
+        if model is None:
             raise RequestError(503, NO_MODEL)
-        return self._champion.model
+        return model
 
     def _job(self, body: bytes) -> Job:
         model = self._model_for(body)
