@@ -1,6 +1,5 @@
 """The documentation is true where a machine can tell."""
 
-import ast
 import json
 import re
 import subprocess
@@ -11,19 +10,17 @@ from pathlib import Path
 import pytest
 from combinations import QUESTIONS
 from conftest import REPOSITORY, Renders
+from mlsteps.cli import command_line
+from mlsteps.problem.definition import definition_model
+from pydantic.fields import FieldInfo
 
 DOCS = REPOSITORY / "docs"
 REFERENCE = DOCS / "reference"
 PAGES = sorted([*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md")])
 PACKAGE = REPOSITORY / "template" / "src" / "{{ cookiecutter.package_name }}"
+OWNED = re.compile(r"`src/(?:churn|<package>)/([\w/]+\.py)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 ROW = re.compile(r"^\| `(\w+)` \| (.*) \|$", re.MULTILINE)
-
-
-def parse(path: Path) -> ast.Module:
-    """Parse a module as a project gets it; Jinja in an import would stop Python."""
-    text = path.read_text(encoding="utf-8")
-    return ast.parse(text.replace("{{ cookiecutter.", "").replace(" }}", ""))
 
 
 def sections(page: Path) -> dict[str, str]:
@@ -35,60 +32,30 @@ def sections(page: Path) -> dict[str, str]:
 
 
 def commands() -> dict[str, set[str]]:
-    """Return the options of each command, as cli.py declares them."""
-    nodes = ast.walk(parse(PACKAGE / "cli.py"))  # one command stands inside of an if
-    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
-    found = {}
-    for function in functions:
-        said = [ast.unparse(decorator) for decorator in function.decorator_list]
-        if "main.command()" in said:
-            options = set(re.findall(r"--\w+", " ".join(said)))
-            found[function.name] = options | ({"--force"} if "force_option" in said else set())
-    return found
-
-
-def classes(*modules: str) -> dict[str, dict[str, ast.expr | None]]:
-    """Return the fields of each class and what their defaults are; base classes come first."""
-    found: dict[str, dict[str, ast.expr | None]] = {}
-    for module in modules:
-        for part in parse(PACKAGE / "problem" / module).body:
-            if isinstance(part, ast.ClassDef):
-                fields = found.setdefault(part.name, {})
-                for base in map(ast.unparse, part.bases):
-                    fields |= found.get(base, {}) | fields
-                for line in part.body:
-                    if isinstance(line, ast.AnnAssign):
-                        fields.setdefault(ast.unparse(line.target), line.value)
-    return found
+    """Return the options of each command."""
+    parts = ("steps", "metrics", "load_model", "policy", "score", "serve")
+    main = command_line(**dict.fromkeys(parts, dict))
+    return {
+        name: {option for parameter in command.params for option in parameter.opts if "--" in option}
+        for name, command in main.commands.items()
+    }
 
 
 def tables() -> dict[str, dict[str, str]]:
-    """Return what holds without each key of project.toml, by the models in the project's code."""
-    types = (f"{name}.py" for name in QUESTIONS["problem_type"])
-    sources = (f"sources/{name}.py" for name in QUESTIONS["data_source"])
-    families = ("tables/rows.py", "tables/series.py", "supervised.py", "unsupervised.py")
-    known = classes("settings.py", *sources, *families, *types, "definition.py")
-    attributes = next(
-        part.body
-        for part in parse(PACKAGE / "problem" / "definition.py").body
-        if isinstance(part, ast.ClassDef) and part.name == "Definition"
-    )
-    models = {
-        ast.unparse(line.target): ast.unparse(line.annotation)
-        for line in attributes
-        if isinstance(line, ast.AnnAssign)
-    }
-    return {
-        table: {key: without(value) for key, value in known[model].items()}
-        for table, model in models.items()
-    }
+    """Return what holds without each key of project.toml, of all problem types and sources."""
+    found: dict[str, dict[str, str]] = {}
+    for problem_type in QUESTIONS["problem_type"]:
+        for source in QUESTIONS["data_source"]:
+            for table, field in definition_model(problem_type, source).model_fields.items():
+                keys = found.setdefault(table, {})
+                for key, value in field.annotation.model_fields.items():
+                    keys.setdefault(key, without(value))
+    return found
 
 
-def without(value: ast.expr | None) -> str:
+def without(field: FieldInfo) -> str:
     """Say what holds without a key, as the reference writes it."""
-    if isinstance(value, ast.Call):  # Field(default=..., ...)
-        value = next((k.value for k in value.keywords if k.arg == "default"), None)
-    return "required" if value is None else f"`{json.dumps(ast.literal_eval(value))}`"
+    return "required" if field.is_required() else f"`{json.dumps(field.get_default())}`"
 
 
 def described() -> dict[str, dict[str, list[str]]]:
@@ -104,6 +71,12 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
     for link in LINK.findall(page.read_text(encoding="utf-8")):
         if not re.match(r"https?:|#", link):
             assert (page.parent / link.partition("#")[0]).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_every_file_of_a_project_that_is_named_exists(page: Path) -> None:
+    for name in OWNED.findall(page.read_text(encoding="utf-8")):
+        assert (PACKAGE / name).is_file(), name
 
 
 def test_every_page_is_reached_from_the_index() -> None:
