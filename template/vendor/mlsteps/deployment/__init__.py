@@ -3,7 +3,9 @@
 The service is in `mlsteps.deployment.service`, which needs a web framework.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..lazy import attach
 
 from .prediction_log import LoggedPredictions, open_log, read_predictions, write_feedback
 
@@ -12,11 +14,5 @@ if TYPE_CHECKING:
 
 __all__ = ["LoggedPredictions", "open_log", "read_predictions", "score_file", "write_feedback"]
 
-
-def __getattr__(name: str) -> Any:
-    """Import scoring when it is asked for: the service has no need of the libraries for files."""
-    if name == "score_file":
-        from .score import score_file
-
-        return score_file
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# The service has no need of the libraries for files.
+__getattr__ = attach(__name__, {"score_file": "score"})
