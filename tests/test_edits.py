@@ -8,6 +8,8 @@ import ast
 import json
 import re
 import shutil
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,23 +21,17 @@ from conftest import REPOSITORY, Environment, Renders
 pytestmark = pytest.mark.slow
 
 HOW_TO = REPOSITORY / "docs" / "how-to"
-BLOCK = re.compile(r"^In `([^`]+)`[^\n]*:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^(?:With \w+, in|In) `([^`]+)`[^\n]*:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
 Statement = ast.stmt
 
 
-def changes(page: str, *, only: str = "") -> list[tuple[str, str]]:
-    """Return the blocks of a page: in which file they stand, and what."""
-    found = BLOCK.findall((HOW_TO / page).read_text(encoding="utf-8"))
-    return [(name, code) for name, code in found if only in name]
-
-
-def apply(project: Path, page: str, *, without: str = "nothing") -> set[str]:
+def apply(project: Path, page: str) -> set[str]:
     """Make the changes of a page; return the files of src/ that they touch."""
     touched = set()
-    for name, code in changes(page):
-        if without in name:
-            continue
+    for name, code in BLOCK.findall((HOW_TO / page).read_text(encoding="utf-8")):
         path = project / name
+        if not path.exists():  # of another framework
+            continue
         before = path.read_text(encoding="utf-8")
         merge = merge_toml if path.suffix == ".toml" else merge_python
         path.write_text(merge(before, code), encoding="utf-8")
@@ -301,6 +297,35 @@ def test_a_data_source(project: Path, churn: Command, check: Check) -> None:
     assert "2,000 rows" in churn("collect")
 
 
+of_both = pytest.mark.parametrize("project", ["fastapi", "flask"], indirect=True)
+
+
+@of_both
+def test_an_endpoint(
+    project: Path, check: Check, environment: Environment
+) -> None:
+    check(apply(project, "endpoint.md"))
+    with environment.serve(project, package="churn") as address:
+        assert fetch(f"{address}/limits") == (200, {"share": 0.9})
+        loan = {"amount": 950, "price": 1000}
+        assert fetch(f"{address}/limits", loan) == (200, {"within": False})
+        described = fetch(f"{address}/openapi.json")[1]["paths"]
+        assert {"get", "post"} <= set(described["/limits"])
+        assert "post" in described["/predict"]
+
+
+@of_both
+def test_authentication_and_middleware(
+    project: Path, check: Check, environment: Environment
+) -> None:
+    check(apply(project, "dependency.md"))
+    with environment.serve(project, package="churn") as address:
+        assert fetch(f"{address}/whoami")[0] == 401
+        assert fetch(f"{address}/whoami", tenant="north") == (200, {"tenant": "north"})
+        with urllib.request.urlopen(f"{address}/health/live", timeout=30) as response:
+            assert response.headers["X-Service"] == "churn"
+
+
 def test_a_rule_of_the_gate(project: Path, churn: Command, check: Check) -> None:
     touched = apply(project, "gate.md")
     check(touched)
@@ -339,7 +364,7 @@ def test_a_business_rule(
     young = next(row for row in rows if int(row["age"]) < 21)
     asked = {name: value or None for name, value in young.items() if name in header[:14]}
     with environment.serve(project, package="churn") as address:
-        answer = post(f"{address}/predict", {"rows": [asked]})
+        _, answer = fetch(f"{address}/predict", {"rows": [asked]})
     assert answer["predictions"][0]["prediction"] == "bad"
 
 
@@ -362,10 +387,14 @@ def test_a_command_of_ones_own(project: Path, churn: Command, check: Check) -> N
     assert "bar" in churn("--help")
 
 
-def post(url: str, body: object) -> dict[str, Any]:
-    import urllib.request
-
-    request = urllib.request.Request(url, json.dumps(body).encode())
-    request.add_header("Content-Type", "application/json")
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return dict(json.load(answer))
+def fetch(url: str, body: object = None, tenant: str = "") -> tuple[int, dict[str, Any]]:
+    """Return the status and the body of a response."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    if tenant:
+        request.add_header("X-Tenant", tenant)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        return error.code, {}

@@ -1,8 +1,6 @@
 """The service: an ordinary FastAPI application, yours to add endpoints and dependencies to.
 
-`serve` starts it; while you work on it, so does
-``uvicorn --reload {{ cookiecutter.package_name }}.deployment.service.fastapi_app:app``. Add an
-endpoint at the end, as https://fastapi.tiangolo.com shows::
+Add an endpoint at the end, as https://fastapi.tiangolo.com shows::
 
     @app.get("/hello")
     def hello() -> dict[str, str]:
@@ -43,7 +41,7 @@ keys = ApiKeys(settings.api_keys)
 dependencies = [Depends(RequireKey(keys))] if keys else []
 
 app = FastAPI(
-    title="{{ cookiecutter.project_slug }}",
+    title=project.root.name,
     lifespan=lifespan,
     dependencies=dependencies,
     openapi_url=None,  # the router below has /openapi.json and /docs, with all endpoints

@@ -1,8 +1,6 @@
 """The service: an ordinary Flask application, yours to add endpoints to.
 
-`serve` starts it; while you work on it, so does
-``flask --app {{ cookiecutter.package_name }}.deployment.service.flask_app run --debug``. Add an
-endpoint at the end, as https://flask.palletsprojects.com shows::
+Add an endpoint at the end, as https://flask.palletsprojects.com shows::
 
     @app.get("/hello")
     def hello() -> dict[str, str]:
@@ -21,7 +19,7 @@ project = open_project()
 settings = project.definition.serving
 service = PredictionService(project, load_model)
 
-app = Flask("{{ cookiecutter.project_slug }}", static_folder=None)
+app = Flask(__name__, static_folder=None)
 app.register_blueprint(prediction_blueprint(service))
 if settings.cors:
     headers = ["Authorization", "Content-Type", "X-Request-ID"]
