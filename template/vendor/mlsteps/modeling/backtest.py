@@ -38,7 +38,7 @@ from .search import (
     search_candidates,
 )
 
-REFERENCE_ROWS = 5000  # what drift is measured against; more would not change a test's answer
+REFERENCE_ROWS = 5000  # what drift is measured against; more would not change the outcome of a test
 PROBED_SERIES = 20  # of many, to estimate how long a fit takes
 LEAST_ERRORS = 40  # a 90 % interval needs some dozens of errors to have a tail of a few
 

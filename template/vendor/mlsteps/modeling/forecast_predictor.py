@@ -234,9 +234,7 @@ class ForecastPredictor:
         if names:
             series = pd.Index(panel.names).get_indexer(forecasts[SERIES])
             rows[names] = panel.known[series, forecasts[PERIOD].to_numpy() - panel.start]
-        return forecasts.assign(
-            **check_adjusted(self._adjust(forecasts[PREDICTION], rows), rows)
-        )
+        return forecasts.assign(**check_adjusted(self._adjust(forecasts[PREDICTION], rows), rows))
 
     def describe(self) -> dict[str, Any]:
         """Return what the model is, how good it was on the test, and what a request needs."""
