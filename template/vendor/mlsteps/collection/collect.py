@@ -161,7 +161,13 @@ def as_stream(rows: Rows, name: str) -> Stream:
 def _open_source(data: Any, root: Path, cache: Path) -> Stream:
     if data.path:
         return file.open_stream(data, root, cache)
-    module = import_module(f".{data.source}", __package__)  # its libraries may be missing elsewhere
+    try:
+        module = import_module(f".{data.source}", __package__)
+    except ModuleNotFoundError as error:  # a project has the libraries of its own source only
+        raise UserError(
+            f'[data] source is "{data.source}", but {error.name} is not installed; run `copier '
+            f"update --data data_source={data.source}`, which adds it to pyproject.toml."
+        ) from None
     return module.open_stream(data, root, cache)
 
 

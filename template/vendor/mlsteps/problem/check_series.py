@@ -7,7 +7,7 @@ from . import forecasting
 from .columns import Inference, infer
 from .definition import Definition
 from .series import AlignedSeries, align
-from .values import Looked, fitting
+from .validation import ValidationResult, convert_column
 
 FILLED = {
     "interpolate": "the line between their neighbours fills them",
@@ -16,7 +16,7 @@ FILLED = {
 }
 
 
-def look(definition: Definition, frame: pd.DataFrame) -> Looked:
+def validate_series(definition: Definition, frame: pd.DataFrame) -> ValidationResult:
     """Check what the definition says of series.
 
     Raises
@@ -30,7 +30,7 @@ def look(definition: Definition, frame: pd.DataFrame) -> Looked:
     kinds = known_kinds(definition, frame)
     aligned = align(frame, definition)
     task = _task(definition, aligned, target, list(kinds))
-    return Looked(task, [_test(definition, aligned)], _notes(definition, aligned), kinds)
+    return ValidationResult(task, _test(definition, aligned), _notes(definition, aligned), kinds)
 
 
 def known_kinds(definition: Definition, frame: pd.DataFrame) -> dict[str, Inference]:
@@ -54,7 +54,7 @@ def known_kinds(definition: Definition, frame: pd.DataFrame) -> dict[str, Infere
                 "category; name it in [columns] drop or unknown_at_prediction, or set its kind "
                 "in [columns.kinds]."
             )
-        fitting(frame[name], kind, "[columns.kinds]")
+        convert_column(frame[name], kind, "[columns.kinds]")
         kinds[name] = kind
     return kinds
 

@@ -1,6 +1,7 @@
 """Read project.toml and check everything about it that needs no data."""
 
 import difflib
+import re
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from .settings import Constraints, Goal, Improvement, Models, Search, Serving, T
 from .sources import SOURCES
 
 FILE_NAME = "project.toml"
+ANSWERS = ".copier-answers.yml"  # which code the template has put into the project
 PROBLEM_TYPES = ["classification", "regression", "clustering", "forecasting", "anomaly_detection"]
 
 
@@ -72,6 +74,7 @@ def read_definition(path: Path) -> Definition:
         raise UserError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path} is not valid TOML: {error}.") from None
+    _check_code(path, table)
     return check_definition(table, path.name)
 
 
@@ -91,6 +94,21 @@ def check_definition(table: dict[str, Any], name: str = FILE_NAME) -> Definition
         found = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         sentence = _sentence(found[0], model)
         raise UserError(f"{name}: {sentence}{'' if sentence.endswith('?') else '.'}") from None
+
+
+def _check_code(path: Path, table: dict[str, Any]) -> None:
+    """Check that the type is the one whose code the template has put into the project."""
+    answers = path.with_name(ANSWERS)
+    text = answers.read_text(encoding="utf-8") if answers.is_file() else ""
+    held = re.search(r"^problem_type: *['\"]?(\w+)", text, re.MULTILINE)
+    problem = table.get("problem")
+    kind = problem.get("type") if isinstance(problem, dict) else None
+    if held and kind in PROBLEM_TYPES and kind != held[1]:
+        raise UserError(
+            f'{path.name}: [problem] type is "{kind}", but the project holds the code for '
+            f"{held[1]}; set it back, then run `copier update --data problem_type={kind}`, which "
+            "changes both."
+        )
 
 
 @lru_cache

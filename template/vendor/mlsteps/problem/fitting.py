@@ -50,7 +50,7 @@ def check_type(frame: pd.DataFrame, target: str, own: str) -> str:
         return _without_target(frame, own)
     if own == "clustering":
         return (
-            f'"{target}" is only held against the answers; to predict it, `copier update --data '
+            f'"{target}" is only compared with the clusters; to predict it, `copier update --data '
             "problem_type=classification` (a label) or `… problem_type=regression` (a number)"
         )
     fitting = _fitting(frame, target, own)

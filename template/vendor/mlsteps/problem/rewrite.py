@@ -10,7 +10,7 @@ from tomlkit import TOMLDocument
 from tomlkit.items import Array, Item, Table
 
 from ..files import write_text
-from .check import Checked, check
+from .check import DefinitionCheck, check
 from .definition import check_definition, read_definition
 from .metric import Metrics
 from .suggest import Suggestion
@@ -20,7 +20,7 @@ SAMPLES = "data/sample/"  # costs that were chosen for a sample mean nothing for
 
 def write_suggestion(
     file: Path, suggestion: Suggestion, metrics: Metrics, data: str | None = None
-) -> Checked:
+) -> DefinitionCheck:
     """Write `suggestion` to a project.toml; the former file is kept beside it as ``.bak``.
 
     Parameters
@@ -37,7 +37,7 @@ def write_suggestion(
 
     Returns
     -------
-    Checked
+    DefinitionCheck
         What the new definition says, checked against the data.
 
     Raises

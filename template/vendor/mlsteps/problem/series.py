@@ -9,7 +9,7 @@ from ..errors import UserError
 from .calendar import Calendar, infer_calendar, place_calendar
 from .columns import Inference, infer
 from .definition import Definition
-from .values import fitting
+from .validation import convert_column
 
 # Columns that are added to those of the data. Names of collected columns have no blanks around
 # them, so none can be one of these.
@@ -76,8 +76,8 @@ def align(frame: pd.DataFrame, definition: Definition) -> AlignedSeries:
     dates = Inference("date", "", infer(frame[columns.date]).date_format)
     rows = frame.assign(
         **{
-            target: fitting(frame[target], Inference("number", ""), "[problem] target"),
-            columns.date: fitting(frame[columns.date], dates, "[columns] date"),
+            target: convert_column(frame[target], Inference("number", ""), "[problem] target"),
+            columns.date: convert_column(frame[columns.date], dates, "[columns] date"),
             SERIES: label_series(frame, columns.series_names()),
         }
     )

@@ -1,4 +1,4 @@
-"""Checks of names and values that every kind of data gets, and what they found."""
+"""Checks of names and values that rows and series share, and their result."""
 
 import difflib
 from collections.abc import Iterable
@@ -11,15 +11,15 @@ from .columns import ConversionError, Inference, convert
 
 
 @dataclass(frozen=True)
-class Looked:
-    """Data that fits its definition.
+class ValidationResult:
+    """What is to be said of data that fits its definition.
 
     Attributes
     ----------
     task
         What is to be done, in a sentence.
     test
-        How it will be tested, a sentence each.
+        How it will be tested, in a sentence.
     notes
         What is worth knowing, though nothing has to be done about it.
     kinds
@@ -27,7 +27,7 @@ class Looked:
     """
 
     task: str
-    test: list[str]
+    test: str
     notes: list[str]
     kinds: dict[str, Inference]
 
@@ -55,8 +55,8 @@ def check_present(
             raise UserError(f'{key} names "{name}", a column that the data does not have; {hint}')
 
 
-def fitting(values: pd.Series, told: Inference, key: str) -> pd.Series:
-    """Return a column as its kind has it.
+def convert_column(values: pd.Series, inferred: Inference, key: str) -> pd.Series:
+    """Convert a column to its kind, which the key of project.toml or the values themselves say.
 
     Raises
     ------
@@ -64,12 +64,12 @@ def fitting(values: pd.Series, told: Inference, key: str) -> pd.Series:
         If a value does not fit, saying what to do about it.
     """
     try:
-        return convert(values, told.kind, told.date_format)
+        return convert(values, inferred.kind, inferred.date_format)
     except ConversionError as error:
         few = len(error.rows) < len(values) / 2
         remedy = (
             f'correct it, or add "{error.value}" to [data] missing if it stands for a missing value'
             if few
-            else f"mend {key}"
+            else f"correct {key}"
         )
         raise UserError(f"{key}: {error}; {remedy}.") from None

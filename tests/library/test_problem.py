@@ -5,38 +5,33 @@ import pandas as pd
 import pytest
 import tomlkit
 
-from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.problem import (
-    NEEDS_TARGET,
-    TARGET_KIND,
-    TYPE,
-)
-from {{ cookiecutter.package_name }}.problem.check import check
-from {{ cookiecutter.package_name }}.problem.check import define as define_step
-from {{ cookiecutter.package_name }}.problem.definition import check_definition
-from {{ cookiecutter.package_name }}.problem.project import Project
-from {{ cookiecutter.package_name }}.problem.rewrite import write_suggestion
-from {{ cookiecutter.package_name }}.problem.suggest import suggest
+from mlsteps import UserError
+from mlsteps.problem import Project
+from mlsteps.problem.check import check
+from mlsteps.problem.check import define as define_step
+from mlsteps.problem.definition import check_definition, read_definition
+from mlsteps.problem.rewrite import write_suggestion
+from mlsteps.problem.suggest import suggest
+from mlsteps.variants import of_type
 
+PROBLEM_TYPES = ["classification", "regression", "clustering", "anomaly_detection"]
 N = 400
-CLASSES = TARGET_KIND == "category"
-
-
-UNPREDICTABLE = [
-    ("joined", "holds dates, but a target is a label or a number"),
-    ("country", "has 1 different values"),
-    ("income" if CLASSES else "plan", r"`copier update --data problem_type=\w+`"),
-]
 
 
 @pytest.fixture
-def frame():
+def goal(problem_type):
+    """What `[problem]` is of this type."""
+    return of_type("problem", problem_type).Problem
+
+
+@pytest.fixture
+def frame(goal):
     """Rows as people have them: codes, dates, gaps, strays, repetitions and a column that leaks."""
-    random = np.random.default_rng(0)
+    random, classes = np.random.default_rng(0), goal.target_kind == "category"
     plan = random.choice(["basic", "plus", "pro"], N)
     score = (plan == "pro") + random.normal(size=N)
-    y = np.where(score > 0.8, "yes", "no") if CLASSES else np.exp(score).round(3)
-    after = np.where(score > 0.8, "2026-05-05", None) if CLASSES else np.exp(score) * 1.19
+    y = np.where(score > 0.8, "yes", "no") if classes else np.exp(score).round(3)
+    after = np.where(score > 0.8, "2026-05-05", None) if classes else np.exp(score) * 1.19
     age = random.integers(18, 90, N).astype(str)
     return pd.DataFrame(
         {
@@ -59,7 +54,7 @@ def frame():
 
 def test_the_problem_is_said_in_plain_words(define, frame, tmp_path):
     columns = {"id": ["customer_id"], "date": "joined", "unknown_at_prediction": ["after"]}
-    text = define_step(Project(tmp_path, define(columns=columns)), frame)
+    text = define_step(Project(tmp_path, define(columns=columns)), frame, {})
     first, split, *others = text.splitlines()
     assert "10 columns" in first
     assert "400 rows" in first
@@ -83,7 +78,7 @@ WRONG = {
 def test_what_does_not_fit_the_data_is_named(define, frame, case):
     changes, expected = WRONG[case]
     with pytest.raises(UserError, match=expected):
-        check(define(**changes), frame)
+        check(define(**changes), frame, {})
 
 
 SPOILED = {
@@ -105,23 +100,23 @@ SPOILED = {
 def test_data_that_cannot_answer_is_refused(define, frame, case):
     spoil, expected = SPOILED[case]
     with pytest.raises(UserError, match=expected):
-        check(define(), spoil(frame))
+        check(define(), spoil(frame), {})
 
 
-def test_columns_are_sorted_out_with_reasons(frame):
-    found = suggest(frame, "y")
-    assert found.problem["type"][0] == TYPE
+def test_columns_are_sorted_out_with_reasons(frame, goal, problem_type):
+    found = suggest(frame, "y", problem_type)
+    assert found.problem["type"][0] == problem_type
     assert list(found.id) == ["customer_id"]
     assert found.date == ("joined", "the only date that every row has")
     assert found.drop == {
         "country": 'is "DE" in every row',
         "plan code": 'says one to one the same as "plan"',
     }
-    if NEEDS_TARGET:
+    if goal.needs_target:
         assert list(found.unknown_at_prediction) == ["after"]
         assert "predicts the target alone" in found.unknown_at_prediction["after"]
     assert list(found.missing) == ["unknown"]
-    assert {name: told.kind for name, told in found.kinds.items() if name != "after"} == {
+    assert {name: kind.kind for name, kind in found.kinds.items() if name != "after"} == {
         "joined": "date",
         "born": "date",
         "age": "number",
@@ -135,35 +130,39 @@ def test_columns_are_sorted_out_with_reasons(frame):
     assert '"60+"' in found.kinds["visits"].reason
 
 
-def test_a_text_that_is_a_label_elsewhere_does_not_become_missing(frame):
+def test_a_text_that_is_a_label_elsewhere_does_not_become_missing(frame, problem_type):
     frame["home"] = np.where(frame.index % 3, "own", "unknown")
-    found = suggest(frame, "y")
+    found = suggest(frame, "y", problem_type)
     assert found.missing == {}
     assert found.kinds["age"].kind == "category"
     assert 'a label of "home"' in found.kinds["age"].reason
 
 
-def test_things_with_several_rows_become_the_group(frame):
+def test_things_with_several_rows_become_the_group(frame, problem_type):
     frame["patient_id"] = [f"p{n % 150}" for n in range(N)]
-    assert suggest(frame, "y").group[0] == "patient_id"
+    assert suggest(frame, "y", problem_type).group[0] == "patient_id"
 
 
 @pytest.mark.parametrize(("name", "group"), [("patientId", "patientId"), ("malic_acid", "")])
-def test_a_name_that_only_ends_like_id_is_no_group(frame, name, group):
+def test_a_name_that_only_ends_like_id_is_no_group(frame, name, group, problem_type):
     frame[name] = np.arange(N) % 150 + 0.5
-    assert suggest(frame, "y").group[0] == group
+    assert suggest(frame, "y", problem_type).group[0] == group
 
 
-@pytest.mark.parametrize(
-    ("target", "expected"),
-    [
-        ("Y", 'has no column "Y"'),
-        *([] if not NEEDS_TARGET else UNPREDICTABLE),
-    ],
-)
-def test_a_target_that_cannot_be_predicted_here_is_refused(frame, target, expected):
-    with pytest.raises(UserError, match=expected):
-        suggest(frame, target)
+def test_a_target_that_the_data_does_not_have_is_refused(frame, problem_type):
+    with pytest.raises(UserError, match='has no column "Y"'):
+        suggest(frame, "Y", problem_type)
+
+
+def test_a_target_that_cannot_be_predicted_here_is_refused(frame, goal, problem_type):
+    unpredictable = {
+        "joined": "holds dates, but a target is a label or a number",
+        "country": "has 1 different values",
+        "income" if problem_type == "classification" else "plan": "`copier update --data problem_t",
+    }
+    for target, expected in unpredictable.items() if goal.needs_target else ():
+        with pytest.raises(UserError, match=expected):
+            suggest(frame, target, problem_type)
 
 
 @pytest.fixture
@@ -177,10 +176,10 @@ def file(define, tmp_path):
     return path
 
 
-def test_a_suggestion_is_written_with_reasons_and_the_rest_stays(file, frame):
+def test_a_suggestion_is_written_with_reasons_and_the_rest_stays(file, frame, problem_type):
     before = file.read_text(encoding="utf-8")
     frame['a "strange"\nname'] = range(N, 0, -1)
-    checked = write_suggestion(file, suggest(frame, "y"), str(file.parent / "in" / "my.csv"))
+    checked = write_suggestion(file, suggest(frame, "y", problem_type), {}, str(file.parent / "in" / "my.csv"))
     assert "400 rows" in checked.sentences[0]
     text = file.read_text(encoding="utf-8")
     assert "# Mine." in text
@@ -193,9 +192,22 @@ def test_a_suggestion_is_written_with_reasons_and_the_rest_stays(file, frame):
     assert definition.columns.kinds['a "strange"\nname'] == "number"
 
 
-def test_a_suggestion_that_does_not_hold_leaves_the_file_alone(file, frame):
+def test_a_suggestion_that_does_not_hold_leaves_the_file_alone(file, frame, problem_type):
     before = file.read_bytes()
     with pytest.raises(UserError):
-        write_suggestion(file, suggest(frame.head(4), "y"), "my.csv")
+        write_suggestion(file, suggest(frame.head(4), "y", problem_type), {}, "my.csv")
     assert file.read_bytes() == before
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_misspelt_metric_is_said_with_those_that_are_allowed(define, frame):
+    with pytest.raises(UserError, match=r'\[problem\] metric is "luck"; allowed: \w+, '):
+        check(define(problem={"metric": "luck"}), frame, {})
+
+
+def test_a_type_whose_code_the_project_does_not_hold_is_said_with_the_way_to_it(file, problem_type):
+    held = "regression" if problem_type != "regression" else "classification"
+    answers = f"problem_type: {held}\n"
+    file.with_name(".copier-answers.yml").write_text(answers, encoding="utf-8")
+    with pytest.raises(UserError, match=f"code for {held}; .*problem_type={problem_type}`"):
+        read_definition(file)

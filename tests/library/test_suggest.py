@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import run_in
+from project import run_in
 
-from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.problem import TYPE
-from {{ cookiecutter.package_name }}.problem.suggest import suggest
+from mlsteps import UserError
+from mlsteps.problem.suggest import suggest
 
+PROBLEM_TYPES = ["classification", "regression", "clustering", "anomaly_detection", "forecasting"]
 ROWS = 240
 
 
@@ -57,69 +57,71 @@ FITTING = {
 
 
 @pytest.mark.parametrize("target", FITTING)
-def test_a_target_tells_the_type_and_why(table, target):
+def test_a_target_tells_the_type_and_why(table, target, problem_type):
     named, others, why = FITTING[target]
-    if TYPE in {named, *others}:
-        kind, reason = suggest(table, target).problem["type"]
-        assert kind == TYPE
-        assert why in reason or "is only held against the answers" in reason
+    if problem_type in {named, *others}:
+        kind, reason = suggest(table, target, problem_type).problem["type"]
+        assert kind == problem_type
+        assert why in reason or "is only compared with the clusters" in reason
     else:
         with pytest.raises(UserError) as raised:
-            suggest(table, target)
+            suggest(table, target, problem_type)
         assert why in raised.value.message
-        assert f"so this is {named}, but the project holds the code for {TYPE}" in str(raised.value)
+        assert f"so this is {named}, but the project holds the code for {problem_type}" in str(raised.value)
         assert f"`copier update --data problem_type={named}`" in str(raised.value)
 
 
-def test_a_date_and_a_number_that_repeats_by_period_is_a_forecast(sales):
+def test_a_date_and_a_number_that_repeats_by_period_is_a_forecast(sales, problem_type):
     why = 'is a number, there once for each "shop" for each of 120 regular dates "month"'
-    if TYPE in ("classification", "anomaly_detection"):
+    if problem_type in ("classification", "anomaly_detection"):
         with pytest.raises(UserError, match="so this is forecasting") as raised:
-            suggest(sales, "sold")
+            suggest(sales, "sold", problem_type)
         assert why in str(raised.value)
-    elif TYPE != "clustering":
-        assert why in suggest(sales, "sold").problem["type"][1]
+    elif problem_type != "clustering":
+        assert why in suggest(sales, "sold", problem_type).problem["type"][1]
 
 
-@pytest.mark.skipif(TYPE != "classification", reason="it is told to who predicts a class")
-def test_a_rare_label_can_be_an_anomaly_as_well(table):
-    reason = suggest(table, "state").problem["type"][1]
+def test_a_rare_label_can_be_an_anomaly_as_well(table, problem_type):
+    if problem_type != "classification":
+        pytest.skip("it is said to who predicts a class")
+    reason = suggest(table, "state", problem_type).problem["type"][1]
     assert '"broken" is rare (5.0%), so `copier update --data problem_type=anomaly' in reason
-    assert "anomaly" not in suggest(table, "colour").problem["type"][1]
+    assert "anomaly" not in suggest(table, "colour", problem_type).problem["type"][1]
 
 
-def test_without_a_target_rows_are_grouped_or_flagged(table):
-    if TYPE in ("clustering", "anomaly_detection"):
-        other = {"clustering", "anomaly_detection"} - {TYPE}
-        reason = suggest(table).problem["type"][1]
+def test_without_a_target_rows_are_grouped_or_flagged(table, problem_type):
+    if problem_type in ("clustering", "anomaly_detection"):
+        other = {"clustering", "anomaly_detection"} - {problem_type}
+        reason = suggest(table, "", problem_type).problem["type"][1]
         assert f"`copier update --data problem_type={other.pop()}`" in reason
     else:
         with pytest.raises(UserError, match="Without --target"):
-            suggest(table)
+            suggest(table, "", problem_type)
 
 
-def test_without_a_target_series_are_said_to_be_some(sales):
-    if TYPE not in ("clustering", "anomaly_detection"):
+def test_without_a_target_series_are_said_to_be_some(sales, problem_type):
+    if problem_type not in ("clustering", "anomaly_detection"):
         with pytest.raises(UserError, match='regular dates "month" can be forecast'):
-            suggest(sales)
+            suggest(sales, "", problem_type)
 
 
-def test_what_asks_for_another_type_writes_nothing(project, own, table, sales):
-    frame, target = (sales, "sold") if TYPE == "classification" else (table, "price")
-    if TYPE in ("regression", "clustering"):
+def test_what_asks_for_another_type_writes_nothing(own, table, sales, problem_type):
+    frame, target = (sales, "sold", problem_type) if problem_type == "classification" else (table, "price")
+    if problem_type in ("regression", "clustering"):
         frame, target = table, "seen"
     frame.to_csv(own.root / "mine.csv", index=False)
     before = (own.root / "project.toml").read_bytes()
     failed = run_in(own.root, "define", "--data", "mine.csv", "--target", target)
-    if TYPE == "clustering":
+    if problem_type == "clustering":
         assert failed.exit_code == 0, failed.output
         return
     assert failed.exit_code == 2
     assert (own.root / "project.toml").read_bytes() == before
 
 
-@pytest.mark.skipif(TYPE != "forecasting", reason="series are for forecasting")
-def test_series_of_ones_own_go_from_define_to_a_forecast(own, sales):
+def test_series_of_ones_own_go_from_define_to_a_forecast(own, sales, problem_type):
+    if problem_type != "forecasting":
+        pytest.skip("series are for forecasting")
     sales.to_csv(own.root / "sales.csv", index=False)
     defined = run_in(own.root, "define", "--data", "sales.csv", "--target", "sold")
     assert defined.exit_code == 0, defined.output
