@@ -106,7 +106,7 @@ def test_without_a_target_series_are_said_to_be_some(sales, problem_type):
 
 
 def test_what_asks_for_another_type_writes_nothing(own, table, sales, problem_type):
-    frame, target = (sales, "sold", problem_type) if problem_type == "classification" else (table, "price")
+    frame, target = (sales, "sold") if problem_type == "classification" else (table, "price")
     if problem_type in ("regression", "clustering"):
         frame, target = table, "seen"
     frame.to_csv(own.root / "mine.csv", index=False)
