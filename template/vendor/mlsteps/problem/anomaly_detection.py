@@ -12,7 +12,7 @@ from .metric import STABILITY, Metric, average_precision, roc_area
 from .settings import Kind, Label, RowEvaluation, Unsupervised
 
 Evaluation = RowEvaluation
-NORMAL, ANOMALY = "normal", "anomaly"  # what is answered, and what labels are known as
+NORMAL, ANOMALY = "normal", "anomaly"  # the predictions, and the labels that are known
 DISTANCE = " distance"  # to the mean; no column that was collected begins with a blank
 USUAL_LABEL = "the most frequent label; any other is an anomaly"
 USUAL_SHARE = 0.05  # to flag, where nothing is known
@@ -100,8 +100,8 @@ def _pr_auc(known: np.ndarray, scores: np.ndarray, flagged: np.ndarray) -> float
 
 def _precision(known: np.ndarray, scores: np.ndarray, flagged: np.ndarray) -> float:
     """Return the share of anomalies among the flagged rows whose label is known."""
-    told = known[flagged & (known >= 0)]
-    return float(np.mean(told)) if len(told) else np.nan
+    labelled = known[flagged & (known >= 0)]
+    return float(np.mean(labelled)) if len(labelled) else np.nan
 
 
 def _recall(known: np.ndarray, scores: np.ndarray, flagged: np.ndarray) -> float:
@@ -178,14 +178,14 @@ def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
             f"[problem] metric {problem.metric} takes normal rows and anomalies, but in the {name} "
             f'{found}; set metric to "stability" until anomalies are known.'
         )
-    learnt = int(problem.learns_from(known).sum())
-    if learnt <= 2 * folds:
+    rows = int(problem.learns_from(known).sum())
+    if rows <= 2 * folds:
         raise UserError(
-            f'[problem] learn_from is "{problem.learn_from}", which leaves {learnt:,} rows to '
+            f'[problem] learn_from is "{problem.learn_from}", which leaves {rows:,} rows to '
             f'learn from; more than twice [search] folds = {folds} are needed, or "all".'
         )
     use = {
-        "all": "its labels only judge",
+        "all": "its labels only score the model",
         "not_anomalies": "known anomalies are not learnt from",
         "normal": f"only the {normal:,} rows known as normal are learnt from",
     }

@@ -33,7 +33,16 @@ class DefinitionCheck:
 
 
 def define(project: Project, frame: pd.DataFrame, metrics: Metrics) -> str:
-    """Check the definition of `project` against its data, and leave a card for the report.
+    """Check the definition of a project against its data, and write a card for the report.
+
+    Parameters
+    ----------
+    project : Project
+        Its folder and definition.
+    frame : DataFrame
+        The rows as collected.
+    metrics : mapping of str to Metric
+        The project's own metrics.
 
     Returns
     -------
@@ -43,7 +52,8 @@ def define(project: Project, frame: pd.DataFrame, metrics: Metrics) -> str:
     Raises
     ------
     UserError
-        If the two do not fit.
+        If the two do not fit: a column is absent, the target cannot be learnt, values do not fit
+        their kind, or there are too few rows, groups or dates.
     """
     checked = check(project.definition, frame, metrics)
     first, *others = checked.sentences

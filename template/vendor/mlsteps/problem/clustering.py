@@ -160,14 +160,14 @@ def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
         If there are more clusters than rows to learn from.
     """
     most = problem.clusters[1]
-    learnt = len(target) - -(-len(target) // folds)  # without the largest fold
-    if most >= learnt:
+    rows = len(target) - -(-len(target) // folds)  # without the largest fold
+    if most >= rows:
         raise UserError(
             f"[problem] clusters goes up to {most:,}, but [search] folds = {folds} leaves "
-            f"{learnt:,} of the {len(target):,} rows to learn from; fewer clusters than these are "
+            f"{rows:,} of the {len(target):,} rows to learn from; fewer clusters than these are "
             "needed."
         )
     if not problem.target:
         return ""
     known = labels(target).dropna()
-    return f'; "{problem.target}" ({known.nunique():,} labels) only judges them'
+    return f'; "{problem.target}" ({known.nunique():,} labels) only scores them'

@@ -1,4 +1,4 @@
-"""What kinds of columns there are, how a kind is told, and how values are brought to it.
+"""What kinds of columns there are, how a kind is inferred, and how values are converted to it.
 
 Training files, files to score and rows sent over HTTP all pass through `convert`, so the same
 value means the same thing everywhere.
@@ -86,7 +86,7 @@ class ConversionError(ValueError):
 
 
 def infer(values: pd.Series) -> Inference:
-    """Tell the kind of a column from its values."""
+    """Infer the kind of a column from its values."""
     present = values.dropna()
     if isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(values):
         return Inference("category", "holds labels")

@@ -101,19 +101,19 @@ def _fitting(frame: pd.DataFrame, target: str, own: str) -> dict[str, str]:
             f'The target "{target}" has {values.nunique()} different values; at least two are '
             "needed."
         )
-    told = infer(values)
-    if told.kind in {"date", "text"}:
+    inferred = infer(values)
+    if inferred.kind in {"date", "text"}:
         raise UserError(
-            f'"{target}" {told.reason}, but a target is a label or a number; choose another '
+            f'"{target}" {inferred.reason}, but a target is a label or a number; choose another '
             "column, or make one from it."
         )
     different = values.nunique()
-    if told.kind == "number":
+    if inferred.kind == "number":
         reason = f'"{target}" is a number with {different:,} different values'
         whole = bool((pd.to_numeric(values.dropna()) % 1 == 0).all())
     else:
-        reason, whole = f'"{target}" {told.reason}', False
-    if told.kind != "number" or different <= 2:
+        reason, whole = f'"{target}" {inferred.reason}', False
+    if inferred.kind != "number" or different <= 2:
         return _of_labels(values, reason, own)
     fitting = {"regression": reason}
     if different <= FEW and whole:
@@ -138,10 +138,10 @@ def _of_labels(values: pd.Series, reason: str, own: str) -> dict[str, str]:
 def find_series(frame: pd.DataFrame) -> Regular | None:
     """Return how the rows are series: regular dates, with one row for each label of a column."""
     for name in frame:
-        told = infer(frame[name])
-        if told.kind != "date" or frame[name].isna().any():
+        inferred = infer(frame[name])
+        if inferred.kind != "date" or frame[name].isna().any():
             continue
-        dates = convert(frame[name], "date", told.date_format)
+        dates = convert(frame[name], "date", inferred.date_format)
         periods = dates.nunique()
         if periods < LEAST_PERIODS or not _is_regular(dates):
             continue

@@ -66,7 +66,18 @@ Metrics = Mapping[str, Metric]
 
 
 def all_metrics(problem_type: str, own: Metrics) -> dict[str, Metric]:
-    """Return the standard metrics of a type of problem, and those of the project beside them.
+    """Return the standard metrics of a type of problem, and those of the project.
+
+    Parameters
+    ----------
+    problem_type : str
+        ``[problem] type`` of project.toml.
+    own : mapping of str to Metric
+        The metrics of the project; one with the name of a standard metric replaces it.
+
+    Returns
+    -------
+    dict of str to Metric
 
     Examples
     --------
@@ -77,12 +88,24 @@ def all_metrics(problem_type: str, own: Metrics) -> dict[str, Metric]:
 
 
 def select_metric(name: str, metrics: Metrics) -> Metric:
-    """Return the metric that [problem] metric names.
+    """Return the metric that ``[problem] metric`` names.
+
+    Parameters
+    ----------
+    name : str
+        As it stands in project.toml.
+    metrics : mapping of str to Metric
+        What `all_metrics` returns.
 
     Raises
     ------
     UserError
-        If there is none of this name that may select.
+        If there is none of this name that may select; the message names those that may.
+
+    Examples
+    --------
+    >>> select_metric("mae", all_metrics("regression", {})).title
+    'MAE'
     """
     allowed = [key for key, metric in metrics.items() if metric.selects]
     if name not in allowed:

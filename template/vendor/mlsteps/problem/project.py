@@ -31,17 +31,32 @@ class Project:
 
     @property
     def reports(self) -> Path:
-        """What is made to be looked at."""
+        """The cards and pages of the report, and metrics.json."""
         return self.root / "reports"
 
 
 def open_project(folder: Path | None = None) -> Project:
-    """Open the project in `folder`, or in the nearest folder above with a project.toml.
+    """Open the project in a folder, or in the nearest folder above with a project.toml.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        The working directory if it is not given.
+
+    Returns
+    -------
+    Project
 
     Raises
     ------
     UserError
         If there is none, or its definition is not valid.
+
+    Examples
+    --------
+    >>> project = open_project(Path("churn"))  # doctest: +SKIP
+    >>> project.definition.problem.target  # doctest: +SKIP
+    'status'
     """
     start = (folder or Path.cwd()).resolve()
     for root in (start, *start.parents):

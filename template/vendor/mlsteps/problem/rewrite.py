@@ -97,8 +97,8 @@ def _fill_columns(columns: Table, suggestion: Suggestion) -> None:
     kinds = columns["kinds"]
     for name in list(kinds):
         del kinds[name]
-    for name, told in suggestion.kinds.items():
-        _set(kinds, name, told.kind, told.reason)
+    for name, inferred in suggestion.kinds.items():
+        _set(kinds, name, inferred.kind, inferred.reason)
 
 
 def _set(table: Table, key: str, value: Any, reason: str = "") -> None:

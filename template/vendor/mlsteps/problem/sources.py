@@ -210,7 +210,7 @@ def refuse_secret(key: str, url: str, remedy: str) -> None:
         parts = urlsplit(url)
     except ValueError:  # no URL: whoever opens it says so
         return
-    # A database has to be told its user; in the web what stands there is a token.
+    # The user of a database is no secret; in a web address it may be a token.
     if parts.password or (parts.username and parts.scheme.startswith("http")):
         raise ValueError(f"[data] {key} holds a password; {remedy}")
     names = [name for name, value in parse_qsl(parts.query) if value and is_secret(name)]

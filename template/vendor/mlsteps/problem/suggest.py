@@ -101,7 +101,7 @@ def suggest(frame: pd.DataFrame, target: str, own: str) -> Suggestion:
     if of_type("problem", own).Problem.needs_target:
         known = labels(known) if own == "classification" else known
         unknown = suspicious.too_good(inputs, known, kinds, classes=own == "classification")
-    kinds = {name: told for name, told in kinds.items() if name not in unknown}
+    kinds = {name: inferred for name, inferred in kinds.items() if name not in unknown}
     return Suggestion(
         problem={
             "target": (target, ""),
@@ -177,25 +177,25 @@ def _without_strays(frame: pd.DataFrame) -> tuple[dict[str, str], pd.DataFrame, 
 
 
 def _kind(values: pd.Series) -> Inference:
-    told = infer(values)
-    text = told.kind == "number" and pd.api.types.is_string_dtype(values)
+    inferred = infer(values)
+    text = inferred.kind == "number" and pd.api.types.is_string_dtype(values)
     if text and values.str.match(r"\s*0\d").any():
         return Inference("category", "holds codes that begin with 0")
-    return told
+    return inferred
 
 
-def _with_doubts(values: pd.Series, told: Inference, reason: str | None) -> Inference:
+def _with_doubts(values: pd.Series, inferred: Inference, reason: str | None) -> Inference:
     missing = values.isna().mean()
     doubt = f", mostly missing ({missing:.1%})" if missing > MANY_MISSING else ""
-    return replace(told, reason=(reason or told.reason) + doubt)
+    return replace(inferred, reason=(reason or inferred.reason) + doubt)
 
 
 def _date(frame: pd.DataFrame, kinds: dict[str, Inference]) -> tuple[str, str]:
     """Return the column that says when a row happened, and why; "" if none does."""
     found = [
         name
-        for name, told in kinds.items()
-        if told.kind == "date"
+        for name, inferred in kinds.items()
+        if inferred.kind == "date"
         and not BIRTH.search(name)
         and frame[name].notna().all()
         and frame[name].nunique() >= DATES

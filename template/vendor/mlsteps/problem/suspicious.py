@@ -54,13 +54,13 @@ def id_like(frame: pd.DataFrame, kinds: dict[str, Inference]) -> dict[str, str]:
     or if they only go up.
     """
     found = {}
-    for name, told in kinds.items():
+    for name, inferred in kinds.items():
         present = frame[name].dropna()
-        if told.kind in {"date", "text"} or len(present) < ID_SHARE * len(frame):
+        if inferred.kind in {"date", "text"} or len(present) < ID_SHARE * len(frame):
             continue
         if present.iloc[:HEAD].nunique() < ID_SHARE * min(HEAD, len(present)):
             continue
-        if told.kind == "number" and not pd.api.types.is_string_dtype(present):
+        if inferred.kind == "number" and not pd.api.types.is_string_dtype(present):
             whole = pd.api.types.is_integer_dtype(present) or (present % 1 == 0).all()
             counted = present.is_monotonic_increasing or ID_NAME.search(name)
             if whole and counted and present.is_unique:
@@ -73,8 +73,8 @@ def id_like(frame: pd.DataFrame, kinds: dict[str, Inference]) -> dict[str, str]:
 def group_like(frame: pd.DataFrame, kinds: dict[str, Inference]) -> dict[str, str]:
     """Return the columns that name something with several rows, a customer say."""
     found = {}
-    for name, told in kinds.items():
-        if told.kind in {"number", "category"} and ID_NAME.search(name):
+    for name, inferred in kinds.items():
+        if inferred.kind in {"number", "category"} and ID_NAME.search(name):
             different = frame[name].nunique()
             if GROUP_SHARE * len(frame) < different < ID_SHARE * len(frame):
                 found[name] = f"names {different:,} things with several rows each"
@@ -84,30 +84,22 @@ def group_like(frame: pd.DataFrame, kinds: dict[str, Inference]) -> dict[str, st
 def duplicate(frame: pd.DataFrame) -> dict[str, str]:
     """Return the columns that repeat an earlier one, or rename its labels one to one."""
     sample = frame.sample(DUPLICATE_ROWS, random_state=0) if len(frame) > DUPLICATE_ROWS else frame
-    first: dict[str, list[str]] = {}
+    first: dict[bytes, str] = {}
     found = {}
-    for name, values in sample.items():
-        key = _pattern(values)
-        for other in first.get(key, []):
-            if _pattern(frame[name]) == _pattern(frame[other]):
-                equal = frame[name].equals(frame[other])
-                found[name] = f'{"equals" if equal else "says one to one the same as"} "{other}"'
-                break
-        else:
-            first.setdefault(key, []).append(name)
+    for name, values in frame.items():
+        other = first.setdefault(_pattern(sample[name]), name)
+        if other != name and _pattern(values) == _pattern(frame[other]):
+            equal = values.equals(frame[other])
+            found[name] = f'{"equals" if equal else "says one to one the same as"} "{other}"'
     return found
 
 
-def _pattern(values: pd.Series) -> str:
+def _pattern(values: pd.Series) -> bytes:
     """Return a digest of which rows are equal; of the values themselves if most differ."""
     codes, different = pd.factorize(values)
-    if len(different) <= len(values) / 2:
-        content = codes
-    elif pd.api.types.is_numeric_dtype(values):
-        content = values.to_numpy(dtype=float, na_value=np.nan)
-    else:
-        content = pd.util.hash_pandas_object(values, index=False).to_numpy()
-    return hashlib.sha256(content.tobytes()).hexdigest()
+    few = len(different) <= len(values) / 2
+    content = codes if few else pd.util.hash_pandas_object(values, index=False).to_numpy()
+    return hashlib.sha256(content.tobytes()).digest()
 
 
 def mixed(frame: pd.DataFrame) -> dict[str, list[str]]:
@@ -141,22 +133,28 @@ def too_good(
     kinds
         The columns to try.
     classes
-        Whether the target is a class, scored by ROC AUC (that of the class told worst if there
+        Whether the target is a class, scored by ROC AUC (that of the class predicted worst if there
         are more than two), or a quantity, scored by R² of its ranks.
     """
     rows = _sample(target, SCORE_ROWS, classes=classes)
     known = target.loc[rows]
     if known.nunique() < 2 or len(known) < FEWEST_ROWS:
         return {}
-    truth = pd.factorize(known)[0] if classes else rankdata(known)
+    true = pd.factorize(known)[0] if classes else rankdata(known)
     quick = np.random.default_rng(0).permutation(len(rows))[:SCREEN_ROWS]
     found = {}
-    for name, told in kinds.items():
-        inputs = _encoded(frame.loc[rows, name], told)
-        model, folds = _model(told, classes=classes)
-        if _seen_score(model, inputs[quick], truth[quick], classes=classes) < TOO_GOOD - 0.1:
-            continue
-        score = _unseen_score(model, inputs, truth, folds, classes=classes)
+    for name, inferred in kinds.items():
+        inputs = _encoded(frame.loc[rows, name], inferred)
+        model, folds = _model(inferred, classes=classes)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a rare class may not reach every fold
+            model.fit(inputs[quick], true[quick])
+            method = "predict_proba" if classes else "predict"
+            seen = getattr(model, method)(inputs[quick])  # better than on new rows, and quick
+            if _score(seen, true[quick], classes=classes) < TOO_GOOD - 0.1:
+                continue
+            predictions = cross_val_predict(model, inputs, true, cv=folds, method=method)
+        score = _score(predictions, true, classes=classes)
         if score >= TOO_GOOD:
             title = "ROC AUC" if classes else "R² of ranks"
             found[name] = (
@@ -166,30 +164,31 @@ def too_good(
 
 
 def _sample(target: pd.Series, size: int, *, classes: bool) -> pd.Index:
-    """Return the labels of some rows: of each class about the same number, all if it is rare."""
-    present = target.dropna()
-    mixed_up = present.sample(frac=1, random_state=0)
+    """Return the index of some rows: of each class about as many, all if it is rare."""
+    present = target.dropna().sample(frac=1, random_state=0)
     if not classes:
-        return mixed_up.index[:size]
+        return present.index[:size]
     counts = present.value_counts()
-    mixed_up = mixed_up[mixed_up.isin(counts.index[counts >= 6])]  # folds need some of each
-    share = size // max(1, mixed_up.nunique())
-    return mixed_up.groupby(mixed_up, sort=False).head(share).index
+    present = present[present.isin(counts.index[counts >= 6])]  # folds need some of each
+    share = size // max(1, present.nunique())
+    return present.groupby(present, sort=False).head(share).index
 
 
-def _encoded(values: pd.Series, told: Inference) -> np.ndarray:
-    if told.kind == "number":
-        numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-        return np.where(np.abs(numbers) <= LARGEST, numbers, np.nan)[:, None]
-    if told.kind == "date":
-        dates = convert(values, "date", told.date_format)
-        return dates.astype("int64").where(dates.notna()).to_numpy(dtype=float)[:, None]
-    if told.kind == "text":  # whether there is one can tell; what it says is not looked at
-        return values.notna().to_numpy(dtype=float)[:, None]
-    return labels(values).fillna("").to_numpy(dtype=object)[:, None]
+def _encoded(values: pd.Series, inferred: Inference) -> np.ndarray:
+    if inferred.kind == "number":
+        encoded = pd.to_numeric(values, errors="coerce").astype("float64")
+        encoded = encoded.where(encoded.abs() <= LARGEST)
+    elif inferred.kind == "date":
+        dates = convert(values, "date", inferred.date_format)
+        encoded = dates.astype("int64").where(dates.notna()).astype("float64")
+    elif inferred.kind == "text":  # whether there is one can predict; its words are not looked at
+        encoded = values.notna().astype("float64")
+    else:
+        encoded = labels(values).fillna("").astype(object)
+    return encoded.to_numpy()[:, None]
 
 
-def _model(told: Inference, *, classes: bool) -> tuple[Any, Any]:
+def _model(inferred: Inference, *, classes: bool) -> tuple[Any, Any]:
     """Return a shallow tree for one column of this kind, and folds."""
     if classes:
         tree = DecisionTreeClassifier(max_depth=4, min_samples_leaf=2, random_state=0)
@@ -197,33 +196,16 @@ def _model(told: Inference, *, classes: bool) -> tuple[Any, Any]:
     else:
         tree = DecisionTreeRegressor(max_depth=8, min_samples_leaf=5, random_state=0)
         folds = KFold(3, shuffle=True, random_state=0)
-    if told.kind == "category":
+    if inferred.kind == "category":
         scale = "auto" if classes else "continuous"  # ranks are whole numbers, but not classes
         return make_pipeline(TargetEncoder(target_type=scale, cv=folds), tree), folds
     return tree, folds
 
 
-def _seen_score(model: Any, inputs: np.ndarray, truth: np.ndarray, *, classes: bool) -> float:
-    """Return the score on the rows that `model` is fitted to: too high, but quick."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a rare class may not reach every fold
-        model.fit(inputs, truth)
-    predictions = model.predict_proba(inputs) if classes else model.predict(inputs)
-    return _score(predictions, truth, classes=classes)
-
-
-def _unseen_score(
-    model: Any, inputs: np.ndarray, truth: np.ndarray, folds: Any, *, classes: bool
-) -> float:
-    method = "predict_proba" if classes else "predict"
-    predictions = cross_val_predict(model, inputs, truth, cv=folds, method=method)
-    return _score(predictions, truth, classes=classes)
-
-
-def _score(predictions: np.ndarray, truth: np.ndarray, *, classes: bool) -> float:
+def _score(predictions: np.ndarray, true: np.ndarray, *, classes: bool) -> float:
     if not classes:
-        return float(r2_score(truth, predictions))
-    present = np.unique(truth)
+        return float(r2_score(true, predictions))
+    present = np.unique(true)
     if len(present) == 2:
-        return float(roc_auc_score(truth == present[1], predictions[:, 1]))
-    return min(float(roc_auc_score(truth == k, predictions[:, n])) for n, k in enumerate(present))
+        return float(roc_auc_score(true == present[1], predictions[:, 1]))
+    return min(float(roc_auc_score(true == k, predictions[:, n])) for n, k in enumerate(present))
