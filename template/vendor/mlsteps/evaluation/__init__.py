@@ -2,7 +2,7 @@
 
 from .evaluate import evaluate
 from .gate import Check, beats_baselines, reaches_minimum, within_constraints
-from .test_result import TestResult
+from .result import TestResult
 
 __all__ = [
     "Check",

@@ -20,7 +20,7 @@ from ..problem.metric import Metric, Metrics, evaluate_metrics
 from ..report import figure, heading, number, paragraph, table
 from .bootstrap import LEVEL, Measured, evaluate_metric, measure_gains
 from .gate import Check
-from .test_result import OUT_OF_FOLD, UNSEEN, features_and_target
+from .result import OUT_OF_FOLD, UNSEEN, features_and_target
 
 LOSS = "Rank correlation with the scores that is lost when a feature is shuffled"
 LEAST_ROWS, LEAST_ANOMALIES = 20, 5

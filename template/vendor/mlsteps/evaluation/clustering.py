@@ -18,7 +18,7 @@ from ..problem.metric import Metric, Metrics
 from ..report import figure, heading, table
 from .bootstrap import Measured
 from .gate import Check
-from .test_result import SEEN, UNSEEN
+from .result import SEEN, UNSEEN
 
 LOSS = "Agreement with the clusters that is lost when a feature is shuffled"
 GUESSES = 10

@@ -13,10 +13,10 @@ from ..problem.metric import Metrics, all_metrics, select_metric
 from ..problem.project import Project
 from ..report import columns, facts, figure, heading, notice, number, paragraph, table, write_card
 from ..variants import of_type
-from . import row_test
+from . import rows
 from .gate import Check
 from .model_card import model_card
-from .test_result import SEEN, UNSEEN, TestResult
+from .result import SEEN, UNSEEN, TestResult
 
 SHOWN_FEATURES = 15
 STORED_PREDICTIONS = 5000  # for step 8, to see when predictions change
@@ -73,7 +73,7 @@ def evaluate(
     known = all_metrics(definition.problem.type, metrics)
     select_metric(definition.problem.metric, known)
     series = definition.problem.of_series  # its module needs statsmodels
-    test = of_type("evaluation", "forecasting") if series else row_test
+    test = of_type("evaluation", "forecasting") if series else rows
     result = test.test_model(project, predictor, run, known)
     checks = gate(result)
     results = {

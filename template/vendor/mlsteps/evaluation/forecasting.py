@@ -23,7 +23,7 @@ from ..problem.series import ONLY, PERIOD, SERIES
 from ..report import figure
 from .bootstrap import measure
 from .gate import Check
-from .test_result import TestResult, check_defined, costs_of, milliseconds
+from .result import TestResult, check_defined, costs_of, milliseconds
 
 BLOCK = 3  # neighbouring dates are alike, so the bootstrap draws them together
 LEAST_SERIES = 10  # from which whole series are drawn

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ..report import number
 
 if TYPE_CHECKING:
-    from .test_result import TestResult
+    from .result import TestResult
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from ..preparation.schema import Schema
 from ..problem.definition import Definition
 from ..problem.metric import Metrics
 from ..report import number
-from .test_result import OUT_OF_FOLD, SEEN
+from .result import OUT_OF_FOLD, SEEN
 
 WORST_SLICES, TOP_FEATURES = 5, 10
 

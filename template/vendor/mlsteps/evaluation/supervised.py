@@ -11,7 +11,7 @@ from ..problem.definition import Definition
 from ..problem.metric import Metric, Metrics, evaluate_metrics
 from .bootstrap import Measured
 from .gate import Check
-from .test_result import UNSEEN, features_and_target
+from .result import UNSEEN, features_and_target
 
 LEAST_ROWS, LEAST_OF_CLASS, LEAST_GROUPS = 20, 5, 5
 LOSS = "{metric} lost when a feature is shuffled"

@@ -16,7 +16,7 @@ from ..problem.metric import Metric, Metrics
 from ..problem.project import Project
 from ..variants import of_type
 from .bootstrap import measure
-from .test_result import TestResult, check_defined, costs_of, features_and_target, milliseconds
+from .result import TestResult, check_defined, costs_of, features_and_target, milliseconds
 
 IMPORTANCE_ROWS = 2000  # at most
 IMPORTANCE_PREDICTIONS = 250  # in all, so that 500 features do not take an hour

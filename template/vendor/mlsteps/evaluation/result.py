@@ -4,7 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -59,6 +59,8 @@ class TestResult:
     tested_on : str
         What the rows were, in words.
     """
+
+    __test__: ClassVar[bool] = False  # no test of pytest, whatever its name
 
     target: pd.Series
     predictions: pd.DataFrame
