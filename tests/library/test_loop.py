@@ -6,13 +6,12 @@ import shutil
 import pandas as pd
 import pytest
 from filelock import FileLock
-from project import edit, log, part, run_in
-
 from mlsteps.improvement import Comparison, monitor
 from mlsteps.improvement.improve import _Loop
 from mlsteps.modeling import store
 from mlsteps.modeling.history import read_history
 from mlsteps.problem.project import open_project
+from project import edit, log, part, run_in
 
 
 def flip(project):
@@ -119,7 +118,7 @@ def test_a_policy_has_a_reason_when_it_has_come_about(own, new_rows):
         changed = edit(own, improvement=settings)
         load_model = owned(own, "modeling.predictor").load_model
         loop = _Loop(changed, store.champion(own.models), {}, load_model, policy)
-        reasons = policy.reasons_to_retrain(loop._situation(found), loop.settings)
+        reasons = policy.reasons_to_retrain(loop.situation(found), loop.settings)
         return " ".join(reason.text for reason in reasons if reason.holds)
 
     assert f'"{name}" has drifted' in reasons(retrain=["drift"])

@@ -3,12 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from project import edit, load, log, run_in, true_labels
-from sqlalchemy import create_engine
-
 from mlsteps.deployment.prediction_log import open_log, read_predictions
 from mlsteps.improvement.drift import adjust, compare_column
 from mlsteps.improvement.performance import find_change
+from project import edit, load, log, run_in, true_labels
+from sqlalchemy import create_engine
 
 
 @pytest.fixture

@@ -12,14 +12,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from project import edit, run_in, shadowed, true_labels
-from pyarrow import parquet
-
 from mlsteps.collection import parts
 from mlsteps.deployment import prediction_log
 from mlsteps.deployment import score as scoring
 from mlsteps.deployment.prediction_log import open_log, read_predictions
 from mlsteps.modeling import store
+from project import edit, run_in, shadowed, true_labels
+from pyarrow import parquet
 
 PART = 500
 
@@ -193,7 +192,7 @@ def test_scored_rows_are_monitored_and_their_true_labels_come_back(own, data, tm
     assert "no alarm" in monitored.output, monitored.output
 
 
-def test_types_are_those_of_the_whole_file(tmp_path, monkeypatch):
+def test_types_are_those_of_the_whole_file(tmp_path):
     """A part without a missing value, or without a letter, is no other column."""
     rows = 400_000
     frame = pd.DataFrame({"number": np.arange(rows), "code": np.arange(rows).astype(str)})

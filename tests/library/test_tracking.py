@@ -1,12 +1,10 @@
 """What MLflow is told: runs with their files and models, and who is champion."""
 
-
 import numpy as np
 import pandas as pd
 import pytest
-from project import edit, load, run_in
-
 from mlsteps.modeling import store
+from project import edit, load, run_in
 
 pytest.importorskip("mlflow")
 from mlflow import MlflowClient, artifacts, set_tracking_uri

@@ -127,10 +127,12 @@ class _Loop:
 
     @property
     def settings(self) -> Improvement:
+        """The table [improvement]."""
         return self.project.definition.improvement
 
     @property
     def metric(self) -> Metric:
+        """The metric that decides."""
         problem = self.project.definition.problem
         return all_metrics(problem.type, self.metrics)[problem.metric]
 
@@ -146,7 +148,7 @@ class _Loop:
         challenger = store.challenger(project.models)
         if challenger and not force:
             return self._compare_in_shadow(challenger)
-        reasons = policy.reasons_to_retrain(self._situation(monitored), self.settings)
+        reasons = policy.reasons_to_retrain(self.situation(monitored), self.settings)
         due = force or any(reason.holds for reason in reasons)
         if not due and self._undecided() is None:
             why = "; ".join(reason.text for reason in reasons) or "[improvement] retrain names none"
@@ -189,7 +191,8 @@ class _Loop:
         sentence = found.sentence(self.metric, self.settings.margin, "champion", "predecessor")
         return self._result("rolled back", predecessor, f"{sentence} of live rows", found)
 
-    def _situation(self, monitored: MonitorResult) -> Situation:
+    def situation(self, monitored: MonitorResult) -> Situation:
+        """Return what the policy decides by whether to retrain."""
         models = self.project.models
         run = read_json(models / store.newest_version(models) / store.RUN)
         trained = datetime.fromisoformat(run["trained"])
