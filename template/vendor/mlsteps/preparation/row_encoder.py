@@ -137,7 +137,7 @@ def _is_table(encoder: OneHotEncoder | OrdinalEncoder) -> bool:
 
 def _labels(encoder: OneHotEncoder | OrdinalEncoder, columns: list[str]) -> Part:
     """Encode each label once, and an unknown and a missing one; rows then look theirs up."""
-    widths = label_widths(encoder)
+    widths = _widths(encoder)
     ends = np.cumsum(widths)
     tables = []
     for place, column in enumerate(columns):
@@ -159,7 +159,7 @@ def _labels(encoder: OneHotEncoder | OrdinalEncoder, columns: list[str]) -> Part
     return part
 
 
-def label_widths(encoder: OneHotEncoder | OrdinalEncoder) -> list[int]:
+def _widths(encoder: OneHotEncoder | OrdinalEncoder) -> list[int]:
     """Return how many numbers a fitted encoder makes of each column."""
     if isinstance(encoder, OrdinalEncoder):
         return [1] * len(encoder.categories_)
