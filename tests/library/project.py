@@ -16,6 +16,7 @@ import jinja2
 import tomlkit
 import yaml
 from click.testing import CliRunner
+from mlsteps.collection import collect, open_source
 from mlsteps.deployment.prediction_log import FEEDBACK, PREDICTIONS, SHADOW, TABLES, open_log
 from mlsteps.modeling import store
 from mlsteps.problem.project import open_project
@@ -100,6 +101,11 @@ def run_in(folder, *arguments):
 
 def _is_project(folder):
     return (Path(folder) / "project.toml").is_file()
+
+
+def collect_rows(project, **options):
+    """Collect what [data] of a project names."""
+    return collect(project, open_source, **options)
 
 
 def edit(project, **tables):

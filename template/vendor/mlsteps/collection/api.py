@@ -5,18 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pyarrow as pa
 
 from ..environment import FROM_ENVIRONMENT, from_environment
 from ..errors import UserError
 from ..problem.sources import ApiData as Data
 from .arrow import from_records, plain_table
 from .provenance import Source, quoted, without_secrets
-from .stream import Chunk, Position, Stream, digest
+from .stream import Stream, digest
 from .web import Web, address, same_origin
 
 BEGINNING = 1000  # characters; no more of an answer are looked through for secrets
 
-Turn = dict[str, Any]  # what to ask next: "url" and "parameters", or "done"; "seen" is a digest
+Page = tuple[str, dict[str, Any]]  # the address and parameters of a request, secrets apart
 
 
 def open_stream(data: Data, root: Path, cache: Path) -> Stream:
@@ -55,25 +56,25 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
         else "it wants credentials, so set [data] auth and secret",
     )
 
-    def chunks(position: Position) -> Iterator[Chunk]:
-        turn = position.next or _first(data, position.since)
+    def read(since: Any) -> Iterator[pa.Table]:
+        page: Page | None = _first_page(data, since)
+        before: list[dict[str, Any]] = []
         with web.client:
-            while "done" not in turn:
-                url = httpx2.URL(turn["url"]).copy_merge_params(turn["parameters"] | secrets)
+            while page:
+                url = httpx2.URL(page[0]).copy_merge_params(page[1] | secrets)
                 answer = web.get(str(url))
                 body = _json(answer, shown)
                 records = _records(body, data.records, shown)
-                following = _following(data, turn, answer, body, records)
-                if records and following["seen"] == turn.get("seen"):
+                if records and records == before:
                     raise UserError(
                         f"{shown} gives the same page twice; hold [data] paging, next and "
                         "page_parameter against its documentation."
                     )
-                yield Chunk(plain_table(from_records(records), data.missing), following)
-                turn = following
+                yield plain_table(from_records(records), data.missing)
+                page, before = _next_page(data, page, answer, body, len(records)), records
 
     return Stream(
-        chunks=chunks,
+        read,
         sources=[Source(shown, note=f"JSON, new by {data.cursor}" if data.cursor else "JSON")],
         key=digest(data.model_dump()),
         cursor=data.cursor,
@@ -100,29 +101,19 @@ def _auth(data: Data) -> httpx2.Auth | Callable[[httpx2.Request], httpx2.Request
     return with_header
 
 
-def _first(data: Data, since: Any) -> Turn:
-    """Return what is asked for first. Secrets are not among it, because it is stored."""
+def _first_page(data: Data, since: Any) -> Page:
     parameters = {name: value for name, value in data.parameters.items() if not _is_secret(value)}
     if since is not None:
         parameters[data.since_parameter] = since
     if data.paging in {"page", "offset"}:
         parameters[data.page_parameter] = data.first_page if data.paging == "page" else 0
-    return {"url": data.url, "parameters": parameters}
-
-
-def _following(
-    data: Data, turn: Turn, answer: httpx2.Response, body: Any, records: list[dict[str, Any]]
-) -> Turn:
-    """Return what is asked for after an answer."""
-    seen = digest(records)
-    following = _next_page(data, turn, answer, body, len(records))
-    return {**(following or {"done": True}), "seen": seen}
+    return data.url, parameters
 
 
 def _next_page(
-    data: Data, turn: Turn, answer: httpx2.Response, body: Any, count: int
-) -> Turn | None:
-    parameters, name = turn["parameters"], data.page_parameter
+    data: Data, page: Page, answer: httpx2.Response, body: Any, count: int
+) -> Page | None:
+    (same, parameters), name = page, data.page_parameter
     if data.paging == "link":
         link = _at(body, data.next) if data.next else answer.links.get("next", {}).get("url")
         if not link:
@@ -131,13 +122,13 @@ def _next_page(
         for parameter, value in data.parameters.items():
             if _is_secret(value):
                 url = url.copy_remove_param(parameter)
-        return {"url": str(url), "parameters": {}}
+        return str(url), {}
     if data.paging == "cursor":
         value = _at(body, data.next)
-        return turn | {"parameters": parameters | {name: value}} if value else None
+        return (same, parameters | {name: value}) if value else None
     if data.paging in {"page", "offset"} and count:
         step = 1 if data.paging == "page" else count
-        return turn | {"parameters": parameters | {name: parameters[name] + step}}
+        return same, parameters | {name: parameters[name] + step}
     return None
 
 

@@ -24,8 +24,8 @@ from .arrow import bring, common_schema
 from .labelled import join
 from .names import UnreadableError
 from .provenance import Source, changes, without_secrets
-from .staging import Staging, check_grows
-from .stream import Chunk, Position, Stream
+from .storage import check_grows, find_stored, store
+from .stream import Stream
 
 ROWS = "data.parquet"
 LABELLED = "labelled.parquet"  # rows whose truth came back after deployment; step 8 adds them
@@ -61,12 +61,9 @@ def collect(project: Project, read_rows: ReadRows, *, anew: bool = False) -> str
     if anew:
         shutil.rmtree(project.raw / CACHE, ignore_errors=True)
     stream = as_stream(read_rows(project), project.root.name)
-    with Staging(path, stream, anew=anew) as staging:
-        before = staging.stored_rows()
-        with closing(_chunks(stream, staging.position)) as chunks:
-            for chunk in chunks:
-                staging.add(chunk)
-        staging.finish()
+    stored = None if anew else find_stored(path, stream)
+    with closing(_read(stream, stored.greatest if stored else None)) as tables:
+        store(path, stream, tables, add=stored is not None)
     rows = parquet.read_metadata(path).num_rows
     sources = [replace(s, rows=rows if s.rows is None else s.rows) for s in stream.sources]
     shown = data.path and not stream.own
@@ -86,10 +83,9 @@ def collect(project: Project, read_rows: ReadRows, *, anew: bool = False) -> str
         },
     )
     summary = f"{rows:,} rows and {len(types):,} columns from {name}"
-    if before is not None:
-        summary += f", {rows - before:,} of them new"
+    if stored:
+        summary += f", {rows - stored.rows:,} of them new"
     _write_card(project, summary, sources, changed)
-    staging.clear()
     for left in project.raw.rglob(".*.tmp"):  # by collections that were killed
         left.unlink()
     return "\n".join([summary, *(f"{change}." for change in changed)])
@@ -122,19 +118,6 @@ def preview(project: Project) -> str:
     )
 
 
-def read_source(data: Any, root: Path) -> pd.DataFrame:
-    """Return all rows of the source as a frame; write nothing.
-
-    Raises
-    ------
-    UserError
-        If the source cannot be read.
-    """
-    tables = list(_tables(data, root))
-    schema = common_schema(table.schema for table in tables)
-    return pa.concat_tables([bring(table, schema) for table in tables]).to_pandas()
-
-
 def open_source(project: Project) -> Stream:
     """Return the source that ``[data]`` means: a file as long as one is named."""
     return _open_source(project.definition.data, project.root, project.raw / CACHE)
@@ -151,11 +134,11 @@ def as_stream(rows: Rows, name: str) -> Stream:
         return rows
     frames = [rows] if isinstance(rows, pd.DataFrame) else rows
 
-    def chunks(_: Position) -> Iterator[Chunk]:
+    def read(_: object) -> Iterator[pa.Table]:
         for frame in frames:
-            yield Chunk(pa.Table.from_pandas(frame, preserve_index=False))
+            yield pa.Table.from_pandas(frame, preserve_index=False)
 
-    return Stream(chunks=chunks, sources=[Source(f"read_rows of {name}")], own=True)
+    return Stream(read, sources=[Source(f"read_rows of {name}")], own=True)
 
 
 def _open_source(data: Any, root: Path, cache: Path) -> Stream:
@@ -193,20 +176,20 @@ def read_raw(project: Project) -> pd.DataFrame:
 def _tables(data: Any, root: Path) -> Iterator[pa.Table]:
     with TemporaryDirectory() as cache:
         stream = _open_source(data, root, Path(cache))
-        with closing(_chunks(stream, Position())) as chunks:
-            for chunk in chunks:
-                yield chunk.table
+        with closing(_read(stream, None)) as tables:
+            for table in tables:
+                if stream.cursor and table.num_rows:
+                    check_grows(table, stream.cursor)
+                yield table
 
 
-def _chunks(stream: Stream, position: Position) -> Generator[Chunk, None, None]:
+def _read(stream: Stream, since: Any) -> Generator[pa.Table, None, None]:
     """Read a source, and show how far it is."""
     with tqdm(desc="collect", unit=" rows", unit_scale=True, disable=None, leave=False) as bar:
         try:
-            for chunk in stream.chunks(position):
-                if stream.cursor and chunk.table.num_rows:
-                    check_grows(chunk.table, stream.cursor)
-                yield chunk
-                bar.update(chunk.table.num_rows)
+            for table in stream.read(since):
+                yield table
+                bar.update(table.num_rows)
         except UnreadableError as error:
             raise UserError(f"{stream.sources[0].name} {error}.") from None
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from ..files import file_digest
-from .stream import Chunk, Stream
+from .stream import Stream
 from .tables import find_local, is_url, read_tables, short_name
 
 
@@ -29,12 +29,12 @@ def open_stream(data: Any, root: Path, cache: Path) -> Stream:
     UserError
         When it is read, if there is no such file, or one cannot be read.
     """
-    stream = Stream(chunks=lambda _: chunks())
+    stream = Stream(lambda _: read())
 
-    def chunks() -> Iterator[Chunk]:
+    def read() -> Iterator[pa.Table]:
         collection = read_tables(data.path, root, data.missing)
         stream.sources.extend(collection.sources)
-        yield Chunk(pa.Table.from_pandas(collection.frame, preserve_index=False))
+        yield pa.Table.from_pandas(collection.frame, preserve_index=False)
 
     return stream
 

@@ -16,7 +16,7 @@ from ..problem.sources import OpenData as Data
 from .formats import READERS, read_format
 from .provenance import Source, without_secrets
 from .repositories import Found, find
-from .stream import Chunk, Stream, digest
+from .stream import Stream, digest
 from .web import Web
 
 ABOUT = "about.json"
@@ -41,9 +41,9 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
         When it is read, if it cannot be had, or is not what its checksum says.
     """
     shown = without_secrets(data.dataset)
-    stream = Stream(chunks=lambda _: chunks())
+    stream = Stream(lambda _: read())
 
-    def chunks() -> Iterator[Chunk]:
+    def read() -> Iterator[pa.Table]:
         folder = cache / digest(data.dataset, data.file, data.server)[:16]
         if not (folder / ABOUT).is_file():
             _download(data, folder, shown)
@@ -60,7 +60,7 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
         stream.sources.append(
             Source(shown, sha256, len(frame), note, found.licence, found.citation)
         )
-        yield Chunk(pa.Table.from_pandas(frame, preserve_index=False))
+        yield pa.Table.from_pandas(frame, preserve_index=False)
 
     return stream
 

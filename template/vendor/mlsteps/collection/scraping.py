@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import parsel
@@ -20,7 +19,7 @@ from .delimited import typed_column
 from .formats import MISSING
 from .names import check_names
 from .provenance import Source, without_secrets
-from .stream import Chunk, Position, Stream, digest
+from .stream import Stream, digest
 from .web import Web, address
 
 AGENT = "ml-collector"  # what robots.txt may call us
@@ -61,23 +60,21 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
         remedy="ask its owner for the data",
     )
 
-    def chunks(position: Position) -> Iterator[Chunk]:
-        turn = position.next or {"url": data.url, "pages": 0}
+    def read(_: object) -> Iterator[pa.Table]:
+        url, pages, before = data.url, 0, ""
         check = _robots(web)
         with web.client:
-            while "done" not in turn:
-                page = parsel.Selector(_page(web, check, turn["url"], data, cache), type="html")
-                name = without_secrets(turn["url"])
+            while url:
+                page = parsel.Selector(_page(web, check, url, data, cache), type="html")
+                name, pages = without_secrets(url), pages + 1
                 rows = _table(page, data, name) if data.table else _rows(page, data, name)
-                following = _following(page, data, turn, rows)
-                if following["seen"] == turn.get("seen"):
+                if digest(rows) == before:
                     raise UserError(f"{name} has the rows of the page before; mend [data] next.")
-                yield Chunk(_typed(rows, data), following)
-                turn = following
+                before = digest(rows)
+                yield _typed(rows, data)
+                url = _next_page(page, data, url, pages)
 
-    return Stream(
-        chunks=chunks, sources=[Source(shown, note="HTML")], key=digest(data.model_dump())
-    )
+    return Stream(read, sources=[Source(shown, note="HTML")])
 
 
 def _check_selector(selector: str) -> None:
@@ -167,21 +164,18 @@ def _value(row: parsel.Selector, selector: str) -> str | None:
     return value.strip() if value else None
 
 
-def _following(
-    page: parsel.Selector, data: Data, turn: dict[str, Any], rows: Rows
-) -> dict[str, Any]:
-    """Return which page comes next."""
-    seen, pages = digest(rows), turn["pages"] + 1
+def _next_page(page: parsel.Selector, data: Data, url: str, pages: int) -> str:
+    """Return the address of the page that follows the first `pages`; "" if there is none."""
     selector = data.next if "::" in data.next else f"{data.next}::attr(href)"
     link = page.css(selector).get() if data.next else None
     if not link:
-        return {"done": True, "seen": seen}
+        return ""
     if pages >= data.max_pages:
         raise UserError(
             f"{without_secrets(data.url)} has more pages than [data] max_pages = {pages}; raise "
             "it, or mend next if it goes round in circles."
         )
-    return {"url": str(address(link, turn["url"])), "pages": pages, "seen": seen}
+    return str(address(link, url))
 
 
 def _typed(rows: Rows, data: Data) -> pa.Table:

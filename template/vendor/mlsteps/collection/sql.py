@@ -21,7 +21,7 @@ from .apart import Stop, read_apart
 from .arrow import from_rows, plain_table
 from .postgresql import Statement
 from .provenance import Source, quoted, without_secrets
-from .stream import Chunk, Position, Stream, digest
+from .stream import Stream, digest
 
 KEY = "[data] url"
 CHUNK_ROWS = 100_000  # held as Python's values at a time
@@ -63,18 +63,18 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
     what = f"query {data.query}" if query else f"table {data.table}"
     shown = without_secrets(url.render_as_string(hide_password=True))
 
-    def chunks(position: Position) -> Iterator[Chunk]:
-        statement = _statement(data, query, position.since)
+    def read(since: Any) -> Iterator[pa.Table]:
+        statement = _statement(data, query, since)
         with _sentences(url, data, shown, what):
             seconds = data.timeout_seconds
-            read = partial(_read, url, statement, seconds)
+            fetch = partial(_read, url, statement, seconds)
             if url.get_backend_name() == "postgresql":
-                read = partial(postgresql.read, url, statement, seconds, CONNECT_SECONDS)
-            for table in read_apart(read, seconds):
-                yield Chunk(plain_table(table, data.missing))
+                fetch = partial(postgresql.read, url, statement, seconds, CONNECT_SECONDS)
+            for table in read_apart(fetch, seconds):
+                yield plain_table(table, data.missing)
 
     return Stream(
-        chunks=chunks,
+        read,
         sources=[
             Source(f"{shown}, {what}", note=f"new by {data.cursor}" if data.cursor else "whole")
         ],

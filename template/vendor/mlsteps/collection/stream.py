@@ -1,4 +1,4 @@
-"""How a source hands over its rows: in chunks, each with what is needed to go on after it."""
+"""How a source hands over its rows: table after table, all of them or those since a value."""
 
 import hashlib
 import json
@@ -12,56 +12,31 @@ from .provenance import Source
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """Some rows, in the order in which the source gives them.
-
-    Attributes
-    ----------
-    table
-        The rows.
-    next
-        Where the source goes on after them, as JSON; None if it cannot go on in the middle.
-    """
-
-    table: pa.Table
-    next: Any = None
-
-
-@dataclass(frozen=True)
-class Position:
-    """What is stored already, so that a source need not give it again.
-
-    Attributes
-    ----------
-    since
-        The greatest stored value of the column that grows; None if all rows are wanted.
-    next
-        What the last chunk of an interrupted collection said.
-    """
-
-    since: Any = None
-    next: Any = None
-
-
-@dataclass(frozen=True)
 class Stream:
     """A source that is ready to be read.
 
     Attributes
     ----------
-    chunks
-        Reads on from a position. Rows from `since` on may come again: they replace the stored ones.
-    sources
-        Where the rows come from; complete once all chunks were read.
-    key
+    read : callable
+        Yields tables of rows. Its argument is the greatest stored value of `cursor`, or None if all
+        rows are wanted. Rows from there on may come again: they replace the stored ones.
+    sources : list of Source
+        Where the rows come from; complete once all tables were read.
+    key : str
         A digest of what decides which rows come. Rows of another key do not belong to them.
-    cursor
-        The column that grows, if only new rows are wanted.
-    own
-        Whether the rows are not those that [data] names.
+    cursor : str
+        The column that only grows, for an incremental load; "" if all rows are read each time.
+    own : bool
+        Whether the rows are not those that ``[data]`` names.
+
+    Examples
+    --------
+    >>> stream = Stream(lambda since: iter([pa.table({"n": [1, 2]})]))
+    >>> [table.num_rows for table in stream.read(None)]
+    [2]
     """
 
-    chunks: Callable[[Position], Iterator[Chunk]]
+    read: Callable[[Any], Iterator[pa.Table]]
     sources: list[Source] = field(default_factory=list)
     key: str = ""
     cursor: str = ""

@@ -12,22 +12,18 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pandas as pd
 import pyarrow as pa
 import pytest
-
-from {{ cookiecutter.package_name }}.collection import collect as collecting
-from {{ cookiecutter.package_name }}.collection.collect import (
-    LABELLED,
-    collect,
-    read_raw,
-)
-from {{ cookiecutter.package_name }}.collection.labelled import join
-from {{ cookiecutter.package_name }}.collection.provenance import (
+from mlsteps.collection import Stream, collect, read_raw
+from mlsteps.collection.collect import LABELLED
+from mlsteps.collection.labelled import join
+from mlsteps.collection.provenance import (
     Source,
     without_secrets,
 )
-from {{ cookiecutter.package_name }}.collection.stream import Chunk, Stream
-from {{ cookiecutter.package_name }}.collection.tables import read_tables
-from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.problem.project import Project
+from mlsteps.collection.tables import read_tables
+from mlsteps.errors import UserError
+from mlsteps.problem.project import Project
+
+from project import collect_rows
 
 ROWS = pd.DataFrame(
     {"city": ["Köln", "Zürich", None], "people": [1_087_000, 443_000, 5], "share": [2.5, 10.25, 0]}
@@ -209,7 +205,7 @@ def test_a_url_that_fails_gets_one_sentence_without_secrets(server, tmp_path):
 def test_collect_stores_rows_and_where_they_came_from(define, tmp_path):
     (tmp_path / "rows.csv").write_text(as_csv(), encoding="utf-8")
     project = Project(tmp_path, define())
-    assert collect(project) == "3 rows and 3 columns from rows.csv"
+    assert collect_rows(project) == "3 rows and 3 columns from rows.csv"
     pd.testing.assert_frame_equal(read_raw(project), ROWS, check_dtype=False)
     provenance = json.loads((project.raw / "provenance.json").read_text(encoding="utf-8"))
     stored = (project.raw / "data.parquet").read_bytes()
@@ -222,11 +218,11 @@ def test_collect_stores_rows_and_where_they_came_from(define, tmp_path):
 def test_nothing_is_written_when_the_source_is_bad(define, tmp_path):
     project = Project(tmp_path, define())
     (tmp_path / "rows.csv").write_text(as_csv(), encoding="utf-8")
-    collect(project)
+    collect_rows(project)
     before = {path: path.read_bytes() for path in project.raw.iterdir()}
     (tmp_path / "rows.csv").write_text("a,b\n1\n", encoding="utf-8")
     with pytest.raises(UserError, match="line 2"):
-        collect(project)
+        collect_rows(project)
     assert {path: path.read_bytes() for path in project.raw.iterdir()} == before
 
 
@@ -249,35 +245,32 @@ CHANGES = {  # what comes between the same two rows, and what all become
 
 
 @pytest.mark.parametrize(("between", "expected"), CHANGES.values(), ids=CHANGES)
-def test_columns_may_change_while_they_are_collected(
-    define, tmp_path, monkeypatch, between, expected
-):
+def test_columns_may_change_while_they_are_collected(define, tmp_path, between, expected):
     project, coming = Project(tmp_path, define()), []
 
-    def chunks(_):
+    def read(_):
         for rows in coming:
-            yield Chunk(pa.table(rows))
+            yield pa.table(rows)
         if len(coming) < 3:
             raise UserError("It has ended too early.")
 
-    stream = Stream(chunks, [Source("a source")])
-    monkeypatch.setattr(collecting, "open_source", lambda *_: stream)
+    stream = Stream(read, [Source("a source")])
     coming += [KNOWN, between, KNOWN]
-    collect(project)
+    collect(project, lambda _: stream)
     stored = project.raw / "data.parquet"
     pd.testing.assert_frame_equal(pd.read_parquet(stored), pd.DataFrame(expected))
     before = stored.read_bytes()
     coming.pop()
     with pytest.raises(UserError, match="too early"):
-        collect(project)
+        collect(project, lambda _: stream)
     assert stored.read_bytes() == before
-    assert not list(project.raw.glob(".*")), "what was written ahead is taken away"
+    assert not list(project.raw.glob(".*")), "what was spooled is taken away"
 
 
 def test_rows_whose_truth_came_back_follow_the_collected_ones(define, tmp_path):
     project = Project(tmp_path, define())
     (tmp_path / "rows.csv").write_text(as_csv(), encoding="utf-8")
-    collect(project)
+    collect_rows(project)
     new = pd.DataFrame({"share": [1.5], "city": ["Bern"], "noted": ["later"]})
     new.to_parquet(project.raw / LABELLED)
     rows = read_raw(project)

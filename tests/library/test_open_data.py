@@ -10,11 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pandas as pd
 import pytest
-from conftest import edit, run_in
+from mlsteps.collection import read_raw, web
+from mlsteps.errors import UserError
 
-from {{ cookiecutter.package_name }}.collection import web
-from {{ cookiecutter.package_name }}.collection.collect import collect, read_raw
-from {{ cookiecutter.package_name }}.errors import UserError
+from project import collect_rows, edit, run_in
 
 ROWS = pd.DataFrame({"age": [31, 45, 27], "home": ["rent", "own", "own"], "risk": ["b", "g", "g"]})
 CSV = ROWS.to_csv(index=False).encode()
@@ -122,7 +121,13 @@ def point(own, repository):
 
     def change(dataset, **settings):
         dataset = dataset.replace("SERVER", repository.address)
-        data = {"path": "", "dataset": dataset, "server": repository.address, "attempts": 2}
+        data = {
+            "source": "open_data",
+            "path": "",
+            "dataset": dataset,
+            "server": repository.address,
+            "attempts": 2,
+        }
         return edit(own, data=data | settings)
 
     return change
@@ -152,14 +157,14 @@ SETS = {
 @pytest.mark.parametrize("dataset", SETS)
 def test_a_data_set_is_had_once_with_its_licence(point, repository, dataset):
     project = point(dataset, licence="ODbL", citation="The City")
-    collect(project)
+    collect_rows(project)
     pd.testing.assert_frame_equal(read_raw(project), ROWS)
     licence, citation = SETS[dataset]
     assert source(project)["licence"] == licence
     assert source(project)["citation"] == citation.replace("SERVER", repository.address)
     asked = len(repository.asked)
     repository.answers = {}
-    assert collect(project).startswith("3 rows and 3 columns from ")
+    assert collect_rows(project).startswith("3 rows and 3 columns from ")
     assert len(repository.asked) == asked, "a second run needs no network"
     said = run_in(project.root, "collect", "--force")
     assert said.exit_code == 2
@@ -169,17 +174,17 @@ def test_a_data_set_is_had_once_with_its_licence(point, repository, dataset):
 def test_a_file_must_have_its_checksum(point, repository):
     digest = hashlib.sha256(CSV).hexdigest()
     project = point("SERVER/credit.csv", sha256=digest)
-    collect(project)
+    collect_rows(project)
     assert source(project)["sha256"] == digest
     with pytest.raises(UserError, match=rf"has the SHA-256 {digest}, but \[data\] sha256 is 0000"):
-        collect(point("SERVER/credit.csv", sha256="0" * 64))
+        collect_rows(point("SERVER/credit.csv", sha256="0" * 64))
 
 
 def test_one_of_several_files_is_named(point):
     with pytest.raises(UserError, match=r"has the files a\.csv, in/b\.csv; name one of them"):
-        collect(point("kaggle:ann/many"))
+        collect_rows(point("kaggle:ann/many"))
     project = point("kaggle:ann/many", file="in/b.csv")
-    collect(project)
+    collect_rows(project)
     pd.testing.assert_frame_equal(read_raw(project), ROWS)
 
 
@@ -237,4 +242,4 @@ BAD = [
 @pytest.mark.parametrize(("dataset", "sentence"), BAD)
 def test_a_mistake_gets_one_sentence(point, dataset, sentence):
     with pytest.raises(UserError, match=sentence):
-        collect(point(dataset))
+        collect_rows(point(dataset))

@@ -6,16 +6,10 @@ from contextlib import closing
 
 import pandas as pd
 import pytest
-from conftest import edit, run_in
+from mlsteps.collection import preview, read_raw, sql, storage
+from mlsteps.errors import UserError
 
-from {{ cookiecutter.package_name }}.collection import sql
-from {{ cookiecutter.package_name }}.collection.collect import (
-    collect,
-    preview,
-    read_raw,
-)
-from {{ cookiecutter.package_name }}.collection.staging import Staging
-from {{ cookiecutter.package_name }}.errors import UserError
+from project import collect_rows, edit, run_in
 
 MANY = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS i FROM n"
 
@@ -44,7 +38,9 @@ def shop(own, execute, tmp_path, monkeypatch):
     monkeypatch.setattr(sql, "CHUNK_ROWS", 10)
 
     def point(**settings):
-        return edit(own, data={"path": "", "table": "orders", "query": "", **settings})
+        return edit(
+            own, data={"source": "sql", "path": "", "table": "orders", "query": "", **settings}
+        )
 
     return point
 
@@ -67,7 +63,7 @@ def ids(project):
 
 def test_a_table_becomes_rows_with_their_types(shop):
     project = shop(missing=["ö3"])
-    assert collect(project).startswith("25 rows and 5 columns from sqlite:///")
+    assert collect_rows(project).startswith("25 rows and 5 columns from sqlite:///")
     rows = read_raw(project)
     assert rows["id"].tolist() == list(range(25))
     assert rows["price"].tolist() == [n / 4 for n in range(25)]
@@ -82,48 +78,48 @@ def test_a_table_becomes_rows_with_their_types(shop):
 def test_a_query_has_bound_parameters(queried):
     text = "SELECT id, 'a;b' AS odd -- a comment\nFROM orders WHERE name > :name AND id < :id;\n"
     project = queried(text, parameters={"name": "ö'; DROP TABLE orders", "id": 3})
-    collect(project)
+    collect_rows(project)
     assert ids(project) == [0, 1, 2]
 
 
 def test_a_column_of_mixed_types_becomes_text(shop, execute):
     execute("INSERT INTO orders VALUES (25, '', '', NULL, 'later')")
     project = shop()
-    collect(project)
+    collect_rows(project)
     assert read_raw(project)["paid"].tolist() == [*(str(n % 2) for n in range(25)), "later"]
 
 
 @pytest.mark.parametrize("cursor", ["id", "at"])
 def test_only_new_rows_are_fetched(shop, execute, cursor):
     project = shop(cursor=cursor)
-    collect(project)
+    collect_rows(project)
     execute("UPDATE orders SET name = 'old' WHERE id < 20")
     execute("INSERT INTO orders VALUES (25, '2026-01-13 10:00:00', 'of the same time', 0, 0)")
     execute("INSERT INTO orders VALUES (26, '2026-02-01 10:00:00', 'new', 0, 0)")
-    assert collect(project).endswith("shop.db, table orders, 2 of them new")
+    assert collect_rows(project).endswith("shop.db, table orders, 2 of them new")
     assert sorted(ids(project)) == list(range(27))
     assert "old" not in set(read_raw(project)["name"])
 
 
 def test_an_incremental_run_that_finds_nothing_changes_nothing(shop):
     project = shop(cursor="at")
-    collect(project)
+    collect_rows(project)
     before = (project.raw / "data.parquet").read_bytes()
-    collect(project)
+    collect_rows(project)
     assert (project.raw / "data.parquet").read_bytes() == before
 
 
 def test_rows_that_were_written_late_are_found_within_the_overlap(shop, execute):
     project = shop(cursor="at", overlap=3 * 86400)
-    collect(project)
+    collect_rows(project)
     execute("INSERT INTO orders VALUES (25, '2026-01-11 00:00:00', 'late', 0, 0)")
-    collect(project)
+    collect_rows(project)
     assert sorted(ids(project)) == list(range(26))
 
 
 def test_force_fetches_all_rows_again(shop, execute):
     project = shop(cursor="id")
-    collect(project)
+    collect_rows(project)
     execute("DELETE FROM orders WHERE id < 5")
     assert len(ids(project)) == 25
     assert run_in(project.root, "collect", "--force").exit_code == 0
@@ -131,10 +127,10 @@ def test_force_fetches_all_rows_again(shop, execute):
 
 
 def test_other_settings_fetch_all_rows_again(shop, execute):
-    collect(shop(cursor="id"))
+    collect_rows(shop(cursor="id"))
     execute("UPDATE orders SET name = 'changed'")
     project = shop(cursor="at")
-    collect(project)
+    collect_rows(project)
     assert set(read_raw(project)["name"]) == {"changed"}
 
 
@@ -144,36 +140,36 @@ def test_an_interrupted_collection_ends_with_the_rows_of_the_source(
     shop, execute, monkeypatch, cursor, chunks
 ):
     project = shop(cursor=cursor)
-    collect(project)
+    collect_rows(project)
     before = (project.raw / "data.parquet").read_bytes()
     later = [(n, f"2026-02-{n // 2 - 11:02} 10:00:00", "", 0, 0) for n in range(25, 50)]
     execute("INSERT INTO orders VALUES (?, ?, ?, ?, ?)", later)
-    add, added = Staging.add, []
+    bring, brought = storage.bring, []
 
-    def add_some(staging, chunk):
-        if len(added) == chunks:
+    def bring_some(*arguments):
+        if len(brought) == chunks:
             raise KeyboardInterrupt
-        added.append(add(staging, chunk))
+        brought.append(arguments)
+        return bring(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Staging, "add", add_some)
-        patch.setattr(Staging, "finish", lambda _: add_some(None, None))
+        patch.setattr(storage, "bring", bring_some)
         with pytest.raises(KeyboardInterrupt):
-            collect(project)
+            collect_rows(project)
     assert (project.raw / "data.parquet").read_bytes() == before
     execute("INSERT INTO orders VALUES (50, '2026-02-13 10:00:00', 'in between', 0, 0)")
-    collect(project)
+    collect_rows(project)
     assert sorted(ids(project)) == list(range(51))
-    assert not (project.raw / "parts").exists()
+    assert not list(project.raw.glob(".*"))
 
 
 def test_columns_that_are_not_what_they_were_are_named(shop, execute):
     project = shop()
-    collect(project)
+    collect_rows(project)
     execute("ALTER TABLE orders DROP COLUMN at")
     execute("ALTER TABLE orders ADD COLUMN region TEXT DEFAULT 'north'")
     execute("UPDATE orders SET price = 'free'")
-    assert collect(project).splitlines()[1:] == [
+    assert collect_rows(project).splitlines()[1:] == [
         '"at" is gone.',
         '"region" is new (str).',
         '"price" was float64 and is str now.',
@@ -219,14 +215,13 @@ BAD = [
     ({"table": "", "query": "no.sql"}, r"query no\.sql cannot be read: No such file"),
     ({"table": ""}, r"set table or query; neither is set"),
     ({"query": "query.sql"}, r"set table or query; both are set"),
-    ({"source": "file"}, r'"file", but this project holds the code for "sql"'),
 ]
 
 
 @pytest.mark.parametrize(("settings", "sentence"), BAD)
 def test_a_mistake_gets_one_sentence(shop, settings, sentence):
     with pytest.raises(UserError, match=sentence):
-        collect(shop(**settings))
+        collect_rows(shop(**settings))
 
 
 QUERIES = [
@@ -242,18 +237,18 @@ QUERIES = [
 @pytest.mark.parametrize(("text", "sentence"), QUERIES)
 def test_a_query_that_is_wrong_gets_one_sentence(queried, text, sentence):
     with pytest.raises(UserError, match=sentence):
-        collect(queried(text))
+        collect_rows(queried(text))
 
 
 def test_a_column_that_grows_needs_a_value_in_each_row(shop, execute):
     project = shop(cursor="id")
-    collect(project)
+    collect_rows(project)
     execute("INSERT INTO orders VALUES (NULL, '', '', 0, 0)")
-    for look in (collect, preview):
+    for look in (collect_rows, preview):
         with pytest.raises(UserError, match=r'cursor "id" is missing in 1 rows'):
             look(project)
 
 
 def test_a_statement_that_takes_too_long_is_ended(queried):
     with pytest.raises(UserError, match=r"within \[data\] timeout_seconds = 0\.2; raise it"):
-        collect(queried(MANY, timeout_seconds=0.2))
+        collect_rows(queried(MANY, timeout_seconds=0.2))
