@@ -42,7 +42,7 @@ def load_served_model(project: Project, version: str, load_predictor: LoadPredic
 
 
 class FollowedVersion(Generic[Model]):
-    """A version that a file of models/ names: looked up, and loaded when it has changed.
+    """A version that a file of models/ names, loaded anew when another is named.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ import socket
 
 from ...errors import UserError
 
-DRAIN_SECONDS = 20  # what was accepted before SIGTERM has so long to be answered
+DRAIN_SECONDS = 20  # the time for requests that were accepted before SIGTERM
 KEEP_ALIVE_SECONDS = 75  # longer than proxies keep idle connections, so that they close first
 
 logger = logging.getLogger(__name__)

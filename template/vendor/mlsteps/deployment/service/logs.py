@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from pydantic_core import to_json
 
-REQUEST: ContextVar[str] = ContextVar("request", default="")  # the id of the one that is answered
+REQUEST: ContextVar[str] = ContextVar("request", default="")  # its id, while it is served
 FIELDS = "fields"  # the name under which a record carries more than its message
 
 

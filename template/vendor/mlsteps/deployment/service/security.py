@@ -36,7 +36,7 @@ class ApiKeys:
     --------
     >>> os.environ["KEYS"] = "correct-horse-battery-staple"
     >>> ApiKeys("env:KEYS").check("/predict", "Bearer correct-horse-battery-staple")
-    '81c5db08'
+    '87cbebfe'
     """
 
     def __init__(self, setting: str) -> None:

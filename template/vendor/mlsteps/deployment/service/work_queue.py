@@ -22,7 +22,7 @@ class WorkQueue(Generic[Item]):
     >>> queue = WorkQueue[str]()
     >>> queue.put([("a", 1), ("b", 2), ("c", 3)])
     True
-    >>> queue.take(3), queue.take(3), queue.waiting
+    >>> queue.take(3), queue.take(3), len(queue)
     (['a', 'b'], ['c'], 0)
     """
 
