@@ -3,10 +3,9 @@
 import json
 
 import pytest
-from project import edit, part, run_in
-
 from mlsteps import UserError
 from mlsteps.problem import Metric
+from project import edit, part, run_in
 
 PROBLEM_TYPES = ["classification", "regression", "forecasting"]
 

@@ -1,11 +1,13 @@
 """What is wrong with a definition is said in a sentence; a definition can be suggested."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 import tomlkit
-
 from mlsteps import UserError
+from mlsteps.collection import open_source
 from mlsteps.problem import Project
 from mlsteps.problem.check import check
 from mlsteps.problem.check import define as define_step
@@ -179,7 +181,8 @@ def file(define, tmp_path):
 def test_a_suggestion_is_written_with_reasons_and_the_rest_stays(file, frame, problem_type):
     before = file.read_text(encoding="utf-8")
     frame['a "strange"\nname'] = range(N, 0, -1)
-    checked = write_suggestion(file, suggest(frame, "y", problem_type), {}, str(file.parent / "in" / "my.csv"))
+    data = str(file.parent / "in" / "my.csv")
+    checked = write_suggestion(file, suggest(frame, "y", problem_type), {}, data)
     assert "400 rows" in checked.sentences[0]
     text = file.read_text(encoding="utf-8")
     assert "# Mine." in text
@@ -211,3 +214,13 @@ def test_a_type_whose_code_the_project_does_not_hold_is_said_with_the_way_to_it(
     file.with_name(".copier-answers.yml").write_text(answers, encoding="utf-8")
     with pytest.raises(UserError, match=f"code for {held}; .*problem_type={problem_type}`"):
         read_definition(file)
+
+
+def test_a_source_whose_library_is_not_installed_is_said_with_the_way_to_it(
+    define, tmp_path, monkeypatch
+):
+    data = {"source": "api", "path": "", "url": "https://host.invalid/x"}
+    monkeypatch.setitem(sys.modules, "httpx2", None)
+    monkeypatch.delitem(sys.modules, "mlsteps.collection.api", raising=False)
+    with pytest.raises(UserError, match="copier update --data data_source=api"):
+        open_source(Project(tmp_path, define(data=data)))

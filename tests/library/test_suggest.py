@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from project import run_in
-
 from mlsteps import UserError
 from mlsteps.problem.suggest import suggest
+from project import run_in
 
 PROBLEM_TYPES = ["classification", "regression", "clustering", "anomaly_detection", "forecasting"]
 ROWS = 240
@@ -66,9 +65,10 @@ def test_a_target_tells_the_type_and_why(table, target, problem_type):
     else:
         with pytest.raises(UserError) as raised:
             suggest(table, target, problem_type)
-        assert why in raised.value.message
-        assert f"so this is {named}, but the project holds the code for {problem_type}" in str(raised.value)
-        assert f"`copier update --data problem_type={named}`" in str(raised.value)
+        message = raised.value.message
+        assert why in message
+        assert f"so this is {named}, but the project holds the code for {problem_type}" in message
+        assert f"`copier update --data problem_type={named}`" in message
 
 
 def test_a_date_and_a_number_that_repeats_by_period_is_a_forecast(sales, problem_type):

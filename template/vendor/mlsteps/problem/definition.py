@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from ..errors import UserError
 from ..variants import of_type
 from . import settings
-from .settings import Constraints, Goal, Improvement, Models, Search, Serving, Table
+from .settings import Constraints, Improvement, Models, Search, Serving, Table
 from .sources import SOURCES
 
 FILE_NAME = "project.toml"
@@ -24,7 +24,7 @@ PROBLEM_TYPES = ["classification", "regression", "clustering", "forecasting", "a
 class Definition(Table):
     """All of project.toml. Each attribute is one table of it."""
 
-    problem: Goal
+    problem: Any  # a Goal; this and the other Any depend on the problem type or the source
     data: Any
     columns: Any
     split: Any
