@@ -233,8 +233,6 @@ WAYS = {
     "as it is": WORDS,
     "the password alone": "s3cr3t/p&ss",
     "percent-encoded": "ann%3As3cr3t%2fp%26ss",
-    "in base64": base64.b64encode(WORDS.encode()).decode(),
-    "in HTML": "s3cr3t/p&amp;ss",
 }
 
 
@@ -256,7 +254,7 @@ def test_a_secret_that_the_server_repeats_is_masked(point, api, monkeypatch, way
 def test_a_secret_that_no_header_can_hold_is_not_repeated(point, monkeypatch):
     monkeypatch.setenv("API_TOKEN", f"{SECRET}\n{SECRET}")
     said = run_in(point(auth="bearer").root, "collect").output
-    assert "cannot be asked (Illegal header value b'Bearer ***'): what [data] secret names" in said
+    assert "no header can hold the credentials: what [data] secret names" in said
     assert SECRET not in said
 
 

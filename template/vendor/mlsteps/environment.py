@@ -2,9 +2,7 @@
 
 import os
 import re
-from base64 import b64encode
-from html import escape
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from .errors import UserError
 
@@ -12,7 +10,7 @@ FROM_ENVIRONMENT = "env:"
 SHORT = 4  # characters; with less than these masked, a sentence could not be read
 LONG = 12  # characters of what is no word in the query of a URL, but a key or a signature
 
-_forms: set[str] = set()  # in which the secrets that were handed out may come back
+_secrets: set[str] = set()  # that were handed out, as they are and percent-encoded
 
 
 def from_environment(given: str, key: str) -> str:
@@ -43,9 +41,7 @@ def remember(secret: str) -> None:
     """Let `masked` know a secret that may be sent: a token, ``user:password``, or a URL of them."""
     for part in _secret_parts(secret):
         if len(part) >= SHORT:
-            base64 = b64encode(part.encode()).decode().rstrip("=")
-            _forms.update({part, quote(part), quote(part, ""), quote_plus(part), escape(part)})
-            _forms.update({base64, repr(part)[1:-1]})
+            _secrets.update({part, quote(part, "")})
 
 
 def _secret_parts(secret: str) -> list[str]:
@@ -61,9 +57,9 @@ def _secret_parts(secret: str) -> list[str]:
 
 
 def masked(text: str) -> str:
-    """Return `text` with asterisks for the secrets that were handed out, however written."""
-    for form in sorted(_forms, key=len, reverse=True):
-        text = re.sub(re.escape(form), "***", text, flags=re.IGNORECASE)
+    """Return `text` with asterisks for the secrets that were handed out."""
+    for secret in sorted(_secrets, key=len, reverse=True):
+        text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
     return text
 
 

@@ -104,9 +104,10 @@ class Web:
             raise UserError(self._refused(shown, error.response)) from None
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
             raise UserError(NO_ADDRESS.format(shown)) from None
-        except httpx2.LocalProtocolError as error:  # a line break in a token, say
+        except httpx2.LocalProtocolError:  # a line break in a token; the error repeats it
             raise UserError(
-                f"{shown} cannot be asked ({quoted(str(error))}): {self.remedy}."
+                f"{shown} cannot be asked, because no header can hold the credentials: "
+                f"{self.remedy}."
             ) from None
         except httpx2.TransportError as error:
             raise UserError(_silent(shown, error)) from None
