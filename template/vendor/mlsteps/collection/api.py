@@ -15,7 +15,7 @@ from .provenance import Source, quoted, without_secrets
 from .stream import Stream, digest
 from .web import Web, address, same_origin
 
-BEGINNING = 1000  # characters; no more of an answer are looked through for secrets
+BEGINNING = 1000  # characters; no more of a response are looked through for secrets
 
 Page = tuple[str, dict[str, Any]]  # the address and parameters of a request, secrets apart
 
@@ -62,8 +62,8 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
         with web.client:
             while page:
                 url = httpx2.URL(page[0]).copy_merge_params(page[1] | secrets)
-                answer = web.get(str(url))
-                body = _json(answer, shown)
+                response = web.get(str(url))
+                body = _json(response, shown)
                 records = _records(body, data.records, shown)
                 if records and records == before:
                     raise UserError(
@@ -71,7 +71,7 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
                         "page_parameter against its documentation."
                     )
                 yield plain_table(from_records(records), data.missing)
-                page, before = _next_page(data, page, answer, body, len(records)), records
+                page, before = _next_page(data, page, response, body, len(records)), records
 
     return Stream(
         read,
@@ -111,14 +111,14 @@ def _first_page(data: Data, since: Any) -> Page:
 
 
 def _next_page(
-    data: Data, page: Page, answer: httpx2.Response, body: Any, count: int
+    data: Data, page: Page, response: httpx2.Response, body: Any, count: int
 ) -> Page | None:
     (same, parameters), name = page, data.page_parameter
     if data.paging == "link":
-        link = _at(body, data.next) if data.next else answer.links.get("next", {}).get("url")
+        link = _at(body, data.next) if data.next else response.links.get("next", {}).get("url")
         if not link:
             return None
-        url = address(_text(link, data), str(answer.url))
+        url = address(_text(link, data), str(response.url))
         for parameter, value in data.parameters.items():
             if _is_secret(value):
                 url = url.copy_remove_param(parameter)
@@ -145,12 +145,12 @@ def _is_secret(value: object) -> bool:
     return isinstance(value, str) and value.startswith(FROM_ENVIRONMENT)
 
 
-def _json(answer: httpx2.Response, shown: str) -> Any:
+def _json(response: httpx2.Response, shown: str) -> Any:
     try:
-        return answer.json()
+        return response.json()
     except ValueError:
-        kind = quoted(answer.headers.get("content-type", "of no type"))
-        beginning = quoted(answer.text[:BEGINNING])[:40]
+        kind = quoted(response.headers.get("content-type", "of no type"))
+        beginning = quoted(response.text[:BEGINNING])[:40]
         raise UserError(
             f"{shown} answers with no JSON ({kind}, beginning {beginning!r}); correct [data] url."
         ) from None

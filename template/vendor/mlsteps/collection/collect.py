@@ -28,7 +28,7 @@ from .storage import check_grows, find_stored, store
 from .stream import Stream
 
 ROWS = "data.parquet"
-LABELLED = "labelled.parquet"  # rows whose truth came back after deployment; step 8 adds them
+LABELLED = "labelled.parquet"  # rows whose true labels came back after deployment; step 8 adds them
 PROVENANCE = "provenance.json"
 CACHE = "cache"
 PREVIEW_ROWS = 10
@@ -155,7 +155,7 @@ def _open_source(data: Any, root: Path, cache: Path) -> Stream:
 
 
 def read_raw(project: Project) -> pd.DataFrame:
-    """Return the collected rows, then those whose truth came back after deployment.
+    """Return the collected rows, then those whose true labels came back after deployment.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Add the rows whose truth came back after deployment to those that were collected."""
+"""Add the rows whose true labels came back after deployment to those that were collected."""
 
 from collections.abc import Sequence
 
@@ -22,8 +22,8 @@ def join(
     collected
         Rows of the source.
     labelled
-        Rows that were predicted, with their truth. One that the source has as well by now is left
-        out, or its copies might stand on both sides of the split.
+        Rows that were predicted, with their true labels. One that the source has as well by now is
+        left out, or its copies might stand on both sides of the split.
     own
         Columns that a prediction does not come with, so that they cannot tell whether two rows
         are the same.
@@ -32,11 +32,11 @@ def join(
     """
     labelled = labelled.filter(collected.columns)
     alike = labelled.assign(**{name: _like(labelled[name], collected[name]) for name in labelled})
-    asked = alike.columns.difference(own)
+    compared = alike.columns.difference(own)
     if identity and set(identity) <= set(alike.columns):
-        asked = pd.Index(identity)
-        alike = alike[~row_keys(alike[asked]).duplicated(keep="last")]
-    new = ~row_keys(alike[asked]).isin(row_keys(collected[asked]))
+        compared = pd.Index(identity)
+        alike = alike[~row_keys(alike[compared]).duplicated(keep="last")]
+    new = ~row_keys(alike[compared]).isin(row_keys(collected[compared]))
     return plain(pd.concat([collected, alike[new]], ignore_index=True))
 
 
@@ -47,12 +47,12 @@ def _like(values: pd.Series, pattern: pd.Series) -> pd.Series:
     try:
         if pd.api.types.is_numeric_dtype(pattern):
             return convert(values, "number")
-        told = infer(pattern)
-        if told.kind != "date":
+        inferred = infer(pattern)
+        if inferred.kind != "date":
             return values
-        dates = convert(values, "date", told.date_format)
+        dates = convert(values, "date", inferred.date_format)
     except ConversionError:  # `prepare` will say what is wrong, with all rows in sight
         return values
     if pd.api.types.is_datetime64_any_dtype(pattern):
         return dates.dt.tz_localize(pattern.dt.tz)
-    return dates.dt.strftime(told.date_format) if told.date_format else values
+    return dates.dt.strftime(inferred.date_format) if inferred.date_format else values

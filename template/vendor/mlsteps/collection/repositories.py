@@ -63,8 +63,8 @@ def find_openml(web: Web, name: str, data: Data) -> Found:
 def find_uci(web: Web, name: str, data: Data) -> Found:
     """Find a data set of the UCI Machine Learning Repository by its number."""
     server = data.server or "https://archive.ics.uci.edu"
-    answer = _json(web, f"{server}/api/dataset?id={name}", name, "UCI")
-    about = answer.get("data") or {}
+    response = _json(web, f"{server}/api/dataset?id={name}", name, "UCI")
+    about = response.get("data") or {}
     if not about.get("data_url"):
         raise UserError(
             f'{KEY} "uci:{name}" has no table that can be imported; download it from '
@@ -162,12 +162,12 @@ def kaggle_credentials() -> Callable[[httpx2.Request], httpx2.Request] | httpx2.
 
 def _json(web: Web, url: str, name: str, where: str) -> Any:
     """Return what an interface says of a data set; each says in its own way that there is none."""
-    answer = web.get(url, allowed={404, 412})
+    response = web.get(url, allowed={404, 412})
     try:
-        said = answer.json()
+        said = response.json()
     except json.JSONDecodeError:
         said = {}
-    if not answer.is_success or not said or said.get("status", 200) != 200:
+    if not response.is_success or not said or said.get("status", 200) != 200:
         server = url.partition("/api")[0]
         raise UserError(f'{where} has no data set "{name}"; look at {server}, and correct {KEY}.')
     return said

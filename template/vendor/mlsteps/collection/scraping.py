@@ -91,8 +91,8 @@ def _robots(web: Web) -> Callable[[str], None]:
     def check(url: str) -> None:
         site = address(url).copy_with(path="/robots.txt", query=None, fragment=None)
         if site not in known:
-            answer = web.get(str(site), allowed=NOT_THERE)
-            known[site] = Protego.parse(answer.text if answer.is_success else "")
+            response = web.get(str(site), allowed=NOT_THERE)
+            known[site] = Protego.parse(response.text if response.is_success else "")
             web.seconds = max(web.seconds, known[site].crawl_delay(AGENT) or 0)
         if not known[site].can_fetch(url, AGENT):
             raise UserError(

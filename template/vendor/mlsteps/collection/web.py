@@ -50,7 +50,7 @@ class Web:
     _last: float = field(default=float("-inf"), init=False)
 
     def get(self, url: str, allowed: Collection[int] = ()) -> httpx2.Response:
-        """Return the answer to a GET request, read to its end.
+        """Return the response to a GET request, read to its end.
 
         Parameters
         ----------
@@ -63,11 +63,11 @@ class Web:
             If there is none, after all attempts, or it is not a success.
         """
 
-        def ask() -> httpx2.Response:
-            answer = self.client.get(url)
-            return answer if answer.status_code in allowed else answer.raise_for_status()
+        def send() -> httpx2.Response:
+            response = self.client.get(url)
+            return response if response.status_code in allowed else response.raise_for_status()
 
-        return self._try(url, ask)
+        return self._try(url, send)
 
     def download(self, url: str, target: Path) -> None:
         """Write what a URL gives to a file, whole or not at all.
@@ -79,15 +79,15 @@ class Web:
         """
 
         def fetch() -> None:
-            with self.client.stream("GET", url) as answer, replacing(target) as temporary:
-                answer.raise_for_status()
+            with self.client.stream("GET", url) as response, replacing(target) as temporary:
+                response.raise_for_status()
                 with temporary.open("wb") as file:
-                    for block in answer.iter_bytes(BLOCK):
+                    for block in response.iter_bytes(BLOCK):
                         file.write(block)
 
         self._try(url, fetch)
 
-    def _try(self, url: str, ask: Callable[[], Result]) -> Result:
+    def _try(self, url: str, send: Callable[[], Result]) -> Result:
         shown = without_secrets(url)
         try:
             for attempt in stamina.retry_context(
@@ -99,9 +99,9 @@ class Web:
             ):
                 with attempt:
                     self._wait()
-                    return ask()
+                    return send()
         except httpx2.HTTPStatusError as error:
-            raise UserError(self._refused(shown, error.response)) from None
+            raise UserError(self._status_message(shown, error.response)) from None
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
             raise UserError(NO_ADDRESS.format(shown)) from None
         except httpx2.LocalProtocolError:  # a line break in a token; the error repeats it
@@ -110,26 +110,26 @@ class Web:
                 f"{self.remedy}."
             ) from None
         except httpx2.TransportError as error:
-            raise UserError(_silent(shown, error)) from None
+            raise UserError(_transport_message(shown, error)) from None
         raise AssertionError  # the last attempt returns or raises
 
     def _wait(self) -> None:
         time.sleep(max(0.0, self._last + self.seconds - time.monotonic()))
         self._last = time.monotonic()
 
-    def _refused(self, shown: str, answer: httpx2.Response) -> str:
-        status = quoted(f"{answer.status_code} {answer.reason_phrase}".strip())
-        if answer.status_code in {401, 403, 407}:
+    def _status_message(self, shown: str, response: httpx2.Response) -> str:
+        status = quoted(f"{response.status_code} {response.reason_phrase}".strip())
+        if response.status_code in {401, 403, 407}:
             return f"{shown} refuses to answer ({status}): {self.remedy}."
-        if answer.status_code in {404, 410}:
+        if response.status_code in {404, 410}:
             return f"{shown} does not exist ({status}); correct the address in [data]."
-        if answer.status_code in BUSY:
+        if response.status_code in BUSY:
             return (
                 f"{shown} is too busy ({status}, {self.attempts} attempts); try again later, or "
                 "ask more slowly."
             )
-        if answer.is_redirect:
-            target = quoted(answer.headers.get("location", ""))
+        if response.is_redirect:
+            target = quoted(response.headers.get("location", ""))
             return f"{shown} has moved to {target}; correct the address in [data]."
         return f"{shown} answers {status}; correct [data] in project.toml."
 
@@ -146,9 +146,9 @@ def _worth_another(error: Exception) -> bool | float:
     return cut and not isinstance(error, ours) and not _certificate(error)
 
 
-def _retry_after(answer: httpx2.Response) -> float:
+def _retry_after(response: httpx2.Response) -> float:
     """Return the seconds that the header Retry-After asks for, 0 if it does not."""
-    given = answer.headers.get("retry-after", "")
+    given = response.headers.get("retry-after", "")
     if given.isdigit():
         return float(given)
     try:
@@ -157,7 +157,7 @@ def _retry_after(answer: httpx2.Response) -> float:
         return 0.0
 
 
-def _silent(shown: str, error: httpx2.TransportError) -> str:
+def _transport_message(shown: str, error: httpx2.TransportError) -> str:
     reason = (quoted(str(error)).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     if _certificate(error):
         return (
