@@ -11,15 +11,15 @@ import mlsteps.modeling
 import mlsteps.preparation
 import mlsteps.problem
 from mlsteps import Project
-from mlsteps.collection import fingerprint, read_raw
+from mlsteps.collection import read_raw
 from mlsteps.preparation import TrainedOn
 from mlsteps.steps import Step
 
-from .collection.source import read_rows
+from .collection.source import has_changed, read_rows
 from .evaluation.card import CARD
 from .evaluation.gate import gate
-from .evaluation.plots import test_sections
-from .exploration.plots import training_sections
+from .evaluation.plots import evaluation_sections
+from .exploration.plots import exploration_sections
 from .modeling.candidates import CANDIDATES
 from .modeling.predictor import load_model
 from .preparation.clean import clean
@@ -49,7 +49,7 @@ def prepare(project: Project, *, trained_on: TrainedOn | None = None) -> str:
 
 def explore(project: Project) -> str:
     """Show what the training rows look like."""
-    return mlsteps.exploration.explore(project, training_sections)
+    return mlsteps.exploration.explore(project, exploration_sections)
 
 
 def train(project: Project) -> str:
@@ -59,14 +59,20 @@ def train(project: Project) -> str:
 
 def evaluate(project: Project) -> str:
     """Open the test set for the newest model."""
-    return mlsteps.evaluation.evaluate(project, METRICS, load_model, test_sections, gate, CARD)
+    return mlsteps.evaluation.evaluate(
+        project, METRICS, load_model, evaluation_sections, gate, CARD
+    )
 
 
 PROBLEM = tuple(f"problem.{key}" for key in ("type", "target", "positive", "normal"))
 SERIES = tuple(f"problem.{key}" for key in ("horizon", "frequency", "season"))
-CHOICE = tuple(f"problem.{key}" for key in ("metric", "clusters", "minimum_stability", "learn_from"))
+CHOICE = tuple(
+    f"problem.{key}" for key in ("metric", "clusters", "minimum_stability", "learn_from")
+)
 DECISION = ("problem.flagged_share", "evaluation")
-PREPARED = tuple(f"data/prepared/{name}" for name in ("train.parquet", "test.parquet", "schema.json"))
+PREPARED = tuple(
+    f"data/prepared/{name}" for name in ("train.parquet", "test.parquet", "schema.json")
+)
 TRAINED = tuple(
     "models/{newest}/" + name
     for name in ("model.skops", "schema.json", "run.json", "training_keys.npy", "reference.parquet")
@@ -79,7 +85,7 @@ STEPS = (
         settings=("data",),
         writes=("data/raw/data.parquet",),
         takes=("force",),
-        changed=fingerprint,
+        changed=has_changed,
     ),
     Step(
         define,
@@ -96,7 +102,16 @@ STEPS = (
     Step(explore, settings=PROBLEM, reads=PREPARED),
     Step(
         train,
-        settings=(*PROBLEM, *SERIES, *CHOICE, *DECISION, "split", "preparation", "search", "models"),
+        settings=(
+            *PROBLEM,
+            *SERIES,
+            *CHOICE,
+            *DECISION,
+            "split",
+            "preparation",
+            "search",
+            "models",
+        ),
         reads=PREPARED,
         writes=TRAINED,
     ),

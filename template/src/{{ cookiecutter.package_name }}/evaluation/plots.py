@@ -8,7 +8,7 @@ BINS = 30
 MOST_LABELS = 20
 
 
-def test_sections(result: TestResult) -> list[str]:
+def evaluation_sections(result: TestResult) -> list[str]:
     """Return the plots of the test, in order."""
     return [*result.plots, plot_predictions(result)]
 

@@ -7,7 +7,7 @@ from mlsteps.preparation import Schema
 from mlsteps.report import figure, heading
 
 
-def training_sections(train: pd.DataFrame, schema: Schema) -> list[str]:
+def exploration_sections(train: pd.DataFrame, schema: Schema) -> list[str]:
     """Return the sections of the exploration, in order: HTML, made by `mlsteps.report`.
 
     Parameters

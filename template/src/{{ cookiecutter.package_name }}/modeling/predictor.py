@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from mlsteps.modeling import Predictor, load_predictor
+from mlsteps import open_project
+from mlsteps.modeling import Predictor, champion_folder, load_predictor
 
 from ..preparation.features import add_features
 from .decision import adjust
@@ -15,3 +16,8 @@ TRUSTED: list[str] = []
 def load_model(folder: Path) -> Predictor:
     """Return the model of a version, from its folder in models/."""
     return load_predictor(folder, add_features, adjust, TRUSTED)
+
+
+def load_champion() -> Predictor:
+    """Return the model that serves, of the project in this folder or above: for a notebook."""
+    return load_model(champion_folder(open_project().models))

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .estimators import Clusterer, Detector
     from .predictor import Predictor, load_predictor
     from .search import Candidate, Trial
+    from .store import champion_folder
     from .training import train
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Detector",
     "Predictor",
     "Trial",
+    "champion_folder",
     "load_predictor",
     "train",
 ]
@@ -28,6 +30,7 @@ __getattr__ = attach(
         "Detector": "estimators",
         "Predictor": "predictor",
         "Trial": "search",
+        "champion_folder": "store",
         "load_predictor": "predictor",
         "train": "training",
     },
