@@ -141,7 +141,9 @@ class Environment:
 
     def variables(self, project: Path) -> dict[str, str]:
         """Return the environment variables for the commands of a project."""
-        return os.environ | {"PYTHONPATH": os.pathsep.join([str(project / "src"), str(project / "vendor")])}
+        return os.environ | {
+            "PYTHONPATH": os.pathsep.join([str(project / "src"), str(project / "vendor")])
+        }
 
     def run(
         self, project: Path, *command: str, check: bool = True, **variables: str
@@ -161,9 +163,7 @@ class Environment:
         return done
 
     @contextmanager
-    def serve(
-        self, project: Path, *, package: str = PACKAGE, **variables: str
-    ) -> Iterator[str]:
+    def serve(self, project: Path, *, package: str = PACKAGE, **variables: str) -> Iterator[str]:
         """Serve a project on a free port of this machine, and stop it as a scheduler would."""
         process = subprocess.Popen(
             [self.path / "bin" / "python", "-m", package, "serve", "--port", "0"],

@@ -36,7 +36,9 @@ def commands() -> dict[str, set[str]]:
     parts = ("steps", "metrics", "load_model", "policy", "score", "serve")
     main = command_line(**dict.fromkeys(parts, dict))
     return {
-        name: {option for parameter in command.params for option in parameter.opts if "--" in option}
+        name: {
+            option for parameter in command.params for option in parameter.opts if "--" in option
+        }
         for name, command in main.commands.items()
     }
 

@@ -21,7 +21,9 @@ from conftest import REPOSITORY, Environment, Renders
 pytestmark = pytest.mark.slow
 
 HOW_TO = REPOSITORY / "docs" / "how-to"
-BLOCK = re.compile(r"^(?:With \w+, in|In) `([^`]+)`[^\n]*:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"^(?:With \w+, in|In) `([^`]+)`[^\n]*:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL
+)
 Statement = ast.stmt
 
 
@@ -54,12 +56,14 @@ def merge_python(text: str, change: str) -> str:
     Imports go to the imports; a function or a variable that is there already is replaced; what is
     new stands before the next that is replaced, or else at the end.
     """
-    for names, kind, code in reversed(statements(change)):
+    for names, kind, code in statements(change):
         body = ast.parse(text).body
         lines = text.splitlines()
         same = [part for part in body if names & defined(part)]
         if kind in (ast.Import, ast.ImportFrom):
-            last = max((p.end_lineno or 0 for p in body if isinstance(p, ast.Import | ast.ImportFrom)))
+            last = max(
+                p.end_lineno or 0 for p in body if isinstance(p, ast.Import | ast.ImportFrom)
+            )
             lines[last:last] = code.splitlines()
         elif same:
             start, end = first_line(same[0]), same[0].end_lineno
@@ -69,7 +73,11 @@ def merge_python(text: str, change: str) -> str:
             later = [part for part in statements(change) if part[0] & known]
             place = next((p for p in body if later and defined(p) & later[0][0]), None)
             uses = place is not None and any(name in later[0][2] for name in names)
-            at = first_line(place) - 1 if place is not None and uses and is_value(place) else len(lines)
+            at = (
+                first_line(place) - 1
+                if place is not None and uses and is_value(place)
+                else len(lines)
+            )
             lines[at:at] = ["", "", *code.splitlines(), "", ""]
         text = "\n".join(lines) + "\n"
     return text
@@ -113,7 +121,9 @@ def trained(
         if serving not in made:
             root = tmp_path_factory.mktemp(serving) / "churn"
             shutil.copytree(render(serving=serving, project_name="Churn"), root)
-            quick = "[models]\ncandidates = ['logistic', 'tree']\n[search]\nmethod = 'none'\nfolds = 3"
+            quick = (
+                "[models]\ncandidates = ['logistic', 'tree']\n[search]\nmethod = 'none'\nfolds = 3"
+            )
             path = root / "project.toml"
             path.write_text(merge_toml(path.read_text("utf-8"), quick), encoding="utf-8")
             environment.run(root, "python", "-m", "churn", "run")
@@ -190,15 +200,18 @@ def test_a_fitted_feature(project: Path, churn: Command, check: Check) -> None:
 def test_a_candidate(project: Path, churn: Command, check: Check) -> None:
     check(apply(project, "candidate.md"))
     assert skipped(churn("run")) == {"collect", "define", "prepare", "explore"}
-    assert {line["model"] for line in results(project)["leaderboard"]} == {"logistic", "extra_trees"}
+    assert {line["model"] for line in results(project)["leaderboard"]} == {
+        "logistic",
+        "extra_trees",
+    }
 
 
 def test_a_candidate_of_another_library(project: Path, churn: Command, check: Check) -> None:
     path = project / "src/churn/modeling/candidates/classification.py"
-    (code,) = re.findall(
-        r"^    (from lightgbm .*?)\n\n\w", (HOW_TO / "candidate.md").read_text("utf-8"), re.M | re.S
-    )
-    path.write_text(merge_python(path.read_text("utf-8"), re.sub(r"^    ", "", code, flags=re.M)))
+    shown = (HOW_TO / "candidate.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^    (from lightgbm .*?)\n\n\w", shown, re.MULTILINE | re.DOTALL)
+    code = "\n".join(line.removeprefix("    ") for line in code.splitlines())
+    path.write_text(merge_python(path.read_text("utf-8"), code), encoding="utf-8")
     toml = project / "project.toml"
     only = "[models]\ncandidates = ['lightgbm']"
     toml.write_text(merge_toml(toml.read_text("utf-8"), only), encoding="utf-8")
@@ -275,7 +288,9 @@ def test_a_plot_in_the_exploration(project: Path, churn: Command, check: Check) 
     assert "Age and income" in page(project)
 
 
-def test_a_split_rule(project: Path, churn: Command, check: Check, environment: Environment) -> None:
+def test_a_split_rule(
+    project: Path, churn: Command, check: Check, environment: Environment
+) -> None:
     check(apply(project, "split.md"))
     assert skipped(churn("run")) == {"collect", "define"}
     script = (
@@ -301,9 +316,7 @@ of_both = pytest.mark.parametrize("project", ["fastapi", "flask"], indirect=True
 
 
 @of_both
-def test_an_endpoint(
-    project: Path, check: Check, environment: Environment
-) -> None:
+def test_an_endpoint(project: Path, check: Check, environment: Environment) -> None:
     check(apply(project, "endpoint.md"))
     with environment.serve(project, package="churn") as address:
         assert fetch(f"{address}/limits") == (200, {"share": 0.9})

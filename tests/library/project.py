@@ -92,7 +92,9 @@ def sample(problem_type):
 
 def run_in(folder, *arguments):
     """Run a command of the project in `folder`, as its user would."""
-    text = (Path(folder) / "project.toml").read_text(encoding="utf-8") if _is_project(folder) else ""
+    text = (
+        (Path(folder) / "project.toml").read_text(encoding="utf-8") if _is_project(folder) else ""
+    )
     named = re.search(r'^type = "(\w+)"', text, re.MULTILINE)
     main = part(named[1] if named else "classification", "cli").main
     with contextlib.chdir(folder):
@@ -141,7 +143,9 @@ def log(project, rows, truth=None, challenger=None):
                 connection.execute(insert(PREDICTIONS).values(inputs=row, answer=answer, **line))
                 if truth is not None:
                     actual = json.dumps(truth.tolist()[k])
-                    connection.execute(insert(FEEDBACK).values(prediction=key, at=at, actual=actual))
+                    connection.execute(
+                        insert(FEEDBACK).values(prediction=key, at=at, actual=actual)
+                    )
                 if challenger:
                     seen = {"prediction": key, "version": challenger, "answer": shadow}
                     connection.execute(insert(SHADOW).values(**seen))

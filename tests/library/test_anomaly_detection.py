@@ -58,7 +58,9 @@ def test_metrics_agree_with_scikit_learn():
     flagged = scores > 1.5
     target = pd.Series(np.where(true, "anomaly", "normal")).astype("str")
     unknown = random.random(ROWS) < 0.2  # rows without a label do not count
-    predictions = pd.DataFrame({"prediction": np.where(flagged, "anomaly", "normal"), "score": scores})
+    predictions = pd.DataFrame(
+        {"prediction": np.where(flagged, "anomaly", "normal"), "score": scores}
+    )
     found = measure(target.mask(unknown), predictions, METRICS, seed=0)
     true, scores, flagged = (part[~unknown] for part in (true, scores, flagged))
     assert {name: numbers["value"] for name, numbers in found.items()} == pytest.approx(

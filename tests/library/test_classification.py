@@ -35,7 +35,10 @@ def predictions(probability, threshold=0.5):
 def test_metrics_agree_with_scikit_learn(scored):
     target, probability = scored
     true, predicted = target == "yes", probability >= 0.5
-    found = {name: x["value"] for name, x in measure(target, predictions(probability), METRICS, seed=0).items()}
+    found = {
+        name: x["value"]
+        for name, x in measure(target, predictions(probability), METRICS, seed=0).items()
+    }
     assert found == pytest.approx(
         {
             "roc_auc": sklearn_metrics.roc_auc_score(true, probability),

@@ -29,6 +29,7 @@ ESTIMATORS = [
     Ridge,
 ]
 
+
 @pytest.fixture
 def tested(project):
     """True values of the test rows, what the champion predicts, and the metrics."""

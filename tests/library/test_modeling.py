@@ -112,9 +112,7 @@ def test_a_candidate_that_cannot_scale_is_left_out_and_the_report_says_so(
     own, candidates, monkeypatch
 ):
     first, second = own.definition.models.candidates
-    small = Candidate(
-        candidates[first].estimator, encoder=candidates[first].encoder, most_rows=10
-    )
+    small = Candidate(candidates[first].estimator, encoder=candidates[first].encoder, most_rows=10)
     monkeypatch.setitem(candidates, first, small)
     assert run_in(own.root, "train", "--force").exit_code == 0
     run = newest_run(own)

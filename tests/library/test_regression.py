@@ -34,7 +34,9 @@ def test_metrics_agree_with_scikit_learn(noisy):
     predicted, true = noisy
     guess = predicted["prediction"]
     frame = predicted.assign(low=guess - 5, high=guess + 5)
-    found = {name: numbers["value"] for name, numbers in measure(true, frame, METRICS, seed=0).items()}
+    found = {
+        name: numbers["value"] for name, numbers in measure(true, frame, METRICS, seed=0).items()
+    }
     pinball = sklearn_metrics.mean_pinball_loss
     assert found == pytest.approx(
         {

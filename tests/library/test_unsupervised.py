@@ -59,4 +59,3 @@ def test_the_share_of_a_prediction_that_changes_is_an_alarm(own, new_rows):
     assert done.exit_code == 1
     assert '"prediction" has drifted' in done.output
     assert rarest in done.output
-
