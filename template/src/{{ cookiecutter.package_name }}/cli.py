@@ -1,7 +1,12 @@
 """The command line: the library's commands, and room for your own.
 
 Each function below imports a part of the project when a command asks for it, so that ``--help``
-does not wait for scikit-learn.
+does not wait for scikit-learn. A command of your own stands below ``main``, as
+https://click.palletsprojects.com shows::
+
+    @main.command()
+    def hello() -> None:
+        click.echo("Hello.")
 """
 
 from importlib.util import find_spec
@@ -60,10 +65,3 @@ main = command_line(
     score=score,
     serve=serve if find_spec(".deployment.service", __package__) else None,
 )
-
-# A command of your own, as https://click.palletsprojects.com shows:
-#
-#     @main.command()
-#     def hello() -> None:
-#         """Say hello."""
-#         click.echo("Hello.")

@@ -43,7 +43,7 @@ class Commands(click.Group):
             raise UserError(f"{where}{error.strerror or error}.") from error
 
 
-def command_line(
+def command_line(  # noqa: C901 - a function for each command
     *,
     steps: Part,
     metrics: Part,
@@ -122,7 +122,9 @@ def command_line(
             _run_steps(_open(metrics), steps(), "collect", "define", force=force)
 
     @main.command()
-    @click.option("--preview", is_flag=True, help="Show first rows, types and count; write nothing.")
+    @click.option(
+        "--preview", is_flag=True, help="Show first rows, types and count; write nothing."
+    )
     @force_option
     def collect(preview: bool, force: bool) -> None:
         """Fetch the data, with its provenance; with --force all of it anew."""

@@ -9,5 +9,5 @@ from ..modeling.predictor import load_model
 
 
 def score(project: Project, source: str, target: Path) -> str:
-    """Write the rows of `source` to `target`, with predictions beside them; return what was done."""
+    """Write the rows of `source` to `target`, with predictions; return what was done."""
     return score_file(project, source, target, load_model)

@@ -1,13 +1,15 @@
-"""Metrics of your own, beside those that the comment at [problem] metric in project.toml names."""
+"""Metrics of your own, beside those that the comment at [problem] metric in project.toml names.
+
+A metric takes true values (Series of n) and predictions (DataFrame of n rows, with the columns
+that `predict` writes) and returns a number::
+
+    def share_found(target: pd.Series, predictions: pd.DataFrame) -> float:
+        positive = target == "bad"
+        return float((predictions.loc[positive, "prediction"] == "bad").mean())
+
+    METRICS = {"share_found": Metric(share_found, higher_is_better=True, title="Share found")}
+"""
 
 from mlsteps.problem import Metric
 
-# A metric takes true values (Series of n) and predictions (DataFrame of n rows, with the columns
-# that `predict` writes) and returns a number:
-#
-#     def share_found(target: pd.Series, predictions: pd.DataFrame) -> float:
-#         positive = target == "bad"
-#         return float((predictions.loc[positive, "prediction"] == "bad").mean())
-#
-#     METRICS = {"share_found": Metric(share_found, higher_is_better=True, title="Share found")}
 METRICS: dict[str, Metric] = {}

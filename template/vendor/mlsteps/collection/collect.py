@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
@@ -33,7 +33,7 @@ PROVENANCE = "provenance.json"
 CACHE = "cache"
 PREVIEW_ROWS = 10
 
-Rows = Stream | pd.DataFrame | Iterable[pd.DataFrame]
+Rows: TypeAlias = Stream | pd.DataFrame | Iterable[pd.DataFrame]
 ReadRows = Callable[[Project], Rows]
 
 

@@ -6,7 +6,6 @@ The service is in `mlsteps.deployment.service`, which needs a web framework.
 from typing import TYPE_CHECKING
 
 from ..lazy import attach
-
 from .prediction_log import LoggedPredictions, open_log, read_predictions, write_feedback
 
 if TYPE_CHECKING:

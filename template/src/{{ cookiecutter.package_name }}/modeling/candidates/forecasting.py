@@ -1,8 +1,9 @@
 """The candidates for forecasting: forecasters, and the settings that a search may try.
 
-One of your own is a BaseEstimator with ``fit(panel)`` and ``forecast(panel, horizon)``, as those of
-``mlsteps.modeling.forecasters`` are. Of the parameters ``season``, ``horizon`` and ``frequency``, those
-that it has are set from the data. Name its class in TRUSTED of modeling/predictor.py.
+One of your own is a BaseEstimator with ``fit(panel)`` and ``forecast(panel, horizon)``, as those
+of ``mlsteps.modeling.forecasters`` are. Of the parameters ``season``, ``horizon`` and
+``frequency``, those that it has are set from the data. Name its class in TRUSTED of
+modeling/predictor.py.
 """
 
 from mlsteps.modeling import Candidate
