@@ -53,7 +53,7 @@ def answers_of(problem_type, serving="fastapi"):
 def render(path, answers):
     """Return the text of a file of the template for some answers."""
     text = (TEMPLATE / path).read_text(encoding="utf-8")
-    environment = jinja2.Environment(keep_trailing_newline=True, autoescape=False)  # noqa: S701
+    environment = jinja2.Environment(keep_trailing_newline=True, autoescape=False)
     return environment.from_string(text).render(cookiecutter=answers)
 
 

@@ -33,7 +33,7 @@ def running(project, serving="fastapi", folder=FOLDER, **variables):
     """
     name = package(project.definition.problem.type, serving).__name__
     path = os.pathsep.join([str(folder), str(TEMPLATE / "vendor")])
-    with subprocess.Popen(  # noqa: S603 -- our own command
+    with subprocess.Popen(
         [sys.executable, "-m", name, "serve", "--port", "0"],
         cwd=project.root,
         env=os.environ | {"PYTHONPATH": path} | variables,
@@ -105,7 +105,7 @@ def example_of(model):
 
 def printed(service, application, *arguments):
     """Run one of the applications in examples/; return its lines."""
-    done = subprocess.run(  # noqa: S603 -- our own command
+    done = subprocess.run(
         [sys.executable, EXAMPLES / application, *arguments],
         env=os.environ | {"SERVICE": service.address},
         capture_output=True,

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from mlsteps.collection import read_raw, web
 from mlsteps.errors import UserError
-
 from project import collect_rows, edit, run_in
 
 SECRET = "s3cr3t-token"  # noqa: S105 - looked for in all that a project writes

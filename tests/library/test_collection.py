@@ -22,7 +22,6 @@ from mlsteps.collection.provenance import (
 from mlsteps.collection.tables import read_tables
 from mlsteps.errors import UserError
 from mlsteps.problem.project import Project
-
 from project import collect_rows
 
 ROWS = pd.DataFrame(

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-
 from mlsteps.evaluation.bootstrap import measure, resamples
 from mlsteps.modeling import Clusterer, Detector, store
 from mlsteps.problem.columns import column_of

@@ -200,9 +200,7 @@ load_predictor(Path({str(folder)!r}), lambda rows: rows, lambda predictions, row
 heavy = ["matplotlib", "statsmodels", "mlsteps.evaluation", "mlsteps.modeling.search"]
 print([name for name in heavy if name in sys.modules])
 """
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 

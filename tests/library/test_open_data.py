@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from mlsteps.collection import read_raw, web
 from mlsteps.errors import UserError
-
 from project import collect_rows, edit, run_in
 
 ROWS = pd.DataFrame({"age": [31, 45, 27], "home": ["rent", "own", "own"], "risk": ["b", "g", "g"]})

@@ -252,7 +252,7 @@ def test_a_test_set_can_be_taken_by_a_rule_of_ones_own(raw, define, tmp_path):
 @pytest.mark.parametrize("rule", [lambda n: np.zeros(n, bool), np.arange, lambda n: [True]])
 def test_a_rule_that_takes_no_rows_is_refused(raw, define, rule):
     project = SimpleNamespace(definition=define())
-    with pytest.raises(UserError, match="take_test in preparation/split.py must return"):
+    with pytest.raises(UserError, match=r"take_test in preparation/split\.py must return"):
         prepare(project, raw, lambda rows, *_: rule(len(rows)), lambda rows: rows)
 
 

@@ -7,7 +7,6 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-
 from mlsteps import plots, report
 
 VOID = {"br", "hr", "img", "input", "link", "meta"}

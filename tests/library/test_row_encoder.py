@@ -1,4 +1,4 @@
-"""A row gets the same numbers to the last bit, alone or among others, by the encoder or without it."""
+"""A row gets the same numbers to the last bit, alone or among others, encoded quickly or not."""
 
 import warnings
 

@@ -4,8 +4,6 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from project import edit, run_in
-
 from mlsteps.deployment.prediction_log import (
     PREDICTIONS,
     TABLES,
@@ -15,6 +13,7 @@ from mlsteps.deployment.prediction_log import (
     write_rows,
 )
 from mlsteps.modeling import store
+from project import edit, run_in
 
 
 def results(project):

@@ -9,7 +9,6 @@ from itertools import pairwise
 import pytest
 from mlsteps.collection import read_raw, web
 from mlsteps.errors import UserError
-
 from project import collect_rows, edit, run_in
 
 BOOK = '<li class="book"><h2> Book <b>{0}</b></h2><a href="/b/{0}">£</a><i>{1}</i></li>'

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from mlsteps.collection import preview, read_raw, sql, storage
 from mlsteps.errors import UserError
-
 from project import collect_rows, edit, run_in
 
 MANY = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS i FROM n"

@@ -9,7 +9,7 @@ from mlsteps.preparation.schema import Schema
 from mlsteps.problem.columns import Column, convert
 from mlsteps.problem.suggest import suggest
 from mlsteps.variants import of_type
-from project import edit, load, log, run_in
+from project import load, log, run_in
 
 PROBLEM_TYPES = ["classification", "regression"]
 ROWS = 200
