@@ -29,8 +29,8 @@ UNHURRIED = {
 
 # `evaluate` ends with exit code 1 where the gate fails.
 EVALUATE = """
-from my_model.evaluation.evaluate import evaluate
-from my_model.problem.project import open_project
+from mlsteps import open_project
+from my_model.pipeline import evaluate
 print(evaluate(open_project()))
 """
 
