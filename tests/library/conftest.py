@@ -14,7 +14,7 @@ from mlsteps.problem.definition import check_definition
 from mlsteps.problem.metric import all_metrics
 from mlsteps.problem.project import open_project
 from project import at, edit, load, part, project_toml, run_in, sample
-from serving import example_of, running
+from served import example_of, running
 
 ROWS = 600
 SERIES = 4

@@ -9,7 +9,7 @@ from inspect import signature
 
 import pytest
 from project import at, edit
-from serving import KEY, Client, Prediction, ServiceError, running
+from served import KEY, Client, Prediction, ServiceError, running
 
 PROBLEM_TYPES = ["classification", "forecasting"]
 SERVINGS = ["fastapi", "flask"]

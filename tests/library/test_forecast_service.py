@@ -9,7 +9,7 @@ import pytest
 from mlsteps.deployment.service import PredictionService
 from mlsteps.modeling import store
 from project import load, part, run_in
-from serving import Client, eventually, logged, printed
+from served import Client, eventually, logged, printed
 
 PROBLEM_TYPES = ["forecasting"]
 

@@ -9,7 +9,7 @@ import pytest
 from mlsteps.deployment.service import PredictionService
 from mlsteps.modeling import store
 from project import edit, load, log, part, run_in, true_labels
-from serving import Client, eventually, logged, measured, post, printed, value_in
+from served import Client, eventually, logged, measured, post, printed, value_in
 
 PROBLEM_TYPES = ["classification", "regression"]
 

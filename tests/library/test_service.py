@@ -14,7 +14,7 @@ from mlsteps.deployment.service import ApiKeys, PredictionService
 from mlsteps.deployment.service.row_requests import ServedRowModel
 from mlsteps.modeling import store
 from project import FOLDER, edit, load, package, part, run_in
-from serving import KEY, eventually, example_of, kill, logged, measured, post, running
+from served import KEY, eventually, example_of, kill, logged, measured, post, running
 
 SERVINGS = ["fastapi", "flask"]
 

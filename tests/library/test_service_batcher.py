@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from mlsteps.deployment.service import batcher as batching
-from serving import eventually
+from served import eventually
 
 
 class Doubles:

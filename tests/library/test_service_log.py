@@ -15,7 +15,7 @@ from mlsteps.deployment.service import PredictionService, log_writer
 from mlsteps.deployment.service.log_writer import LogWriter
 from mlsteps.problem.project import open_project
 from project import part
-from serving import eventually, logged, measured, post, value_in
+from served import eventually, logged, measured, post, value_in
 
 
 @pytest.fixture
