@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlsteps import UserError
-from mlsteps.exploration.statistics import rank_features
+from mlsteps.exploration.measures import rank_features
 from mlsteps.preparation.schema import Schema
 from mlsteps.problem.columns import Column, convert
 from mlsteps.problem.suggest import suggest

@@ -37,7 +37,7 @@ def test_new_rows_of_the_source_make_a_challenger_that_is_judged_on_what_neither
     pd.concat([rows, more]).to_csv(path, index=False)
     done = run_in(own.root, "improve")
     assert done.exit_code == 0, done.output
-    assert "of the challenger is" in done.output or "learnt newer ones" in done.output
+    assert "of the challenger is" in done.output or "was trained on newer ones" in done.output
     tested = pd.read_parquet(own.prepared / "test.parquet")[" key"]
     for version in store.versions(own.models):
         assert not tested.isin(store.training_keys(own.models, version)).any()
