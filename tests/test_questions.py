@@ -1,5 +1,6 @@
 """Both engines ask the same questions, and refuse the same answers with the same words."""
 
+import json
 import keyword
 import re
 import sys
@@ -8,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from combinations import QUESTIONS
-from conftest import REPOSITORY, Renders, Template, files
+from combinations import CHOICES, QUESTIONS
+from conftest import DATA, REPOSITORY, Environment, Renders, Template, files
 from cookiecutter.exceptions import FailedHookException, OutputDirExistsException
 
 CONFIG = yaml.safe_load((REPOSITORY / "copier.yml").read_text(encoding="utf-8"))
@@ -54,7 +55,9 @@ REFUSED = [
     ("package_name", "class", "choose another"),
     ("package_name", "json", "choose another"),
     ("package_name", "sklearn", "choose another"),
+    ("package_name", "mlsteps", "choose another"),
     ("package_name", "tests", "choose another"),
+    ("package_name", "vendor", "choose another"),
     ("description", "a\x1bb", "one line of text, or empty"),
     ("author_name", "a\tb", "one line of text, or empty"),
     ("author_email", "nobody", "an address such as"),
@@ -133,13 +136,24 @@ def test_a_name_that_becomes_a_library_is_refused(template: Template, tmp_path: 
         template.copier(tmp_path / "x", project_name="Pandas")
 
 
-def test_no_package_can_hide_a_module_of_python_or_of_a_library(render: Renders) -> None:
+def test_no_package_can_hide_a_module_of_python_or_of_a_library(
+    render: Renders, environment: Environment
+) -> None:
+    code = "import importlib.metadata as m, json; print(json.dumps(m.packages_distributions()))"
+    installed = json.loads(environment.run(Path.cwd(), "python", "-c", code).stdout)
+    rows = {re.split("[<>=]", line)[0] for line in DATA}  # of these tests alone
+    libraries = {name for name, distributions in installed.items() if not rows >= {*distributions}}
+    folders = {
+        path.name
+        for kind in CHOICES["deployment"]
+        for path in render(deployment=kind).iterdir()
+        if path.is_dir()
+    }
+    words = filter(str.islower, keyword.kwlist)
+    needed = {"mlsteps", *words, *sys.stdlib_module_names, *libraries, *folders}
+    legal = {name.lower() for name in needed if re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name)}
     reserved = set(CONFIG["reserved_names"]["default"].split())
-    python = {name.lower() for name in sys.stdlib_module_names if not name.startswith("_")}
-    words = {word for word in keyword.kwlist if word.islower()}
-    pyproject = (render() / "pyproject.toml").read_text(encoding="utf-8")
-    libraries = re.findall(r'^ +"([a-z0-9-]+).*>=', pyproject, re.MULTILINE)
-    assert python | words | {name.replace("-", "_") for name in libraries} <= reserved
+    assert sorted(legal - reserved) == []
 
 
 def test_cookiecutter_leaves_an_existing_folder_alone(template: Template, tmp_path: Path) -> None:

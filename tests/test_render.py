@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -31,6 +32,21 @@ PACKAGE = "{{ cookiecutter.package_name }}"
 # The lines of a Python file that rendering may change.
 STEP_IMPORT = re.compile(r"from \.{{ cookiecutter\.\w+ }}\w* import ")
 TEST_IMPORT = re.compile(r"\s*(from|import) {{ cookiecutter\.package_name }}")
+
+# Modules of the library that not every project uses, and the answers that use them.
+USED_BY = {
+    "collection/api.py": {"api"},
+    "collection/open_data.py": {"open_data"},
+    "collection/postgresql.py": {"sql"},
+    "collection/repositories.py": {"open_data"},
+    "collection/scraping.py": {"scraping"},
+    "collection/web.py": {"api", "open_data", "scraping"},
+    "deployment/service/*.py": {"fastapi", "flask"},
+    "deployment/service/fastapi_routes.py": {"fastapi"},
+    "deployment/service/flask_routes.py": {"flask"},
+    "improvement/tracking.py": {"mlflow"},
+    "modeling/forecasters/*.py": {"forecasting"},
+}
 
 PARSERS: dict[str, Callable[[str], object]] = {
     ".json": json.loads,
@@ -116,12 +132,43 @@ def test_declared_dependencies_cover_the_imports(
     project = render(**combination)
     pyproject = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
     runtime = pyproject["project"]["dependencies"]
-    assert imported(project / "src") - {"my_model"} <= declared(runtime)
+    own = {"my_model", "mlsteps"}
+    used = [*(project / "src").rglob("*.py"), *library_modules(project, set(combination.values()))]
+    assert imported(used) - own <= declared(runtime)
     development = runtime + pyproject["dependency-groups"]["dev"]
-    own = {path.stem for part in ("tests", "examples") for path in (project / part).glob("*.py")}
-    own.add("served")  # its fixtures are asked for where there is a service to test
-    assert imported(project / "tests") - {"my_model"} - own <= declared(development)
-    assert not imported(project / "examples") - own  # they need nothing but Python
+    scripts = [*(project / "tests").glob("*.py"), *(project / "examples").glob("*.py")]
+    own |= {path.stem for path in scripts}
+    assert imported((project / "tests").glob("*.py")) - own <= declared(development)
+    # They need nothing but Python.
+    assert not imported((project / "examples").glob("*.py")) - own
+
+
+@every_combination
+def test_a_project_requires_of_the_library_what_its_answers_need(
+    render: Renders, combination: dict[str, str]
+) -> None:
+    project = render(**combination)
+    own, library = metadata(project), metadata(project / "vendor")
+    needed = set(library["dependencies"])
+    for answer in combination.values():
+        needed.update(library["optional-dependencies"].get(answer, []))
+    assert needed <= set(own["dependencies"])
+
+
+def test_the_library_declares_all_that_it_imports(render: Renders) -> None:
+    vendor = render() / "vendor"
+    library = metadata(vendor)
+    needed = list(library["dependencies"])
+    for extra in library["optional-dependencies"].values():
+        needed.extend(extra)
+    assert imported(vendor.rglob("*.py")) - {"mlsteps"} <= declared(needed)
+
+
+@pytest.mark.parametrize("module", USED_BY)
+def test_a_module_of_the_library_that_few_projects_use_is_there(
+    render: Renders, module: str
+) -> None:
+    assert list((render() / "vendor" / "mlsteps").glob(module))
 
 
 @every_combination
@@ -140,13 +187,12 @@ def test_every_dependency_is_bounded(render: Renders, combination: dict[str, str
 def test_each_problem_type_has_its_own_files_only(render: Renders) -> None:
     kinds, samples = CHOICES["problem_type"], set()
     for kind in kinds:
-        names = set(files(render(problem_type=kind)))
+        every = files(render(problem_type=kind))
+        names = {name for name in every if not name.startswith("vendor/")}  # it knows all types
         others = [other for other in kinds if other != kind]
         assert not [name for name in names if any(other in name for other in others)]
         (sample,) = (name for name in names if re.fullmatch(r"data/sample/\w+\.csv", name))
         samples.add(sample)
-        families = {Path(name).stem for name in names} & {"supervised", "unsupervised"}
-        assert len(families) <= 1
     assert len(samples) == len(kinds)
 
 
@@ -177,9 +223,10 @@ def test_the_wheel_holds_the_whole_package(render: Renders, tmp_path: Path) -> N
     subprocess.run(command, cwd=project, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        held = {name for name in archive.namelist() if name.startswith("my_model/")}
+        held = {name for name in archive.namelist() if ".dist-info/" not in name}
         scripts = archive.read("my_model-0.1.0.dist-info/entry_points.txt").decode()
-    assert held == set(files(project / "src"))
+    library = {name for name in files(project / "vendor") if name.startswith("mlsteps/")}
+    assert held == set(files(project / "src")) | library
     assert "my-model = my_model.cli:main" in scripts
 
 
@@ -209,10 +256,28 @@ def run_commit_hooks(folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def imported(folder: Path) -> set[str]:
-    """Return the libraries that the Python files of a folder import."""
+def metadata(folder: Path) -> dict[str, Any]:
+    """Return the table [project] of a folder's pyproject.toml."""
+    text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+    return dict(tomllib.loads(text)["project"])
+
+
+def library_modules(project: Path, answers: set[str]) -> list[Path]:
+    """Return the modules of the library that a project with these answers may import."""
+    library = project / "vendor" / "mlsteps"
+    unused = {
+        path
+        for pattern, users in USED_BY.items()
+        for path in library.glob(pattern)
+        if not users & answers
+    }
+    return [path for path in library.rglob("*.py") if path not in unused]
+
+
+def imported(paths: Iterable[Path]) -> set[str]:
+    """Return the libraries that Python files import."""
     names: set[str] = set()
-    for path in folder.rglob("*.py"):
+    for path in paths:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 names.update(alias.name.split(".")[0] for alias in node.names)
