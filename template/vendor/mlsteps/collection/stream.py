@@ -31,6 +31,7 @@ class Stream:
 
     Examples
     --------
+    >>> import pyarrow as pa
     >>> stream = Stream(lambda since: iter([pa.table({"n": [1, 2]})]))
     >>> [table.num_rows for table in stream.read(None)]
     [2]

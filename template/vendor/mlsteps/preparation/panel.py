@@ -26,6 +26,7 @@ class Panel:
 
     Examples
     --------
+    >>> import numpy as np
     >>> panel = Panel(["a"], 0, np.array([[1.0, np.nan, 3.0, 4.0]]), np.zeros((1, 4, 0)))
     >>> panel.head(3, "interpolate").history
     array([[1., 2., 3.]])

@@ -20,6 +20,7 @@ class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Examples
     --------
+    >>> import pandas as pd
     >>> rows = pd.DataFrame({"age": [18.0, 30.0, 42.0, 55.0, 999.0]})
     >>> Clipper(share=0.25).fit_transform(rows).ravel()
     array([30., 30., 42., 55., 55.])
@@ -53,6 +54,7 @@ class DateParts(TransformerMixin, BaseEstimator):
 
     Examples
     --------
+    >>> import pandas as pd
     >>> rows = pd.DataFrame({"day": pd.to_datetime(["2026-01-31", "2026-03-31"])})
     >>> DateParts().fit(rows).get_feature_names_out().tolist()
     ['day_years', 'day_month', 'day_weekday']

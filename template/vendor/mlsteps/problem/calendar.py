@@ -42,6 +42,7 @@ class Calendar:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> calendar = Calendar("M")
     >>> calendar.texts(calendar.ordinals(pd.Series(pd.to_datetime(["2024-02-01"]))) + 1)
     ['2024-03-01']

@@ -36,6 +36,7 @@ class Metric:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> def hits(target, predictions):
     ...     return float((predictions["prediction"] == target).mean())
     >>> metric = Metric(hits, higher_is_better=True, title="Hits")

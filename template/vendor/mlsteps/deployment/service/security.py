@@ -34,6 +34,7 @@ class ApiKeys:
 
     Examples
     --------
+    >>> import os
     >>> os.environ["KEYS"] = "correct-horse-battery-staple"
     >>> ApiKeys("env:KEYS").check("/predict", "Bearer correct-horse-battery-staple")
     '87cbebfe'

@@ -18,6 +18,8 @@ class SeasonalNaive(BaseEstimator):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from mlsteps.preparation import Panel
     >>> panel = Panel(["a"], 0, np.array([[1.0, 5.0, 2.0, 6.0]]), np.zeros((1, 4, 0)))
     >>> SeasonalNaive(season=2).fit(panel).forecast(panel, horizon=3)
     array([[2., 6., 2.]])
@@ -40,6 +42,8 @@ class Drift(BaseEstimator):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from mlsteps.preparation import Panel
     >>> panel = Panel(["a"], 0, np.array([[1.0, 5.0, 2.0, 7.0]]), np.zeros((1, 4, 0)))
     >>> Drift().fit(panel).forecast(panel, horizon=2)
     array([[ 9., 11.]])
