@@ -1,15 +1,17 @@
 """A project takes what the template learns later, whichever engine it was started with."""
 
+import json
 import shutil
+import urllib.request
 from pathlib import Path
 
 import copier
 import pytest
 from combinations import CHOICES, FEW, title
-from conftest import Template, commit, files, git
+from conftest import PACKAGE, Environment, Template, commit, files, git
 
 OWN_LINE = b"# A line of the user's own.\n"
-EDITED = ["CONTRIBUTING.md", "src/my_model/errors.py"]
+EDITED = ["CONTRIBUTING.md", "src/my_model/preparation/clean.py"]
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +22,12 @@ def released(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Te
     with (path / "template" / "CHANGELOG.md").open("a", encoding="utf-8") as file:
         file.write("- Something that {{ cookiecutter.project_name }} learnt.\n")
     (path / "template" / "new.txt").write_text("new\n", encoding="utf-8")
+    library = path / "template" / "vendor" / "mlsteps"
+    for module in library.rglob("*.py"):
+        with module.open("a", encoding="utf-8") as file:
+            file.write("\nCHANGED = True\n")
+    (library / "new.py").write_text('"""Something new."""\n', encoding="utf-8")
+    (library / "README.md").unlink()
     commit(path, "Release")
     git(path, "tag", "2.0.0")
     git(path, "checkout", "--quiet", "1.0.0")
@@ -30,11 +38,22 @@ def begin(released: Template, folder: Path, **answers: str) -> Path:
     """Start a project with cookiecutter, and change it as its user would."""
     project = released.cookiecutter(folder, **answers)
     for name in EDITED:
-        with (project / name).open("ab") as file:
-            file.write(OWN_LINE)
+        append(project / name, OWN_LINE)
     (project / "src" / "my_model" / "own.py").write_bytes(OWN_LINE)
     commit(project, "Begin")
     return project
+
+
+def append(path: Path, text: bytes) -> None:
+    """Add a line to a file that is there."""
+    path.write_bytes(path.read_bytes() + text)
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    """Change a file as its user would."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def update(project: Path, **answers: str) -> None:
@@ -78,3 +97,49 @@ def test_an_update_with_other_answers_swaps_the_files(
     }
     update(project, **changed)
     assert files(project) == fresh(released, tmp_path / "fresh", **changed)
+
+
+@pytest.mark.slow
+def test_a_changed_library_leaves_the_users_code_and_the_champion_alone(
+    released: Template, environment: Environment, tmp_path: Path
+) -> None:
+    project = released.cookiecutter(tmp_path)
+    sources = sorted((project / "src").rglob("*.py"))
+    for path in sources:
+        append(path, OWN_LINE)
+    features = project / "src" / "my_model" / "preparation" / "features.py"
+    replace(
+        features, "    return rows\n", '    return rows.assign(own=rows["amount"] / rows["age"])\n'
+    )
+    replace(project / "project.toml", 'method = "random"', 'method = "none"')
+    commit(project, "Begin")
+    environment.run(project, "python", "-m", PACKAGE, "run")
+    owned, before = files(project / "src"), predictions(project, environment)
+
+    update(project)
+
+    fresh = released.copier(tmp_path / "fresh", version="2.0.0")
+    assert code(project / "vendor") == code(fresh / "vendor")
+    assert files(project / "src") == owned
+    assert not list(project.rglob("*.rej"))
+    assert predictions(project, environment) == before
+    with environment.serve(project) as address:
+        served = json.loads(urllib.request.urlopen(f"{address}/model", timeout=30).read())
+    champion = json.loads((project / "models" / "champion.json").read_text(encoding="utf-8"))
+    assert served["version"] == champion["version"]
+    environment.run(project, "python", "-m", PACKAGE, "run")
+
+
+def predictions(project: Path, environment: Environment) -> str:
+    """Return what the champion predicts for the sample."""
+    (sample,) = (project / "data" / "sample").glob("*.csv")
+    target = project / "data" / "predictions.csv"
+    environment.run(project, "python", "-m", PACKAGE, "predict", str(sample), str(target))
+    text = target.read_text(encoding="utf-8")
+    target.unlink()
+    return text
+
+
+def code(folder: Path) -> dict[str, bytes]:
+    """Return the files of a folder without Python's caches."""
+    return {name: text for name, text in files(folder).items() if "__pycache__" not in name}
