@@ -219,7 +219,7 @@ def test_the_service_needs_no_library_that_its_image_leaves_out(
     (tmp_path / "sitecustomize.py").write_text(hidden, encoding="utf-8")
     project = finished(problem_type)
     log = f"sqlite:///{tmp_path}/predictions.db"
-    path = os.pathsep.join([str(tmp_path), str(project / "src")])
+    path = os.pathsep.join([str(tmp_path), str(project / "src"), str(project / "vendor")])
     with environment.serve(project, PYTHONPATH=path, PREDICTION_LOG=log) as url:
         assert ask(f"{url}/predict", question(url))["predictions"]
 
@@ -353,7 +353,8 @@ def test_the_image_is_small_and_labelled_and_holds_no_tools(
     assert labels["org.opencontainers.image.licenses"] == "MIT"
     shell = ["run", "--rm", "--entrypoint=sh", f"tested-{serving}", "-c"]
     listed = docker(*shell, "ls -A").split()
-    assert set(listed) == {".venv", "data", "log", "models", "project.toml", "reports", "src"}
+    copied = {"data", "project.toml", "src", "vendor"}
+    assert set(listed) == {".venv", "log", "models", "reports"} | copied
     found = docker(*shell, "find data -type f").split()
     assert "data/queries/new.sql" in found
     assert {path.split("/")[1] for path in found} == {"queries", "sample"}
