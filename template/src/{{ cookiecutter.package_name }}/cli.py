@@ -4,9 +4,12 @@ Each function below imports a part of the project when a command asks for it, so
 does not wait for scikit-learn. A command of your own stands below ``main``, as
 https://click.palletsprojects.com shows::
 
+    import click
+    from mlsteps import open_project
+
     @main.command()
     def hello() -> None:
-        click.echo("Hello.")
+        click.echo(open_project().root)
 """
 
 from importlib.util import find_spec

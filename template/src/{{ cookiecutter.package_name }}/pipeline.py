@@ -15,7 +15,7 @@ from mlsteps.collection import read_raw
 from mlsteps.preparation import TrainedOn
 from mlsteps.steps import Step
 
-from .collection.source import has_changed, read_rows
+from .collection.source import fingerprint, read_rows
 from .evaluation.card import CARD
 from .evaluation.gate import gate
 from .evaluation.plots import evaluation_sections
@@ -73,6 +73,7 @@ DECISION = ("problem.flagged_share", "evaluation")
 PREPARED = tuple(
     f"data/prepared/{name}" for name in ("train.parquet", "test.parquet", "schema.json")
 )
+TRAINING = ("data/prepared/train.parquet", "data/prepared/schema.json")
 TRAINED = tuple(
     "models/{newest}/" + name
     for name in ("model.skops", "schema.json", "run.json", "training_keys.npy", "reference.parquet")
@@ -85,7 +86,7 @@ STEPS = (
         settings=("data",),
         writes=("data/raw/data.parquet",),
         takes=("force",),
-        changed=has_changed,
+        changed=fingerprint,
     ),
     Step(
         define,
@@ -99,7 +100,7 @@ STEPS = (
         writes=PREPARED,
         takes=("trained_on",),
     ),
-    Step(explore, settings=PROBLEM, reads=PREPARED),
+    Step(explore, settings=PROBLEM, reads=TRAINING),
     Step(
         train,
         settings=(

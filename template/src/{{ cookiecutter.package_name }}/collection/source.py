@@ -11,14 +11,15 @@ from mlsteps.collection import Stream
 def read_rows(project: Project) -> Stream | pd.DataFrame | Iterable[pd.DataFrame]:
     """Return the rows: what [data] in project.toml names.
 
-    For a source of your own, return a frame, or yield frames one after another.
+    For a source of your own, return a DataFrame, or yield one after another, and let `fingerprint`
+    below tell of it.
     """
     return mlsteps.collection.open_source(project)
 
 
-def has_changed(project: Project) -> str | None:
-    """Return a text that is another one when the rows at the source are.
+def fingerprint(project: Project) -> str | None:
+    """Return a text that changes when the rows at the source change, and None to read them always.
 
-    None stands for a source that has to be read to tell, such as a database.
+    `collect` is skipped while it stays the same.
     """
     return mlsteps.collection.fingerprint(project)

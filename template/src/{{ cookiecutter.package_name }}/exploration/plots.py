@@ -28,7 +28,7 @@ def plot_different_values(train: pd.DataFrame, schema: Schema) -> str:
     """Plot how many different values each feature has: an example for plots of your own.
 
     A feature with one value says nothing; a category with nearly as many as there are rows may be
-    an id, which belongs into [columns] id of project.toml.
+    an id, which belongs in [columns] id of project.toml.
     """
     names = [column.name for column in schema.features]
     counts = train[names].nunique().sort_values(ascending=False).head(20)

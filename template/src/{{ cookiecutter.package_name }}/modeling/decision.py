@@ -1,4 +1,4 @@
-"""Rules of your own on predictions: after the model, and the same wherever a prediction is made.
+"""Rules of your own on predictions: after the model, and the same in test, file and service.
 
 Calibration, threshold and intervals come from training, by [evaluation] in project.toml.
 """
@@ -14,7 +14,7 @@ def adjust(predictions: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     predictions : DataFrame of n rows
         ``prediction`` and the other columns that `predict` writes.
     rows : DataFrame of n rows
-        The features that they were made from.
+        The features that they were made from: what `add_features` returns.
 
     Examples
     --------

@@ -1,19 +1,22 @@
-"""Clean the raw rows, before they are split and typed."""
+"""Clean the rows that are collected, before they are split and typed.
+
+Rows to predict do not pass here: what has to be the same for them belongs in `features.py`.
+"""
 
 import pandas as pd
 
 
 def clean(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that the project works with, corrected where they have to be.
+    """Return the rows to train and test with.
 
-    Rows may be dropped and values changed, each row by itself: what is computed from several rows
-    belongs into `encoder.py`, where it is fitted on training rows only. The index has to stay, for
-    it says which row is which.
+    Drop rows that say nothing, or correct wrong labels, each row by itself: what is computed from
+    several rows belongs in `encoder.py`, where it is fitted on training rows only. Keep the index:
+    it tells which row is which.
 
     Examples
     --------
-    Where an age of 999 means that it is not known, the body could be::
+    Where loans of 0 are trials of the form, the body could be::
 
-        return rows.assign(age=rows["age"].mask(rows["age"] == 999))
+        return rows[rows["amount"] > 0]
     """
     return rows

@@ -2,7 +2,8 @@
 
 The place for whatever is computed from several rows: an encoder is fitted on training rows only, in
 every fold of the cross-validation anew, and is stored with the model. Any transformer of
-scikit-learn can be added, as a step of a pipeline or as a part with the columns that it takes.
+scikit-learn that needs no target can be added: as a step of a pipeline, or as a part with the
+columns that it takes, ``parts.append(("place", KMeans(8), ["latitude", "longitude"]))``.
 """
 
 from mlsteps.preparation import Clipper, Column, DateParts, Definition, TextTopics

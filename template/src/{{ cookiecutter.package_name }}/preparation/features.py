@@ -10,7 +10,7 @@ def add_features(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the inputs with columns added; drop a column to keep it from the model.
 
     Each row must be computed from that row alone: whatever is computed from several rows (a mean, a
-    scale) belongs into `encoder.py`, where it is fitted on training rows only.
+    scale) belongs in `encoder.py`, where it is fitted on training rows only.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the data must keep to, beside what project.toml says of it."""
+"""Expectations on the data beyond project.toml: checked as collected, before `clean`."""
 
 import pandas as pd
 from mlsteps import UserError
@@ -10,7 +10,7 @@ def check_rows(rows: pd.DataFrame) -> None:
     Raises
     ------
     UserError
-        If they cannot be what the project is about; its sentence is all that its user sees.
+        If they are not met; the message is shown without a traceback.
     """
     if rows.empty:
         raise UserError("The data has no rows; look at [data] in project.toml.")

@@ -1,7 +1,10 @@
 """Metrics of your own, beside those that the comment at [problem] metric in project.toml names.
 
-A metric takes true values (Series of n) and predictions (DataFrame of n rows, with the columns
-that `predict` writes) and returns a number::
+A metric takes true values (Series of n) and predictions (DataFrame of n rows: ``prediction`` and
+what else `predict` writes, such as ``probability_<class>`` or ``low`` and ``high``) and returns a
+number. The search calls it before thresholds and rules on predictions apply::
+
+    import pandas as pd
 
     def share_found(target: pd.Series, predictions: pd.DataFrame) -> float:
         positive = target == "bad"
