@@ -64,12 +64,10 @@ def evaluate(project: Project) -> str:
     )
 
 
-PROBLEM = tuple(f"problem.{key}" for key in ("type", "target", "positive", "normal"))
-SERIES = tuple(f"problem.{key}" for key in ("horizon", "frequency", "season"))
-CHOICE = tuple(
-    f"problem.{key}" for key in ("metric", "clusters", "minimum_stability", "learn_from")
-)
-DECISION = ("problem.flagged_share", "evaluation")
+QUESTION = ("type", "target", "positive", "normal", "horizon", "frequency", "season")
+PROBLEM = tuple(f"problem.{key}" for key in QUESTION)
+CHOICE = ("metric", "clusters", "minimum_stability", "learn_from", "flagged_share")
+SEARCH = tuple(f"problem.{key}" for key in CHOICE)
 PREPARED = tuple(
     f"data/prepared/{name}" for name in ("train.parquet", "test.parquet", "schema.json")
 )
@@ -95,7 +93,7 @@ STEPS = (
     ),
     Step(
         prepare,
-        settings=(*PROBLEM, *SERIES, "preparation", "columns", "split", "search.seed"),
+        settings=(*PROBLEM, "preparation", "columns", "split", "search.seed"),
         reads=("data/raw/*.parquet",),
         writes=PREPARED,
         takes=("trained_on",),
@@ -103,16 +101,7 @@ STEPS = (
     Step(explore, settings=PROBLEM, reads=TRAINING),
     Step(
         train,
-        settings=(
-            *PROBLEM,
-            *SERIES,
-            *CHOICE,
-            *DECISION,
-            "split",
-            "preparation",
-            "search",
-            "models",
-        ),
+        settings=(*PROBLEM, *SEARCH, "evaluation", "split", "preparation", "search", "models"),
         reads=PREPARED,
         writes=TRAINED,
     ),
