@@ -14,23 +14,7 @@ WRONG_OPTION = "{} has an option that its database does not know; correct what f
 
 
 def database_url(given: str, key: str, root: Path) -> sa.URL:
-    """Return the URL of a database; a relative path of a file begins at `root`.
-
-    Parameters
-    ----------
-    given
-        A SQLAlchemy URL, or ``env:NAME`` for a URL that stands in the environment variable NAME,
-        as one with a password has to.
-    key
-        Where in project.toml it stands.
-    root
-        The folder at which a relative path begins.
-
-    Raises
-    ------
-    UserError
-        If it is no such URL, or holds a password that does not come from the environment.
-    """
+    """Return the URL of a database; a relative path of a file begins at `root`."""
     text, where = from_environment(given, key), named(given, key)
     try:
         url = sa.make_url(text)
@@ -58,13 +42,7 @@ def names_file(url: sa.URL) -> bool:
 
 
 def open_database(url: sa.URL, key: str, **options: Any) -> sa.Engine:
-    """Return the engine of a database; nothing is connected yet.
-
-    Raises
-    ------
-    UserError
-        If SQLAlchemy does not know its kind, or its driver is not installed.
-    """
+    """Return the engine of a database; nothing is connected yet."""
     try:  # rows may hold personal data: no error repeats them
         return sa.create_engine(url, hide_parameters=True, **options)
     except NoSuchModuleError:
@@ -83,15 +61,7 @@ def open_database(url: sa.URL, key: str, **options: Any) -> sa.Engine:
 
 
 def connected(engine: sa.Engine, key: str) -> sa.Connection:
-    """Return a connection.
-
-    Raises
-    ------
-    UserError
-        If the URL has an option that the driver does not take.
-    SQLAlchemyError
-        If the database does not answer.
-    """
+    """Return a connection."""
     try:
         return engine.connect()
     except TypeError:

@@ -15,11 +15,6 @@ def code_files(function: Callable[..., Any]) -> list[Path]:
     Of its own module only what the function names counts, so that the steps of a pipeline in one
     file do not depend on each other's imports; of every other module all imports count. Modules
     of libraries are left out.
-
-    Parameters
-    ----------
-    function
-        At the top level of a module inside a package.
     """
     own = Path(inspect.getfile(function))
     package = _package_folder(own, function.__module__)

@@ -14,20 +14,7 @@ _secrets: set[str] = set()  # that were handed out, as they are and percent-enco
 
 
 def from_environment(given: str, key: str) -> str:
-    """Return `given`, or for ``env:NAME`` what the environment variable NAME holds.
-
-    Parameters
-    ----------
-    given
-        The value in project.toml.
-    key
-        Where it stands there.
-
-    Raises
-    ------
-    UserError
-        If the environment has no such variable.
-    """
+    """Return `given`, or for ``env:NAME`` what the environment variable NAME holds."""
     if not given.startswith(FROM_ENVIRONMENT):
         return given
     value = os.environ.get(given.removeprefix(FROM_ENVIRONMENT))

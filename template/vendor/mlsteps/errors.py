@@ -29,14 +29,6 @@ def raised_by_project(error: BaseException) -> bool:
     """Tell whether an exception passed through code of the project.
 
     That is any file outside of this library, of Python's own and of installed packages.
-
-    Examples
-    --------
-    >>> try:
-    ...     int("many")
-    ... except ValueError as error:
-    ...     raised_by_project(error.__cause__ or error)
-    False
     """
     files = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
     return any(

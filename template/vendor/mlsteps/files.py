@@ -43,25 +43,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all.
-
-    Raises
-    ------
-    ValueError
-        If `value` holds NaN or infinity, which JSON does not have.
-    """
+    """Write `value` as indented JSON, whole or not at all."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
     write_text(path, text + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises
-    ------
-    UserError
-        If it is missing or damaged.
-    """
+    """Read a JSON file."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -71,20 +59,7 @@ def read_json(path: Path) -> Any:
 def read_frame(
     path: Path, columns: list[str] | None = None, *, without: list[str] | None = None
 ) -> "pd.DataFrame":
-    """Read a Parquet file, all columns of it or some, without holding it in memory twice.
-
-    Parameters
-    ----------
-    columns
-        Which are read; all of them if not given.
-    without
-        Columns that are not read.
-
-    Raises
-    ------
-    UserError
-        If it is missing or damaged.
-    """
+    """Read a Parquet file, all columns of it or some, without holding it in memory twice."""
     import pandas as pd
     import pyarrow as pa
     from pyarrow import parquet
@@ -101,13 +76,7 @@ def read_frame(
 
 
 def read_parts(path: Path, columns: list[str]) -> "Iterator[pd.DataFrame]":
-    """Read some columns of a Parquet file part by part as it was written, without their labels.
-
-    Raises
-    ------
-    UserError
-        If it is missing or damaged.
-    """
+    """Read some columns of a Parquet file part by part as it was written, without their labels."""
     import pyarrow as pa
     from pyarrow import parquet
 

@@ -9,19 +9,6 @@ def attach(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
     """Return a ``__getattr__`` for a package whose parts are slow to load, or need libraries.
 
     A service loads a predictor without the search, and where nothing reads files of data.
-
-    Parameters
-    ----------
-    package
-        Its ``__name__``.
-    modules
-        For each public name the module of the package that has it.
-
-    Examples
-    --------
-    >>> load = attach("mlsteps.problem", {"Metric": "metric"})
-    >>> load("Metric").__name__
-    'Metric'
     """
 
     def load(name: str) -> Any:

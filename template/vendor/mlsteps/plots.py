@@ -195,19 +195,7 @@ def heat_map(
     diverging: bool = False,
     limit: float | None = None,
 ) -> None:
-    """Draw a matrix as coloured cells.
-
-    Parameters
-    ----------
-    values
-        (rows, columns); NaN leaves a cell empty.
-    texts
-        What is written into the cells.
-    diverging
-        Whether 0 is the middle of the scale rather than its end.
-    limit
-        The value with the strongest colour; the largest one if not given.
-    """
+    """Draw a matrix as coloured cells."""
     finite = np.abs(values[np.isfinite(values)])
     top = limit or (finite.max() if finite.size else 0) or 1
     axes.imshow(

@@ -43,19 +43,7 @@ NUMBER = re.compile(r"[-−+]?\d[\d,]*(\.\d+)?(e[-−+]\d+)?%?|\d{4}-\d\d-\d\d( 
 
 
 def write_card(reports: Path, step: str, summary: str, *parts: str) -> None:
-    """Store the card of a step, for `build` to put on the page.
-
-    Parameters
-    ----------
-    reports
-        The folder of the report.
-    step
-        A key of `CARDS`.
-    summary
-        One line of plain text: what came out.
-    parts
-        What the card shows, made by the functions of this module.
-    """
+    """Store the card of a step, for `build` to put on the page."""
     now = datetime.now().astimezone()
     head = (
         f'<p class="made"><time datetime="{now.isoformat(timespec="seconds")}">'
@@ -114,17 +102,7 @@ def facts(values: Mapping[str, Any]) -> str:
 def table(
     rows: pd.DataFrame | Sequence[Mapping[str, Any]], caption: str = "", mark: Any = None
 ) -> str:
-    """Return a table; numbers of a column share their digits, a long table scrolls.
-
-    Parameters
-    ----------
-    rows
-        A frame, whose index is shown if it has a name, or one mapping for each row.
-    caption
-        What the table shows.
-    mark
-        The row whose first cell is this is emphasised.
-    """
+    """Return a table; numbers of a column share their digits, a long table scrolls."""
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
     if any(name is not None for name in frame.index.names):
         frame = frame.reset_index()

@@ -67,20 +67,7 @@ class Outcome:
 
 @contextmanager
 def lock(folder: Path, work: Path | None = None) -> Iterator[None]:
-    """Let one process at a time work in a folder; one that ends, or is killed, frees the lock.
-
-    Parameters
-    ----------
-    folder
-        That of the models, for the steps.
-    work
-        What messages say is worked on, if it is not the folder.
-
-    Raises
-    ------
-    UserError
-        If another process holds it.
-    """
+    """Let one process at a time work in a folder; one that ends, or is killed, frees the lock."""
     folder.mkdir(parents=True, exist_ok=True)
     held = FileLock(folder / LOCK)
     try:
@@ -103,20 +90,7 @@ def run_step(
     force: bool = False,
     trained_on: Callable[[Any], Any] | None = None,
 ) -> Outcome:
-    """Do the work of a step unless its inputs, settings and code are what they were.
-
-    Parameters
-    ----------
-    project
-        Its folder and definition.
-    step
-        What is done.
-    force
-        Do it in any case.
-    trained_on
-        For the step that splits: tells which raw rows must not be in the test set, because a
-        champion was trained on them.
-    """
+    """Do the work of a step unless its inputs, settings and code are what they were."""
     root = project.root
     settings = project.definition.model_dump(mode="json")
     _require_inputs(root, step)

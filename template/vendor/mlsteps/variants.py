@@ -9,17 +9,5 @@ def of_type(step: str, problem_type: str) -> Any:
 
     It is imported when it is asked for: forecasting alone needs statsmodels, which takes a second
     to load and is not installed elsewhere.
-
-    Parameters
-    ----------
-    step
-        A subpackage, "modeling" say.
-    problem_type
-        "classification", "regression", "clustering", "forecasting" or "anomaly_detection".
-
-    Examples
-    --------
-    >>> of_type("problem", "regression").Problem.__name__
-    'Problem'
     """
     return import_module(f"{__package__}.{step}.{problem_type}")

@@ -21,21 +21,6 @@ def read_apart(read: Read, seconds: float) -> Iterator[pa.Table]:
 
     No signal interrupts the driver's code, which may be in no state to be interrupted. A thread
     that cannot be stopped is left alone: it ends with the process.
-
-    Parameters
-    ----------
-    read
-        Reads tables. Once there is something that can be stopped, it calls its argument with what
-        stops it.
-    seconds
-        How long all of it may take.
-
-    Raises
-    ------
-    TimeoutError
-        If it takes longer.
-    Exception
-        That was raised by `read`.
     """
     # One table waits at most, so that memory stays bounded.
     tables: Queue[Any] = Queue(1)

@@ -21,20 +21,7 @@ Page = tuple[str, dict[str, Any]]  # the address and parameters of a request, se
 
 
 def open_stream(data: Data, root: Path, cache: Path) -> Stream:
-    """Return the records of the API that ``[data]`` names, as a source.
-
-    Parameters
-    ----------
-    data
-        The table of project.toml.
-    root, cache
-        Not used: nothing is read from files, and each collection asks anew.
-
-    Raises
-    ------
-    UserError
-        If a secret is not in the environment; when it is read, if the API does not give the rows.
-    """
+    """Return the records of the API that ``[data]`` names, as a source."""
     shown = without_secrets(data.url)
     secrets = {
         name: from_environment(str(value), f"[data] parameters {name}")

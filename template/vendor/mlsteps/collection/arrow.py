@@ -17,20 +17,7 @@ WHOLE = 18  # digits that an integer of 64 bits can hold
 
 
 def plain_table(table: pa.Table, missing: Sequence[str] = ()) -> pa.Table:
-    """Return `table` with numbers, truths, times and texts only, and what is missing as null.
-
-    Parameters
-    ----------
-    table
-        Rows of any types; lists and objects become JSON.
-    missing
-        Texts and numbers that stand for a missing value, beside empty texts and NaN.
-
-    Raises
-    ------
-    UnreadableError
-        If two columns have the same name, or one has none.
-    """
+    """Return `table` with numbers, truths, times and texts only, and what is missing as null."""
     names = check_names(table.column_names)
     columns = [_blank(_simple(column), missing) for column in table.columns]
     return pa.table(columns, names=names)
@@ -43,13 +30,7 @@ def from_rows(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> pa.Table:
 
 
 def from_records(records: Sequence[dict[str, Any]]) -> pa.Table:
-    """Make a table of objects; one inside another becomes columns named ``outer.inner``.
-
-    Raises
-    ------
-    UnreadableError
-        If two values of an object get the same name.
-    """
+    """Make a table of objects; one inside another becomes columns named ``outer.inner``."""
     flat = [_flat(record) for record in records]
     names = list(dict.fromkeys(name for record in flat for name in record))
     return from_rows([[record.get(name) for name in names] for record in flat], names)

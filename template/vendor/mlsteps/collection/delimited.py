@@ -27,23 +27,6 @@ def read_delimited(stream: BinaryIO, missing: Sequence[str]) -> tuple[pd.DataFra
 
     A column becomes numbers if every value is one, and stays text otherwise. Integers that would
     not be written back the same, such as the code 007, stay text, and so do dates and booleans.
-
-    Parameters
-    ----------
-    stream
-        Bytes that can be read twice.
-    missing
-        What stands for a missing value.
-
-    Returns
-    -------
-    frame, note
-        The rows, and how the file is written in words.
-
-    Raises
-    ------
-    UnreadableError
-        If it is not text, or not the same number of values in each line.
     """
     dialect, quoted = _survey(stream)
     table = _parse(stream, dialect, quoted=quoted)
@@ -64,18 +47,7 @@ def read_delimited(stream: BinaryIO, missing: Sequence[str]) -> tuple[pd.DataFra
 def delimited_parts(
     stream: BinaryIO, missing: Sequence[str], texts: Container[str]
 ) -> Iterator[pa.Table]:
-    """Read delimited text a few megabytes at a time; see `read_delimited`.
-
-    Parameters
-    ----------
-    texts
-        The columns that stay text even where a part of them could be numbers.
-
-    Raises
-    ------
-    UnreadableError
-        As `read_delimited` does.
-    """
+    """Read delimited text a few megabytes at a time; see `read_delimited`."""
     dialect, quoted = _survey(stream)
     found: Counter[str] = Counter()
     for table in _parse_parts(stream, dialect, quoted=quoted):

@@ -55,13 +55,7 @@ class Dialect:
 
 
 def survey(stream: BinaryIO) -> tuple[str, int]:
-    """Return the encoding and the number of quotes; reads all of it, a chunk at a time.
-
-    Raises
-    ------
-    UnreadableError
-        If it is not text in UTF-8, UTF-16 or Windows-1252.
-    """
+    """Return the encoding and the number of quotes; reads all of it, a chunk at a time."""
     head = stream.read(CHUNK)
     if not head.strip():
         raise UnreadableError("is empty")
@@ -107,13 +101,7 @@ def _decoded(stream: BinaryIO, encoding: str, errors: str = "strict") -> Iterato
 
 
 def find_dialect(stream: BinaryIO, encoding: str) -> Dialect:
-    """Return how a file is written, by its first lines.
-
-    Raises
-    ------
-    UnreadableError
-        If there are no rows, or the names of the columns are empty or not different.
-    """
+    """Return how a file is written, by its first lines."""
     text = next(_decoded(stream, encoding))
     lines = list(StringIO(text, newline=""))  # ends where the csv module ends them
     if len(text) >= CHUNK // 2 and len(lines) > 1:

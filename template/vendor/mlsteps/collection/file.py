@@ -13,22 +13,7 @@ from .tables import find_local, is_url, read_tables, short_name
 
 
 def open_stream(data: Any, root: Path, cache: Path) -> Stream:
-    """Return the files that ``[data] path`` names, as a source.
-
-    Parameters
-    ----------
-    data
-        The table of project.toml.
-    root
-        The folder that a relative path starts from.
-    cache
-        Where a source may keep what it fetches.
-
-    Raises
-    ------
-    UserError
-        When it is read, if there is no such file, or one cannot be read.
-    """
+    """Return the files that ``[data] path`` names, as a source."""
     stream = Stream(lambda _: read())
 
     def read() -> Iterator[pa.Table]:

@@ -32,27 +32,7 @@ DAMAGED = (EOFError, zlib.error, LZMAError, BadZipFile, BadGzipFile)
 
 
 def read_format(path: Path, name: str, missing: Sequence[str] = ()) -> tuple[pd.DataFrame, str]:
-    """Read a local file; its suffix says how, and a second one how it is compressed.
-
-    Parameters
-    ----------
-    path
-        The file.
-    name
-        What messages call it.
-    missing
-        Texts and numbers that stand for a missing value, beside the usual ones.
-
-    Returns
-    -------
-    frame, note
-        Its rows, and how they were read in words.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be read, has no rows, or its columns have no proper names.
-    """
+    """Read a local file; its suffix says how, and a second one how it is compressed."""
     compression = infer_compression(path.name)
     suffix = (Path(path.stem) if compression else path).suffix.lower()
     if suffix not in READERS:
@@ -118,13 +98,7 @@ def _parquet(stream: BinaryIO, missing: Sequence[str]) -> tuple[pd.DataFrame, st
 
 
 def parquet_parts(stream: BinaryIO, rows: int) -> Iterator[pa.Table]:
-    """Read Parquet so many rows at a time.
-
-    Raises
-    ------
-    UnreadableError
-        If it is not Parquet, or damaged.
-    """
+    """Read Parquet so many rows at a time."""
     file = _open_parquet(stream)
     try:
         for batch in file.iter_batches(rows):

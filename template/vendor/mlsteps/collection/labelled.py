@@ -15,21 +15,7 @@ def join(
     own: Sequence[str],
     identity: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Return the collected rows, then the labelled ones, written the same way.
-
-    Parameters
-    ----------
-    collected
-        Rows of the source.
-    labelled
-        Rows that were predicted, with their true labels. One that the source has as well by now is
-        left out, or its copies might stand on both sides of the split.
-    own
-        Columns that a prediction does not come with, so that they cannot tell whether two rows
-        are the same.
-    identity
-        Columns that alone tell whether two rows are the same, if any do.
-    """
+    """Return the collected rows, then the labelled ones, written the same way."""
     labelled = labelled.filter(collected.columns)
     alike = labelled.assign(**{name: _like(labelled[name], collected[name]) for name in labelled})
     compared = alike.columns.difference(own)

@@ -9,13 +9,7 @@ class UnreadableError(Exception):
 
 
 def check_names(names: Iterable[str]) -> list[str]:
-    """Return the names of columns without blanks around them.
-
-    Raises
-    ------
-    UnreadableError
-        If one is empty, or two are equal.
-    """
+    """Return the names of columns without blanks around them."""
     stripped = [name.strip() for name in names]
     if "" in stripped:
         raise UnreadableError(

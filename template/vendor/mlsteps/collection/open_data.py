@@ -24,22 +24,7 @@ TRAINING = "train.csv"  # what competitions call the rows with a target
 
 
 def open_stream(data: Data, root: Path, cache: Path) -> Stream:
-    """Return the data set that ``[data] dataset`` names, as a source.
-
-    Parameters
-    ----------
-    data
-        The table of project.toml.
-    root
-        Not used.
-    cache
-        Keeps what was downloaded, so that the next time needs no network.
-
-    Raises
-    ------
-    UserError
-        When it is read, if it cannot be had, or is not what its checksum says.
-    """
+    """Return the data set that ``[data] dataset`` names, as a source."""
     shown = without_secrets(data.dataset)
     stream = Stream(lambda _: read())
 

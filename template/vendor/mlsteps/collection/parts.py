@@ -66,11 +66,6 @@ def open_parts(path: str, root: Path, missing: Sequence[str] = ()) -> Iterator[P
     """Open a table to read it in parts; what `path` may be, says `read_tables`.
 
     One file of CSV or Parquet is never whole in memory; anything else is.
-
-    Raises
-    ------
-    UserError
-        If nothing is there or it cannot be read, now or while the parts are read.
     """
     with local_copies(path, root) as files:
         name, file = next(files)

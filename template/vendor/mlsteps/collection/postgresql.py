@@ -30,27 +30,7 @@ def read(
     connect_seconds: int,
     stop_with: Callable[[Stop], None],
 ) -> Iterator[pa.Table]:
-    """Read the rows of a statement in chunks.
-
-    Parameters
-    ----------
-    url
-        Of the database; which of SQLAlchemy's drivers it names makes no difference.
-    statement
-        What to select. Its parameters become literals, because the driver copies no statement that
-        has some.
-    seconds
-        How long the statement may run.
-    connect_seconds
-        How long the server may take to answer at all.
-    stop_with
-        Is called with what stops the statement.
-
-    Raises
-    ------
-    Error, ArrowException, OSError
-        If the database does not answer, or not with rows, or stops in the middle of them.
-    """
+    """Read the rows of a statement in chunks."""
     address = url.set(drivername="postgresql")
     if "connect_timeout" not in address.query:
         address = address.update_query_dict({"connect_timeout": str(connect_seconds)})

@@ -125,13 +125,7 @@ FINDERS: dict[str, Callable[[Web, str, Data], Found]] = {
 
 
 def find(web: Web, data: Data) -> Found:
-    """Find the data set that ``[data] dataset`` names.
-
-    Raises
-    ------
-    UserError
-        If there is none, or its publisher does not hand it out.
-    """
+    """Find the data set that ``[data] dataset`` names."""
     place, _, name = data.dataset.partition(":")
     if place in FINDERS:
         return FINDERS[place](web, name, data)

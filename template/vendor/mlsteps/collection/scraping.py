@@ -29,23 +29,7 @@ Rows = list[dict[str, str | None]]
 
 
 def open_stream(data: Data, root: Path, cache: Path) -> Stream:
-    """Return the pages that begin at ``[data] url``, as a source.
-
-    Parameters
-    ----------
-    data
-        The table of project.toml.
-    root
-        Not used.
-    cache
-        Keeps the pages, so that none is asked for twice in ``cache_hours``.
-
-    Raises
-    ------
-    UserError
-        If a selector is none; when it is read, if robots.txt forbids a page, or one cannot be had
-        or has no such rows.
-    """
+    """Return the pages that begin at ``[data] url``, as a source."""
     for selector in (data.rows, data.table, data.next, *data.fields.values()):
         _check_selector(selector)
     shown = without_secrets(data.url)

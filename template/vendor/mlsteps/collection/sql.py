@@ -40,22 +40,7 @@ DENIED = ("password", "access denied", "authentication", "login failed", "logon 
 
 
 def open_stream(data: Data, root: Path, cache: Path) -> Stream:
-    """Return the table or query that ``[data]`` names, as a source.
-
-    Parameters
-    ----------
-    data
-        The table of project.toml.
-    root
-        The folder that relative paths start from.
-    cache
-        Not used: rows are not fetched twice.
-
-    Raises
-    ------
-    UserError
-        If a setting is wrong; when it is read, if the database does not give the rows.
-    """
+    """Return the table or query that ``[data]`` names, as a source."""
     url = database_url(data.url, KEY, root)
     if names_file(url) and not Path(str(url.database)).is_file():
         raise UserError(f"{KEY} names a database file that does not exist: {url.database}.")
@@ -141,7 +126,8 @@ def _read(
 ) -> Iterator[pa.Table]:
     """Read rows through SQLAlchemy, so many at a time."""
     backend = url.get_backend_name()
-    engine = open_database(url, KEY, connect_args=CONNECT.get(backend, {}))
+    arguments = CONNECT.get(backend, {})
+    engine = open_database(url, KEY, connect_args=arguments, poolclass=sa.NullPool)
     with connected(engine, KEY).execution_options(stream_results=True) as connection:
         driver = connection.connection.driver_connection
         if stop := getattr(driver, "interrupt", getattr(driver, "cancel", None)):
@@ -160,7 +146,6 @@ def _read(
                 empty = False
             if empty:
                 yield from_rows([], names)
-    engine.dispose()
 
 
 @contextmanager

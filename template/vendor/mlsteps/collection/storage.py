@@ -124,13 +124,7 @@ def _write(path: Path, stream: Stream, schema: pa.Schema, tables: Iterable[pa.Ta
 
 
 def check_grows(table: pa.Table, name: str) -> None:
-    """Refuse rows that cannot be put in the order of the cursor.
-
-    Raises
-    ------
-    UserError
-        If they have no such column, or a row has no value, or the values do not grow.
-    """
+    """Refuse rows that cannot be put in the order of the cursor."""
     if name not in table.column_names:
         raise UserError(
             f'[data] cursor is "{name}", a column that the source does not have; it has '

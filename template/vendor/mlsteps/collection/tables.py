@@ -19,22 +19,7 @@ from .provenance import Collection, Source, quoted, without_secrets
 
 
 def read_tables(path: str, root: Path, missing: Sequence[str] = ()) -> Collection:
-    """Read a file, all files that match a pattern, or a URL of any kind that fsspec knows.
-
-    Parameters
-    ----------
-    path
-        Relative to `root`, absolute, a URL, or ``env:NAME`` for a URL in the environment.
-    root
-        The folder that a relative path starts from.
-    missing
-        Texts and numbers that stand for a missing value, beside the usual ones.
-
-    Raises
-    ------
-    UserError
-        If nothing is there, a file cannot be read, or the files have different columns.
-    """
+    """Read a file, all files that match a pattern, or a URL of any kind that fsspec knows."""
     frames, sources = [], []
     with local_copies(path, root) as files:
         for name, file in files:
@@ -55,13 +40,7 @@ def is_url(path: str) -> bool:
 
 
 def find_local(path: str, root: Path) -> list[Path]:
-    """Return the file `path`, or the files that match it as a pattern, sorted by name.
-
-    Raises
-    ------
-    UserError
-        If there is none.
-    """
+    """Return the file `path`, or the files that match it as a pattern, sorted by name."""
     full = root / Path(path).expanduser()
     if full.is_file():
         return [full]

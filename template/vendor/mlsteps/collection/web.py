@@ -50,18 +50,7 @@ class Web:
     _last: float = field(default=float("-inf"), init=False)
 
     def get(self, url: str, allowed: Collection[int] = ()) -> httpx2.Response:
-        """Return the response to a GET request, read to its end.
-
-        Parameters
-        ----------
-        allowed
-            Status codes that are no error here, beside those of success.
-
-        Raises
-        ------
-        UserError
-            If there is none, after all attempts, or it is not a success.
-        """
+        """Return the response to a GET request, read to its end."""
 
         def send() -> httpx2.Response:
             response = self.client.get(url)
@@ -70,13 +59,7 @@ class Web:
         return self._try(url, send)
 
     def download(self, url: str, target: Path) -> None:
-        """Write what a URL gives to a file, whole or not at all.
-
-        Raises
-        ------
-        UserError
-            If there is nothing, after all attempts.
-        """
+        """Write what a URL gives to a file, whole or not at all."""
 
         def fetch() -> None:
             with self.client.stream("GET", url) as response, replacing(target) as temporary:
@@ -178,13 +161,7 @@ def _certificate(error: BaseException | None) -> bool:
 
 
 def address(url: str, page: str = "") -> httpx2.URL:
-    """Return an address, which may be relative to that of a page.
-
-    Raises
-    ------
-    UserError
-        If it is none.
-    """
+    """Return an address, which may be relative to that of a page."""
     try:
         full = httpx2.URL(page).join(url)
     except httpx2.InvalidURL:

@@ -23,13 +23,7 @@ ENDPOINTS = {
 def write_serve_card(
     project: Project, load_predictor: LoadPredictor, command: str, *, serves: bool
 ) -> None:
-    """Write the card of step 7 for the champion.
-
-    Raises
-    ------
-    UserError
-        If there is no champion, or it cannot be loaded.
-    """
+    """Write the card of step 7 for the champion."""
     predictor = load_predictor(store.champion_folder(project.models))
     log = project.definition.serving.log.removeprefix("sqlite:///")
     write_card(

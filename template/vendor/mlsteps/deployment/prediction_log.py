@@ -237,15 +237,7 @@ def write_feedback(engine: sa.Engine, actual: Iterable[tuple[str, Any]], at: dat
 def count_predictions(
     engine: sa.Engine, version: str | None = None, since: datetime | None = None
 ) -> tuple[int, int]:
-    """Count predictions, and those of them whose true label is known.
-
-    Parameters
-    ----------
-    version
-        Only those of this version.
-    since
-        Of the true labels only those that came after this time (UTC).
-    """
+    """Count predictions, and those of them whose true label is known."""
     made = sa.select(sa.func.count()).select_from(PREDICTIONS)
     known = sa.select(sa.func.count(sa.distinct(FEEDBACK.c.prediction))).select_from(FEEDBACK)
     if version is not None:

@@ -52,13 +52,7 @@ class RowScorer:
         self._unseen: Counter[str] = Counter()  # rows with a label that training never saw
 
     def parts(self) -> Iterator[ScoredPart]:
-        """Yield the rows with their predictions, in their order.
-
-        Raises
-        ------
-        UserError
-            If a column is absent, or a value does not fit its column.
-        """
+        """Yield the rows with their predictions, in their order."""
         inputs = [column.name for column in self._predictor.schema.inputs]
         before = 0
         with tqdm(total=self._parts.rows, unit=" rows", disable=None, leave=False) as bar:

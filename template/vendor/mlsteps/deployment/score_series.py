@@ -30,13 +30,7 @@ class SeriesScorer:
         self._made = ""
 
     def parts(self) -> Iterator[ScoredPart]:
-        """Yield the forecasts.
-
-        Raises
-        ------
-        UserError
-            If a column or a history is absent, a date too far ahead, or a value does not fit.
-        """
+        """Yield the forecasts."""
         try:
             keys, forecasts = self._forecast()
         except ConversionError as error:

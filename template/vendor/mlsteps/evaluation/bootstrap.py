@@ -24,27 +24,7 @@ def measure(
     most: int = MOST_RESAMPLES,
     group: pd.Series | None = None,
 ) -> Measured:
-    """Return every metric with its 95 % percentile interval.
-
-    Parameters
-    ----------
-    target : Series of (n,)
-        True values.
-    predictions : DataFrame of n rows
-        What the predictor returned.
-    metrics
-        Those that are measured, by name.
-    most
-        How many resamples are drawn at most.
-    group : Series of (n,), optional
-        Rows of one group are drawn together, because they are alike.
-
-    Returns
-    -------
-    dict
-        For each metric ``value``, ``low`` and ``high``. A metric that these rows do not define (a
-        class is absent, say) is left out.
-    """
+    """Return every metric with its 95 % percentile interval."""
     parts = metric_parts(metrics, target, predictions)
     values = evaluate_parts(metrics, parts)
     draws = [
@@ -69,17 +49,7 @@ def measure_gains(
     seed: int,
     group: pd.Series | None = None,
 ) -> np.ndarray:
-    """Return by how much a rival is better in each resample of the rows that defines both.
-
-    Parameters
-    ----------
-    target : Series of (n,)
-        True values.
-    predictions, rival_predictions : DataFrame of n rows
-        What each predicted of the same rows.
-    group : Series of (n,), optional
-        Rows of one group are drawn together, because they are alike.
-    """
+    """Return by how much a rival is better in each resample of the rows that defines both."""
     one = {"": metric}
     mine, theirs = (metric_parts(one, target, each) for each in (predictions, rival_predictions))
     gains = [

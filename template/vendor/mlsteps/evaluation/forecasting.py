@@ -40,11 +40,6 @@ def test_model(
 
     They begin where the test does, and anew after each horizon. The stored model knows the test
     already; they are those of its candidate, fitted to what came before.
-
-    Raises
-    ------
-    UserError
-        If a file is missing or damaged, or the metric is not defined on the test.
     """
     definition, schema, seed = project.definition, predictor.schema, project.definition.search.seed
     train = read_frame(project.prepared / "train.parquet")

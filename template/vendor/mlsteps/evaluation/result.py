@@ -94,13 +94,7 @@ def features_and_target(rows: pd.DataFrame, schema: Schema) -> tuple[pd.DataFram
 
 
 def check_defined(measured: Measured, rows: int, definition: Definition) -> None:
-    """Check that the metric of the definition could be measured.
-
-    Raises
-    ------
-    UserError
-        If the test rows do not define it.
-    """
+    """Check that the metric of the definition could be measured."""
     if definition.problem.metric not in measured:
         raise UserError(
             f"[problem] metric {definition.problem.metric} is not defined on the {rows:,} "

@@ -29,13 +29,7 @@ QUARTERS = ["lowest quarter", "second quarter", "third quarter", "highest quarte
 def test_model(
     project: Project, predictor: Predictor, run: dict[str, Any], metrics: Metrics
 ) -> TestResult:
-    """Predict the test rows with the newest model, and measure how good that is.
-
-    Raises
-    ------
-    UserError
-        If the prepared rows are missing or damaged, or do not define the metric.
-    """
+    """Predict the test rows with the newest model, and measure how good that is."""
     definition, schema = project.definition, predictor.schema
     metric = metrics[definition.problem.metric]
     problem = of_type("evaluation", definition.problem.type)
@@ -75,19 +69,7 @@ def test_model(
 def measure_importance(
     rows: pd.DataFrame, predictor: Predictor, metric: Metric, definition: Definition
 ) -> pd.DataFrame:
-    """Return what is lost when each feature is shuffled (Breiman, 2001).
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Prepared test rows; at most 2,000 of them are used.
-
-    Returns
-    -------
-    DataFrame
-        ``feature``, ``loss`` (mean over the shuffles, positive when the feature helps) and
-        ``deviation``, the largest loss first.
-    """
+    """Return what is lost when each feature is shuffled (Breiman, 2001)."""
     seed = definition.search.seed
     sample = rows.sample(min(len(rows), IMPORTANCE_ROWS), random_state=seed)
     features, target = features_and_target(sample, predictor.schema)
@@ -118,11 +100,6 @@ def measure_slices(
 
     Numbers are cut at the quartiles of the test set. Without such columns, the categories with few
     values are taken. Slices with few rows, or where the metric is not defined, are left out.
-
-    Returns
-    -------
-    list of dict
-        ``column``, ``slice``, ``rows``, ``value``, ``low`` and ``high``.
     """
     few = [
         column.name

@@ -117,11 +117,6 @@ def group(values: pd.Series, kind: Kind) -> np.ndarray:
 
     A number, date or text (by its length) is cut at its deciles; a category has a group for each
     of its frequent labels and one for all others. Missing values are a group of their own.
-
-    Returns
-    -------
-    ndarray of int, shape (rows,)
-        The group of each row, counted from 0.
     """
     if kind == "category":
         frequent = values.value_counts().index[:MOST_LABELS]

@@ -45,18 +45,6 @@ def plot_distribution(
     """Plot how the values of a column are distributed.
 
     A category: the share of the rows of each frequent label. All else: a histogram and a box plot.
-
-    Parameters
-    ----------
-    values
-        Of the kind; a text is shown by its number of words.
-    colours
-        Of labels.
-
-    Returns
-    -------
-    (Figure, str)
-        The plot and its caption.
     """
     share = values.isna().mean()
     missing = f", {share:.1%} missing" if share else ""

@@ -78,11 +78,6 @@ def seasonal_strength(values: np.ndarray, season: int) -> float:
 
     Hyndman and Athanasopoulos (2021), "Forecasting: principles and practice", section 4.3, with a
     moving average as the trend.
-
-    Parameters
-    ----------
-    values : ndarray, (periods,)
-        NaN where there is no value.
     """
     rest, means = _season_means(values, season)
     if season < 2 or np.nanvar(rest) == 0:

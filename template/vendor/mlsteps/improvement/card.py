@@ -21,13 +21,7 @@ SHOWN_COLUMNS, SHOWN_DECISIONS = 20, 20
 
 @plot_style()
 def write_improve_card(project: Project, summary: str, metrics: Metrics) -> None:
-    """Write the card from reports/monitor.json, models/history.jsonl and the prediction log.
-
-    Raises
-    ------
-    UserError
-        If one of them is damaged, or the log does not answer.
-    """
+    """Write the card from reports/monitor.json, models/history.jsonl and the prediction log."""
     path = project.reports / FILE
     found = read_json(path) if path.is_file() else {}
     write_card(

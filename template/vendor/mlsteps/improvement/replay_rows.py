@@ -15,13 +15,7 @@ from .comparison import PairedPredictions
 def predict_test_rows(
     project: Project, champion: str, challenger: str, load_predictor: LoadPredictor
 ) -> PairedPredictions:
-    """Let both predict the test rows, the champion from raw rows, as it would if it served them.
-
-    Raises
-    ------
-    UserError, ConversionError
-        If the champion cannot predict rows as they are today.
-    """
+    """Let both predict the test rows, the champion from raw rows, as it would if it served them."""
     test = read_frame(project.prepared / "test.parquet")
     raw = read_raw(project).loc[test.index]
     old, new = (load_predictor(project.models / version) for version in (champion, challenger))
@@ -36,13 +30,7 @@ def predict_test_rows(
 def predict_logged_rows(
     project: Project, version: str, logged: LoggedPredictions, load_predictor: LoadPredictor
 ) -> pd.DataFrame:
-    """Let a version predict what the champion predicted.
-
-    Raises
-    ------
-    UserError, ConversionError
-        If it cannot.
-    """
+    """Let a version predict what the champion predicted."""
     return load_predictor(project.models / version).predict(logged.inputs)
 
 

@@ -25,11 +25,6 @@ def predict_test_rows(
     The challenger was fitted to the whole history in the end; what counts is how its candidate
     forecast the test before, which its evaluation has stored. The champion begins at the same
     origins.
-
-    Raises
-    ------
-    UserError, ConversionError
-        If the champion cannot forecast series of today.
     """
     target = read_schema(project.prepared / "schema.json").target
     train = read_frame(project.prepared / "train.parquet", [target])
@@ -57,17 +52,6 @@ def predict_logged_rows(
 
     Each forecast begins where that of the champion began: an older version would look further
     ahead from the end of its history, which is harder, and soon beyond its horizon.
-
-    Returns
-    -------
-    DataFrame
-        As `ForecastPredictor.predict`, with the ids of the predictions that it can make; one that
-        was requested again from the same history is there once.
-
-    Raises
-    ------
-    UserError, ConversionError
-        If the version cannot be loaded, or does not know these columns.
     """
     predictor = load_predictor(project.models / version)
     raw = read_raw(project)

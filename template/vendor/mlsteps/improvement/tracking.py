@@ -36,11 +36,6 @@ def track(project: Project, load_predictor: LoadPredictor) -> str:
     become aliases. What is known already is left as it is, so a call that failed, or was killed, is
     made good by the next. Where: the environment variable MLFLOW_TRACKING_URI, or mlflow.db in the
     project.
-
-    Returns
-    -------
-    str
-        What was told in a line; "" where runs are recorded in models/ alone.
     """
     if project.definition.improvement.tracking != "mlflow":
         return ""

@@ -80,15 +80,7 @@ def default_decision(target: pd.Series, definition: Definition) -> dict[str, Any
 def learn_decision(
     target: pd.Series, predictions: pd.DataFrame, definition: Definition
 ) -> dict[str, Any]:
-    """Learn the threshold: the score above which lie as many rows as shall be flagged.
-
-    Parameters
-    ----------
-    predictions : DataFrame of n rows
-        What `predict` gave for these rows with `default_decision`, by models not fitted on them. A
-        training row looks less strange to a model than a new one, so the scores of the model itself
-        would flag too many.
-    """
+    """Learn the threshold: the score above which lie as many rows as shall be flagged."""
     threshold = predictions["score"].quantile(1 - definition.problem.flagged_share)
     return default_decision(target, definition) | {"threshold": float(threshold)}
 
@@ -112,16 +104,7 @@ def fit_baselines(
 def predict(
     estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
 ) -> dict[str, np.ndarray]:
-    """Predict of each row whether it is an anomaly, how strange it is, and why.
-
-    Returns
-    -------
-    dict
-        Columns with one value for a row: ``prediction``, "anomaly" if the score is above the
-        threshold, else "normal"; ``score``, 0 for the median of the training rows, and 1 for one
-        interquartile range above it; ``reasons``, the features that make a flagged row
-        strange, "" for others.
-    """
+    """Predict of each row whether it is an anomaly, how strange it is, and why."""
     scores = estimator.score(numbers)
     flagged = scores > decision["threshold"]
     why = np.full(len(scores), "", dtype=object)

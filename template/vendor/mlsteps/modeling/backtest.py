@@ -50,11 +50,6 @@ def fit_best(
 
     It is fitted twice: to the training rows, to forecast the test, and then to the whole history,
     which is the model. The test settles nothing: the choice was made before.
-
-    Raises
-    ------
-    UserError
-        If no candidate could be scored in time, or one fails.
     """
     definition = project.definition
     metric = metrics[definition.problem.metric]
@@ -105,22 +100,7 @@ def backtest(
     metric: Metric,
     definition: Definition,
 ) -> SearchResult:
-    """Score every candidate from every origin, see `search_candidates`.
-
-    Parameters
-    ----------
-    panel : Panel
-        The history without the test, its gaps unfilled.
-    train : DataFrame of n rows
-        The rows that it was made of.
-    folds : list of (train, test)
-        Positions of rows. A fold's origin is the first period of the rows to score.
-
-    Raises
-    ------
-    UserError
-        If a candidate is unknown, no candidate could be scored, or a fold has no history.
-    """
+    """Score every candidate from every origin, see `search_candidates`."""
     season, horizon = schema.decision["season"], definition.problem.horizon
     origins = [_origin(panel, train, *fold, schema) for fold in folds]
 
@@ -185,18 +165,6 @@ def learn_intervals(forecasts: pd.DataFrame, definition: Definition) -> dict[str
     Conformal prediction by step: each step ahead has the quantiles of its own errors, of all series
     and origins, scaled by the usual change of their series; where they are few, those of the steps
     nearest to it as well. An interval never narrows further ahead.
-
-    Parameters
-    ----------
-    forecasts : DataFrame
-        ``true``, ``prediction``, ``scale``, ``step`` and ``origin`` of the best trial.
-
-    Returns
-    -------
-    dict
-        ``low`` and ``high``: for each step, the scaled errors to add to a prediction; and
-        ``covered``, the share of true values inside, those of each origin by the intervals of the
-        others.
     """
     limits = _limits(forecasts, definition)
     inside = []

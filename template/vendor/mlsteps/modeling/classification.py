@@ -48,13 +48,6 @@ def learn_decision(
     with two classes that is Platt's scaling. The threshold is the probability of the positive
     class from which predicting it costs least, by the costs in [evaluation]; only two classes
     have one.
-
-    Parameters
-    ----------
-    target : Series of (n,)
-        True classes.
-    predictions : DataFrame of n rows
-        What `predict` gave for these rows with `default_decision`, by models not fitted on them.
     """
     decision = default_decision(target, definition)
     true, probabilities, _ = arrays(target, predictions)
@@ -69,13 +62,7 @@ def learn_decision(
 def predict(
     estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
 ) -> dict[str, np.ndarray]:
-    """Predict the class of each row, and the probability of every class.
-
-    Returns
-    -------
-    dict
-        Columns with one value for a row: ``prediction`` and ``probability_<class>`` of each class.
-    """
+    """Predict the class of each row, and the probability of every class."""
     classes = decision["classes"]
     order = [list(estimator.classes_).index(name) for name in classes]
     probabilities = _calibrated(_probabilities(estimator, numbers)[:, order], decision)

@@ -149,15 +149,7 @@ def describe_model(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -
 def predict(
     estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
 ) -> dict[str, np.ndarray]:
-    """Predict the cluster of each row, and its distance to it in the numbers of the encoder.
-
-    Returns
-    -------
-    dict
-        Columns with one value for a row: ``prediction``, the name of a cluster ("1" is the
-        largest), and ``distance``, to its centre; with HDBSCAN, to the nearest row that is sure of
-        it.
-    """
+    """Predict the cluster of each row, and its distance to it in the numbers of the encoder."""
     clusters, distances = estimator.assign(numbers)
     names = np.array(estimator.classes_, dtype=object)
     return {"prediction": names[clusters], "distance": distances}

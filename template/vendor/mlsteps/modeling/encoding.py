@@ -35,11 +35,6 @@ class TrainingRows:
     ----------
     metadata : DataFrame of n rows
         All columns but the features: the target, and what the folds are cut by.
-
-    Raises
-    ------
-    UserError
-        If the file is missing or damaged.
     """
 
     def __init__(self, path: Path, schema: Schema) -> None:
@@ -61,13 +56,7 @@ class TrainingRows:
         return column_of(self.metadata, self._target)
 
     def parts(self, positions: np.ndarray) -> Iterator[tuple[np.ndarray, pd.DataFrame]]:
-        """Yield the features of the rows at some positions, part by part as the file has them.
-
-        Yields
-        ------
-        ndarray of int, DataFrame
-            For each row of the part its place in `positions`.
-        """
+        """Yield the features of the rows at some positions, part by part as the file has them."""
         places = np.full(len(self), -1)
         places[self._order[positions]] = np.arange(len(positions))
         start = 0

@@ -40,13 +40,7 @@ MOST_NUMBERS = 30_000_000  # of all folds: with more, each is encoded anew for e
 def fit_best(
     project: Project, candidates: Candidates, metrics: Metrics, cut_folds: CutFolds
 ) -> FittedModel:
-    """Search, and fit the best candidate on all training rows.
-
-    Raises
-    ------
-    UserError
-        If no candidate could be scored in time, or one has no encoder.
-    """
+    """Search, and fit the best candidate on all training rows."""
     definition = project.definition
     schema = read_schema(project.prepared / "schema.json")
     rows = TrainingRows(project.prepared / "train.parquet", schema)

@@ -42,21 +42,7 @@ class ForecastModel(BaseEstimator):
 
 
 def forecast_ahead(forecaster: Any, head: Panel, season: int, horizon: int) -> pd.DataFrame:
-    """Forecast from the end of a panel.
-
-    Parameters
-    ----------
-    forecaster
-        Has ``forecast(panel, horizon)``, which returns an array of (series, horizon).
-    head
-        What is known at the origin, without gaps.
-
-    Returns
-    -------
-    DataFrame of series × horizon rows
-        `SERIES`, `PERIOD`, ``origin`` (the ordinal of the first period ahead), ``step`` (1 for
-        it), ``prediction`` and ``scale``, the usual change of the series before the origin.
-    """
+    """Forecast from the end of a panel."""
     steps = np.arange(1, horizon + 1)
     return pd.DataFrame(
         {

@@ -85,35 +85,7 @@ class ForecastPredictor:
         future: pd.DataFrame | None = None,
         series: list[str] | None = None,
     ) -> pd.DataFrame:
-        """Continue the series.
-
-        Parameters
-        ----------
-        horizon : int, optional
-            Periods ahead, the most there are if not given.
-        history : DataFrame, optional
-            Values that are newer than what the model knows, or correct it: rows with the date, the
-            columns that tell the series apart, the target, and what is known ahead of time.
-        future : DataFrame, optional
-            What is known ahead of time: rows with the date and such columns, and those that tell
-            the series apart; without them a row holds for each series.
-        series : list of str, optional
-            Labels of the series to forecast, all if not given.
-
-        Returns
-        -------
-        DataFrame
-            ``series``, ``date``, ``prediction``, ``low``, ``high``, ``scale`` (of the errors of
-            MASE) and ``step``, and what is known ahead of each date, sorted by series and date.
-
-        Raises
-        ------
-        ForecastRequestError
-            If the horizon is too long, a series is unknown, or a column that is known ahead of time
-            is missing for a date.
-        ConversionError
-            If a value does not fit its column.
-        """
+        """Continue the series."""
         most = self.schema.decision["horizon"]
         horizon = most if horizon is None else horizon
         if not 1 <= horizon <= most:
@@ -137,19 +109,6 @@ class ForecastPredictor:
 
         Dates that the model knows already are forecast as if it did not: the history ends before
         the first of the dates to forecast.
-
-        Returns
-        -------
-        DataFrame
-            With the index of the rows without a target: ``prediction``, ``low``, ``high``,
-            ``scale``, by which MASE divides, and ``step``, periods after the end of the history.
-
-        Raises
-        ------
-        ForecastRequestError
-            If dates are too far ahead, or a series is unknown.
-        ConversionError
-            If a value does not fit its column.
         """
         target, panel = self.schema.target, self._panel
         ahead = rows[target].isna() if target in rows else pd.Series(True, index=rows.index)
@@ -174,31 +133,7 @@ class ForecastPredictor:
     def predict_paired(
         self, rows: pd.DataFrame, others: pd.DataFrame, history: pd.DataFrame | None = None
     ) -> pd.DataFrame:
-        """Forecast what another version has forecast, from where that began.
-
-        Parameters
-        ----------
-        rows : DataFrame of n rows
-            The dates of one request, without the target.
-        others : DataFrame of n rows
-            The forecasts of the other version, with the index of `rows`.
-        history
-            Newer values that came with the request.
-
-        Returns
-        -------
-        DataFrame
-            As `predict`, of those rows by which the two can be compared: within this version's
-            horizon, as many steps ahead, and not in the history that this one was fitted to. The
-            errors of both have the scale of the other.
-
-        Raises
-        ------
-        ForecastRequestError
-            If a series is unknown.
-        ConversionError
-            If a value does not fit its column.
-        """
+        """Forecast what another version has forecast, from where that began."""
         steps = others["step"]
         within = rows[steps <= self.schema.decision["horizon"]]
         forecasts = self.predict(within if history is None else pd.concat([history, within]))
@@ -216,15 +151,7 @@ class ForecastPredictor:
         return make_features(inputs, self._add_features)
 
     def complete(self, forecasts: pd.DataFrame, panel: Panel | None = None) -> pd.DataFrame:
-        """Add intervals to what a forecaster has forecast, and apply the project's own rules.
-
-        Parameters
-        ----------
-        forecasts
-            As `forecast_ahead` returns them.
-        panel
-            Has what is known ahead of their dates; that of the model if not given.
-        """
+        """Add intervals to what a forecaster has forecast, and apply the project's own rules."""
         panel = panel or self._panel
         forecasts = add_intervals(forecasts, self.schema.decision)
         rows = series_columns(forecasts[SERIES], self.schema.decision["series"])

@@ -15,34 +15,14 @@ Line = dict[str, Any]
 
 
 def new_line(event: str, champion: str, other: str | None, reason: str, **figures: float) -> Line:
-    """Return a line.
-
-    Parameters
-    ----------
-    event
-        "promoted", "kept", "shadow", "waited" or "rolled back".
-    champion
-        The version that serves afterwards.
-    other
-        The version that it was compared with, or that served before.
-    reason
-        Why, in a sentence.
-    figures
-        What was measured; what is not finite becomes null.
-    """
+    """Return a line."""
     now = datetime.now(UTC).isoformat(timespec="microseconds")
     line = {"at": now, "event": event, "champion": champion, "other": other, "reason": reason}
     return line | {k: v if math.isfinite(v) else None for k, v in figures.items()}
 
 
 def read_history(models: Path) -> list[Line]:
-    """Return all lines, the oldest first.
-
-    Raises
-    ------
-    UserError
-        If a line is damaged.
-    """
+    """Return all lines, the oldest first."""
     path = models / FILE
     if not path.is_file():
         return []

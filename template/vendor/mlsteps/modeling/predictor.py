@@ -94,25 +94,7 @@ class RowPredictor:
         self._features = pd.Index([column.name for column in schema.features])
 
     def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Predict every row.
-
-        Parameters
-        ----------
-        rows : DataFrame
-            At least the required inputs of the schema, in any order.
-
-        Returns
-        -------
-        DataFrame
-            With the index of `rows`: ``prediction`` and what else the problem type predicts.
-
-        Raises
-        ------
-        UserError
-            If a required column is absent.
-        ConversionError
-            If a value does not fit its column.
-        """
+        """Predict every row."""
         return self.predict_features(self.features(self.schema.conform(rows)))
 
     def features(self, inputs: pd.DataFrame) -> pd.DataFrame:
@@ -197,13 +179,7 @@ class RowPredictor:
 
 
 def check_adjusted(adjusted: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return what `adjust` made of the predictions for rows.
-
-    Raises
-    ------
-    UserError
-        If rows or the column ``prediction`` are lost.
-    """
+    """Return what `adjust` made of the predictions for rows."""
     if (
         not isinstance(adjusted, pd.DataFrame)
         or not adjusted.index.equals(rows.index)

@@ -23,13 +23,6 @@ def describe_typical(
 
     To learn the latter, each feature of the typical row is given the values of other rows in turn:
     so it holds for whatever an encoder is made of.
-
-    Returns
-    -------
-    dict
-        ``typical``, the numbers of the median of each feature or its most frequent label;
-        ``positions``, those of the numbers that each feature changes; ``ordered``, the features
-        that are high or low.
     """
     kinds = {column.name: column.kind for column in schema.features}
     examples = {c.name: pd.Series([c.example], name=c.name) for c in schema.features}
@@ -54,18 +47,6 @@ def reasons(detector: Detector, numbers: np.ndarray, known: dict[str, Any]) -> l
     lost when it alone becomes typical: the first and the last of the orders that Shapley values
     (Lundberg and Lee, 2017) are the mean of. The one alone would miss what is strange only in
     company, the other what several features say together.
-
-    Parameters
-    ----------
-    numbers : ndarray of (n, encoded columns)
-        The rows.
-    known
-        From `describe_typical`.
-
-    Returns
-    -------
-    list of str
-        Such as "high area; low texture; unusual colour", one for each row.
     """
     typical, positions = np.array(known["typical"]), known["positions"]
     masks = np.zeros((len(positions), len(typical)), dtype=bool)

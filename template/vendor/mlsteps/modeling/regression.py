@@ -44,19 +44,6 @@ def learn_decision(
     Mondrian conformal prediction (Vovk, Gammerman and Shafer, 2005): predictions are put in bins
     by their size, and each bin has the quantiles of its own errors, so that intervals may be
     wider where predictions are larger.
-
-    Parameters
-    ----------
-    target : Series of (n,)
-        True values.
-    predictions : DataFrame of n rows
-        What `predict` gave for these rows, by models not fitted on them.
-
-    Returns
-    -------
-    dict
-        ``edges`` between the bins (one fewer than bins), and for each bin what to add to a
-        prediction to get ``low`` and ``high``.
     """
     true, predicted, *_ = arrays(target, predictions)
     bins = int(np.clip(len(true) // BIN_ROWS, 1, MOST_BINS))
@@ -74,13 +61,7 @@ def learn_decision(
 def predict(
     estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
 ) -> dict[str, np.ndarray]:
-    """Predict a number for each row and, if the decision has intervals, its interval.
-
-    Returns
-    -------
-    dict
-        Columns with one value for a row: ``prediction``, ``low`` and ``high``.
-    """
+    """Predict a number for each row and, if the decision has intervals, its interval."""
     predicted = np.asarray(estimator.predict(numbers), dtype=float)
     predictions = {"prediction": predicted}
     if decision:

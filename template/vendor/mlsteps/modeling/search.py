@@ -166,23 +166,6 @@ def search_candidates(
 
     All candidates get their first turn before any gets its second. One that fails, because it needs
     more rows say, is left out; an error in the project's own code is raised.
-
-    Parameters
-    ----------
-    score_trial
-        Gives a trial its scores and predictions; raises `OutOfTimeError` if it would not end before
-        the time that it is given, on the clock of `time.monotonic`.
-    rows
-        How many there are to learn from.
-    candidates
-        Those that [models] candidates can name.
-    metric
-        What ranks them.
-
-    Raises
-    ------
-    UserError
-        If a candidate is unknown, or none could be scored.
     """
     deadline = time.monotonic() + definition.search.budget_seconds
     names, left_out = _choose_candidates(candidates, definition, rows)

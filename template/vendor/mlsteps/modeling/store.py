@@ -85,13 +85,7 @@ def versions(models: Path) -> list[str]:
 
 
 def newest_version(models: Path) -> str:
-    """Return the version that was trained last.
-
-    Raises
-    ------
-    UserError
-        If there is none.
-    """
+    """Return the version that was trained last."""
     names = versions(models)
     if not names:
         raise UserError(f"There is no model in {models}; train one with `run`.")
@@ -99,13 +93,7 @@ def newest_version(models: Path) -> str:
 
 
 def version_folder(models: Path, version: str) -> Path:
-    """Return the folder of a version.
-
-    Raises
-    ------
-    UserError
-        If there is no such version.
-    """
+    """Return the folder of a version."""
     known = versions(models)
     if version not in known:
         raise UserError(f'There is no version "{version}"; versions: {", ".join(known) or "none"}.')
@@ -118,18 +106,7 @@ def save_pipeline(pipeline: BaseEstimator, path: Path) -> None:
 
 
 def load_pipeline(path: Path, trusted: Sequence[str] = ()) -> BaseEstimator:
-    """Read a pipeline.
-
-    Parameters
-    ----------
-    trusted
-        Types of the project that it may name, and those of `TRUSTED`.
-
-    Raises
-    ------
-    UserError
-        If the file is missing or damaged, or names a type that is not trusted.
-    """
+    """Read a pipeline."""
     trusted = [*TRUSTED, *trusted]
     try:
         file = _with_new_names(path)
@@ -219,18 +196,7 @@ def predecessor(project: Project) -> str | None:
 
 
 def promote(project: Project, version: str, reason: str, **figures: float) -> None:
-    """Let `version` serve from now on, and record its predecessors and why.
-
-    Parameters
-    ----------
-    reason, figures
-        For the history.
-
-    Raises
-    ------
-    UserError
-        If there is no such version, it failed the gate, or it is for another target.
-    """
+    """Let `version` serve from now on, and record its predecessors and why."""
     models = project.models
     folder = version_folder(models, version)
     target = project.definition.problem.target
@@ -256,18 +222,7 @@ def promote(project: Project, version: str, reason: str, **figures: float) -> No
 
 
 def rollback(project: Project, reason: str, **figures: float) -> str:
-    """Let the champion's predecessor serve again, and return its version.
-
-    Parameters
-    ----------
-    reason, figures
-        For the history.
-
-    Raises
-    ------
-    UserError
-        If there is none.
-    """
+    """Let the champion's predecessor serve again, and return its version."""
     predecessors = _predecessors(project)
     if not predecessors:
         raise UserError("There is no earlier champion to go back to.")
@@ -279,13 +234,7 @@ def rollback(project: Project, reason: str, **figures: float) -> str:
 
 @contextmanager
 def locked(models: Path) -> Iterator[None]:
-    """Hold the lock of what makes versions; a process that ends, or is killed, frees it.
-
-    Raises
-    ------
-    UserError
-        If another process holds it.
-    """
+    """Hold the lock of what makes versions; a process that ends, or is killed, frees it."""
     with lock(models):
         finish(models)
         yield
@@ -322,13 +271,7 @@ def prune(project: Project, keep: int) -> list[str]:
 
 
 def training_keys(models: Path, version: str) -> np.ndarray:
-    """Return the keys (uint64) of the rows that a version was trained on.
-
-    Raises
-    ------
-    UserError
-        If the file is missing or damaged.
-    """
+    """Return the keys (uint64) of the rows that a version was trained on."""
     path = models / version / KEYS
     try:
         keys: np.ndarray = np.load(path, allow_pickle=False)

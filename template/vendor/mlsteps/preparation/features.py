@@ -12,13 +12,7 @@ PLACE = "add_features in preparation/features.py"
 
 
 def make_features(inputs: pd.DataFrame, add_features: AddFeatures) -> pd.DataFrame:
-    """Return the features of rows: in training, in batch scoring and in the service.
-
-    Raises
-    ------
-    UserError
-        If `add_features` loses rows. What it raises itself is passed on as it is.
-    """
+    """Return the features of rows: in training, in batch scoring and in the service."""
     features = add_features(inputs)
     if not isinstance(features, pd.DataFrame) or not features.index.equals(inputs.index):
         raise UserError(f"{PLACE} must return a DataFrame with the rows it was given, in order.")

@@ -42,13 +42,7 @@ class RowEncoder:
                 self._parts = [_part(transformer, columns) for _, transformer, columns in parts]
 
     def encode(self, features: pd.DataFrame) -> np.ndarray:
-        """Return the numbers of each row, (rows, numbers) of float64.
-
-        Raises
-        ------
-        UserError
-            If a feature is infinite.
-        """
+        """Return the numbers of each row, (rows, numbers) of float64."""
         return np.hstack([part(features) for part in self._parts])
 
 

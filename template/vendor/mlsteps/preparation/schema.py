@@ -110,13 +110,7 @@ class Prepared:
 
 
 def read_schema(path: Path) -> Schema:
-    """Read a schema.json.
-
-    Raises
-    ------
-    UserError
-        If it is missing or damaged.
-    """
+    """Read a schema.json."""
     content = read_json(path)
     try:
         return Schema.model_validate(content)

@@ -24,22 +24,7 @@ def prepare_series(
     add_features: AddFeatures,
     trained_on: TrainedOn | None,
 ) -> Prepared:
-    """Align series to their calendar, type what is known ahead, and keep the end for the test.
-
-    Parameters
-    ----------
-    raw
-        The rows as collected.
-    take_test, add_features
-        The project's own.
-    trained_on
-        Returns which raw rows a champion was trained on; these are not taken for the test.
-
-    Raises
-    ------
-    UserError
-        If a value does not fit its column, the series are too short, or the test is not their end.
-    """
+    """Align series to their calendar, type what is known ahead, and keep the end for the test."""
     aligned = align(raw, definition)
     rows, target, columns = aligned.rows, definition.problem.target, definition.columns
     names, date_format = columns.series_names(), infer(raw[columns.date]).date_format
@@ -131,17 +116,7 @@ def number_names(schema: Schema) -> list[str]:
 
 
 def panel_of(rows: pd.DataFrame, schema: Schema, names: list[str] | None = None) -> Panel:
-    """Return prepared rows as a panel; a gap in what is known ahead takes the value before it.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        With the features of the schema, the target, `SERIES` and `PERIOD`.
-    schema : Schema
-        That of the rows.
-    names : list of str, optional
-        The series, in order; those of the rows if not given.
-    """
+    """Return prepared rows as a panel; a gap in what is known ahead takes the value before it."""
     names = sorted(rows[SERIES].unique()) if names is None else names
     numbers = as_numbers(rows, schema)
     table = pd.concat([rows[[schema.target, SERIES, PERIOD]], numbers], axis=1)

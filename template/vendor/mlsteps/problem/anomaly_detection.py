@@ -75,14 +75,7 @@ class Problem(Unsupervised):
 
 
 def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:
-    """Return what the metrics take, each with one entry for a row.
-
-    Returns
-    -------
-    known : (n,) of int
-        1 for a known anomaly, 0 for a known normal row, -1 where there is no label.
-    scores : (n,) of float, flagged : (n,) of bool
-    """
+    """Return what the metrics take, each with one entry for a row."""
     known = target.map({NORMAL: 0, ANOMALY: 1}).fillna(-1).to_numpy(dtype=int)
     return known, predictions["score"].to_numpy(), (predictions["prediction"] == ANOMALY).to_numpy()
 
@@ -154,14 +147,7 @@ def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
 
 
 def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
-    """Check that the labels can do what the definition asks of them, and describe them.
-
-    Raises
-    ------
-    UserError
-        If no row is normal, none is an anomaly though the metric takes both, or too few are left
-        to learn from.
-    """
+    """Check that the labels can do what the definition asks of them, and describe them."""
     if not problem.target:
         return ""
     counts, name = labels(target).value_counts(), f'target "{problem.target}"'

@@ -39,13 +39,6 @@ class Calendar:
         A period of pandas: Y, Q-DEC, M, W-SUN, D, B, h, min or s, or several of them, as in 15min.
     place : "start", "end" or int
         Where in its period a date stands; a number is the seconds after the start.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> calendar = Calendar("M")
-    >>> calendar.texts(calendar.ordinals(pd.Series(pd.to_datetime(["2024-02-01"]))) + 1)
-    ['2024-03-01']
     """
 
     frequency: str
@@ -119,20 +112,7 @@ class Calendar:
 
 
 def infer_calendar(dates: pd.Series, series: pd.Series) -> Calendar:
-    """Infer the calendar of some rows.
-
-    Parameters
-    ----------
-    dates : Series of datetime64
-        The date of each row.
-    series : Series
-        Which series it belongs to.
-
-    Raises
-    ------
-    UserError
-        If no series has two dates, or they follow no calendar.
-    """
+    """Infer the calendar of some rows."""
     rows = pd.DataFrame({"series": series, "date": dates}).drop_duplicates()
     rows = rows.sort_values(["series", "date"])
     steps = rows.groupby("series")["date"].diff().dt.total_seconds().dropna()

@@ -68,23 +68,7 @@ def define(project: Project, frame: pd.DataFrame, metrics: Metrics) -> str:
 
 
 def check(definition: Definition, frame: pd.DataFrame, metrics: Metrics) -> DefinitionCheck:
-    """Check every part of the definition that names or needs data.
-
-    Parameters
-    ----------
-    definition
-        What project.toml says.
-    frame
-        The rows as collected.
-    metrics
-        The project's own.
-
-    Raises
-    ------
-    UserError
-        If the metric is not known, a column is absent, the target cannot be learnt, values do not
-        fit, or there are too few rows, groups or dates.
-    """
+    """Check every part of the definition that names or needs data."""
     kind = definition.problem.type
     metric = select_metric(definition.problem.metric, all_metrics(kind, metrics))
     _check_names(definition, frame)

@@ -17,14 +17,7 @@ FILLED = {
 
 
 def validate_series(definition: Definition, frame: pd.DataFrame) -> ValidationResult:
-    """Check what the definition says of series.
-
-    Raises
-    ------
-    UserError
-        If the target cannot be forecast, values do not fit, dates are irregular, or the series are
-        too short.
-    """
+    """Check what the definition says of series."""
     problem = definition.problem
     target = forecasting.check_target(frame[problem.target], problem, definition.search.folds)
     kinds = known_kinds(definition, frame)
@@ -34,13 +27,7 @@ def validate_series(definition: Definition, frame: pd.DataFrame) -> ValidationRe
 
 
 def known_kinds(definition: Definition, frame: pd.DataFrame) -> dict[str, Inference]:
-    """Return the kind of each column that is known ahead of time: a number or a category.
-
-    Raises
-    ------
-    UserError
-        If one is neither.
-    """
+    """Return the kind of each column that is known ahead of time: a number or a category."""
     columns = definition.columns
     others = [*definition.not_inputs(), columns.date, *columns.series_names()]
     kinds = {}

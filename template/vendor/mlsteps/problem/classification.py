@@ -36,14 +36,7 @@ class Evaluation(RowEvaluation):
 
 
 def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:
-    """Return what the metrics take, each with one entry for a row.
-
-    Returns
-    -------
-    true : (n,) class codes, probabilities : (n, classes), predicted : (n,) class codes
-        Codes count the probability columns; the positive class has the last one. A class that the
-        model does not know has a column of its own, of zeros.
-    """
+    """Return what the metrics take, each with one entry for a row."""
     columns = predictions.filter(regex=f"^{PROBABILITY}")
     classes = pd.Index([name.removeprefix(PROBABILITY) for name in columns.columns])
     true, probabilities = classes.get_indexer(labels(target)), columns.to_numpy()
@@ -131,14 +124,7 @@ def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
 
 
 def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
-    """Check that the target can be learnt as a class, and describe it in a sentence.
-
-    Raises
-    ------
-    UserError
-        If it is empty, has one class or far too many, lacks the positive class, or a class has
-        fewer rows than folds.
-    """
+    """Check that the target can be learnt as a class, and describe it in a sentence."""
     name = f'target "{problem.target}"'
     counts = labels(target).value_counts()
     if counts.empty:

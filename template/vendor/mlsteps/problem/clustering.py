@@ -59,14 +59,7 @@ class Problem(Unsupervised):
 
 
 def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:
-    """Return what the metrics take, each with one entry for a row.
-
-    Returns
-    -------
-    known, clusters : (n,) of int, widths : (n,), places : (n, numbers)
-        Codes of the known labels (-1 where there is none) and of the clusters; where `measurable`
-        was called each row's silhouette and its numbers, otherwise NaN and no numbers.
-    """
+    """Return what the metrics take, each with one entry for a row."""
     known, clusters = (pd.factorize(labels(x))[0] for x in (target, predictions["prediction"]))
     widths = predictions.reindex(columns=[WIDTH]).to_numpy(dtype=float)[:, 0]
     places = predictions[[name for name in predictions if str(name).startswith(PLACE)]]
@@ -152,13 +145,7 @@ def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
 
 
 def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
-    """Check that there are rows enough for so many clusters, and say which labels are known.
-
-    Raises
-    ------
-    UserError
-        If there are more clusters than rows to learn from.
-    """
+    """Check that there are rows enough for so many clusters, and say which labels are known."""
     most = problem.clusters[1]
     rows = len(target) - -(-len(target) // folds)  # without the largest fold
     if most >= rows:

@@ -113,18 +113,7 @@ def infer(values: pd.Series) -> Inference:
 
 
 def convert(values: pd.Series, kind: Kind, date_format: str = "") -> pd.Series:
-    """Bring `values` to the one representation of their kind; missing stays missing.
-
-    Returns
-    -------
-    Series
-        float64 for a number, datetime64 in UTC without a zone for a date, otherwise str.
-
-    Raises
-    ------
-    ConversionError
-        If a value does not fit the kind, or is infinite or beyond `LARGEST`.
-    """
+    """Bring `values` to the one representation of their kind; missing stays missing."""
     name = str(values.name)
     if kind == "number":
         if values.dtype == "float64" and not (np.abs(values.to_numpy()) > LARGEST).any():

@@ -59,13 +59,7 @@ class Definition(Table):
 
 
 def read_definition(path: Path) -> Definition:
-    """Read the definition of the problem.
-
-    Raises
-    ------
-    UserError
-        If the file is missing, is not TOML, or has a key or value that is not allowed.
-    """
+    """Read the definition of the problem."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:

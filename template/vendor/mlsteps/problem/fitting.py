@@ -39,13 +39,7 @@ class Regular:
 
 
 def check_type(frame: pd.DataFrame, target: str, own: str) -> str:
-    """Return why the type of this project fits the data, and which others do.
-
-    Raises
-    ------
-    UserError
-        If another type fits instead, naming the command that changes the code; or none does.
-    """
+    """Return why the type of this project fits the data, and which others do."""
     if not target:
         return _without_target(frame, own)
     if own == "clustering":

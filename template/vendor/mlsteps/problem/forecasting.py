@@ -110,14 +110,7 @@ class Evaluation(Table):
 
 
 def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:
-    """Return what the metrics take, each with one entry for a series and date.
-
-    Returns
-    -------
-    true, predicted, low, high, scale : (n,)
-        The interval is NaN where it was not predicted. The scale is by how much the series changes
-        from season to season, before the forecast's origin.
-    """
+    """Return what the metrics take, each with one entry for a series and date."""
     if "scale" not in predictions:  # as it was called in the prediction log before
         predictions = predictions.rename(columns={"unit": "scale"})
     columns = predictions.reindex(columns=["prediction", "low", "high", "scale"])
@@ -159,11 +152,5 @@ def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
 
 
 def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
-    """Check that the target can be forecast, and describe it in a sentence.
-
-    Raises
-    ------
-    UserError
-        If it is empty, constant, not numbers, or too often 0 for its metric.
-    """
+    """Check that the target can be forecast, and describe it in a sentence."""
     return describe_quantity(check_quantity(target, problem))

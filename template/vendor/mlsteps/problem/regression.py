@@ -26,13 +26,7 @@ class Problem(Supervised):
 
 
 def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:
-    """Return what the metrics take, each with one entry for a row.
-
-    Returns
-    -------
-    true, predicted, low, high : (n,)
-        The interval is NaN where it was not predicted.
-    """
+    """Return what the metrics take, each with one entry for a row."""
     columns = predictions.reindex(columns=["prediction", "low", "high"])
     return (target.to_numpy(dtype=float), *columns.to_numpy(dtype=float).T)
 
@@ -84,14 +78,7 @@ def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
 
 
 def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
-    """Check that the target can be learnt as a quantity, and describe it in a sentence.
-
-    Raises
-    ------
-    UserError
-        If it is empty, constant, not numbers or too often 0 for its metric, or has fewer rows than
-        folds.
-    """
+    """Check that the target can be learnt as a quantity, and describe it in a sentence."""
     numbers = check_quantity(target, problem)
     if len(numbers) <= folds:
         raise UserError(
@@ -102,13 +89,7 @@ def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
 
 
 def check_quantity(target: pd.Series, problem: Supervised) -> pd.Series:
-    """Return the values of a target that are there, as numbers.
-
-    Raises
-    ------
-    UserError
-        If it is empty, constant, not numbers, or too often 0 for its metric.
-    """
+    """Return the values of a target that are there, as numbers."""
     name = f'target "{problem.target}"'
     try:
         numbers = convert(target, "number").dropna()

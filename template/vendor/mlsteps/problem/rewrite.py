@@ -21,30 +21,7 @@ SAMPLES = "data/sample/"  # costs that were chosen for a sample mean nothing for
 def write_suggestion(
     file: Path, suggestion: Suggestion, metrics: Metrics, data: str | None = None
 ) -> DefinitionCheck:
-    """Write `suggestion` to a project.toml; the former file is kept beside it as ``.bak``.
-
-    Parameters
-    ----------
-    file
-        The project.toml of the project.
-    suggestion
-        What to write.
-    metrics
-        The project's own.
-    data
-        The path or URL of the data, if it is not what ``[data]`` names already. A path inside the
-        project is written relative to it.
-
-    Returns
-    -------
-    DefinitionCheck
-        What the new definition says, checked against the data.
-
-    Raises
-    ------
-    UserError
-        If the definition would not fit the data; nothing is written then.
-    """
+    """Write `suggestion` to a project.toml; the former file is kept beside it as ``.bak``."""
     read_definition(file)
     document = tomlkit.parse(file.read_text(encoding="utf-8-sig"))
     _fill(document, suggestion, relative(data, file.parent) if data else None)

@@ -65,11 +65,6 @@ def align(frame: pd.DataFrame, definition: Definition) -> AlignedSeries:
     """Align rows to a calendar, and treat repeated dates as the definition says.
 
     Gaps are counted, and stay: none may be filled by what comes after an origin.
-
-    Raises
-    ------
-    UserError
-        If values do not fit, dates are irregular, or the series are too short.
     """
     target, settings = definition.problem.target, definition.preparation
     columns = definition.columns
@@ -133,13 +128,7 @@ def series_columns(labels: pd.Series, names: list[str]) -> pd.DataFrame:
 def join_dates(
     rows: pd.DataFrame, target: str, duplicates: str, calendar: Calendar
 ) -> pd.DataFrame:
-    """Return rows of which no two have the same series and period.
-
-    Raises
-    ------
-    UserError
-        If some have and they may not be joined.
-    """
+    """Return rows of which no two have the same series and period."""
     twice = rows.duplicated([SERIES, PERIOD], keep=False)
     if not twice.any():
         return rows

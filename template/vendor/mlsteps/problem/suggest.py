@@ -63,22 +63,7 @@ class Suggestion:
 
 
 def suggest(frame: pd.DataFrame, target: str, own: str) -> Suggestion:
-    """Look at `frame` and suggest what can be learnt from it.
-
-    Parameters
-    ----------
-    frame
-        The rows.
-    target
-        The column to predict; where nothing is predicted, one with known labels, or "".
-    own
-        The type of problem that the project solves.
-
-    Raises
-    ------
-    UserError
-        If the target is not there, or the data asks for the code of another problem type.
-    """
+    """Look at `frame` and suggest what can be learnt from it."""
     if target and target not in frame.columns:
         raise UserError(
             f'The data has no column "{target}"; it has {", ".join(frame.columns[:10])}'

@@ -123,18 +123,6 @@ def too_good(
     """Return the columns that predict the target alone, each with its score.
 
     A shallow tree sees one column at a time, in 3-fold cross-validation on a sample.
-
-    Parameters
-    ----------
-    frame
-        The rows.
-    target
-        What is predicted: labels, or numbers.
-    kinds
-        The columns to try.
-    classes
-        Whether the target is a class, scored by ROC AUC (that of the class predicted worst if there
-        are more than two), or a quantity, scored by R² of its ranks.
     """
     rows = _sample(target, SCORE_ROWS, classes=classes)
     known = target.loc[rows]

@@ -38,11 +38,6 @@ def check_present(
     """Check that the data has the columns that a key of project.toml names.
 
     One that is not needed may come later; but not if its name looks misspelt.
-
-    Raises
-    ------
-    UserError
-        If it lacks one, suggesting the nearest name.
     """
     for name in names:
         if name not in present:
@@ -56,13 +51,7 @@ def check_present(
 
 
 def convert_column(values: pd.Series, inferred: Inference, key: str) -> pd.Series:
-    """Convert a column to its kind, which the key of project.toml or the values themselves say.
-
-    Raises
-    ------
-    UserError
-        If a value does not fit, saying what to do about it.
-    """
+    """Convert a column to its kind, which the key of project.toml or the values themselves say."""
     try:
         return convert(values, inferred.kind, inferred.date_format)
     except ConversionError as error:

@@ -83,13 +83,7 @@ class FollowedVersion(Generic[Model]):
         return self.model.version if self.model else None
 
     def refresh(self) -> bool:
-        """Load the named version if it is another; if that fails, the old one stays.
-
-        Returns
-        -------
-        bool
-            Whether the model has changed.
-        """
+        """Load the named version if it is another; if that fails, the old one stays."""
         version = None
         try:
             version = self._current()

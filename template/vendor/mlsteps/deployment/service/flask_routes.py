@@ -101,11 +101,6 @@ def require_key(keys: ApiKeys) -> None:
     """Refuse the current request without a key of ``[serving] api_keys``, if that names any.
 
     Health, metrics and the pages need none: they tell nothing of the rows. Call it before requests.
-
-    Parameters
-    ----------
-    keys : ApiKeys
-        The keys that are known.
     """
     if request.url_rule is None:
         return

@@ -12,13 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens, and log its address; port 0 takes a free one.
-
-    Raises
-    ------
-    UserError
-        If the address cannot be had.
-    """
+    """Return a socket that listens, and log its address; port 0 takes a free one."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family, backlog=2048)

@@ -88,17 +88,7 @@ class LogWriter:
         inputs: Iterable[dict[str, Any]],
         predictions: Mapping[str, dict[str, Any]],
     ) -> None:
-        """Take predictions to write; returns at once, unless too many wait.
-
-        Parameters
-        ----------
-        version
-            The version that predicted.
-        inputs
-            The rows.
-        predictions
-            What was predicted of each of them, by the id of the prediction.
-        """
+        """Take predictions to write; returns at once, unless too many wait."""
         rows = prediction_rows(version, inputs, predictions)
         size = sum(ROW_BYTES + len(row["inputs"]) + len(row["answer"]) for row in rows)
         self._put(Entry(PREDICTIONS, rows), size)

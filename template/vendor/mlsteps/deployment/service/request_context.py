@@ -49,19 +49,7 @@ class RequestContext:
         return {"X-Request-ID": self.id, "X-Content-Type-Options": "nosniff"}
 
     def finish(self, metrics: Metrics, route: str | None, status: int, key: str = "") -> None:
-        """Count and log the request once its status is known.
-
-        Parameters
-        ----------
-        metrics
-            Of the service.
-        route
-            The path of the route; None if there is none for the request.
-        status
-            Of the response.
-        key
-            The short name of the caller's key.
-        """
+        """Count and log the request once its status is known."""
         route, seconds = route or UNKNOWN, time.perf_counter() - self.started
         metrics.requests.labels(route, str(status)).inc()
         metrics.seconds.labels(route).observe(seconds)

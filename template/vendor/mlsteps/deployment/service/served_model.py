@@ -67,23 +67,11 @@ class ServedModel(ABC):
 
     @abstractmethod
     def read(self, body: bytes) -> Any:
-        """Read the body of ``POST /predict``; the result has a length, in rows.
-
-        Raises
-        ------
-        RequestError
-            If the body is not JSON or does not fit the model.
-        """
+        """Read the body of ``POST /predict``; the result has a length, in rows."""
 
     @abstractmethod
     def predict(self, requests: list[Any]) -> list[list[Prediction]]:
-        """Return the predictions of each request.
-
-        Raises
-        ------
-        RequestError
-            If something does not fit that only shows then.
-        """
+        """Return the predictions of each request."""
 
     def warm_up(self) -> None:
         """Predict the example once, so that the first caller need not wait."""
@@ -94,26 +82,14 @@ class ServedModel(ABC):
     def predict_shadow(
         challenger: Predictor, request: Any, predictions: Mapping[str, Prediction]
     ) -> pd.DataFrame:
-        """Return the predictions of a challenger, by the ids of the champion's.
-
-        Raises
-        ------
-        UserError, ConversionError
-            If it cannot predict them.
-        """
+        """Return the predictions of a challenger, by the ids of the champion's."""
 
     @abstractmethod
     def json_schemas(self) -> dict[str, Any]:
         """Return the schema of the body of ``POST /predict``, "Rows", and what it refers to."""
 
     def read_feedback(self, body: bytes) -> tuple[str, str | float]:
-        """Read the id of a prediction and its true label: one of the classes, or a number.
-
-        Raises
-        ------
-        RequestError
-            If the body is not JSON or does not fit.
-        """
+        """Read the id of a prediction and its true label: one of the classes, or a number."""
         names = ("id", "actual")
         content = read_object(body, FEEDBACK, names, names)
         key, given = content["id"], content["actual"]

@@ -73,13 +73,7 @@ class RowList:
         self.json_schema = {**self._row.json_schema(), "additionalProperties": False}
 
     def check(self, rows: Any) -> list[dict[str, Any]]:
-        """Return the rows with every column, None where a value is missing.
-
-        Raises
-        ------
-        RequestError
-            If a row does not fit the columns.
-        """
+        """Return the rows with every column, None where a value is missing."""
         self._check_size(rows)
         try:
             checked = self._rows.validate_python(rows)
@@ -135,13 +129,7 @@ class RowList:
 
 
 def read_object(body: bytes, form: str, required: Iterable[str], known: Iterable[str]) -> Any:
-    """Read a JSON object that has some fields and no others; `form` is shown to who sends another.
-
-    Raises
-    ------
-    RequestError
-        If it is not, saying where; NaN and Infinity are not JSON.
-    """
+    """Read a JSON object that has some fields and no others; a wrong one is shown `form`."""
     try:
         content = from_json(body, allow_inf_nan=False)
     except ValueError as error:

@@ -16,14 +16,6 @@ class WorkQueue(Generic[Item]):
     ----------
     room : float
         How much may wait, by the sizes of the items. A larger item waits until all others are gone.
-
-    Examples
-    --------
-    >>> queue = WorkQueue[str]()
-    >>> queue.put([("a", 1), ("b", 2), ("c", 3)])
-    True
-    >>> queue.take(3), queue.take(3), len(queue)
-    (['a', 'b'], ['c'], 0)
     """
 
     def __init__(self, room: float = inf) -> None:

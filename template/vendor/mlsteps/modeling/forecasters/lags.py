@@ -137,17 +137,7 @@ class LagFeatures:
         self._waves = [function(turn) for turn in turns for function in (np.sin, np.cos)]
 
     def at(self, origins: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the features `step` periods ahead, and the values a season before.
-
-        Parameters
-        ----------
-        origins : (origins,)
-            Of how many periods the values are known.
-
-        Returns
-        -------
-        features : (series, origins, features), last : (series, origins)
-        """
+        """Return the features `step` periods ahead, and the values a season before."""
         season, values, scale = self._season, self._values, self.scale[:, None]
         ahead = origins + step - 1
         before = origins - season + (step - 1) % season
