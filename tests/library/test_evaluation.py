@@ -163,4 +163,4 @@ def test_a_business_rule_that_loses_rows_is_refused_in_a_sentence(own, monkeypat
     monkeypatch.setattr(module, "adjust", lambda predictions, rows: predictions.head(1))
     failed = run_in(own.root, "evaluate", "--force")
     assert failed.exit_code == 2
-    assert "adjust in modeling/decision.py must return a DataFrame" in failed.output
+    assert "adjust in modeling/predictor.py must return a DataFrame" in failed.output

@@ -2,15 +2,38 @@
 
 from pathlib import Path
 
+import pandas as pd
 from mlsteps import open_project
 from mlsteps.modeling import Predictor, champion_folder, load_predictor
 
 from ..preparation.features import add_features
-from .decision import adjust
 
 # A stored model may be made of the estimators of scikit-learn, of the library's, and of the classes
 # named here: your own, as "package.module.Class".
 TRUSTED: list[str] = []
+
+
+def adjust(predictions: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the predictions by the rules of your business: the same in test, file and service.
+
+    Rules come after the model. Its calibration, threshold and intervals are learned in training,
+    by [evaluation] in project.toml.
+
+    Parameters
+    ----------
+    predictions : DataFrame of n rows
+        ``prediction`` and the other columns that `predict` writes.
+    rows : DataFrame of n rows
+        The features that they were made from: what `add_features` returns.
+
+    Examples
+    --------
+    Nobody under 18 gets a loan, whatever the model says::
+
+        minor = rows["age"] < 18
+        return predictions.assign(prediction=predictions["prediction"].mask(minor, "bad"))
+    """
+    return predictions
 
 
 def load_model(folder: Path) -> Predictor:

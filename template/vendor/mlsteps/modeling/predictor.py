@@ -186,7 +186,7 @@ def check_adjusted(adjusted: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
         or "prediction" not in adjusted.columns
     ):
         raise UserError(
-            'adjust in modeling/decision.py must return a DataFrame with the column "prediction" '
+            'adjust in modeling/predictor.py must return a DataFrame with the column "prediction" '
             "and the rows it was given, in order."
         )
     return adjusted
