@@ -9,7 +9,6 @@ from filelock import FileLock
 from mlsteps.improvement import Comparison, monitor
 from mlsteps.improvement.improve import _Loop
 from mlsteps.modeling import store
-from mlsteps.modeling.history import read_history
 from mlsteps.problem.project import open_project
 from project import edit, log, part, run_in
 
@@ -84,7 +83,7 @@ def test_a_challenger_that_is_not_better_by_the_margin_is_not_promoted(own, new_
     assert "the champion stays" in done.output
     assert store.champion(own.models) == champion
     assert "nothing new to learn" in run_in(own.root, "improve").output  # it is not compared again
-    assert [line["event"] for line in read_history(own.models)] == ["promoted", "kept", "waited"]
+    assert [line["event"] for line in store.read_history(own.models)] == ["promoted", "kept", "waited"]
 
 
 def test_a_policy_waits_until_its_reason_has_come_about(own, new_rows):
@@ -153,7 +152,7 @@ def test_a_champion_that_is_worse_than_its_predecessor_is_rolled_back(misled, ne
     assert done.exit_code == 0, done.output
     assert "of live rows: rolled back" in done.output
     assert store.champion(misled.models) == first
-    assert read_history(misled.models)[-1]["event"] == "rolled back"
+    assert store.read_history(misled.models)[-1]["event"] == "rolled back"
     page = (misled.reports / "index.html").read_text(encoding="utf-8")
     assert "rolled back" in page
     run_in(misled.root, "improve")  # which does not promote it again
@@ -166,7 +165,7 @@ def test_a_better_challenger_is_promoted_with_its_reasons(misled):
     done = run_in(misled.root, "improve")
     assert done.exit_code == 0, done.output
     assert done.output.splitlines()[-2].endswith(": promoted")
-    line = read_history(misled.models)[-1]
+    line = store.read_history(misled.models)[-1]
     assert line["other"] == bad
     assert line["champion"] == store.champion(misled.models)
     assert line["gain"] > 0
@@ -188,7 +187,7 @@ def test_a_better_challenger_proves_itself_in_the_shadow_first(misled, new_rows)
     assert run_in(misled.root, "improve").exit_code == 0
     assert store.champion(misled.models) == challenger
     assert store.challenger(misled.models) is None
-    events = [line["event"] for line in read_history(misled.models)]
+    events = [line["event"] for line in store.read_history(misled.models)]
     assert events[-3:] == ["shadow", "waited", "promoted"]
 
 
@@ -227,7 +226,7 @@ def test_a_damaged_history_is_said_in_a_sentence(own):
     (own.models / "history.jsonl").write_text("{\n", encoding="utf-8")
     done = run_in(own.root, "improve")
     assert done.exit_code == 2
-    assert "has no JSON in line 1" in done.output
+    assert "has a line that is no JSON" in done.output
 
 
 def test_old_versions_go_and_those_that_matter_stay(misled):

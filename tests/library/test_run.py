@@ -161,11 +161,13 @@ def test_a_damaged_version_is_trained_anew(own, name):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"version": 3}'])
-def test_a_damaged_champion_json_is_said_and_made_again(own, content):
-    (own.models / "champion.json").write_text(content, encoding="utf-8")
+def test_a_damaged_champion_json_is_said_and_made_again_once_it_is_deleted(own, content):
+    path = own.models / "champion.json"
+    path.write_text(content, encoding="utf-8")
     failed = run_in(own.root, "status")
     assert failed.exit_code == 2
-    assert "champion.json" in failed.output
+    assert "champion.json is damaged" in failed.output
+    path.unlink()
     assert run_in(own.root, "run").exit_code == 0
     assert store.champion(own.models) == store.newest_version(own.models)
 

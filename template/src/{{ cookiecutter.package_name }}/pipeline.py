@@ -21,7 +21,7 @@ from .evaluation.gate import gate
 from .evaluation.plots import evaluation_sections
 from .exploration.plots import exploration_sections
 from .modeling.candidates import CANDIDATES
-from .modeling.predictor import load_model
+from .modeling.predictor import TRUSTED, load_model
 from .preparation.clean import clean
 from .preparation.features import add_features
 from .preparation.split import cut_folds, take_test
@@ -54,7 +54,7 @@ def explore(project: Project) -> str:
 
 def train(project: Project) -> str:
     """Compare the candidates, and fit the best on all training rows."""
-    return mlsteps.modeling.train(project, CANDIDATES, cut_folds, METRICS)
+    return mlsteps.modeling.train(project, CANDIDATES, cut_folds, METRICS, TRUSTED)
 
 
 def evaluate(project: Project) -> str:

@@ -93,10 +93,10 @@ def command_line(  # noqa: C901 - a function for each command
     def run(force: bool) -> None:
         """Run steps 1 to 6; promote the model if it passes the gate."""
         from .modeling import store
-        from .steps import run_step
+        from .steps import lock, run_step
 
         project = _open(metrics)
-        with store.locked(project.models):
+        with lock(project.models):
             for step in steps():
                 _tell(step.name, run_step(project, step, force=force))
             passed = _gate_passed(project)

@@ -7,7 +7,6 @@ import pandas as pd
 from ..deployment.prediction_log import count_predictions, open_log
 from ..files import read_json
 from ..modeling import store
-from ..modeling.history import read_history
 from ..plots import BLUE, GREY, ORANGE, new_figure, plot_style
 from ..problem.metric import Metrics, all_metrics
 from ..problem.project import Project
@@ -112,7 +111,7 @@ def _over_time(title: str, found: dict[str, Any]) -> str:
 
 
 def _decisions(project: Project) -> list[str]:
-    lines = read_history(project.models)
+    lines = store.read_history(project.models)
     if not lines:
         return [paragraph("Nothing was decided yet.")]
     names = {"at": "when (UTC)", "event": "decision", "reason": "why"}

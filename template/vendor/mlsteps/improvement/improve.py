@@ -11,7 +11,6 @@ from ..deployment.prediction_log import count_predictions, open_log, read_predic
 from ..errors import UserError
 from ..files import read_frame, read_json
 from ..modeling import store
-from ..modeling.history import add_line, new_line, read_history
 from ..modeling.predictor import LoadPredictor
 from ..preparation.schema import KEY, TrainedOn, read_schema
 from ..problem.columns import ConversionError
@@ -19,7 +18,7 @@ from ..problem.keys import row_keys
 from ..problem.metric import Metric, Metrics, all_metrics
 from ..problem.project import Project
 from ..problem.settings import Improvement
-from ..steps import Outcome, Step, run_step
+from ..steps import Outcome, Step, lock, run_step
 from .comparison import Comparison, PairedPredictions, compare, read_shadow, replay_of
 from .feedback import add_labelled_rows
 from .monitor import MonitorResult, monitor
@@ -103,7 +102,7 @@ def improve(
     UserError
         If there is no champion, a step cannot be done, or another process is at it.
     """
-    with store.locked(project.models):
+    with lock(project.models):
         champion = store.champion_folder(project.models).name
         loop = _Loop(project, champion, metrics, load_predictor, policy)
         result = loop.decide(steps, after_step, force=force)
@@ -211,7 +210,7 @@ class _Loop:
         """Return the newest version if nothing was decided about it yet."""
         newest = store.newest_version(self.project.models)
         decided = {self.champion}
-        for line in read_history(self.project.models):
+        for line in store.read_history(self.project.models):
             if line["event"] != "waited":
                 decided |= {line["champion"], line["other"]}
         return None if newest in decided else newest
@@ -314,7 +313,8 @@ def _apply(project: Project, result: ImproveResult) -> None:
 
 def _note(project: Project, result: ImproveResult) -> None:
     """Add a result that changes no champion to the history; not the same one again and again."""
-    line = new_line(result.event, result.champion, result.other, result.reason, **result.figures())
-    last = (read_history(project.models) or [{}])[-1]
+    decided = (result.event, result.champion, result.other, result.reason)
+    line = store.new_line(*decided, **result.figures())
+    last = (store.read_history(project.models) or [{}])[-1]
     if any(last.get(key) != line[key] for key in ("event", "champion", "other", "reason")):
-        add_line(project.models, line)
+        store.add_line(project.models, line)

@@ -3,7 +3,6 @@
 from ..deployment.prediction_log import count_predictions, open_log
 from ..files import read_json
 from ..modeling import store
-from ..modeling.history import read_history
 from ..problem.metric import Metrics, all_metrics
 from ..problem.project import Project
 from ..report import number
@@ -27,7 +26,7 @@ def status(project: Project, metrics: Metrics) -> list[str]:
         lines.append(f"{challenger} answers in its shadow, in the log only")
     lines += [
         f"last decision: {line['event']}; {line['reason']}"
-        for line in read_history(project.models)[-1:]
+        for line in store.read_history(project.models)[-1:]
     ]
     path = project.reports / FILE
     if path.is_file():

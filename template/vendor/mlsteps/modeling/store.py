@@ -1,11 +1,14 @@
-"""Versions of the model on disk, and which of them is the champion."""
+"""Versions of the model on disk, which of them is the champion, and the history of decisions.
+
+A version is a folder that appears whole. ``champion.json`` names the one that serves, and
+``history.jsonl`` has a line for each decision.
+"""
 
 import io
 import json
+import math
 import shutil
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,10 +19,8 @@ import skops.io
 from sklearn.base import BaseEstimator
 
 from ..errors import UserError
-from ..files import read_json, unreadable, write_json
+from ..files import read_json, unreadable, write_json, write_text
 from ..problem.project import Project
-from ..steps import lock
-from .history import Line, add_line, new_line
 
 MODEL = "model.skops"
 SCHEMA = "schema.json"
@@ -31,8 +32,7 @@ REFERENCE = "reference.parquet"  # a sample of the training rows, which drift is
 TEST_PREDICTIONS = "test_predictions.parquet"  # of test rows
 TEST_FORECASTS = "test_forecasts.parquet"  # of series, by a model that was fitted before the test
 OUT_OF_FOLD = "out_of_fold.parquet"  # predictions of training rows, by models fitted without them
-CHAMPION, CHALLENGER = "champion.json", "challenger.json"
-STALE_SECONDS = 3600  # a temporary file that is older was left by a process that was killed
+CHAMPION, CHALLENGER, HISTORY = "champion.json", "challenger.json", "history.jsonl"
 
 # A model file may name these types beyond those that skops trusts by itself, and those that the
 # project names. Nothing else is loaded.
@@ -68,6 +68,8 @@ TRUSTED = [
 # A model file is read as if it named the new ones, so a champion serves on after an update.
 MOVED: dict[str, str] = {}
 
+Line = dict[str, Any]  # of the history
+
 
 def new_version(models: Path) -> str:
     """Return a name for a version: the time in UTC, later than every version there is."""
@@ -92,57 +94,53 @@ def newest_version(models: Path) -> str:
     return names[-1]
 
 
-def version_folder(models: Path, version: str) -> Path:
-    """Return the folder of a version."""
-    known = versions(models)
-    if version not in known:
-        raise UserError(f'There is no version "{version}"; versions: {", ".join(known) or "none"}.')
-    return models / version
-
-
 def save_pipeline(pipeline: BaseEstimator, path: Path) -> None:
     """Write a fitted pipeline; nothing in the file can be executed."""
     skops.io.dump(pipeline, path)
 
 
 def load_pipeline(path: Path, trusted: Sequence[str] = ()) -> BaseEstimator:
-    """Read a pipeline."""
-    trusted = [*TRUSTED, *trusted]
+    """Read a pipeline, unless it is made of types that are not trusted."""
     try:
         file = _with_new_names(path)
-        unknown = sorted(set(skops.io.get_untrusted_types(file=file)) - set(trusted))
-        pipeline = None if unknown else skops.io.load(file, trusted=trusted)
+        unknown = _untrusted(skops.io.get_untrusted_types(file=file), trusted)
+        if not unknown:
+            return skops.io.load(file, trusted=[*TRUSTED, *trusted])
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; train a model with `run`.") from None
     except Exception as error:  # a damaged archive fails in many ways
         raise UserError(f"{path} cannot be read ({error}); train again with `run`.") from error
-    if pipeline is not None:
-        return pipeline
-    own = {name.rpartition(".")[2] for name in TRUSTED if name.startswith("mlsteps.")}
-    for name in unknown:
-        if name.rpartition(".")[2] in own:
-            raise UserError(
-                f"{path} was made by an earlier version of this project's library (it names "
-                f"{name}); train again with `run`."
-            )
     raise UserError(
-        f"{path} needs the types {', '.join(unknown)}, which are not trusted; if they are "
-        "yours, add them to TRUSTED in modeling/predictor.py."
+        f"{path} needs the types {', '.join(unknown)}, which are not trusted; if they are yours, "
+        "add them to TRUSTED in modeling/predictor.py, otherwise train again with `run`."
     )
+
+
+def check_trusted(name: str, parts: list[BaseEstimator | None], trusted: Sequence[str]) -> None:
+    """Raise an error if a candidate, before any fit, is made of types that are not trusted."""
+    unknown = _untrusted(skops.io.get_untrusted_types(data=skops.io.dumps(parts)), trusted)
+    if unknown:
+        raise UserError(
+            f'Candidate "{name}" needs the types {", ".join(unknown)}, which are not trusted; if '
+            "they are yours, add them to TRUSTED in modeling/predictor.py."
+        )
+
+
+def _untrusted(types: list[str], trusted: Sequence[str]) -> list[str]:
+    return sorted(set(types) - {*TRUSTED, *trusted})
 
 
 def _with_new_names(path: Path) -> Path | io.BytesIO:
     """Return a model file that names the classes of `MOVED` by their new names."""
-    with ZipFile(path) as old:
-        nodes = json.loads(old.read("schema.json"))
-        renamed = json.loads(json.dumps(nodes), object_hook=_rename)
-        if renamed == nodes:
-            return path
-        changed = io.BytesIO()
-        with ZipFile(changed, "w") as new:
-            for name in old.namelist():
-                is_schema = name == "schema.json"
-                new.writestr(name, json.dumps(renamed) if is_schema else old.read(name))
+    if not MOVED:
+        return path
+    changed = io.BytesIO()
+    with ZipFile(path) as old, ZipFile(changed, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "schema.json":
+                content = json.dumps(json.loads(content, object_hook=_rename)).encode()
+            new.writestr(name, content)
     return changed
 
 
@@ -155,21 +153,39 @@ def _rename(node: dict[str, Any]) -> dict[str, Any]:
 
 def champion(models: Path) -> str | None:
     """Return the version that serves, or None before the first promotion."""
-    return _pointer(models).get("version")
+    version: str | None = _pointer(models)["version"]
+    return version
 
 
 def champion_folder(models: Path) -> Path:
     """Return the folder of the version that serves.
 
+    Parameters
+    ----------
+    models : Path
+        The folder of all versions: ``open_project().models``.
+
+    Returns
+    -------
+    Path
+        What `load_predictor` takes.
+
     Raises
     ------
     UserError
-        If none was promoted yet.
+        If none was promoted yet, or the version was deleted.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> champion_folder(Path("no_models_yet"))
+    Traceback (most recent call last):
+    mlsteps.errors.UserError: There is no champion yet; `run` makes one, or `promote VERSION`.
     """
     version = champion(models)
     if version is None:
         raise UserError("There is no champion yet; `run` makes one, or `promote VERSION`.")
-    return version_folder(models, version)
+    return _folder(models, version)
 
 
 def challenger(models: Path) -> str | None:
@@ -181,10 +197,7 @@ def challenger(models: Path) -> str | None:
 
 def set_challenger(models: Path, version: str | None) -> None:
     """Let a version predict in the champion's shadow, or none."""
-    if version is None:
-        (models / CHALLENGER).unlink(missing_ok=True)
-    else:
-        write_json(models / CHALLENGER, {"version": version})
+    write_json(models / CHALLENGER, {"version": version})
 
 
 def predecessor(project: Project) -> str | None:
@@ -192,33 +205,28 @@ def predecessor(project: Project) -> str | None:
 
     One that was deleted, or was made for another target, is passed over.
     """
-    return next(iter(_predecessors(project)[::-1]), None)
+    return next(reversed(_predecessors(project)), None)
 
 
 def promote(project: Project, version: str, reason: str, **figures: float) -> None:
     """Let `version` serve from now on, and record its predecessors and why."""
     models = project.models
-    folder = version_folder(models, version)
-    target = project.definition.problem.target
+    folder = _folder(models, version)
     if not _predicts(folder, project):
         raise UserError(
             f"Version {version} was made for another problem or target than project.toml names, "
-            f'"{target}".'
+            f'"{project.definition.problem.target}".'
         )
     if not (folder / METRICS).exists():
         raise UserError(f"Version {version} has not been evaluated; run `evaluate` first.")
     gate = read_json(folder / METRICS)["gate"]
     if not gate["passed"]:
         raise UserError(f"Version {version} failed the gate: {'; '.join(gate['reasons'])}.")
-    try:
-        pointer = _pointer(models)
-    except UserError:  # damaged, so it is made anew
-        pointer = {}
-    if pointer.get("version") == version:
-        return
-    before = pointer.get("version")
-    predecessors = [*pointer["predecessors"], before] if pointer else []
-    _point(models, predecessors, new_line("promoted", version, before, reason, **figures))
+    pointer = _pointer(models)
+    before = pointer["version"]
+    if before != version:
+        predecessors = [*pointer["predecessors"], before] if before else []
+        _point(models, predecessors, new_line("promoted", version, before, reason, **figures))
 
 
 def rollback(project: Project, reason: str, **figures: float) -> str:
@@ -232,52 +240,60 @@ def rollback(project: Project, reason: str, **figures: float) -> str:
     return version
 
 
-@contextmanager
-def locked(models: Path) -> Iterator[None]:
-    """Hold the lock of what makes versions; a process that ends, or is killed, frees it."""
-    with lock(models):
-        finish(models)
-        yield
-
-
-def finish(models: Path) -> None:
-    """Finish what a process that was killed has left: a line of history, temporary files."""
-    try:
-        line = _pointer(models).get("line")
-    except UserError:  # damaged: the next promotion makes it anew
-        line = None
-    if line:
-        add_line(models, line)
-    for path in models.glob(".*.tmp"):
-        if time.time() - path.stat().st_mtime > STALE_SECONDS:
-            _delete(path)
-
-
 def prune(project: Project, keep: int) -> list[str]:
-    """Delete the oldest versions until `keep` are left; return their names.
+    """Delete the oldest versions until `keep` are left, and return their names.
 
-    The champion, its predecessor, the challenger and the newest version stay in any case.
+    The champion, its predecessor, the challenger and the newest version stay in any case. What a
+    process that was killed has left goes as well, so the caller has to hold the lock.
     """
     models = project.models
     names = versions(models)
     kept = {champion(models), predecessor(project), challenger(models), *names[-1:]}
-    spare = [name for name in names if name not in kept]
-    pruned = spare[: max(0, len(names) - keep)]
+    pruned = [name for name in names if name not in kept][: max(0, len(names) - keep)]
     for name in pruned:
-        gone = models / f".{name}.tmp"  # so that no half version can be seen
-        (models / name).rename(gone)
-        _delete(gone)
+        (models / name).rename(models / f".{name}.tmp")  # so that no half version can be seen
+    for path in models.glob(".*.tmp/"):
+        shutil.rmtree(path)
     return pruned
 
 
 def training_keys(models: Path, version: str) -> np.ndarray:
     """Return the keys (uint64) of the rows that a version was trained on."""
-    path = models / version / KEYS
-    try:
-        keys: np.ndarray = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise unreadable(path, error) from None
+    keys: np.ndarray = np.load(models / version / KEYS, allow_pickle=False)
     return keys
+
+
+def new_line(event: str, champion: str, other: str | None, reason: str, **figures: float) -> Line:
+    """Return a line for the history."""
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    line = {"at": now, "event": event, "champion": champion, "other": other, "reason": reason}
+    return line | {k: v if math.isfinite(v) else None for k, v in figures.items()}
+
+
+def read_history(models: Path) -> list[Line]:
+    """Return all lines, the oldest first; that of the champion is there in any case."""
+    path = models / HISTORY
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    try:
+        history = [json.loads(line) for line in lines]
+    except ValueError as error:
+        raise UserError(f"{path} has a line that is no JSON ({error}); delete the line.") from None
+    line = _pointer(models)["line"]
+    return history if line is None or line in history else [*history, line]
+
+
+def add_line(models: Path, line: Line) -> None:
+    """Add a line to the history; the file is whole at every moment."""
+    lines = [*(known for known in read_history(models) if known != line), line]
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    write_text(models / HISTORY, text)
+
+
+def _folder(models: Path, version: str) -> Path:
+    known = versions(models)
+    if version not in known:
+        raise UserError(f'There is no version "{version}"; versions: {", ".join(known) or "none"}.')
+    return models / version
 
 
 def _predicts(folder: Path, project: Project) -> bool:
@@ -286,24 +302,21 @@ def _predicts(folder: Path, project: Project) -> bool:
 
 
 def _pointer(models: Path) -> dict[str, Any]:
-    """Return the content of champion.json, empty before the first promotion."""
+    """Return the content of champion.json, which names no version before the first promotion."""
     path = models / CHAMPION
+    empty = {"version": None, "predecessors": [], "line": None}
     if not path.is_file():
-        return {}
-    pointer: dict[str, Any] = read_json(path)
-    try:
-        whole = isinstance(pointer["version"], str) and isinstance(pointer["predecessors"], list)
-    except (KeyError, TypeError):
-        whole = False
-    if not whole:
-        raise UserError(f"{path} names no version; promote one again.")
-    return pointer
+        return empty
+    pointer = read_json(path)
+    if not isinstance(pointer, dict) or not isinstance(pointer.get("version"), str):
+        raise unreadable(path, ValueError("it names no version"))
+    return empty | pointer
 
 
 def _predecessors(project: Project) -> list[str]:
     models = project.models
     there = [v for v in versions(models) if _predicts(models / v, project)]
-    return [v for v in _pointer(models).get("predecessors", []) if v in there]
+    return [v for v in _pointer(models)["predecessors"] if v in there]
 
 
 def _point(models: Path, predecessors: list[str], line: Line) -> None:
@@ -312,10 +325,3 @@ def _point(models: Path, predecessors: list[str], line: Line) -> None:
     content = {"version": version, "promoted": now, "predecessors": predecessors, "line": line}
     write_json(models / CHAMPION, content)
     add_line(models, line)
-
-
-def _delete(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Search, fit the best candidate on all training rows, and store it as a new version."""
 
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..files import file_digest, replacing, write_json, write_text
+from ..preparation.schema import read_schema
 from ..preparation.split import CutFolds
 from ..problem.metric import Metrics, all_metrics, select_metric
 from ..problem.project import Project
@@ -19,7 +21,13 @@ from .search import Candidates, FittedModel, Trial
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
 
 
-def train(project: Project, candidates: Candidates, cut_folds: CutFolds, metrics: Metrics) -> str:
+def train(
+    project: Project,
+    candidates: Candidates,
+    cut_folds: CutFolds,
+    metrics: Metrics,
+    trusted: Sequence[str] | None = None,
+) -> str:
     """Write a new version: model.skops, schema.json, run.json and what step 8 compares with.
 
     Reads data/prepared. The version appears whole or not at all.
@@ -34,6 +42,9 @@ def train(project: Project, candidates: Candidates, cut_folds: CutFolds, metrics
         Returns the folds of cross-validation, from the columns that are not features.
     metrics : dict of str to Metric
         Those of the project, added to the standard ones.
+    trusted : sequence of str, optional
+        What the project gives to `load_predictor`. Where it is given, a candidate that could be
+        stored but not loaded is an error before anything is fitted.
 
     Returns
     -------
@@ -43,11 +54,13 @@ def train(project: Project, candidates: Candidates, cut_folds: CutFolds, metrics
     Raises
     ------
     UserError
-        If no candidate could be scored in time.
+        If no candidate could be scored in time, or one is made of a class that is not trusted.
     """
     definition = project.definition
     known = all_metrics(definition.problem.type, metrics)
     metric = select_metric(definition.problem.metric, known)
+    if trusted is not None:
+        _check_trusted(project, candidates, trusted)
     if definition.problem.of_series:
         from .backtest import fit_best  # needs statsmodels
     else:
@@ -83,6 +96,18 @@ def train(project: Project, candidates: Candidates, cut_folds: CutFolds, metrics
         summary += f"; left out: {', '.join(sorted(unscored))}"
     _write_card(project.reports, summary, known, record)
     return f"{summary} (version {version})"
+
+
+def _check_trusted(project: Project, candidates: Candidates, trusted: Sequence[str]) -> None:
+    """Check what the candidates and their encoders are made of, while they are not fitted."""
+    features = read_schema(project.prepared / "schema.json").features
+    for name in project.definition.models.candidates:
+        if name in candidates:
+            candidate = candidates[name]
+            parts = [candidate.estimator]
+            if candidate.encoder:
+                parts.append(candidate.encoder(features, project.definition))
+            store.check_trusted(name, parts, trusted)
 
 
 def _store(folder: Path, model: FittedModel, record: dict[str, Any], *, crossed: bool) -> None:
