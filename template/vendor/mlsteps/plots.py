@@ -24,23 +24,16 @@ GRID = "#e4e8ed"
 PAPER = "#fefefe"
 
 # Distinct for the colour-blind as well, by hue and by lightness, on a light page and on a dark one.
-BLUE, ORANGE, TEAL, PLUM, GOLD, GREY = PALETTE = (
-    "#3673d0",
-    "#d2601a",
-    "#146f5b",
-    "#b03fa8",
-    "#cfa21a",
-    "#8f98a3",
-)
+PALETTE = ("#3673d0", "#d2601a", "#146f5b", "#b03fa8", "#cfa21a", "#8f98a3")
+BLUE, ORANGE, TEAL, PLUM, GOLD, GREY = PALETTE
 # Zero is transparent, so a heat map has the colour of the page where there is nothing.
-SEQUENTIAL = LinearSegmentedColormap.from_list("sequential", [f"{BLUE}00", BLUE])
 DIVERGING = LinearSegmentedColormap.from_list(
     "diverging", [(0, ORANGE), (0.5, f"{ORANGE}00"), (0.5, f"{BLUE}00"), (1, BLUE)]
 )
 
 STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",  # text stays text; the page chooses the font
-    "svg.hashsalt": "report",  # the same plot gives the same bytes
+    "svg.fonttype": "none",  # text stays text; report.css chooses the font
+    "font.sans-serif": ["DejaVu Sans"],
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "font.size": 9,
     "figure.facecolor": "none",
@@ -51,8 +44,6 @@ STYLE: dict[Any, Any] = {
     "axes.titlelocation": "left",
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
-    "axes.titlepad": 8,
-    "axes.linewidth": 0.8,
     "axes.grid": True,
     "axes.axisbelow": True,
     "axes.prop_cycle": cycler(color=PALETTE),
@@ -68,37 +59,26 @@ STYLE: dict[Any, Any] = {
     "ytick.labelcolor": MUTED,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
-    "xtick.minor.size": 0,
-    "ytick.minor.size": 0,
     "lines.linewidth": 1.6,
     "lines.solid_capstyle": "round",
     "lines.markersize": 3.5,
     "patch.linewidth": 0,
     "legend.frameon": False,
-    "legend.fontsize": 9,
     "legend.labelcolor": MUTED,
 }
 # ``with plot_style(): ...`` draws in this style, and ``@plot_style()`` makes a function do so.
 plot_style = partial(mpl.rc_context, STYLE)
 
+UNITS = [(1e12, 1, ""), (1e10, 1e9, "G"), (1e7, 1e6, "M"), (1e4, 1e3, "k"), (0, 1, "")]
+
 
 class _Compact(Formatter):
-    """Write ticks short, 25k for 25,000, with the same decimals for all of an axis."""
+    """Write ticks short, 25k for 25,000, in one unit for all of an axis."""
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
-        largest = max((abs(v) for v in values), default=0)
-        if largest >= 1e12 or 0 < largest < 1e-4:
-            return [f"{v:.3g}" for v in values]
-        units = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
-        unit, sign = next(((u, s) for u, s in units if largest >= 10 * u), (1, ""))
-        scaled = np.array(values, dtype=float) / unit
-        digits = next((d for d in range(9) if np.allclose(scaled.round(d), scaled, 0, 1e-9)), 9)
-        texts = [
-            f"{v:.{digits}f}{sign}".replace("-", "−") if v or not sign else "0" for v in scaled
-        ]
-        if len(texts) > 2 and max(map(len, texts)) > 7:  # they would collide
-            texts[1:-1] = [""] * (len(texts) - 2)
-        return texts
+        largest = max((abs(value) for value in values), default=0)
+        unit, sign = next((unit, sign) for least, unit, sign in UNITS if largest >= least)
+        return [f"{v / unit:g}{sign if v else ''}".replace("-", "−") for v in values]
 
     def __call__(self, value: float, position: int | None = None) -> str:
         return self.format_ticks([value])[0]
@@ -106,7 +86,7 @@ class _Compact(Formatter):
 
 @plot_style()
 def new_figure(width: float = 3.2, height: float = 2.3, grid: str = "y") -> tuple[Figure, Axes]:
-    """Return an empty plot.
+    """Return an empty figure and its axes, in the style of the report.
 
     Parameters
     ----------
@@ -122,17 +102,17 @@ def new_figure(width: float = 3.2, height: float = 2.3, grid: str = "y") -> tupl
 
     Examples
     --------
-    >>> plot, axes = new_figure()
+    >>> fig, axes = new_figure()
     >>> axes.set_xlabel("age")
     Text(0.5, 0, 'age')
     """
-    plot = Figure(figsize=(width, height))
-    axes = plot.add_subplot()
+    fig = Figure(figsize=(width, height))
+    axes = fig.add_subplot()
     for axis, name, inches in ((axes.xaxis, "x", width), (axes.yaxis, "y", height)):
         axis.grid(grid in (name, "both"))
         axis.set_major_formatter(_Compact())
         axis.set_major_locator(MaxNLocator(max(3, round(inches * 1.6)), steps=[1, 2, 2.5, 5, 10]))
-    return plot, axes
+    return fig, axes
 
 
 def show_dates(axes: Axes) -> None:
@@ -148,13 +128,6 @@ def shorten(label: object, length: int = 20) -> str:
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
-def tilt_labels(axes: Axes) -> None:
-    """Turn the labels of the x axis so that long ones do not collide."""
-    axes.tick_params(axis="x", labelrotation=40)
-    for label in axes.get_xticklabels():
-        label.set(ha="right", rotation_mode="anchor")
-
-
 @plot_style()
 def bars(
     axes: Axes,
@@ -167,21 +140,28 @@ def bars(
 
     Parameters
     ----------
+    axes
+        Of `new_figure`.
+    labels, values
+        What is written beside each bar, and its length.
     texts
         What is written at the end of each bar.
     style
-        Passed to `barh`.
+        Passed to `barh` of matplotlib.
+
+    Examples
+    --------
+    >>> fig, axes = new_figure(grid="x")
+    >>> bars(axes, ["age", "income"], [73, 912], ["73", "912"])
     """
-    places = np.arange(len(values))
     height = 0.72 * min(1, (len(values) + 1) / 5)  # few bars are thin
-    axes.barh(places, values, **{"height": height, "color": BLUE, "ecolor": INK, **style})
-    axes.set_yticks(places, [shorten(label) for label in labels])
+    drawn = axes.barh(
+        range(len(values)), values, **{"height": height, "color": BLUE, "ecolor": INK, **style}
+    )
+    axes.set_yticks(range(len(values)), [shorten(label) for label in labels])
     axes.set_ylim(len(values) - 0.4, -0.6)
-    for place, value, text in zip(places, values, texts, strict=False):
-        axes.annotate(
-            text, (value, place), (3, 0), textcoords="offset points", va="center", color=MUTED
-        )
-    if texts:
+    if len(texts):
+        axes.bar_label(drawn, texts, padding=3, color=MUTED)
         axes.set_xlim(0, 1.2 * max(*values, 1e-9))
 
 
@@ -191,28 +171,19 @@ def heat_map(
     values: np.ndarray,
     rows: Sequence[object],
     columns: Sequence[object],
-    texts: Sequence[Sequence[str]] | None = None,
-    diverging: bool = False,
-    limit: float | None = None,
+    texts: Sequence[Sequence[str]] = (),
 ) -> None:
-    """Draw a matrix as coloured cells."""
-    finite = np.abs(values[np.isfinite(values)])
-    top = limit or (finite.max() if finite.size else 0) or 1
-    axes.imshow(
-        values,
-        cmap=DIVERGING if diverging else SEQUENTIAL,
-        vmin=-top if diverging else 0,
-        vmax=top,
-        interpolation="none",
-        aspect="auto",
-    )
-    axes.set_xticks(range(len(columns)), [shorten(c, 16) for c in columns])
+    """Draw a matrix of numbers from -1 (orange) to 1 (blue) as cells, with texts in them."""
+    axes.imshow(values, DIVERGING, vmin=-1, vmax=1, interpolation="none", aspect="auto")
+    long = max(len(str(column)) for column in columns) > 5
+    tilted = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if long else {}
+    axes.set_xticks(range(len(columns)), [shorten(c, 16) for c in columns], **tilted)
     axes.set_yticks(range(len(rows)), [shorten(r, 16) for r in rows])
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.hlines(np.arange(len(rows) + 1) - 0.5, -0.5, len(columns) - 0.5, color=PAPER, linewidth=1)
     axes.vlines(np.arange(len(columns) + 1) - 0.5, -0.5, len(rows) - 0.5, color=PAPER, linewidth=1)
-    for i, line in enumerate(texts or []):
+    for i, line in enumerate(texts):
         for j, text in enumerate(line):
-            strong = abs(values[i, j]) > 0.85 * top
-            axes.text(j, i, text, ha="center", va="center", color="white" if strong else INK)
+            color = "white" if abs(values[i, j]) > 0.85 else INK
+            axes.text(j, i, text, ha="center", va="center", color=color)

@@ -20,11 +20,11 @@ def plot_predictions(result: TestResult) -> str:
     test rows, and all that was measured.
     """
     predictions = result.predictions["prediction"]
-    plot, axes = new_figure()  # a figure of matplotlib and its axes, in the report's style
+    fig, axes = new_figure()  # a figure of matplotlib and its axes, in the report's style
     if result.definition.problem.target_kind == "number":
         axes.hist(predictions, bins=BINS)
     else:
         counts = predictions.value_counts().head(MOST_LABELS)
         axes.bar([str(label) for label in counts.index], counts)
     axes.set(xlabel="prediction", ylabel="rows")
-    return figure(plot, "How often each was predicted.", "Predictions")
+    return figure(fig, "How often each was predicted.", "Predictions")

@@ -32,6 +32,6 @@ def plot_different_values(train: pd.DataFrame, schema: Schema) -> str:
     """
     names = [column.name for column in schema.features]
     counts = train[names].nunique().sort_values(ascending=False).head(20)
-    plot, axes = new_figure(height=0.5 + 0.2 * len(counts), grid="x")  # inches; axes of matplotlib
+    fig, axes = new_figure(height=0.5 + 0.2 * len(counts), grid="x")  # inches; axes of matplotlib
     bars(axes, counts.index, counts.to_list(), [f"{count:,}" for count in counts])
-    return figure(plot, f"Of {len(train):,} training rows; the 20 features with the most.")
+    return figure(fig, f"Of {len(train):,} training rows; the 20 features with the most.")

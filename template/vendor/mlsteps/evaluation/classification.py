@@ -77,8 +77,8 @@ def _confusion(true: np.ndarray, predicted: np.ndarray, classes: list[str]) -> s
     counts = confusion_matrix(true, predicted, labels=range(len(classes)))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     plot, axes = new_figure(grid="")
-    texts = [[f"{count:,}" for count in row] for row in counts] if len(classes) <= 12 else None
-    heat_map(axes, shares, classes, classes, texts=texts, limit=1)
+    texts = [[f"{count:,}" for count in row] for row in counts] if len(classes) <= 12 else ()
+    heat_map(axes, shares, classes, classes, texts)
     axes.set(xlabel="predicted", ylabel="true")
     return figure(plot, "Test rows, coloured by the share of their true class.", "Confusion")
 

@@ -21,7 +21,6 @@ from ..plots import (
     heat_map,
     new_figure,
     shorten,
-    tilt_labels,
 )
 from ..problem.settings import Kind
 from ..report import number
@@ -184,8 +183,7 @@ def plot_correlations(correlations: pd.DataFrame) -> Figure:
     ]
     texts = texts if count <= NUMBERED_COLUMNS else []
     names = correlations.index
-    heat_map(axes, values, names, names, texts, diverging=True, limit=1.0)
-    tilt_labels(axes)
+    heat_map(axes, values, names, names, texts)
     return plot
 
 
