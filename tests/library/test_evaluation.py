@@ -71,16 +71,17 @@ def gate(definition, value, *, spread=0.01, baseline, rows=50, **costs):
         problem.metric: {"value": value, "low": value - spread, "high": value + spread},
     }
     test = pd.DataFrame({"y": ["yes", "no"] * (rows // 2)})
-    metric = all_metrics(problem.type, {})[problem.metric]
-    module = of_type("evaluation", problem.type)
+    metrics = all_metrics(problem.type, {})
+    model = SimpleNamespace(schema=SimpleNamespace(target="y", features=[]))
+    tested = of_type("evaluation", problem.type).Test(test, model, definition, metrics, run={})
     cheap = {"train_seconds": 1, "model_megabytes": 1, "predict_milliseconds": 1}
     result = SimpleNamespace(
         definition=definition,
-        metric=metric,
+        metric=metrics[problem.metric],
         score=measured[problem.metric],
         baselines={"guess": {problem.metric: baseline}},
         costs=cheap | costs,
-        checks=module.checks(test, pd.DataFrame(index=test.index), measured, metric, definition),
+        checks=tested.checks(measured),
     )
     checks = part(problem.type, "evaluation.gate").gate(result)
     return [check.reason for check in checks if not check.passed]
@@ -104,7 +105,7 @@ def test_the_gate_asks_for_the_minimum(bar):
     definition, better = bar
     found = gate(definition, 0.5 - 0.1 * better, baseline=0.5 - 0.4 * better)
     assert len(found) == 1
-    assert "0.5 is asked for" in found[0]
+    assert "0.5 is needed" in found[0]
 
 
 def test_the_gate_asks_for_the_whole_interval_to_beat_the_baseline(bar):

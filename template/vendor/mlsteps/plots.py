@@ -112,6 +112,7 @@ def new_figure(width: float = 3.2, height: float = 2.3, grid: str = "y") -> tupl
         axis.grid(grid in (name, "both"))
         axis.set_major_formatter(_Compact())
         axis.set_major_locator(MaxNLocator(max(3, round(inches * 1.6)), steps=[1, 2, 2.5, 5, 10]))
+        axis.isDefault_majloc = axis.isDefault_majfmt = True  # labels and dates bring their own
     return fig, axes
 
 

@@ -11,7 +11,7 @@ The gate was $gate
 
 ## Intended use
 
-Answers rows like those of `$source`, with these inputs:
+To predict rows like those of `$source`, with these inputs:
 $inputs.
 It was not tested on rows from elsewhere, and says nothing about cause and effect.
 
@@ -29,7 +29,11 @@ $outcome
 
 $slices
 
-$features## How it was made
+## What it looks at
+
+$features
+
+## How it was made
 
 Best of $candidates candidates in $scored_by with
 $folds folds, settings $settings,

@@ -12,7 +12,7 @@ from mlsteps.evaluation import (
 def gate(result: TestResult) -> list[Check]:
     """Return the checks; a model that fails one is not promoted.
 
-    A rule of your own is a ``Check(passed, "what was found; what is asked for")``.
+    A rule of your own is a ``Check(passed, "what was found; what is needed")``.
     """
     return [
         reaches_minimum(result),

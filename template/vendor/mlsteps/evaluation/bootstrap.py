@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..problem.metric import Metric, Metrics, Parts, evaluate_metrics, evaluate_parts, metric_parts
+from ..problem.metric import Metric, Metrics, Parts, evaluate_parts, metric_parts
 
 LEVEL = 0.95  # of the interval
 MOST_RESAMPLES, LEAST_RESAMPLES = 1000, 200
@@ -24,47 +24,63 @@ def measure(
     most: int = MOST_RESAMPLES,
     group: pd.Series | None = None,
 ) -> Measured:
-    """Return every metric with its 95 % percentile interval."""
+    """Return every metric that is defined with its 95 % percentile interval."""
     parts = metric_parts(metrics, target, predictions)
     values = evaluate_parts(metrics, parts)
     draws = [
         evaluate_parts(metrics, _take(parts, rows))
         for rows in resamples(len(target), seed, most, group)
     ]
-    tail = 100 * (1 - LEVEL) / 2
     measured = {}
     for name, value in values.items():
         drawn = [draw[name] for draw in draws if name in draw]
         if drawn:
-            low, high = np.percentile(drawn, [tail, 100 - tail])
-            measured[name] = {"value": value, "low": float(low), "high": float(high)}
+            low, high = interval(drawn)
+            measured[name] = {"value": value, "low": low, "high": high}
     return measured
 
 
-def measure_gains(
+def compare_pairs(
     metric: Metric,
     target: pd.Series,
     predictions: pd.DataFrame,
     rival_predictions: pd.DataFrame,
     seed: int,
     group: pd.Series | None = None,
-) -> np.ndarray:
-    """Return by how much a rival is better in each resample of the rows that defines both."""
+) -> tuple[float, float, np.ndarray]:
+    """Return the metric of both predictions of the same rows, and the gains of the rival.
+
+    There is a gain for each resample of the rows that defines the metric of both.
+    """
     one = {"": metric}
-    mine, theirs = (metric_parts(one, target, each) for each in (predictions, rival_predictions))
-    gains = [
-        metric.gain(
-            evaluate_parts(one, _take(theirs, rows)).get("", np.nan),
-            evaluate_parts(one, _take(mine, rows)).get("", np.nan),
-        )
-        for rows in resamples(len(target), seed, group=group)
-    ]
-    return np.array([gain for gain in gains if np.isfinite(gain)])
+    both = [metric_parts(one, target, each) for each in (predictions, rival_predictions)]
+    value, rival_value = (evaluate_parts(one, parts).get("", np.nan) for parts in both)
+    gains = []
+    for rows in resamples(len(target), seed, group=group):
+        mine, theirs = (evaluate_parts(one, _take(p, rows)).get("", np.nan) for p in both)
+        gains.append(metric.gain(theirs, mine))
+    return value, rival_value, np.array([gain for gain in gains if np.isfinite(gain)])
 
 
-def evaluate_metric(metric: Metric, target: pd.Series, predictions: pd.DataFrame) -> float:
-    """Return a metric; NaN where these rows do not define it."""
-    return evaluate_metrics({"": metric}, target, predictions).get("", np.nan)
+def interval(draws: list[float] | np.ndarray) -> tuple[float, float]:
+    """Return the ends of the 95 % percentile interval."""
+    tail = 100 * (1 - LEVEL) / 2
+    low, high = np.percentile(draws, [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def resamples(
+    rows: int, seed: int, most: int = MOST_RESAMPLES, group: pd.Series | None = None
+) -> Iterator[np.ndarray]:
+    """Yield positions of rows drawn with replacement, whole groups where `group` is given."""
+    generator = np.random.default_rng(seed)
+    members = None if group is None else list(group.groupby(group.to_numpy()).indices.values())
+    for _ in range(int(np.clip(ROW_BUDGET // rows, LEAST_RESAMPLES, most))):
+        if members is None:
+            yield generator.integers(rows, size=rows)
+        else:
+            drawn = generator.integers(len(members), size=len(members))
+            yield np.concatenate([members[k] for k in drawn])
 
 
 def _take(parts: dict[Any, Parts], rows: np.ndarray) -> dict[Any, Parts]:
@@ -74,19 +90,3 @@ def _take(parts: dict[Any, Parts], rows: np.ndarray) -> dict[Any, Parts]:
         )
         for arrays, each in parts.items()
     }
-
-
-def resamples(
-    rows: int, seed: int, most: int = MOST_RESAMPLES, group: pd.Series | None = None
-) -> Iterator[np.ndarray]:
-    """Yield positions of rows drawn with replacement, whole groups where `group` is given."""
-    generator = np.random.default_rng(seed)
-    number = int(np.clip(ROW_BUDGET // rows, LEAST_RESAMPLES, most))
-    if group is None:
-        for _ in range(number):
-            yield generator.integers(rows, size=rows)
-        return
-    members = list(group.reset_index(drop=True).groupby(group.to_numpy()).indices.values())
-    for _ in range(number):
-        drawn = generator.integers(len(members), size=len(members))
-        yield np.concatenate([members[k] for k in drawn])

@@ -1,5 +1,6 @@
 """The rules of the gate: what a model must show before it may serve."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ class Check:
 
     Examples
     --------
-    >>> Check(0.9 >= 0.8, "Accuracy is 0.9; at least 0.8 is asked for").passed
+    >>> Check(0.9 >= 0.8, "Accuracy is 0.9; at least 0.8 is needed").passed
     True
     """
 
@@ -42,10 +43,17 @@ def reaches_minimum(result: "TestResult") -> Check:
     -------
     Check
         Whether it does, and what was found.
+
+    Examples
+    --------
+    In evaluation/gate.py of a project:
+
+    >>> def gate(result):
+    ...     return [reaches_minimum(result)]
     """
     metric, minimum = result.metric, result.definition.problem.minimum
     bound = "at least" if metric.higher_is_better else "at most"
-    reason = f"{_found(result)}; {bound} {number(minimum)} is asked for"
+    reason = f"{_found(result)}; {bound} {number(minimum)} is needed"
     return Check(metric.gain(result.score["value"], minimum) >= 0, reason)
 
 
@@ -63,6 +71,13 @@ def beats_baselines(result: "TestResult") -> list[Check]:
     -------
     list of Check
         One for each baseline.
+
+    Examples
+    --------
+    In evaluation/gate.py of a project:
+
+    >>> def gate(result):
+    ...     return [*beats_baselines(result)]
     """
     metric, name = result.metric, result.definition.problem.metric
     worse_end = result.score["low"] if metric.higher_is_better else result.score["high"]
@@ -94,6 +109,13 @@ def within_constraints(result: "TestResult") -> list[Check]:
     -------
     list of Check
         One for each constraint.
+
+    Examples
+    --------
+    In evaluation/gate.py of a project:
+
+    >>> def gate(result):
+    ...     return [*within_constraints(result)]
     """
     checks = []
     for key, limit in result.definition.constraints.model_dump().items():
@@ -102,6 +124,14 @@ def within_constraints(result: "TestResult") -> list[Check]:
             Check(cost <= limit, f"{name}: {number(cost)}; at most {number(limit)} allowed")
         )
     return checks
+
+
+def enough_to_tell(counts: Mapping[str, tuple[int, int]]) -> Check:
+    """Check that there is enough of each thing; `counts` has what there is and the least."""
+    found = ", ".join(f"{count:,} {what}" for what, (count, _) in counts.items())
+    needed = " and ".join(str(least) for _, least in counts.values())
+    passed = all(count >= least for count, least in counts.values())
+    return Check(passed, f"{found}; at least {needed} are needed to tell")
 
 
 def _found(result: "TestResult") -> str:

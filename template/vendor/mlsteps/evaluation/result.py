@@ -11,13 +11,12 @@ import pandas as pd
 from ..errors import UserError
 from ..modeling.search import few_threads
 from ..preparation.schema import Schema
-from ..problem.columns import column_of
 from ..problem.definition import Definition
 from ..problem.metric import Metric
 from .bootstrap import Measured
 from .gate import Check
 
-# What the rows of the test are. Of the model itself only the first are new.
+# What the rows of the test are. Only the first are new to the model itself.
 UNSEEN, SEEN = "the test set", "all rows"
 OUT_OF_FOLD = "all rows, each by a model that has not seen it"
 
@@ -58,6 +57,15 @@ class TestResult:
         Sections for the report.
     tested_on : str
         What the rows were, in words.
+
+    Examples
+    --------
+    A check of the gate finds the errors of a class, and says how many they are:
+
+    >>> def few_missed(result):
+    ...     bad = result.target == "bad"
+    ...     missed = (result.predictions.loc[bad, "prediction"] != "bad").mean()
+    ...     return Check(missed < 0.2, f"{missed:.0%} are missed; at most 20% may be")
     """
 
     __test__: ClassVar[bool] = False  # no test of pytest, whatever its name
@@ -87,10 +95,14 @@ class TestResult:
         return self.measured[self.definition.problem.metric]
 
 
-def features_and_target(rows: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, pd.Series]:
-    """Part prepared rows into what the model sees and the target, missing where there is none."""
-    names = [column.name for column in schema.features]
-    return rows[names], column_of(rows, schema.target)
+def tested_rows(tested_on: str, rows: int) -> str:
+    """Say how many rows were tested on, and whether the model had seen them."""
+    seen = {
+        UNSEEN: "that no model has seen",
+        SEEN: "to which the model was fitted as well",
+        OUT_OF_FOLD: "each predicted by a model of the search that has not seen it",
+    }
+    return f"{rows:,} rows, {seen[tested_on]}"
 
 
 def check_defined(measured: Measured, rows: int, definition: Definition) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..deployment.prediction_log import LoggedPredictions, open_log, read_predictions
-from ..evaluation.bootstrap import evaluate_metric, measure_gains
+from ..evaluation.bootstrap import compare_pairs
 from ..modeling import store
 from ..problem.definition import Definition
 from ..problem.metric import Metric
@@ -100,8 +100,8 @@ def replay_of(definition: Definition) -> ModuleType:
 def compare(pairs: PairedPredictions, metric: Metric, definition: Definition) -> Comparison:
     """Compare two versions by a metric, with a paired bootstrap test."""
     target, own, rival = pairs.target, pairs.predictions, pairs.rival_predictions
-    value, rival_value = (evaluate_metric(metric, target, each) for each in (own, rival))
-    gains = measure_gains(metric, target, own, rival, definition.search.seed, pairs.group)
+    seed = definition.search.seed
+    value, rival_value, gains = compare_pairs(metric, target, own, rival, seed, pairs.group)
     confidence = float(np.mean(gains > definition.improvement.margin)) if len(gains) else 0.0
     gain = metric.gain(rival_value, value)
     return Comparison(len(target), value, rival_value, gain, confidence)
