@@ -130,7 +130,7 @@ def test_client_is_what_the_openapi_document_describes(client, service, forecast
     }
     assert {("post", "/predict"), ("post", "/feedback"), ("get", "/model")} <= described
     schemas = document["components"]["schemas"]
-    prediction = schemas["Predictions"]["properties"]["predictions"]["items"]["properties"]
+    prediction = schemas["Prediction"]["properties"]
     known = {field.name for field in fields(Prediction)} - {"details", "value"}
     assert prediction.keys() == known | {"prediction"}
     if forecasts:

@@ -132,7 +132,7 @@ def test_unknown_and_missing_columns_are_refused(client, model, row):
         ([], 'the body must be {"rows": [...]}, got []'),
         ({}, 'is missing; the body must be {"rows": [...]}'),
         ({"rows": []}, "must be a list of 1 to 1,000 rows, got 0 rows"),
-        ({"rows": [{}] * 1001}, "must be a list of at most 1,000 rows, got 1,001 rows"),
+        ({"rows": [{}] * 1001}, "must be a list of 1 to 1,000 rows, got 1,001 rows"),
         ({"rows": [3]}, "must be an object with a field for each column, got 3"),
     ],
 )

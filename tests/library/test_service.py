@@ -250,8 +250,8 @@ def test_keys_pages_and_origins_are_what_project_toml_says(own, serving):
     [
         ("my-secret-key-1234567", "", "name of an environment variable"),
         ("env:", "", "name of an environment variable"),
-        ("env:KEYS", "", "KEYS, which .* names, holds no keys"),
-        ("env:KEYS", "short", "a key of 5 characters"),
+        ("env:KEYS", "", "KEYS, which .* names, is not set"),
+        ("env:KEYS", "short", "a key of less than 16 characters"),
     ],
 )
 def test_bad_keys_are_refused(monkeypatch, setting, keys, message):

@@ -51,6 +51,15 @@ SHADOW = sa.Table(  # what the challenger predicts of the same rows
     sa.Column("version", sa.String(100), nullable=False),
     sa.Column("answer", sa.JSON, nullable=False),
 )
+# The newest feedback of a prediction.
+ACTUAL = (
+    sa.select(FEEDBACK.c.actual)
+    .where(FEEDBACK.c.prediction == PREDICTIONS.c.id)
+    .order_by(FEEDBACK.c.number.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("actual")
+)
 
 
 @dataclass(frozen=True)
@@ -143,11 +152,10 @@ def read_predictions(
     UserError
         If the database does not answer.
     """
-    query = (
-        _with_feedback(sa.select(PREDICTIONS, FEEDBACK.c.actual), outer=not labelled)
-        .order_by(PREDICTIONS.c.at.desc(), PREDICTIONS.c.id)
-        .limit(last)
-    )
+    newest_first = (PREDICTIONS.c.at.desc(), PREDICTIONS.c.id)
+    query = sa.select(PREDICTIONS, ACTUAL).order_by(*newest_first).limit(last)
+    if labelled:
+        query = query.where(PREDICTIONS.c.id.in_(sa.select(FEEDBACK.c.prediction)))
     if version is not None:
         query = query.where(PREDICTIONS.c.version == version)
     if challenger is not None:
@@ -170,7 +178,7 @@ def read_predictions(
 
 def find_predictions(engine: sa.Engine, ids: Sequence[str]) -> pd.DataFrame:
     """Return ``at`` and ``actual`` of those of `ids` that the log knows; the index is the id."""
-    query = _with_feedback(sa.select(PREDICTIONS.c.id, PREDICTIONS.c.at, FEEDBACK.c.actual))
+    query = sa.select(PREDICTIONS.c.id, PREDICTIONS.c.at, ACTUAL)
     rows: list[Any] = []
     for start in range(0, len(ids), IDS_AT_ONCE):
         some = ids[start : start + IDS_AT_ONCE]
@@ -260,20 +268,6 @@ def why(error: Exception) -> str:
     origin = getattr(error, "orig", None) or error
     lines = str(origin).splitlines() if origin is not error else []
     return ": ".join([type(origin).__name__, *lines[:1]])
-
-
-def _with_feedback(query: sa.Select[Any], *, outer: bool = True) -> sa.Select[Any]:
-    """Join the newest feedback of each prediction."""
-    newest = (
-        sa.select(FEEDBACK.c.prediction, sa.func.max(FEEDBACK.c.number).label("number"))
-        .group_by(FEEDBACK.c.prediction)
-        .subquery()
-    )
-    return (
-        query.select_from(PREDICTIONS)
-        .join(newest, newest.c.prediction == PREDICTIONS.c.id, isouter=outer)
-        .join(FEEDBACK, FEEDBACK.c.number == newest.c.number, isouter=outer)
-    )
 
 
 def _rows(engine: sa.Engine, query: sa.Select[Any]) -> Sequence[Any]:

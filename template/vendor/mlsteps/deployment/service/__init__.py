@@ -4,7 +4,8 @@
 either framework. The project owns the application, and adds them to it.
 """
 
-from .security import ApiKeys, check_origin
+from .responses import RequestError
+from .security import ApiKeys
 from .service import PredictionService
 
-__all__ = ["ApiKeys", "PredictionService", "check_origin"]
+__all__ = ["ApiKeys", "PredictionService", "RequestError"]

@@ -1,7 +1,6 @@
 """Predicts all waiting requests in one call of the model: 1,000 rows cost about what one costs."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Sized
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Generic, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from .work_queue import WorkQueue
+from .worker import Worker
 
 MOST_ROWS = 1000  # in one call, so that none waits long for others
 
@@ -27,43 +26,26 @@ class Waiting(Generic[Request, Result]):
     loop: asyncio.AbstractEventLoop | None = None
 
 
-class Batcher(Generic[Request, Result]):
+class Batcher(Worker[Waiting[Request, Result]]):
     """A thread that predicts the first request at once, and all that came meanwhile together.
 
     No request waits for others to come. Requests that spoil a joint call are predicted one by one,
-    so that each fails only by its own fault. Numeric libraries get one thread, which is quickest
-    for few rows.
-
-    Parameters
-    ----------
-    predict
-        Returns a result for each request, in their order.
+    so that each fails only by its own fault. `predict` returns a result for each request.
     """
 
     def __init__(self, predict: Callable[[list[Request]], list[Result]]) -> None:
+        super().__init__("model", self._settle_all, lambda one: len(one.request), MOST_ROWS)
         self._predict = predict
-        self._queue: WorkQueue[Waiting[Request, Result]] = WorkQueue()
-        self._in_turn: list[tuple[Waiting[Request, Result], float]] = []
-
-    def start(self) -> None:
-        """Begin to predict."""
-        self._queue = WorkQueue()
-        self._thread = threading.Thread(target=self._run, name="model", daemon=True)
-        self._thread.start()
+        self._in_turn: list[Waiting[Request, Result]] = []
 
     def __len__(self) -> int:
         """Return how many requests wait."""
-        return len(self._queue)
-
-    def close(self) -> None:
-        """Predict what waits, and stop."""
-        self._queue.close()
-        self._thread.join()
+        return len(self._items)
 
     def submit(self, request: Request) -> "Future[Result]":
         """Add a request of a thread."""
         future: Future[Result] = Future()
-        self._queue.put([(Waiting(request, future), len(request))])
+        self.put(Waiting(request, future))
         return future
 
     def submit_async(self, request: Request) -> "asyncio.Future[Result]":
@@ -76,24 +58,26 @@ class Batcher(Generic[Request, Result]):
         future: asyncio.Future[Result] = loop.create_future()
         if not self._in_turn:
             loop.call_soon(self._end_turn)
-        self._in_turn.append((Waiting(request, future, loop), len(request)))
+        self._in_turn.append(Waiting(request, future, loop))
         return future
 
     def _end_turn(self) -> None:
         submitted, self._in_turn = self._in_turn, []
-        self._queue.put(submitted)
+        self.put(*submitted)
 
     def _run(self) -> None:
-        with threadpool_limits(1):
-            while batch := self._queue.take(MOST_ROWS):
-                batch = [one for one in batch if not one.future.done()]
-                results = self._results([one.request for one in batch])
-                pairs = zip(batch, results, strict=True)
-                for loop, done in groupby(pairs, key=lambda pair: pair[0].loop):
-                    if loop is None:
-                        _settle(list(done))
-                    else:
-                        loop.call_soon_threadsafe(_settle, list(done))
+        with threadpool_limits(1):  # the quickest for few rows
+            super()._run()
+
+    def _settle_all(self, batch: list[Waiting[Request, Result]]) -> None:
+        batch = [one for one in batch if not one.future.done()]
+        results = self._results([one.request for one in batch])
+        pairs = zip(batch, results, strict=True)
+        for loop, done in groupby(pairs, key=lambda pair: pair[0].loop):
+            if loop is None:
+                _settle(list(done))
+            else:
+                loop.call_soon_threadsafe(_settle, list(done))
 
     def _results(self, requests: list[Request]) -> list[Result | Exception]:
         try:

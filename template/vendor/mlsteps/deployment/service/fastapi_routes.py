@@ -15,9 +15,8 @@ from fastapi.security import HTTPBearer
 
 from ...problem.project import Project
 from .listen import DRAIN_SECONDS, KEEP_ALIVE_SECONDS, listen
-from .logs import set_up_logs
 from .openapi import OPERATIONS
-from .request_context import RequestContext
+from .request_log import RequestContext, set_up_logs
 from .responses import HttpResponse, RequestError
 from .security import NO_KEY_NEEDED, ApiKeys, check_origin
 from .service import PredictionService
@@ -64,7 +63,14 @@ def prediction_router(service: PredictionService) -> APIRouter:
 
         @router.get("/openapi.json", include_in_schema=False)
         async def openapi(request: Request) -> JSONResponse:
-            return JSONResponse(_document(request, service))
+            app = request.app
+            document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas |= service.openapi_schemas()
+            for path in NO_KEY_NEEDED & document["paths"].keys():
+                for operation in document["paths"][path].values():
+                    operation.pop("security", None)
+            return JSONResponse(document)
 
     return router
 
@@ -97,17 +103,18 @@ class RequireKey(HTTPBearer):
 class RequestMiddleware:
     """Gives each request an id, counts and logs it, and refuses what other sites' pages post.
 
+    A `RequestError` that an endpoint raises becomes its response.
+
     Parameters
     ----------
     app
         What it wraps; `FastAPI.add_middleware` gives it.
     service : PredictionService
-        Has the metrics, and the sites whose pages are allowed.
+        Says from which sites pages may post.
     """
 
     def __init__(self, app: ASGIApp, service: PredictionService) -> None:
         self._app = app
-        self._metrics = service.metrics
         self._allowed = frozenset(service.settings.cors)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -126,16 +133,15 @@ class RequestMiddleware:
                 message["headers"] = [*message["headers"], *headers]
             await send(message)
 
-        app = self._app
         try:
             check_origin(scope["method"], header, self._allowed)
+            await self._app(scope, receive, send_with_headers)
         except RequestError as error:
-            app = JSONResponse({"detail": error.detail}, error.status)
-        try:
-            await app(scope, receive, send_with_headers)
+            response = JSONResponse({"detail": error.detail}, error.status)
+            await response(scope, receive, send_with_headers)
         finally:
             route = getattr(scope.get("route"), "path", None)
-            context.finish(self._metrics, route, status, scope.get("state", {}).get("key", ""))
+            context.finish(route, status, scope.get("state", {}).get("key", ""))
 
 
 def run(app: ASGIApp, project: Project, host: str, port: int) -> None:
@@ -188,15 +194,3 @@ def _endpoint(respond: Callable[[], HttpResponse]) -> Callable[[], Awaitable[Res
 
 def _response(response: HttpResponse) -> Response:
     return Response(response.body, response.status, response.headers)
-
-
-def _document(request: Request, service: PredictionService) -> dict[str, Any]:
-    """Return the OpenAPI document of the application, with the schemas of the served model."""
-    app = request.app
-    document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas |= service.openapi_schemas()
-    for path in NO_KEY_NEEDED & document["paths"].keys():
-        for operation in document["paths"][path].values():
-            operation.pop("security", None)
-    return document

@@ -2,6 +2,7 @@
 
 import atexit
 import inspect
+import re
 from collections.abc import Callable
 from math import ceil
 from typing import Any
@@ -9,14 +10,13 @@ from typing import Any
 from flask import Blueprint, Flask, Response, abort, current_app, g, jsonify, request
 from gunicorn.app.base import BaseApplication
 from pydantic_core import to_json
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException
 
 from ...problem.project import Project
 from .listen import DRAIN_SECONDS, KEEP_ALIVE_SECONDS, listen
 from .log_writer import CLOSE_SECONDS
-from .logs import set_up_logs
 from .openapi import OPERATIONS
-from .request_context import RequestContext
+from .request_log import RequestContext, set_up_logs
 from .responses import HttpResponse, RequestError
 from .security import NO_KEY_NEEDED, ApiKeys, check_origin
 from .service import PredictionService
@@ -47,11 +47,11 @@ def prediction_blueprint(service: PredictionService) -> Blueprint:
 
     @blueprint.post("/predict")
     def predict() -> Response:
-        return _response(service.predict(_body(service.max_bytes)))
+        return _response(service.predict(request.stream.read(service.max_bytes + 1)))
 
     @blueprint.post("/feedback")
     def feedback() -> Response:
-        return _response(service.feedback(_body(service.max_bytes)))
+        return _response(service.feedback(request.stream.read(service.max_bytes + 1)))
 
     for path, respond in service.pages.items():
         name = path.strip("/").replace("/", "_") or "page"
@@ -74,17 +74,20 @@ def _add_hooks(blueprint: Blueprint, service: PredictionService) -> None:
     def begin() -> None:
         service.start()
         g.context = RequestContext(request.method, request.headers.get("X-Request-ID"))
-        try:
-            check_origin(request.method, request.headers.get, allowed)
-        except RequestError as error:
-            abort(_error(error.status, error.detail))
+        check_origin(request.method, request.headers.get, allowed)
 
     @blueprint.after_app_request
     def finish(response: Response) -> Response:
+        while request.stream.read(1 << 16):  # what is left, or the caller would not hear why
+            pass
         response.headers.update(g.context.headers())
         rule = request.url_rule.rule if request.url_rule else None
-        g.context.finish(service.metrics, rule, response.status_code, g.get("key", ""))
+        g.context.finish(rule, response.status_code, g.get("key", ""))
         return response
+
+    @blueprint.app_errorhandler(RequestError)
+    def refused(error: RequestError) -> Response:
+        return _error(error.status, error.detail)
 
     @blueprint.app_errorhandler(HTTPException)
     def as_json(error: HTTPException) -> Any:
@@ -92,8 +95,9 @@ def _add_hooks(blueprint: Blueprint, service: PredictionService) -> None:
             return error.response
         detail = error.name if error.description == type(error).description else error.description
         response = _error(error.code or 500, detail)
-        if isinstance(error, MethodNotAllowed):
-            response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+        allow = sorted(getattr(error, "valid_methods", None) or ())
+        if allow:
+            response.headers["Allow"] = ", ".join(allow)
         return response
 
 
@@ -101,6 +105,11 @@ def require_key(keys: ApiKeys) -> None:
     """Refuse the current request without a key of ``[serving] api_keys``, if that names any.
 
     Health, metrics and the pages need none: they tell nothing of the rows. Call it before requests.
+
+    Parameters
+    ----------
+    keys : ApiKeys
+        The keys that are known.
     """
     if request.url_rule is None:
         return
@@ -132,19 +141,18 @@ def run(app: Flask, service: PredictionService, project: Project, host: str, por
         If the address cannot be had.
     """
     set_up_logs()
-    Server(app, service, project, listen(host, port).detach()).run()  # gunicorn closes it
+    drain = min(DRAIN_SECONDS, ceil(project.definition.serving.max_seconds))
+    Server(app, service, drain, listen(host, port).detach()).run()  # gunicorn closes it
 
 
 class Server(BaseApplication):
     """gunicorn with one worker process of many threads, in which the service lives."""
 
     def __init__(
-        self, app: Flask, service: PredictionService, project: Project, descriptor: int
+        self, app: Flask, service: PredictionService, drain_seconds: int, descriptor: int
     ) -> None:
-        self._app = app
-        self._service = service
-        self._drain = min(DRAIN_SECONDS, ceil(project.definition.serving.max_seconds))
-        self._descriptor = descriptor
+        self._app, self._service = app, service
+        self._drain_seconds, self._descriptor = drain_seconds, descriptor
         super().__init__()
 
     def load_config(self) -> None:
@@ -154,7 +162,8 @@ class Server(BaseApplication):
             "worker_class": "gthread",
             "threads": THREADS,
             "keepalive": KEEP_ALIVE_SECONDS,
-            "graceful_timeout": self._drain + int(CLOSE_SECONDS) + 5,  # then the worker is killed
+            # Then the worker is killed.
+            "graceful_timeout": self._drain_seconds + int(CLOSE_SECONDS) + 5,
             "timeout": 120,
             "control_socket_disable": True,
             "forwarder_headers": "",  # a caller's SCRIPT_NAME would hide a part of the path
@@ -165,18 +174,10 @@ class Server(BaseApplication):
 
     def load(self) -> Flask:
         """Start the service inside of the worker: threads do not survive a fork."""
-        self.cfg.set("graceful_timeout", self._drain)  # here it is the time for requests alone
+        self.cfg.set("graceful_timeout", self._drain_seconds)  # here it is that of requests alone
         self._service.start()
         atexit.register(self._service.close)
         return self._app
-
-
-def _body(most: int) -> bytes:
-    """Read the body, and keep no more of it than shows that it is too long."""
-    body = request.stream.read(most + 1)
-    while request.stream.read(1 << 16):  # the rest is read, or the caller would not hear why
-        pass
-    return body
 
 
 def _endpoint(respond: Callable[[], HttpResponse]) -> Callable[[], Response]:
@@ -184,9 +185,7 @@ def _endpoint(respond: Callable[[], HttpResponse]) -> Callable[[], Response]:
 
 
 def _response(response: HttpResponse) -> Response:
-    made = Response(response.body, response.status, mimetype=None)
-    made.headers.update(response.headers)
-    return made
+    return Response(response.body, response.status, response.headers)
 
 
 def _error(status: int, detail: Any) -> Response:
@@ -197,35 +196,23 @@ def _document(app: Flask, service: PredictionService) -> dict[str, Any]:
     """Return an OpenAPI document: the library's endpoints, and others with their docstrings."""
     paths: dict[str, Any] = {}
     for rule in app.url_map.iter_rules():
-        view = app.view_functions[rule.endpoint]
         operation = OPERATIONS.get(rule.rule)
         if operation is None and rule.endpoint.startswith("predictions."):
             continue
         if operation is None:
-            summary, _, more = (inspect.getdoc(view) or rule.endpoint).partition("\n")
-            operation = {
-                "summary": summary,
-                "description": more.strip(),
-                "responses": {"200": {"description": "Successful Response"}},
-            }
-            if rule.arguments:
-                operation["parameters"] = [_parameter(name) for name in sorted(rule.arguments)]
-        path = rule.rule.replace("<", "{").replace(">", "}")
+            summary = inspect.getdoc(app.view_functions[rule.endpoint]) or rule.endpoint
+            operation = {"summary": summary, "responses": {"200": {"description": "OK"}}}
+            operation["parameters"] = [
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                for name in sorted(rule.arguments)
+            ]
+        if service.settings.api_keys and rule.rule not in NO_KEY_NEEDED:
+            operation = operation | {"security": [{"key": []}]}
+        path = re.sub("<(?:[^:>]*:)?([^>]*)>", r"{\1}", rule.rule)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             paths.setdefault(path, {})[method.lower()] = operation
-    document: dict[str, Any] = {
-        "openapi": "3.1.0",
-        "info": {"title": app.name, "version": "1"},
-        "paths": paths,
-        "components": {"schemas": service.openapi_schemas()},
-    }
+    components: dict[str, Any] = {"schemas": service.openapi_schemas()}
     if service.settings.api_keys:
-        document["security"] = [{"key": []}]
-        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-        for path in NO_KEY_NEEDED & paths.keys():
-            paths[path] = {method: one | {"security": []} for method, one in paths[path].items()}
-    return document
-
-
-def _parameter(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    info = {"title": app.name, "version": "1"}
+    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": components}

@@ -8,17 +8,13 @@ from importlib import resources
 
 from .responses import HttpResponse
 
-# Sent, a page holds these files.
-STYLE = re.compile('<link rel="stylesheet" href="(.*?)">')
-SCRIPT = re.compile('<script src="(.*?)"></script>')
+LINKED = re.compile('<link rel="(style)sheet" href="(.*?)">|<(script) src="(.*?)"></script>')
 
 
 @cache
 def page(name: str) -> HttpResponse:
     """Return a page: that with the form, or "docs.html", as FastAPI's own loads from elsewhere."""
-    html = _text(name)
-    html = STYLE.sub(lambda link: f"<style>\n{_text(link[1])}</style>", html)
-    html = SCRIPT.sub(lambda link: f"<script>\n{_text(link[1])}</script>", html)
+    html = LINKED.sub(_inline, _text(name))
     policy = (
         f"default-src 'none'; script-src {_hashes(html, 'script')}; "
         f"style-src {_hashes(html, 'style')}; connect-src 'self'; img-src data:; "
@@ -36,6 +32,12 @@ def page(name: str) -> HttpResponse:
 
 def _text(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _inline(link: re.Match[str]) -> str:
+    """Return what a page links to as an element of its own."""
+    tag, file = (part for part in link.groups() if part)
+    return f"<{tag}>\n{_text(file)}</{tag}>"
 
 
 def _hashes(html: str, tag: str) -> str:

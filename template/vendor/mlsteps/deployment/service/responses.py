@@ -1,6 +1,6 @@
-"""Responses as every framework sends them, and the errors that become one."""
+"""Responses as both frameworks send them, and the errors that become one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import to_json
@@ -14,7 +14,7 @@ class HttpResponse:
 
     status: int
     body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str]
 
 
 def json_response(status: int, content: Any) -> HttpResponse:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...modeling.predictor import Predictor
-from ...problem.columns import MOST_CATEGORIES, Column, ConversionError, convert
+from ...problem.columns import MOST_CATEGORIES, ConversionError, convert
 from .served_model import SCHEMAS, Prediction, ServedModel
 from .validation import RowList, invalid_values, read_object, shown
 
@@ -22,17 +22,16 @@ class ServedRowModel(ServedModel):
 
     def __init__(self, predictor: Predictor, max_rows: int, missing: Sequence[str] = ()) -> None:
         super().__init__(predictor, max_rows, missing)
-        schema = predictor.schema
-        self._inputs: list[Column] = schema.inputs
-        self._columns = pd.Index([column.name for column in schema.inputs])
-        self._numbers = [column.name for column in schema.inputs if column.kind == "number"]
+        self._inputs = inputs = predictor.schema.inputs
+        self._columns = pd.Index([column.name for column in inputs])
+        self._numbers = [column.name for column in inputs if column.kind == "number"]
         self._rows = RowList(
-            "rows", schema.inputs, schema.ignored, missing, min_rows=1, max_rows=max_rows
+            "rows", inputs, predictor.schema.ignored, missing, min_rows=1, max_rows=max_rows
         )
         self._max_rows = max_rows
         self._categories = {
             column.name: frozenset(column.categories)
-            for column in schema.inputs
+            for column in inputs
             if column.kind == "category" and len(column.categories) < MOST_CATEGORIES
         }
 
@@ -46,9 +45,8 @@ class ServedRowModel(ServedModel):
         try:
             columns = self.predictor.predict_columns(self.predictor.features(self._frame(rows)))
         except ConversionError as error:
-            at = [int(row) for row in error.rows]
-            values = [rows[row][error.name] for row in at]
-            raise invalid_values(error.expected, error.name, at, values) from None
+            wrong = {int(row): rows[row][error.name] for row in error.rows}
+            raise invalid_values(error.name, error.expected, wrong) from None
         lists = (values.tolist() for values in columns.values())
         found = (dict(zip(columns, values, strict=True)) for values in zip(*lists, strict=True))
         return [
@@ -83,15 +81,19 @@ class ServedRowModel(ServedModel):
 
     def _frame(self, rows: Rows) -> pd.DataFrame:
         """Return checked rows as `schema.conform` would, which takes longer for any table."""
-        names = self._numbers
-        numbers = np.array([[row[name] for name in names] for row in rows], dtype="float64")
-        if len(names) == len(self._inputs):
+        numbers = np.array([[row[name] for name in self._numbers] for row in rows], dtype=float)
+        if len(self._numbers) == len(self._inputs):
             return pd.DataFrame(numbers, columns=self._columns, copy=False)
         given = iter(numbers.T)
-        columns = [
-            next(given) if c.kind == "number" else _series(c, [row[c.name] for row in rows])
-            for c in self._inputs
-        ]
+        columns: list[Any] = []
+        for column in self._inputs:
+            if column.kind == "number":
+                columns.append(next(given))
+                continue
+            texts = pd.array([row[column.name] for row in rows], dtype=TEXT)
+            if column.kind != "category":  # labels were written as training does when checked
+                texts = convert(pd.Series(texts, name=column.name), column.kind, column.date_format)
+            columns.append(texts)
         frame = pd.DataFrame(dict(enumerate(columns)), copy=False)
         frame.columns = self._columns  # one index for all frames knows where each name is
         return frame
@@ -107,10 +109,3 @@ class ServedRowModel(ServedModel):
             elif column.name in self._categories and value not in self._categories[column.name]:
                 found.append(f"{column.name} is {shown(value)}, which training never saw")
         return found
-
-
-def _series(column: Column, values: list[str | None]) -> Any:
-    if column.kind == "category":  # labels were written as training does when they were checked
-        return pd.array(values, dtype=TEXT)
-    series = pd.Series(values, dtype="str", name=column.name)
-    return convert(series, column.kind, column.date_format)

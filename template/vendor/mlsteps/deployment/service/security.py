@@ -2,16 +2,15 @@
 
 import hashlib
 import hmac
-import os
 from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
+from ...environment import FROM_ENVIRONMENT, from_environment, named
 from ...errors import UserError
 from .responses import RequestError
 
-FROM_ENVIRONMENT = "env:"
 SHORTEST = 16  # characters; shorter ones can be guessed
-SCHEME = "bearer "
+SETTING = "[serving] api_keys"
 # They tell nothing of the rows, and probes and browsers cannot show a key.
 NO_KEY_NEEDED = frozenset({"/", "/docs", "/metrics", "/health/live", "/health/ready"})
 
@@ -41,7 +40,19 @@ class ApiKeys:
     """
 
     def __init__(self, setting: str) -> None:
-        self._digests = [_digest(key) for key in _read_keys(setting)]
+        named_one = setting.startswith(FROM_ENVIRONMENT) and setting != FROM_ENVIRONMENT
+        if setting and not named_one:
+            raise UserError(
+                f"{SETTING} holds something else than the name of an environment variable; put the "
+                'keys into one, API_KEYS say, and write api_keys = "env:API_KEYS".'
+            )
+        keys = from_environment(setting, SETTING).replace(",", " ").split()
+        if setting and len(min(keys, key=len, default="")) < SHORTEST:
+            raise UserError(
+                f"{named(setting, SETTING)} holds a key of less than {SHORTEST} characters; "
+                "`openssl rand -hex 32` makes a good one."
+            )
+        self._digests = [_digest(key) for key in keys]
 
     def __bool__(self) -> bool:
         """Tell whether callers need a key."""
@@ -61,8 +72,8 @@ class ApiKeys:
             return ""
         if not authorization:
             raise RequestError(401, "A key is needed; send the header Authorization: Bearer KEY.")
-        bearer = authorization.lower().startswith(SCHEME)
-        digest = _digest(authorization[len(SCHEME) :].strip() if bearer else "")
+        scheme, _, key = authorization.partition(" ")
+        digest = _digest(key.strip() if scheme.lower() == "bearer" else "")
         found = [hmac.compare_digest(digest, known) for known in self._digests]
         if not any(found):
             raise RequestError(401, "The key is not known.")
@@ -76,11 +87,6 @@ def check_origin(
 
     Every browser says where a POST comes from, and most whether that is the same site (the
     algorithm is that of Go's net/http.CrossOriginProtection).
-
-    Raises
-    ------
-    RequestError
-        If the site is not among those that are allowed.
     """
     origin = header("origin")
     if method != "POST" or not origin or origin in allowed:
@@ -90,30 +96,6 @@ def check_origin(
         return
     sites = "add it to [serving] cors if they should."
     raise RequestError(403, f"Pages of {origin[:100]} may not ask; {sites}")
-
-
-def _read_keys(setting: str) -> list[str]:
-    if not setting:
-        return []
-    if not setting.startswith(FROM_ENVIRONMENT) or setting == FROM_ENVIRONMENT:
-        raise UserError(
-            "[serving] api_keys holds something else than the name of an environment variable; "
-            'put the keys into one, API_KEYS say, and write api_keys = "env:API_KEYS".'
-        )
-    name = setting.removeprefix(FROM_ENVIRONMENT)
-    keys = os.environ.get(name, "").replace(",", " ").split()
-    if not keys:
-        raise UserError(
-            f"The environment variable {name}, which [serving] api_keys names, holds no keys; "
-            "set it to one or several, separated by commas."
-        )
-    shortest = min(map(len, keys))
-    if shortest < SHORTEST:
-        raise UserError(
-            f"The environment variable {name} holds a key of {shortest} characters; "
-            f"{SHORTEST} are the least. `openssl rand -hex 32` makes a good one."
-        )
-    return keys
 
 
 def _digest(key: str) -> str:

@@ -73,10 +73,6 @@ class ServedModel(ABC):
     def predict(self, requests: list[Any]) -> list[list[Prediction]]:
         """Return the predictions of each request."""
 
-    def warm_up(self) -> None:
-        """Predict the example once, so that the first caller need not wait."""
-        self.predict([self.read(to_json(self.predictor.example_request()))])
-
     @staticmethod
     @abstractmethod
     def predict_shadow(
@@ -88,6 +84,10 @@ class ServedModel(ABC):
     def json_schemas(self) -> dict[str, Any]:
         """Return the schema of the body of ``POST /predict``, "Rows", and what it refers to."""
 
+    def warm_up(self) -> None:
+        """Predict the example once, so that the first caller need not wait."""
+        self.predict([self.read(to_json(self.predictor.example_request()))])
+
     def read_feedback(self, body: bytes) -> tuple[str, str | float]:
         """Read the id of a prediction and its true label: one of the classes, or a number."""
         names = ("id", "actual")
@@ -95,7 +95,15 @@ class ServedModel(ABC):
         key, given = content["id"], content["actual"]
         if not isinstance(key, str):
             raise invalid(f"must be a text, got {shown(key)}", "id")
-        return key, self._true_label(given)
+        plain = isinstance(given, str | bool | int | float)
+        if self.classes and plain and label(given) in self.classes:
+            return key, label(given)
+        if not self.classes and plain and not isinstance(given, bool):
+            with suppress(ValueError, OverflowError):
+                if math.isfinite(float(given)):
+                    return key, float(given)
+        expected = f"one of {', '.join(self.classes)}" if self.classes else "a number"
+        raise invalid(f"must be {expected}, got {shown(given)}", "actual")
 
     def feedback_schema(self) -> dict[str, Any]:
         """Return the schema of the body of ``POST /feedback``."""
@@ -109,14 +117,3 @@ class ServedModel(ABC):
                 "actual": {**kind, "description": "What it really was."},
             },
         }
-
-    def _true_label(self, given: Any) -> str | float:
-        if self.classes:
-            actual = label(given) if isinstance(given, str | bool | int | float) else None
-            if actual in self.classes:
-                return str(actual)
-            raise invalid(f"must be one of {', '.join(self.classes)}, got {shown(given)}", "actual")
-        with suppress(ValueError, TypeError, OverflowError):
-            if not isinstance(given, bool) and math.isfinite(float(given)):
-                return float(given)
-        raise invalid(f"must be a number, got {shown(given)}", "actual")

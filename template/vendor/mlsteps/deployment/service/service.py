@@ -5,27 +5,26 @@ import gc
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from types import TracebackType
 from typing import Any, Self
 
-from prometheus_client import generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from pydantic_core import from_json, to_json
 
 from ...modeling import store
 from ...modeling.predictor import LoadPredictor, Predictor
 from ...problem.project import Project
 from ..prediction_log import log_engine
+from . import metrics
 from .batcher import Batcher
-from .champion import FollowedVersion, load_served_model
+from .champion import FollowedVersion
 from .log_writer import LogWriter
-from .metrics import Metrics, info, monitored
 from .openapi import schemas
 from .pages import page
 from .responses import HttpResponse, RequestError, json_response
+from .row_requests import ServedRowModel
 from .served_model import Prediction, ServedModel
 from .shadow import Shadow
 
@@ -36,6 +35,8 @@ TOO_SLOW = "It took too long; send it again later."
 FAILED = "The service failed to answer; its log says why."
 
 logger = logging.getLogger(__name__)
+
+Pages = dict[str, Callable[[], HttpResponse]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +65,11 @@ class PredictionService:
 
     Attributes
     ----------
-    max_bytes, max_seconds
-        Of a request.
-    pages
+    settings : Serving
+        The ``[serving]`` of the project.
+    max_bytes : int
+        Of the body of a request.
+    pages : dict of str to callable
         Functions of what ``GET`` responds, by path.
 
     Raises
@@ -79,13 +82,10 @@ class PredictionService:
         settings = project.definition.serving
         self.settings = settings
         self.max_bytes = int(settings.max_megabytes * 1e6)
-        self.max_seconds = settings.max_seconds
-        self.metrics = Metrics()
         self._project = project
+        self._load_predictor = load_predictor
         self._champion: FollowedVersion[ServedModel] = FollowedVersion(
-            "champion",
-            partial(store.champion, project.models),
-            lambda version: load_served_model(project, version, load_predictor),
+            "champion", partial(store.champion, project.models), self._load
         )
         self._challenger: FollowedVersion[Predictor] = FollowedVersion(
             "challenger",
@@ -95,18 +95,19 @@ class PredictionService:
         self._log = LogWriter(log_engine(project))
         self._shadow = Shadow(self._challenger, self._log)
         self._batcher: Batcher[Job, HttpResponse] = Batcher(self._predict)
+        metrics.WAITING_REQUESTS.set_function(lambda: len(self._batcher))
         self._started = False
         self._starting = threading.Lock()
-        self.metrics.watch(self._state)
-        self.metrics.watch(partial(monitored, project.reports / "monitor.json"))
-        self.pages: dict[str, Callable[[], HttpResponse]] = {
+        self._stop = threading.Event()
+        self.pages: Pages = {
             "/model": self.model,
             "/metrics": self.metrics_text,
-            "/health/live": self.live,
+            "/health/live": lambda: json_response(200, {"status": "live"}),
             "/health/ready": self.ready,
         }
         if settings.page:
-            self.pages["/"] = self._form
+            form = "forecast.html" if project.definition.problem.of_series else "page.html"
+            self.pages["/"] = partial(page, form)
         if settings.docs:
             self.pages["/docs"] = partial(page, "docs.html")
 
@@ -120,7 +121,7 @@ class PredictionService:
             self._refresh()
             self._shadow.start()
             self._batcher.start()
-            self._stop = threading.Event()
+            self._stop.clear()
             self._follower = threading.Thread(target=self._follow, name="follower", daemon=True)
             self._follower.start()
         if self._champion.model is None:
@@ -145,25 +146,50 @@ class PredictionService:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
+
+    def predict_json(self, content: dict[str, Any]) -> list[dict[str, Any]]:
+        """Predict in an endpoint of your own; the predictions are logged like all others.
+
+        Parameters
+        ----------
+        content : dict
+            What the body of ``POST /predict`` may be: ``{"rows": [{...}]}`` say.
+
+        Returns
+        -------
+        list of dict
+            A prediction for each row, with its ``id``.
+
+        Raises
+        ------
+        RequestError
+            With the status and the detail that ``POST /predict`` would respond; a caller who gets
+            to see them need not catch it.
+
+        Examples
+        --------
+        >>> service.predict_json({"rows": [{"age": 36, "income": 123}]})  # doctest: +SKIP
+        [{'id': '9ed6cf084b314df099634502ed81668f', 'prediction': 'good', ...}]
+        """
+        response = self.predict(to_json(content))
+        found = from_json(response.body)
+        if response.status != 200:
+            raise RequestError(response.status, found["detail"])
+        return list(found["predictions"])
 
     def predict(self, body: bytes) -> HttpResponse:
         """Respond to ``POST /predict``."""
         try:
-            return self._batcher.submit(self._job(body)).result(self.max_seconds)
+            return self._batcher.submit(self._job(body)).result(self.settings.max_seconds)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets a response
             return _error_response(error)
 
     async def predict_async(self, body: bytes) -> HttpResponse:
         """Respond to ``POST /predict``, and let others get their responses meanwhile."""
         try:
-            async with asyncio.timeout(self.max_seconds):
+            async with asyncio.timeout(self.settings.max_seconds):
                 return await self._batcher.submit_async(self._job(body))
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets a response
             return _error_response(error)
@@ -175,7 +201,7 @@ class PredictionService:
             self._log.write_feedback(key, actual)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets a response
             return _error_response(error)
-        self.metrics.feedback.inc()
+        metrics.FEEDBACK.inc()
         return json_response(200, {"id": key, "actual": actual})
 
     def model(self) -> HttpResponse:
@@ -185,11 +211,8 @@ class PredictionService:
 
     def metrics_text(self) -> HttpResponse:
         """Respond to ``GET /metrics``."""
-        return HttpResponse(200, generate_latest(self.metrics.registry), METRICS_TYPE)
-
-    def live(self) -> HttpResponse:
-        """Respond to ``GET /health/live``."""
-        return json_response(200, {"status": "live"})
+        text = metrics.metrics_text(self._project.reports / "monitor.json")
+        return HttpResponse(200, text, METRICS_TYPE)
 
     def ready(self) -> HttpResponse:
         """Respond to ``GET /health/ready``."""
@@ -203,19 +226,36 @@ class PredictionService:
         """Return the schemas of bodies, with the row of the model that serves at the moment."""
         return schemas(self._champion.model)
 
-    def _form(self) -> HttpResponse:
-        series = self._project.definition.problem.of_series
-        return page("forecast.html" if series else "page.html")
+    def _load(self, version: str) -> ServedModel:
+        """Load a version and let it predict an example, so that the first caller need not wait."""
+        definition = self._project.definition
+        served: type[ServedModel] = ServedRowModel
+        if definition.problem.of_series:
+            from .forecast_requests import ServedForecastModel  # needs statsmodels
+
+            served = ServedForecastModel
+        predictor = self._load_predictor(self._project.models / version)
+        model = served(predictor, definition.serving.max_rows, definition.data.missing)
+        model.warm_up()
+        return model
 
     def _follow(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
             self._refresh()
 
     def _refresh(self) -> None:
-        if self._champion.refresh():
-            logger.info("Version %s serves.", self._champion.version)
-        if self._challenger.refresh():
-            logger.info("%s runs in shadow mode.", self._challenger.version or "No version")
+        champion, challenger = self._champion, self._challenger
+        if champion.refresh():
+            metrics.show_version(metrics.CHAMPION, champion.version)
+            if champion.problem:
+                metrics.LOAD_FAILURES.inc()
+            else:
+                logger.info("Version %s serves.", champion.version)
+        if challenger.refresh():
+            shown = None if challenger.problem else challenger.version
+            metrics.show_version(metrics.CHALLENGER, shown)
+            if not challenger.problem:
+                logger.info("%s runs in shadow mode.", shown or "No version")
 
     def _model_for(self, body: bytes) -> ServedModel:
         """Return what serves now, unless the body is too long for it to be read."""
@@ -240,49 +280,17 @@ class PredictionService:
 
     def _predict_with_one(self, jobs: list[Job]) -> list[HttpResponse]:
         model = jobs[0].model
-        self.metrics.call_rows.observe(sum(map(len, jobs)))
-        with self.metrics.call_seconds.time():
+        metrics.CALL_ROWS.observe(sum(map(len, jobs)))
+        with metrics.CALL_SECONDS.time():
             found = model.predict([job.request for job in jobs])
         by_id = _with_ids(found)
         everything = {key: one for each in by_id for key, one in each.items()}
         rows = [one.row for one in everything.values()]
         self._log.write(model.version, rows, {key: one.logged for key, one in everything.items()})
-        self.metrics.rows.inc(len(rows))
+        metrics.ROWS.inc(len(rows))
         for job, each in zip(jobs, by_id, strict=True):
             self._shadow.submit(model, job.request, each)
         return [_predictions(model.version, each) for each in by_id]
-
-    def _state(self) -> Iterator[Metric]:
-        yield info("service_model_info", "The model that serves.", self._champion.version)
-        challenger = None if self._challenger.problem else self._challenger.version
-        yield info("service_shadow_info", "The challenger in shadow mode.", challenger)
-        waiting: dict[str, tuple[str, Sized]] = {
-            "service_waiting_requests": ("Requests that wait for the model.", self._batcher),
-            "service_log_waiting_rows": ("Rows that wait for the prediction log.", self._log),
-        }
-        for name, (what, queue) in waiting.items():
-            yield GaugeMetricFamily(name, what, value=len(queue))
-        counts = {
-            "service_log_dropped_rows": (
-                "Rows lost because the prediction log was away for too long.",
-                self._log.dropped,
-            ),
-            "service_champion_load_failures": (
-                "How often a new champion could not be loaded.",
-                self._champion.failures,
-            ),
-            "service_shadow_rows": ("Rows that a challenger predicted.", self._shadow.rows),
-            "service_shadow_different_rows": (
-                "Of these, with another prediction than the champion's.",
-                self._shadow.different,
-            ),
-            "service_shadow_lost_rows": (
-                "Rows that it did not predict: too many waited, it failed or was not loaded.",
-                self._shadow.lost,
-            ),
-        }
-        for name, (what, count) in counts.items():
-            yield CounterMetricFamily(name, what, value=count)
 
 
 def _error_response(error: Exception) -> HttpResponse:

@@ -6,11 +6,12 @@ row and field are None where the mistake belongs to none.
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Annotated, Any, NotRequired
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 from typing_extensions import TypedDict  # Python 3.11 lacks what pydantic needs
 
@@ -26,6 +27,8 @@ EXPECTED = {
     "date": "a date written as text",
     "text": "a text",
 }
+RANGE = f"a number from {-LARGEST:g} to {LARGEST:g}"
+OUT_OF_RANGE = ("finite_number", "greater_than_equal", "less_than_equal")  # errors of pydantic
 Detail = dict[str, Any]
 
 
@@ -64,9 +67,9 @@ class RowList:
         self._name = name
         self._kinds = {column.name: column.kind for column in columns}
         self._known = self._kinds.keys() | set(ignored)
-        self._limits = (min_rows, max_rows)
-        normalise = _normalise(missing)
-        row: Any = TypedDict("Row", {c.name: _type(c, normalise) for c in columns})  # type: ignore[misc]
+        self._least, self._most = min_rows, max_rows
+        marks = _marks(missing)
+        row: Any = TypedDict("Row", {c.name: _type(c, marks) for c in columns})  # type: ignore[misc]
         self._row: TypeAdapter[Any] = TypeAdapter(row)
         self._rows: TypeAdapter[Any] = TypeAdapter(Annotated[list[row], Field(fail_fast=True)])
         self._absent = dict.fromkeys(self._kinds)
@@ -74,58 +77,43 @@ class RowList:
 
     def check(self, rows: Any) -> list[dict[str, Any]]:
         """Return the rows with every column, None where a value is missing."""
-        self._check_size(rows)
-        try:
+        if not isinstance(rows, list) or not self._least <= len(rows) <= self._most:
+            found = f"{len(rows):,} rows" if isinstance(rows, list) else shown(rows)
+            size = f"{self._least} to {self._most:,}" if self._least else f"at most {self._most:,}"
+            raise invalid(f"must be a list of {size} rows, got {found}", self._name)
+        with suppress(ValidationError):
             checked = self._rows.validate_python(rows)
             if all(self._known >= row.keys() for row in rows):
                 return [self._absent | row for row in checked]
-        except ValidationError:
-            pass
-        details: list[Detail] = []
-        for number, row in enumerate(rows):
-            details += self._mistakes(number, row)
-            if len(details) >= MOST_REASONS:
-                break
-        raise RequestError(422, details[:MOST_REASONS])
+        mistakes = (one for number, row in enumerate(rows) for one in self._mistakes(number, row))
+        raise RequestError(422, list(islice(mistakes, MOST_REASONS)))
 
-    def _check_size(self, rows: Any) -> None:
-        least, most = self._limits
-        if isinstance(rows, list) and least <= len(rows) <= most:
-            return
-        found = f"{len(rows):,} rows" if isinstance(rows, list) else shown(rows)
-        too_many = isinstance(rows, list) and len(rows) > most
-        size = f"at most {most:,}" if too_many or not least else f"{least} to {most:,}"
-        raise invalid(f"must be a list of {size} rows, got {found}", self._name)
-
-    def _mistakes(self, number: int, row: Any) -> list[Detail]:
+    def _mistakes(self, number: int, row: Any) -> Iterator[Detail]:
         if not isinstance(row, dict):
             reason = f"must be an object with a field for each column, got {shown(row)}"
-            return [_detail(reason, None, number)]
-        found = []
+            yield _detail(reason, None, number)
+            return
         try:
             self._row.validate_python(row)
         except ValidationError as error:
-            for one in error.errors(include_url=False)[:MOST_REASONS]:
+            for one in error.errors(include_url=False):
                 field = str(one["loc"][0])
-                found.append(_detail(self._reason(one["type"], field, one["input"]), field, number))
-        unknown = [name for name in row if name not in self._known][:MOST_REASONS]
-        return found + [_detail(self._unknown(name), name[:LONG], number) for name in unknown]
-
-    def _reason(self, problem: str, field: str, value: Any) -> str:
-        if problem == "missing":
-            return "is missing; give a value, or null where it is not known"
-        if problem in ("finite_number", "greater_than_equal", "less_than_equal"):
-            return f"must be a number from {-LARGEST:g} to {LARGEST:g}, got {shown(value)}"
-        return f"must be {EXPECTED[self._kinds[field]]}, got {shown(value)}"
+                expected = RANGE if one["type"] in OUT_OF_RANGE else EXPECTED[self._kinds[field]]
+                reason = f"must be {expected}, got {shown(one['input'])}"
+                if one["type"] == "missing":
+                    reason = "is missing; give a value, or null where it is not known"
+                yield _detail(reason, field, number)
+        for name in row:
+            if name not in self._known:
+                yield _detail(self._unknown(name), name[:LONG], number)
 
     def _unknown(self, name: str) -> str:
         close = difflib.get_close_matches(name[:LONG], self._kinds, n=1)
-        names = ", ".join(list(self._kinds)[:MOST_NAMES])
-        more = len(self._kinds) - MOST_NAMES
-        known = f"the model knows {names}" + (f" and {more} more" if more > 0 else "")
-        return "is not a column of the model; " + (
-            f'did you mean "{close[0]}"?' if close else known
-        )
+        names = list(self._kinds)
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        known = f"the model knows {', '.join(names[:MOST_NAMES])}{more}"
+        advice = f'did you mean "{close[0]}"?' if close else known
+        return f"is not a column of the model; {advice}"
 
 
 def read_object(body: bytes, form: str, required: Iterable[str], known: Iterable[str]) -> Any:
@@ -150,15 +138,11 @@ def invalid(reason: str, field: str | None = None, row: int | None = None) -> Re
     return RequestError(422, [_detail(reason, field, row)])
 
 
-def invalid_values(
-    expected: str, field: str, rows: Sequence[int], values: Sequence[Any]
-) -> RequestError:
-    """Return the error for values of one field, each in its row."""
-    pairs = list(zip(rows, values, strict=True))[:MOST_REASONS]
-    return RequestError(
-        422,
-        [_detail(f"must be {expected}, got {shown(value)}", field, row) for row, value in pairs],
-    )
+def invalid_values(field: str, expected: str, values: dict[int, Any]) -> RequestError:
+    """Return the error for values of one field, by their rows."""
+    some = islice(values.items(), MOST_REASONS)
+    details = [_detail(f"must be {expected}, got {shown(v)}", field, row) for row, v in some]
+    return RequestError(422, details)
 
 
 def shown(value: Any) -> str:
@@ -171,28 +155,40 @@ def _detail(reason: str, field: str | None, row: int | None) -> Detail:
     return {"row": row, "field": field, "reason": reason}
 
 
-def _type(column: Column, normalise: Callable[[Any], Any]) -> Any:
+def _no_bool(value: Any) -> Any:
+    if isinstance(value, bool):  # pydantic takes true for 1, and wants a ValueError
+        raise ValueError("must be a number")  # noqa: TRY004
+    return value
+
+
+def _label(value: Any) -> Any:
+    """Write a label as training does; pydantic refuses what is none."""
+    return label(value) if isinstance(value, str | bool | int | float) else value
+
+
+NUMBER = Annotated[
+    float, Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST), BeforeValidator(_no_bool)
+]
+LABEL = Annotated[str, BeforeValidator(_label, json_schema_input_type=str | float | bool)]
+TYPES: dict[str, Any] = {"number": NUMBER, "category": LABEL, "date": str, "text": str}
+
+
+def _type(column: Column, marks: set[str | float]) -> Any:
     """Return the type of a field, with its description."""
+
+    def normalise(value: Any) -> Any:
+        if isinstance(value, str):
+            return None if value.strip() in marks else value
+        return None if type(value) in (int, float) and value in marks else value
+
     shows = Field(
         title=column.name,
         description=_description(column),
         examples=[] if column.example is None else [column.example],
     )
-    kind: Any = Annotated[str | None, BeforeValidator(normalise), shows]
-    if column.kind == "number":
-        finite = Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)
-        number = Annotated[float, finite, BeforeValidator(_no_bool)]
-        kind = Annotated[number | None, BeforeValidator(normalise), shows]
-    elif column.kind == "category":
-        kind = Annotated[
-            str | None,
-            BeforeValidator(_label, json_schema_input_type=str | float | bool | None),
-            BeforeValidator(normalise, json_schema_input_type=str | float | bool | None),
-            shows,
-        ]
-    elif column.kind == "date" and not column.date_format:
-        iso = [{"type": "string", "format": name} for name in ("date", "date-time")]
-        kind = Annotated[kind, WithJsonSchema({"anyOf": [*iso, {"type": "null"}]}), shows]
+    kind: Any = Annotated[TYPES[column.kind] | None, shows]
+    if marks:
+        kind = Annotated[kind, BeforeValidator(normalise)]
     return kind if column.required else NotRequired[kind]
 
 
@@ -208,27 +204,10 @@ def _description(column: Column) -> str:
     return f"A {column.kind}."
 
 
-def _normalise(missing: Iterable[str]) -> Callable[[Any], Any]:
-    """Return what makes None of values that stand for a missing one."""
+def _marks(missing: Iterable[str]) -> set[str | float]:
+    """Return the values that stand for a missing one, those that are numbers also as numbers."""
     marks: set[str | float] = set(missing)
-    for mark in list(marks):
+    for mark in missing:
         with suppress(ValueError):
             marks.add(float(mark))
-
-    def normalise(value: Any) -> Any:
-        if isinstance(value, str):
-            return None if value.strip() in marks else value
-        return None if type(value) in (int, float) and value in marks else value
-
-    return normalise
-
-
-def _no_bool(value: Any) -> Any:
-    if isinstance(value, bool):  # pydantic takes true for 1, and wants a ValueError
-        raise ValueError("must be a number")  # noqa: TRY004
-    return value
-
-
-def _label(value: Any) -> Any:
-    """Write a label as training does; pydantic refuses what is none."""
-    return label(value) if isinstance(value, str | bool | int | float) else value
+    return marks
