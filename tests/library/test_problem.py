@@ -12,8 +12,7 @@ from mlsteps.problem import Project
 from mlsteps.problem.check import check
 from mlsteps.problem.check import define as define_step
 from mlsteps.problem.definition import check_definition, read_definition
-from mlsteps.problem.rewrite import write_suggestion
-from mlsteps.problem.suggest import suggest
+from mlsteps.problem.suggest import suggest, write_suggestion
 from mlsteps.variants import of_type
 
 PROBLEM_TYPES = ["classification", "regression", "clustering", "anomaly_detection"]
@@ -84,7 +83,7 @@ def test_what_does_not_fit_the_data_is_named(define, frame, case):
 
 
 SPOILED = {
-    "no inputs": (lambda f: f[["y"]], "No column is left to learn from"),
+    "no inputs": (lambda f: f[["y"]], "No column is left as an input"),
     "one row": (lambda f: f.head(1), "The data has 1 row"),
     "fewer rows than folds": (lambda f: f.head(4), "The data has 4 rows"),
     "names twice": (lambda f: pd.concat([f, f[["age"]]], axis=1), 'more than one column "age"'),
@@ -108,15 +107,15 @@ def test_data_that_cannot_answer_is_refused(define, frame, case):
 def test_columns_are_sorted_out_with_reasons(frame, goal, problem_type):
     found = suggest(frame, "y", problem_type)
     assert found.problem["type"][0] == problem_type
-    assert list(found.id) == ["customer_id"]
-    assert found.date == ("joined", "the only date that every row has")
-    assert found.drop == {
+    assert list(found.columns["id"]) == ["customer_id"]
+    assert found.columns["date"] == {"joined": "is the only date that every row has"}
+    assert found.columns["drop"] == {
         "country": 'is "DE" in every row',
-        "plan code": 'says one to one the same as "plan"',
+        "plan code": 'says the same as "plan"',
     }
     if goal.needs_target:
-        assert list(found.unknown_at_prediction) == ["after"]
-        assert "predicts the target alone" in found.unknown_at_prediction["after"]
+        assert list(found.columns["unknown_at_prediction"]) == ["after"]
+        assert "predicts the target alone" in found.columns["unknown_at_prediction"]["after"]
     assert list(found.missing) == ["unknown"]
     assert {name: kind.kind for name, kind in found.kinds.items() if name != "after"} == {
         "joined": "date",
@@ -142,13 +141,13 @@ def test_a_text_that_is_a_label_elsewhere_does_not_become_missing(frame, problem
 
 def test_things_with_several_rows_become_the_group(frame, problem_type):
     frame["patient_id"] = [f"p{n % 150}" for n in range(N)]
-    assert suggest(frame, "y", problem_type).group[0] == "patient_id"
+    assert list(suggest(frame, "y", problem_type).columns["group"]) == ["patient_id"]
 
 
-@pytest.mark.parametrize(("name", "group"), [("patientId", "patientId"), ("malic_acid", "")])
+@pytest.mark.parametrize(("name", "group"), [("patientId", ["patientId"]), ("malic_acid", [])])
 def test_a_name_that_only_ends_like_id_is_no_group(frame, name, group, problem_type):
     frame[name] = np.arange(N) % 150 + 0.5
-    assert suggest(frame, "y", problem_type).group[0] == group
+    assert list(suggest(frame, "y", problem_type).columns["group"]) == group
 
 
 def test_a_target_that_the_data_does_not_have_is_refused(frame, problem_type):
@@ -182,8 +181,8 @@ def test_a_suggestion_is_written_with_reasons_and_the_rest_stays(file, frame, pr
     before = file.read_text(encoding="utf-8")
     frame['a "strange"\nname'] = range(N, 0, -1)
     data = str(file.parent / "in" / "my.csv")
-    checked = write_suggestion(file, suggest(frame, "y", problem_type), {}, data)
-    assert "400 rows" in checked.sentences[0]
+    sentences = write_suggestion(file, suggest(frame, "y", problem_type), {}, data)
+    assert "400 rows" in sentences[0]
     text = file.read_text(encoding="utf-8")
     assert "# Mine." in text
     assert '"country", # is "DE" in every row' in text

@@ -299,8 +299,7 @@ def _define_anew(data: str | None, target: str | None, steps: Any, metrics: Part
     from .files import read_frame
     from .problem.definition import FILE_NAME
     from .problem.project import open_project
-    from .problem.rewrite import write_suggestion
-    from .problem.suggest import suggest
+    from .problem.suggest import suggest, write_suggestion
 
     project = open_project()
     if data:
@@ -309,8 +308,8 @@ def _define_anew(data: str | None, target: str | None, steps: Any, metrics: Part
         _run_steps(project, steps, "collect", force=False, finish=False)
         frame = read_frame(project.raw / ROWS)
     suggestion = suggest(frame, target or "", project.definition.problem.type)
-    checked = write_suggestion(project.root / FILE_NAME, suggestion, metrics(), data)
-    for sentence in (*suggestion.sentences(), *checked.sentences):
+    sentences = write_suggestion(project.root / FILE_NAME, suggestion, metrics(), data)
+    for sentence in (*suggestion.sentences(), *sentences):
         click.echo(sentence)
     click.echo(f"{FILE_NAME} is written, with a reason beside each entry; read it, then `run`.")
 

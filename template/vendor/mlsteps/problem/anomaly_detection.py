@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from ..errors import UserError
 from .columns import labels
 from .metric import STABILITY, Metric, average_precision, roc_area
-from .settings import Kind, Label, RowEvaluation, Unsupervised
+from .settings import Label, RowEvaluation, Unsupervised
 
 Evaluation = RowEvaluation
 NORMAL, ANOMALY = "normal", "anomaly"  # the predictions, and the labels that are known
@@ -21,7 +21,12 @@ USUAL_SHARE = 0.05  # to flag, where nothing is known
 class Problem(Unsupervised):
     """``[problem]``: what is known of anomalies, how many to flag, and what is good enough."""
 
-    target_kind: ClassVar[Kind] = "category"
+    TASK: ClassVar[str] = (
+        "Flag {problem.flagged_share:.1%} of {rows}, those least like the others in "
+        "{columns}{target}."
+    )
+    PURPOSE: ClassVar[str] = "flag rows that are not like the others, and say why"
+    RIVAL: ClassVar[str] = "chance, and not surely worse than the distance to the mean"
 
     type: Literal["anomaly_detection"]
     normal: Label = Field(default="normal", min_length=1)
@@ -56,22 +61,6 @@ class Problem(Unsupervised):
     def held_in_pairs(self) -> tuple[str, ...]:
         """Return the baselines that the gate leaves to a check of pairs."""
         return ("distance_to_mean",)
-
-    def task(self, target: str, columns: int, rows: int) -> str:
-        """Say in a sentence what is to be done; `target` is described by `check_target`."""
-        plural = "s" if columns > 1 else ""
-        return (
-            f"Flag {100 * self.flagged_share:.3g}% of {rows:,} rows, those least like the others "
-            f"in {columns:,} column{plural}{target}."
-        )
-
-    def purpose(self) -> str:
-        """Return what a model is for, as the end of a sentence."""
-        return "flag rows that are not like the others, and say why"
-
-    def rival(self) -> str:
-        """Return what a model has to be clearly better than."""
-        return "chance, and not surely worse than the distance to the mean"
 
 
 def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:

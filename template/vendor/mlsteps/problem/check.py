@@ -1,8 +1,5 @@
 """Check the definition against the data, and say the problem in plain words."""
 
-from dataclasses import dataclass
-from typing import Any
-
 import pandas as pd
 
 from .. import report
@@ -15,21 +12,14 @@ from .metric import Metric, Metrics, all_metrics, select_metric
 from .project import Project
 from .validation import ValidationResult, check_present, convert_column
 
-
-@dataclass(frozen=True)
-class DefinitionCheck:
-    """A definition that fits its data.
-
-    Attributes
-    ----------
-    sentences
-        The problem in plain words.
-    columns
-        What each column of the data is for, one mapping each.
-    """
-
-    sentences: list[str]
-    columns: list[dict[str, Any]]
+USES = {  # of the columns that a key of [columns] names; where several do, the last one is said
+    "drop": "dropped",
+    "unknown_at_prediction": "unknown at prediction",
+    "id": "id",
+    "group": "group",
+    "series": "tells the series apart",
+    "date": "date",
+}
 
 
 def define(project: Project, frame: pd.DataFrame, metrics: Metrics) -> str:
@@ -52,173 +42,157 @@ def define(project: Project, frame: pd.DataFrame, metrics: Metrics) -> str:
     Raises
     ------
     UserError
-        If the two do not fit: a column is absent, the target cannot be learnt, values do not fit
-        their kind, or there are too few rows, groups or dates.
+        If the two do not fit: a column is absent, the target cannot be predicted, values do not
+        fit their kind, or there are too few rows, groups or dates.
+
+    Examples
+    --------
+    >>> print(define(open_project(), frame, {}))  # doctest: +SKIP
+    Predict "left", 2 classes: no 75.4%, yes 24.6%, from 7 columns of 3,000 rows.
+    ...
     """
-    checked = check(project.definition, frame, metrics)
-    first, *others = checked.sentences
-    report.write_card(
-        project.reports,
-        "define",
-        first,
-        *map(report.paragraph, others),
-        report.details("Columns", report.table(checked.columns, "What the columns are for")),
-    )
-    return "\n".join(checked.sentences)
-
-
-def check(definition: Definition, frame: pd.DataFrame, metrics: Metrics) -> DefinitionCheck:
-    """Check every part of the definition that names or needs data."""
-    kind = definition.problem.type
-    metric = select_metric(definition.problem.metric, all_metrics(kind, metrics))
-    _check_names(definition, frame)
-    validate = validate_series if definition.problem.of_series else _validate_rows
-    result = validate(definition, frame)
-    sentences = [result.task, result.test, *_bar(definition, metric), *result.notes]
-    return DefinitionCheck(sentences, _columns(definition, frame, result.kinds))
-
-
-def _check_names(definition: Definition, frame: pd.DataFrame) -> None:
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise UserError(f'The data has more than one column "{twice[0]}"; names must differ.')
-    problem, present = definition.problem, list(frame.columns)
-    if problem.target:  # known labels may come later, as feedback
-        check_present("[problem] target", [problem.target], present, needed=problem.needs_target)
-    for key, names in definition.columns.named().items():
-        check_present(key, names, present)
-
-
-def _bar(definition: Definition, metric: Metric) -> list[str]:
-    problem, limits = definition.problem, definition.constraints
-    direction = "at least" if metric.higher_is_better else "at most"
-    bar = (
-        f"Good enough is {metric.title} of {direction} {problem.minimum:,.6g}, clearly better than "
-        f"{problem.rival()}."
-    )
-    cost = (
-        f"The model may take {limits.train_seconds:g} s to fit, {limits.model_megabytes:g} MB on "
-        f"disk and {limits.predict_milliseconds:g} ms to predict one row."
-    )
-    return [bar, cost]
-
-
-def _columns(
-    definition: Definition, frame: pd.DataFrame, kinds: dict[str, Inference]
-) -> list[dict[str, Any]]:
-    columns = definition.columns
-    roles = columns.roles() | {definition.problem.target: "target"}
-    return [
+    definition = project.definition
+    result = check(definition, frame, metrics)
+    named, uses = definition.columns.named(), {definition.problem.target: "target"}
+    for key, use in USES.items():
+        uses |= dict.fromkeys(named.get(key, []), use)
+    kinds = result.kinds
+    columns = [
         {
             "column": name,
-            "for": roles.get(name, "input"),
+            "for": uses.get(name, "input"),
             "kind": kinds[name].kind if name in kinds else None,
             "because it": kinds[name].reason if name in kinds else None,
             "missing, %": 100 * frame[name].isna().mean(),
         }
         for name in frame.columns
     ]
+    first, *others = result.sentences
+    report.write_card(
+        project.reports,
+        "define",
+        first,
+        *map(report.paragraph, others),
+        report.details("Columns", report.table(columns, "What the columns are for")),
+    )
+    return "\n".join(result.sentences)
+
+
+def check(definition: Definition, frame: pd.DataFrame, metrics: Metrics) -> ValidationResult:
+    """Check every part of the definition that names or needs data."""
+    problem, present = definition.problem, list(frame.columns)
+    metric = select_metric(problem.metric, all_metrics(problem.type, metrics))
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise UserError(f'The data has more than one column "{twice[0]}"; names must differ.')
+    if problem.target:  # known labels may come later, as feedback
+        check_present("[problem] target", [problem.target], present, needed=problem.needs_target)
+    for key, names in definition.columns.named().items():
+        check_present(f"[columns] {key}", names, present)
+    result = (validate_series if problem.of_series else _validate_rows)(definition, frame)
+    task, test, *notes = result.sentences
+    return ValidationResult([task, test, *_bar(definition, metric), *notes], result.kinds)
+
+
+def _bar(definition: Definition, metric: Metric) -> list[str]:
+    problem, limits = definition.problem, definition.constraints
+    bar = f"{'at least' if metric.higher_is_better else 'at most'} {problem.minimum:,.6g}"
+    rival = problem.RIVAL.format(problem=problem)
+    cost = f"{limits.train_seconds:g} s to fit, {limits.model_megabytes:g} MB on disk and"
+    return [
+        f"Good enough is {metric.title} of {bar}, clearly better than {rival}.",
+        f"The model may take {cost} {limits.predict_milliseconds:g} ms to predict one row.",
+    ]
 
 
 def _validate_rows(definition: Definition, frame: pd.DataFrame) -> ValidationResult:
-    _check_slices(definition, frame)
-    _check_rows(definition, frame)
-    problem = definition.problem
-    check_target = of_type("problem", problem.type).check_target
-    target = check_target(column_of(frame, problem.target), problem, definition.search.folds)
-    split = _split(definition, frame)
-    kinds = _kinds(definition, frame)
-    task = problem.task(target, len(kinds), len(frame))
-    return ValidationResult(task, split, _notes(definition, frame, list(kinds)), kinds)
-
-
-def _check_slices(definition: Definition, frame: pd.DataFrame) -> None:
-    slices, columns = definition.evaluation.slices, definition.columns
+    problem, slices, folds = (
+        definition.problem,
+        definition.evaluation.slices,
+        definition.search.folds,
+    )
     check_present("[evaluation] slices", slices, list(frame.columns))
-    for name in slices:
-        if name in columns.not_features():
-            raise UserError(
-                f'[evaluation] slices names "{name}", which stands in [columns] as no input of the '
-                "model; only inputs can be sliced by."
-            )
-
-
-def _check_rows(definition: Definition, frame: pd.DataFrame) -> None:
-    folds, share = definition.search.folds, definition.split.test_share
-    needs_target = definition.problem.needs_target
-    labelled = int(frame[definition.problem.target].notna().sum()) if needs_target else len(frame)
-    test = int(labelled * share)
-    if labelled and (labelled - test <= folds or test < 2):
-        plural = "s" if len(frame) > 1 else ""
-        with_target = f", {labelled:,} with a target" if needs_target else ""
+    for name in set(slices) & set(definition.columns.not_features()):
         raise UserError(
-            f"The data has {len(frame):,} row{plural}{with_target}; "
-            f"that is not enough for [search] folds = {folds} and [split] test_share = {share:g}, "
-            "so add rows or lower folds."
+            f'[evaluation] slices names "{name}", which stands in [columns] as no input of the '
+            "model; only inputs can be sliced by."
         )
+    labelled = column_of(frame, problem.target).notna() | (not problem.needs_target)
+    test = int(labelled.sum() * definition.split.test_share)
+    if labelled.any() and (labelled.sum() - test <= folds or test < 2):
+        raise UserError(
+            f"The data has {_number(len(frame), 'row')}, {labelled.sum():,} of them usable; that "
+            f"is not enough for [search] folds = {folds} and [split] test_share = "
+            f"{definition.split.test_share:g}, so add rows or lower folds."
+        )
+    check_target = of_type("problem", problem.type).check_target
+    target = check_target(column_of(frame, problem.target), problem, folds)
+    split = _check_split(definition, frame)
+    kinds = _kinds(definition, frame)
+    task = problem.TASK.format(
+        problem=problem,
+        target=target,
+        columns=_number(len(kinds), "column"),
+        rows=_number(len(frame), "row"),
+    )
+    empty = [f'"{name}"' for name in kinds if frame[name].isna().all()]
+    unknown = [f'"{name}"' for name in definition.columns.unknown_at_prediction]
+    later = problem.target and problem.target not in frame.columns
+    notes = {
+        f"{(~labelled).sum():,} rows have no target; they are not used.": not labelled.all(),
+        f'The data has no column "{problem.target}", so no row has a label yet.': later,
+        f"Empty, so without use: {', '.join(empty)}; [columns] drop leaves it out.": empty,
+        f"Not known at prediction time, so not used: {', '.join(unknown)}.": unknown,
+    }
+    return ValidationResult([task, split, *(n for n, worth in notes.items() if worth)], kinds)
 
 
-def _split(definition: Definition, frame: pd.DataFrame) -> str:
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _check_split(definition: Definition, frame: pd.DataFrame) -> str:
     """Say how the test set is taken, once its dates and groups were checked."""
     share, folds = f"{definition.split.test_share:.0%}", definition.search.folds
-    columns = definition.columns
-    if columns.date:
-        inferred = Inference("date", "", infer(frame[columns.date]).date_format)
-        dates = convert_column(frame[columns.date], inferred, "[columns] date")
-        if dates.dropna().nunique() < 2:
+    date, group = definition.columns.date, definition.columns.group
+    if date:
+        inferred = Inference("date", "", infer(frame[date]).date_format)
+        dates = convert_column(frame[date], inferred, "[columns] date").dropna()
+        if dates.nunique() < 2:
             raise UserError(
-                f'[columns] date "{columns.date}" has {dates.dropna().nunique()} different dates; '
-                "at least 2 are needed to split by it."
+                f'[columns] date "{date}" has {dates.nunique()} different dates; at least 2 are '
+                "needed to split by it."
             )
-        span = f"{dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}"
-    if columns.group:
-        groups = frame[columns.group].nunique()
-        if groups <= folds:
-            raise UserError(
-                f'[columns] group "{columns.group}" has {groups} groups; more than [search] '
-                f"folds = {folds} are needed."
-            )
+    groups = frame[group].nunique() if group else 0
+    if group and groups <= folds:
+        raise UserError(
+            f'[columns] group "{group}" has {groups} groups; more than [search] folds = {folds} '
+            "are needed."
+        )
     by = definition.split_by()
     if by == "none":
-        return "All rows are learnt from, and all are scored."
+        return "All rows are for training, and all are scored."
     if by == "date":
-        return f'Test on the newest {share} of the rows by "{columns.date}" ({span}).'
+        span = f"{dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}"
+        return f'Test on the newest {share} of the rows by "{date}" ({span}).'
     if by == "group":
-        return f'Test on {share} of the {groups:,} groups "{columns.group}", drawn at random.'
+        return f'Test on {share} of the {groups:,} groups "{group}", drawn at random.'
     return f"Test on {share} of the rows, drawn at random."
 
 
 def _kinds(definition: Definition, frame: pd.DataFrame) -> dict[str, Inference]:
     """Return the kind of each input column, once all its values were checked."""
-    columns = definition.columns
-    kinds = {}
+    stated, kinds = definition.columns.kinds, {}
     for name in frame.columns.difference(definition.not_inputs(), sort=False):
         inferred = infer(frame[name])
-        if name in columns.kinds:
-            kind, date_format = columns.kinds[name], inferred.date_format
-            inferred = Inference(kind, "is set in [columns.kinds]", date_format)
-        if inferred.kind in {"number", "date"}:  # anything can be a category or a text
+        if name in stated:
+            inferred = Inference(stated[name], "is set in [columns.kinds]", inferred.date_format)
+        if inferred.kind in ("number", "date"):  # anything can be a category or a text
             convert_column(frame[name], inferred, "[columns.kinds]")
         kinds[name] = inferred
-    if not any(frame[name].notna().any() for name in kinds):
+    if frame[list(kinds)].isna().all(axis=None):
         raise UserError(
-            "No column is left to learn from: each one is empty, the target, or put aside in "
+            "No column is left as an input: each one is empty, the target, or put aside in "
             "[columns]."
         )
     return kinds
-
-
-def _notes(definition: Definition, frame: pd.DataFrame, inputs: list[str]) -> list[str]:
-    """Say what is worth knowing, though nothing has to be done about it."""
-    target = definition.problem.target
-    unlabelled = int(frame[target].isna().sum()) if definition.problem.needs_target else 0
-    empty = [f'"{name}"' for name in inputs if frame[name].isna().all()]
-    unknown = [f'"{name}"' for name in definition.columns.unknown_at_prediction]
-    later = target and target not in frame.columns
-    notes = {
-        f"{unlabelled:,} rows have no target; they are not used.": unlabelled,
-        f'The data has no column "{target}", so no row has a label yet.': later,
-        f"Empty, so without use: {', '.join(empty)}; [columns] drop leaves it out.": empty,
-        f"Not known at prediction time, so not used: {', '.join(unknown)}.": unknown,
-    }
-    return [note for note, worth in notes.items() if worth]

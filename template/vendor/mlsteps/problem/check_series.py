@@ -23,7 +23,8 @@ def validate_series(definition: Definition, frame: pd.DataFrame) -> ValidationRe
     kinds = known_kinds(definition, frame)
     aligned = align(frame, definition)
     task = _task(definition, aligned, target, list(kinds))
-    return ValidationResult(task, _test(definition, aligned), _notes(definition, aligned), kinds)
+    sentences = [task, _test(definition, aligned), *_notes(definition, aligned)]
+    return ValidationResult(sentences, kinds)
 
 
 def known_kinds(definition: Definition, frame: pd.DataFrame) -> dict[str, Inference]:

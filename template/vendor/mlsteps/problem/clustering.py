@@ -22,6 +22,12 @@ class Problem(Unsupervised):
 
     target_kind: ClassVar[Kind] = "category"
     learns_from_feedback: ClassVar[bool] = False
+    TASK: ClassVar[str] = (
+        "Group {rows} by {columns} into {problem.clusters[0]} to {problem.clusters[1]} "
+        "clusters{target}."
+    )
+    PURPOSE: ClassVar[str] = "put a row into the cluster of the rows that are like it"
+    RIVAL: ClassVar[str] = "random clusters, and than cutting up one cloud without clusters in it"
 
     type: Literal["clustering"]
     clusters: list[int] = Field(min_length=2, max_length=2)
@@ -37,25 +43,10 @@ class Problem(Unsupervised):
             )
         return self
 
-    def task(self, target: str, columns: int, rows: int) -> str:
-        """Say in a sentence what is to be done; `target` is described by `check_target`."""
-        fewest, most = self.clusters
-        number = f"{fewest} to {most}" if fewest < most else f"{fewest}"
-        plural = "s" if columns > 1 else ""
-        return f"Group {rows:,} rows by {columns:,} column{plural} into {number} clusters{target}."
-
-    def purpose(self) -> str:
-        """Return what a model is for, as the end of a sentence."""
-        return "put a row into the cluster of the rows that are like it"
-
     def always_tried(self) -> dict[str, list[Any]]:
         """Return what every candidate that takes it is tried with, whatever its settings."""
         fewest, most = self.clusters
         return {"n_clusters": list(range(fewest, most + 1))}
-
-    def rival(self) -> str:
-        """Return what a model has to be clearly better than."""
-        return "random clusters, and than cutting up one cloud without clusters in it"
 
 
 def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:

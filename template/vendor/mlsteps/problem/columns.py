@@ -98,6 +98,8 @@ def infer(values: pd.Series) -> Inference:
         return Inference("category", "is empty")
     texts = present.iloc[:SAMPLE_ROWS].astype(str).str.strip()
     if pd.to_numeric(texts, errors="coerce").notna().all():
+        if texts.str.match(r"0\d").any():
+            return Inference("category", "holds codes that begin with 0")
         return Inference("number", "holds numbers written as text")
     date_format = _date_format(texts)
     if date_format is not None:

@@ -22,7 +22,14 @@ PROBLEM_TYPES = ["classification", "regression", "clustering", "forecasting", "a
 
 
 class Definition(Table):
-    """All of project.toml. Each attribute is one table of it."""
+    """All of project.toml. Each attribute is one table of it.
+
+    Examples
+    --------
+    >>> definition = open_project().definition  # doctest: +SKIP
+    >>> definition.problem.metric, definition.search.folds  # doctest: +SKIP
+    ('roc_auc', 5)
+    """
 
     problem: Any  # a Goal; this and the other Any depend on the problem type or the source
     data: Any
@@ -38,19 +45,34 @@ class Definition(Table):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        self.split.agree_with(self.columns)
-        self.problem.agree_with(self.split_by())
-        target = self.problem.target
-        if target and target in [self.columns.date, *self.columns.not_features()]:
+        problem, columns, by = self.problem, self.columns, self.split_by()
+        if by == "none" and problem.needs_target:
             raise ValueError(
-                f'[problem] target "{target}" also stands in [columns]; '
-                "a target is neither an input nor left out, so take it out of there"
+                '[split] by is "none", but what predicts a target has to be tested on rows that it '
+                "has not seen; allowed: auto, random, group, date"
             )
+        if by in ("date", "group") and not getattr(columns, by):
+            raise ValueError(f'[split] by is "{by}", but [columns] {by} names no column')
+        unused = "group" if problem.of_series else "series"
+        if getattr(columns, unused):
+            raise ValueError(f"[columns] {unused} is not for {problem.type}; leave it empty")
+        single = {"[problem] target": [problem.target], "[columns] series": columns.series_names()}
+        for key, names in single.items():
+            for name in filter(None, names):
+                if name in [columns.date, *columns.not_features()]:
+                    raise ValueError(
+                        f'{key} names "{name}", which stands in [columns] for something else as '
+                        "well; take it out of there"
+                    )
         return self
 
     def split_by(self) -> str:
         """Return how the test set is taken, with ``auto`` resolved."""
-        return self.split.chosen(self.columns, self.problem.plain_split)
+        by = "date" if self.problem.of_series else str(self.split.by)
+        if by != "auto":
+            return by
+        usual = [key for key in ("date", "group") if getattr(self.columns, key)]
+        return next(iter(usual), self.problem.plain_split)
 
     def not_inputs(self) -> list[str]:
         """Return the columns that the model does not see."""
@@ -64,45 +86,43 @@ def read_definition(path: Path) -> Definition:
         table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; run this inside a project.") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path} is not valid TOML: {error}.") from None
-    _check_code(path, table)
-    return check_definition(table, path.name)
+    except ValueError as error:  # also of what is not UTF-8
+        raise UserError(f"{path} is not valid TOML in UTF-8: {error}.") from None
+    answers = path.with_name(ANSWERS)
+    text = answers.read_text(encoding="utf-8") if answers.is_file() else ""
+    held = re.search(r"^problem_type: *['\"]?(\w+)", text, re.MULTILINE)
+    return check_definition(table, path.name, held[1] if held else "")
 
 
-def check_definition(table: dict[str, Any], name: str = FILE_NAME) -> Definition:
-    """Turn the content of project.toml into a `Definition`; `name` begins the messages."""
-    for part in ("problem", "data"):
-        if not isinstance(table.get(part, {}), dict):
-            raise UserError(f"{name}: [{part}] is {table[part]!r}, but should be a table.")
-    kind, source = _word(table, "problem", "type"), _word(table, "data", "source")
-    _one_of(f"{name}: [problem] type", kind, PROBLEM_TYPES)
-    _one_of(f"{name}: [data] source", source, list(SOURCES))
+def check_definition(table: dict[str, Any], name: str = FILE_NAME, held: str = "") -> Definition:
+    """Turn the content of project.toml into a `Definition`.
+
+    `name` begins the messages; `held` is the type whose code the template put into the project.
+    """
+    choices = {("problem", "type"): PROBLEM_TYPES, ("data", "source"): list(SOURCES)}
+    chosen = []
+    for (part, key), allowed in choices.items():
+        content = table.get(part, {})
+        if not isinstance(content, dict):
+            raise UserError(f"{name}: [{part}] is {content!r}, but should be a table.")
+        chosen.append(content.get(key, ""))
+        if chosen[-1] not in allowed:
+            raise UserError(
+                f'{name}: [{part}] {key} is "{chosen[-1]}"; allowed: {", ".join(allowed)}.'
+            )
+    kind, source = chosen
+    if held and kind != held:
+        raise UserError(
+            f'{name}: [problem] type is "{kind}", but the project holds the code for {held}; set '
+            f"it back, then run `copier update --data problem_type={kind}`, which changes both."
+        )
     model = definition_model(kind, source)
     try:
         return model.model_validate(table)
     except ValidationError as error:
         # A key that is not known may be the one that is missing, misspelt.
         found = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        sentence = _sentence(found[0], model)
-        raise UserError(f"{name}: {sentence}{'' if sentence.endswith('?') else '.'}") from None
-
-
-def _check_code(path: Path, table: dict[str, Any]) -> None:
-    """Check that the type is the one whose code the template has put into the project."""
-    answers = path.with_name(ANSWERS)
-    text = answers.read_text(encoding="utf-8") if answers.is_file() else ""
-    held = re.search(r"^problem_type: *['\"]?(\w+)", text, re.MULTILINE)
-    problem = table.get("problem")
-    kind = problem.get("type") if isinstance(problem, dict) else None
-    if held and kind in PROBLEM_TYPES and kind != held[1]:
-        raise UserError(
-            f'{path.name}: [problem] type is "{kind}", but the project holds the code for '
-            f"{held[1]}; set it back, then run `copier update --data problem_type={kind}`, which "
-            "changes both."
-        )
+        raise UserError(f"{name}: {_sentence(found[0], model)}") from None
 
 
 @lru_cache
@@ -122,31 +142,21 @@ def definition_model(problem_type: str, source: str) -> type[Definition]:
     )
 
 
-def _word(table: dict[str, Any], name: str, key: str) -> str:
-    return str(table.get(name, {}).get(key, ""))
-
-
-def _one_of(key: str, value: str, allowed: list[str]) -> None:
-    if value not in allowed:
-        raise UserError(f'{key} is "{value}"; allowed: {", ".join(allowed)}.')
-
-
 def _sentence(error: ErrorDetails, model: type[Definition]) -> str:
     """Say what pydantic found wrong, with the key as the user wrote it."""
     table, *keys = [str(part) for part in error["loc"]] or [""]
     key = f"[{table}] {'.'.join(keys)}".strip()
     if error["type"] == "extra_forbidden":
-        fields = model.model_fields
-        known = list(fields[table].annotation.model_fields if keys else fields)  # type: ignore[union-attr]
-        name = keys[-1] if keys else table
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f'did you mean "{close[0]}"?' if close else f"known keys: {', '.join(known)}"
+        fields: Any = model.model_fields
+        known = list(fields[table].annotation.model_fields if keys else fields)
+        close = difflib.get_close_matches(keys[-1] if keys else table, known, n=1)
+        hint = f'did you mean "{close[0]}"?' if close else f"known keys: {', '.join(known)}."
         return f"{key} is not a known key; {hint}"
     if error["type"] == "missing":
-        return f"{key} is missing"
+        return f"{key} is missing."
     if error["type"] == "value_error":
-        return error["msg"].removeprefix("Value error, ")
+        return error["msg"].removeprefix("Value error, ") + "."
     reason = error["msg"].removeprefix("Input ").replace("String", "it").replace("List", "it")
     if error["type"] == "model_type":
         reason = "should be a table"
-    return f"{key} is {error['input']!r}, but {reason}"
+    return f"{key} is {error['input']!r}, but {reason}."

@@ -14,19 +14,13 @@ RARE = 0.1  # a class below this share may be found better as what is not like t
 LEAST_PERIODS = 8  # of a series
 LIKE, REGULAR = 0.25, 0.8  # so many steps between dates differ by less than that from their median
 FILLED = 0.5  # of the values that all series would have at all dates
+CHANGE = "copier update --data problem_type="
+UNCHANGED = "(nothing was written)"
 
 
 @dataclass(frozen=True)
 class Regular:
-    """How the rows of a table are series.
-
-    Attributes
-    ----------
-    date, by
-        The column of the dates, and the one that tells series apart; "" if there is one series.
-    periods
-        How many different dates there are.
-    """
+    """The column of the dates, the one that tells series apart ("" for one), and the dates."""
 
     date: str
     by: str
@@ -44,88 +38,75 @@ def check_type(frame: pd.DataFrame, target: str, own: str) -> str:
         return _without_target(frame, own)
     if own == "clustering":
         return (
-            f'"{target}" is only compared with the clusters; to predict it, `copier update --data '
-            "problem_type=classification` (a label) or `… problem_type=regression` (a number)"
+            f'"{target}" is only compared with the clusters; to predict it, `{CHANGE}'
+            "classification` (a label) or `… problem_type=regression` (a number)"
         )
-    fitting = _fitting(frame, target, own)
+    fitting = _fitting(frame, target)
     if own in fitting:
-        return fitting[own] + "".join(
-            f"; {why}, so `copier update --data problem_type={kind}` fits as well"
-            for kind, why in fitting.items()
-            if kind not in (own, "classification", "regression")
-        )
+        others = {why: kind for kind, why in fitting.items() if why != fitting[own]}
+        also = [f"; {why}, so `{CHANGE}{kind}` fits as well" for why, kind in others.items()]
+        return fitting[own] + "".join(also)
     kind, reason = next(iter(fitting.items()))
     raise UserError(
-        f"{reason}, so this is {kind}, but the project holds the code for {own}; run `copier "
-        f"update --data problem_type={kind}`, then this again (nothing was written)."
+        f"{reason}, so this is {kind}, but the project holds the code for {own}; run "
+        f"`{CHANGE}{kind}`, then this again {UNCHANGED}."
     )
 
 
 def _without_target(frame: pd.DataFrame, own: str) -> str:
+    uses = {
+        "clustering": "rows that are alike can be grouped",
+        "anomaly_detection": "rows that are not like the others can be flagged",
+    }
+    if own in uses:
+        other = next(kind for kind in uses if kind != own)
+        return (
+            f"there is no column to predict, so {uses[own]}; `{CHANGE}{other}` if {uses[other]} "
+            "instead"
+        )
     regular = find_series(frame)
     series = f" What is {regular.words()} can be forecast: name it." if regular else ""
-    if own == "forecasting":
+    if of_type("problem", own).Problem.of_series:
         raise UserError(
-            f"Without --target nothing is named that can be forecast (nothing was written).{series}"
+            f"Without --target nothing is named that can be forecast {UNCHANGED}.{series}"
         )
-    if of_type("problem", own).Problem.needs_target:
-        raise UserError(
-            "Without --target there is no column to predict, so this is clustering (groups of rows "
-            "that are alike) or anomaly_detection (rows that are not like the others), but the "
-            f"project holds the code for {own}; name the column with --target, or run `copier "
-            "update --data problem_type=clustering` or `… problem_type=anomaly_detection`, then "
-            f"this again (nothing was written).{series}"
-        )
-    return {
-        "clustering": "there is no column to predict, so rows that are alike can be grouped; to "
-        "flag those that are not like the others, `copier update --data "
-        "problem_type=anomaly_detection`",
-    }.get(
-        own,
-        "there is no column to predict, so rows that are not like the others can be flagged; to "
-        "group those that are alike, `copier update --data problem_type=clustering`",
+    raise UserError(
+        "Without --target there is no column to predict, so this is clustering or "
+        f"anomaly_detection, but the project holds the code for {own}; name the column with "
+        f"--target, or run `{CHANGE}clustering` or `… problem_type=anomaly_detection`, then this "
+        f"again {UNCHANGED}.{series}"
     )
 
 
-def _fitting(frame: pd.DataFrame, target: str, own: str) -> dict[str, str]:
+def _fitting(frame: pd.DataFrame, target: str) -> dict[str, str]:
     """Return the types that fit a target, the likeliest first, each with its reason."""
     values = frame[target]
-    if values.nunique() < 2:
+    different = values.nunique()
+    if different < 2:
         raise UserError(
-            f'The target "{target}" has {values.nunique()} different values; at least two are '
-            "needed."
+            f'The target "{target}" has {different} different values; at least two are needed.'
         )
     inferred = infer(values)
-    if inferred.kind in {"date", "text"}:
+    if inferred.kind in ("date", "text"):
         raise UserError(
             f'"{target}" {inferred.reason}, but a target is a label or a number; choose another '
             "column, or make one from it."
         )
-    different = values.nunique()
-    if inferred.kind == "number":
-        reason = f'"{target}" is a number with {different:,} different values'
-        whole = bool((pd.to_numeric(values.dropna()) % 1 == 0).all())
-    else:
-        reason, whole = f'"{target}" {inferred.reason}', False
-    if inferred.kind != "number" or different <= 2:
-        return _of_labels(values, reason, own)
+    if inferred.kind == "category" or different == 2:
+        reason = f'"{target}" holds {different:,} labels'
+        shares = labels(values).value_counts(normalize=True)
+        rare = len(shares) == 2 and shares.iloc[1] < RARE
+        is_rare = f', and "{shares.index[1]}" is rare ({shares.iloc[1]:.1%})' if rare else ""
+        return {"classification": reason, "anomaly_detection": reason + is_rare}
+    reason = f'"{target}" is a number with {different:,} different values'
+    numbers = pd.to_numeric(values.dropna(), errors="coerce")
     fitting = {"regression": reason}
-    if different <= FEW and whole:
-        few = f"{reason}, few enough for classes"
-        fitting = {"classification": few, "regression": few, "anomaly_detection": few}
+    if different <= FEW and (numbers % 1 == 0).all():
+        reason += ", few enough for classes"
+        fitting = dict.fromkeys(("classification", "regression", "anomaly_detection"), reason)
     regular = find_series(frame.drop(columns=target))
     if regular:
-        return {"forecasting": f'"{target}" is a number, {regular.words()}', **fitting}
-    return fitting
-
-
-def _of_labels(values: pd.Series, reason: str, own: str) -> dict[str, str]:
-    fitting = {"classification": reason}
-    shares = labels(values).value_counts(normalize=True)
-    if own == "anomaly_detection":
-        fitting[own] = f"{reason}, which judge what is flagged"
-    elif len(shares) == 2 and shares.iloc[1] < RARE:
-        fitting["anomaly_detection"] = f'"{shares.index[1]}" is rare ({shares.iloc[1]:.1%})'
+        fitting = {"forecasting": f'"{target}" is a number, {regular.words()}', **fitting}
     return fitting
 
 

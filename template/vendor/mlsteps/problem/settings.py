@@ -1,14 +1,14 @@
 """The tables of project.toml that every problem type has."""
 
-import re
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Kind = Literal["number", "category", "date", "text"]
 Labels = Literal["columns", "codes"]  # how an estimator is given those of a category
+Origin = Annotated[str, Field(pattern=r"^https?://[^/*\s]+$")]  # of a web site, as browsers send it
 UNKNOWN_BAR = "no better than guessing: set what is good enough for you"
 
 
@@ -17,17 +17,6 @@ def _text(value: Any) -> Any:
 
 
 Label = Annotated[str, BeforeValidator(_text)]  # of a class: 1 and true are written as text
-
-
-def _origin(value: str) -> str:
-    if not re.fullmatch(r"https?://[^/*\s]+", value):
-        raise ValueError(
-            f'[serving] cors has "{value}"; write a site as browsers do, like "https://shop.example"'
-        )
-    return value
-
-
-Origin = Annotated[str, AfterValidator(_origin)]
 
 
 class Table(BaseModel):
@@ -40,7 +29,7 @@ class Table(BaseModel):
 
 
 class Goal(Table):
-    """What every ``[problem]`` can be asked, whatever its type.
+    """What every ``[problem]`` has. `TASK`, `PURPOSE` and `RIVAL` are parts of sentences.
 
     Attributes
     ----------
@@ -61,21 +50,25 @@ class Goal(Table):
     needs_target: ClassVar[bool] = True
     plain_split: ClassVar[str] = "random"
     of_series: ClassVar[bool] = False
+    TASK: ClassVar[str]  # what is to be done
+    PURPOSE: ClassVar[str]  # what a model is for
+    RIVAL: ClassVar[str]  # what a model has to be clearly better than
 
     type: str
-    target: str
+    target: str = ""
     metric: str
     minimum: float
 
-    def agree_with(self, split_by: str) -> None:
-        """Raise a ValueError if the rows must not be split like this: they may, in any way."""
+    def purpose(self) -> str:
+        """Return what a model is for, as the end of a sentence."""
+        return self.PURPOSE.format(problem=self)
 
     def as_target(self, values: pd.Series) -> pd.Series:
         """Return values of the target as they are known from here on: as they are."""
         return values
 
     def learns_from(self, target: pd.Series) -> np.ndarray:
-        """Return which rows are learnt from: all."""
+        """Return which rows are for training: all."""
         return np.ones(len(target), dtype=bool)
 
     def held_in_pairs(self) -> tuple[str, ...]:
@@ -90,33 +83,12 @@ class Goal(Table):
 class Supervised(Goal):
     """What stands in ``[problem]`` where a target is predicted."""
 
+    TASK: ClassVar[str] = 'Predict "{problem.target}", {target}, from {columns} of {rows}.'
+    PURPOSE: ClassVar[str] = "predict `{problem.target}`"
+    RIVAL: ClassVar[str] = 'the baseline "{problem.baseline}"'
+
     target: str = Field(min_length=1)
-    metric: str
     baseline: str
-    minimum: float
-
-    def task(self, target: str, columns: int, rows: int) -> str:
-        """Say in a sentence what is to be done; `target` is described by `check_target`."""
-        plural = "s" if columns > 1 else ""
-        return (
-            f'Predict "{self.target}", {target}, from {columns:,} column{plural} of {rows:,} rows.'
-        )
-
-    def purpose(self) -> str:
-        """Return what a model is for, as the end of a sentence."""
-        return f"predict `{self.target}`"
-
-    def agree_with(self, split_by: str) -> None:
-        """Raise a ValueError if the rows must not be split like this."""
-        if split_by == "none":
-            raise ValueError(
-                '[split] by is "none", but what predicts a target has to be tested on rows that it '
-                "has not seen; allowed: auto, random, group, date"
-            )
-
-    def rival(self) -> str:
-        """Return what a model has to be clearly better than."""
-        return f'the baseline "{self.baseline}"'
 
 
 class Unsupervised(Goal):
@@ -124,10 +96,6 @@ class Unsupervised(Goal):
 
     needs_target: ClassVar[bool] = False
     plain_split: ClassVar[str] = "none"
-
-    target: str = ""
-    metric: str
-    minimum: float
 
 
 class RowEvaluation(Table):
@@ -142,31 +110,19 @@ class Columns(Table):
     id: list[str] = []
     date: str = ""
     group: str = ""
-    series: Literal[""] = ""
+    series: str | list[str] = ""
     unknown_at_prediction: list[str] = []
     drop: list[str] = []
     kinds: dict[str, Kind] = {}
 
     def named(self) -> dict[str, list[str]]:
         """Return the columns that each key names."""
-        return {
-            "[columns] date": [self.date] if self.date else [],
-            "[columns] group": [self.group] if self.group else [],
-            "[columns] id": self.id,
-            "[columns] unknown_at_prediction": self.unknown_at_prediction,
-            "[columns] drop": self.drop,
-            "[columns.kinds]": list(self.kinds),
-        }
+        found = {key: [value] if isinstance(value, str) else list(value) for key, value in self}
+        return {key: names for key, names in found.items() if names != [""]}
 
-    def roles(self) -> dict[str, str]:
-        """Say of each column that is named what it is for."""
-        return (
-            {self.date: "input, date of the row"}
-            | dict.fromkeys(self.drop, "dropped")
-            | dict.fromkeys(self.unknown_at_prediction, "unknown at prediction")
-            | dict.fromkeys(self.id, "id")
-            | {self.group: "group"}
-        )
+    def series_names(self) -> list[str]:
+        """Return the columns that tell the series apart."""
+        return self.named().get("series", [])
 
     def identity(self) -> list[str]:
         """Return the columns that alone tell whether two rows are the same: there are none."""
@@ -184,18 +140,6 @@ class Split(Table):
     by: Literal["auto", "random", "group", "date", "none"] = "auto"
     test_share: float = Field(default=0.2, gt=0, lt=1)
     newest_rows: int = Field(default=0, ge=0)
-
-    def agree_with(self, columns: Columns) -> None:
-        """Raise a ValueError if rows cannot be split like this."""
-        for key in ("date", "group"):
-            if self.by == key and not getattr(columns, key):
-                raise ValueError(f'[split] by is "{key}", but [columns] {key} names no column')
-
-    def chosen(self, columns: Columns, plain: str) -> str:
-        """Return how the test set is taken, with ``auto`` resolved."""
-        if self.by != "auto":
-            return self.by
-        return "date" if columns.date else "group" if columns.group else plain
 
 
 class Preparation(Table):

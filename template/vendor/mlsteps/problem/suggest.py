@@ -1,193 +1,240 @@
-"""Suggest a definition for new data: what kind of problem it is, and what its columns are."""
+"""Suggest a definition for new data, and write it into project.toml."""
 
 import re
+import shutil
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import tomlkit
+from tomlkit.items import Array, Table
 
 from ..errors import UserError
+from ..files import write_text
 from ..variants import of_type
 from . import suspicious
+from .check import check
 from .columns import Inference, column_of, infer, labels
+from .definition import check_definition, read_definition
 from .fitting import LEAST_PERIODS, check_type, find_series
+from .metric import Metrics
 
 MANY_MISSING = 0.5
 MOST_AHEAD = 6  # periods that are forecast, until somebody says how many are needed
 DATES = 10  # an event date takes at least so many values
 BIRTH = re.compile(r"birth|born|dob", re.IGNORECASE)
+LISTS = ("id", "unknown_at_prediction", "drop")  # keys of [columns] that take several
+SAMPLES = "data/sample/"  # costs that were chosen for a sample mean nothing for other data
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What project.toml should say of some data. Reasons are the ends of comments.
+    """What project.toml should say of some data; each reason becomes a comment."""
 
-    Attributes
-    ----------
-    problem
-        Keys of ``[problem]``: value and reason.
-    missing
-        Texts that stand for a missing value, and why.
-    id, drop, unknown_at_prediction
-        Columns, and why.
-    date, group, series
-        A column or "", and why.
-    kinds
-        The kind of each input, with its reason.
-    frame
-        The data, with `missing` made missing.
-    """
-
-    problem: dict[str, tuple[Any, str]]
-    missing: dict[str, str]
-    id: dict[str, str]
-    drop: dict[str, str]
-    unknown_at_prediction: dict[str, str]
-    date: tuple[str, str]
-    group: tuple[str, str]
-    series: tuple[str, str]
-    kinds: dict[str, Inference]
-    frame: pd.DataFrame = field(repr=False)
+    problem: dict[str, tuple[Any, str]]  # keys of [problem]: value and reason
+    missing: dict[str, str]  # texts that stand for a missing value, with reasons
+    columns: dict[str, dict[str, str]]  # keys of [columns]: names with reasons
+    kinds: dict[str, Inference]  # of the inputs
+    frame: pd.DataFrame = field(repr=False)  # the data, with `missing` made missing
 
     def sentences(self) -> list[str]:
         """Say what was found, a sentence each."""
-        suspects = {**self.id, **self.drop, **self.unknown_at_prediction}
-        named = {"date of the rows": self.date, "group of rows": self.group}
-        named["column that tells the series apart"] = self.series
+        kind, reason = self.problem["type"]
+        found = [*self.columns.values(), self.missing]
         return [
-            f"This is {self.problem['type'][0]}: {self.problem['type'][1]}.",
-            *(f'"{name}" {reason}.' for name, reason in suspects.items()),
-            *(f'"{name}" is the {what}: {why}.' for what, (name, why) in named.items() if name),
-            *(f'"{text}" stands for missing: {why}.' for text, why in self.missing.items()),
+            f"This is {kind}: {reason}.",
+            *(f'"{name}" {why}.' for each in found for name, why in each.items()),
         ]
 
 
 def suggest(frame: pd.DataFrame, target: str, own: str) -> Suggestion:
-    """Look at `frame` and suggest what can be learnt from it."""
+    """Look at `frame` and suggest a definition of the type `own` for it."""
     if target and target not in frame.columns:
         raise UserError(
             f'The data has no column "{target}"; it has {", ".join(frame.columns[:10])}'
             f"{', …' if frame.shape[1] > 10 else ''}."
         )
-    missing, frame, stray_reasons = _without_strays(frame)
-    reason = check_type(frame, target, own)
-    inputs = frame.drop(columns=target) if target else frame
-    drop = suspicious.constant(inputs)
-    if own == "forecasting":
-        return _of_series(frame, target, reason, drop, missing)
-    kinds = {name: _kind(inputs[name]) for name in inputs.columns.drop(list(drop))}
-    ids = suspicious.id_like(inputs, kinds)
-    group = next(iter(suspicious.group_like(inputs, kinds).items()), ("", ""))
-    rest = [name for name in kinds if name not in ids and name != group[0]]
-    drop |= suspicious.duplicate(inputs[rest])
-    kinds = {name: kinds[name] for name in rest if name not in drop}
+    missing, frame, doubts = _without_strays(frame)
+    module = of_type("problem", own)
+    problem: dict[str, tuple[Any, str]] = {
+        "target": (target, ""),
+        "type": (own, check_type(frame, target, own)),
+    }
     known = column_of(frame, target)
-    unknown = {}
-    if of_type("problem", own).Problem.needs_target:
-        known = labels(known) if own == "classification" else known
-        unknown = suspicious.too_good(inputs, known, kinds, classes=own == "classification")
-    kinds = {name: inferred for name, inferred in kinds.items() if name not in unknown}
-    return Suggestion(
-        problem={
-            "target": (target, ""),
-            "type": (own, reason),
-            **of_type("problem", own).suggest_problem(len(frame), known),
-        },
-        missing=missing,
-        id=ids,
-        drop=drop,
-        unknown_at_prediction=unknown,
-        date=_date(inputs, kinds),
-        group=group,
-        series=("", ""),
-        kinds={n: _with_doubts(inputs[n], t, stray_reasons.get(n)) for n, t in kinds.items()},
-        frame=frame,
-    )
-
-
-def _of_series(
-    frame: pd.DataFrame, target: str, reason: str, drop: dict[str, str], missing: dict[str, str]
-) -> Suggestion:
-    """Suggest how a table of series is forecast; what else it holds is not known ahead of time."""
-    regular = find_series(frame.drop(columns=target))
-    if regular is None:  # `check_type` has refused this
-        raise UserError("The data has no column with regular dates.")
-    taken = [target, regular.date, regular.by, *drop]
-    others = [name for name in frame.columns if name not in taken]
-    ahead = max(1, min(MOST_AHEAD, regular.periods // LEAST_PERIODS))
-    return Suggestion(
-        problem={
-            "target": (target, ""),
-            "type": ("forecasting", reason),
-            "horizon": (ahead, "how far ahead you need is yours to say"),
-            **of_type("problem", "forecasting").suggest_problem(len(frame), frame[target]),
-        },
-        missing=missing,
-        id={},
-        drop=drop,
-        unknown_at_prediction=dict.fromkeys(others, "is left out, unless you know it ahead"),
-        date=(regular.date, "its dates are regular"),
-        group=("", ""),
-        series=(regular.by, "with it each date stands there once" if regular.by else ""),
-        kinds={},
-        frame=frame,
-    )
+    inputs = frame.drop(columns=target, errors="ignore")
+    kinds = {str(name): infer(inputs[name]) for name in inputs}
+    if module.Problem.of_series:
+        columns, ahead = _series_columns(inputs, kinds)
+        problem["horizon"] = (ahead, "how far ahead you need is yours to say")
+        kinds = {}
+    else:
+        columns, kinds = _row_columns(inputs, kinds, known, module.Problem)
+    for name in kinds:
+        share = inputs[name].isna().mean()
+        doubt = f", mostly missing ({share:.1%})" if share > MANY_MISSING else ""
+        kinds[name] = replace(kinds[name], reason=doubts.get(name, kinds[name].reason) + doubt)
+    problem |= module.suggest_problem(len(frame), known)
+    return Suggestion(problem, missing, columns, kinds, frame)
 
 
 def _without_strays(frame: pd.DataFrame) -> tuple[dict[str, str], pd.DataFrame, dict[str, str]]:
     """Find the texts that stand for missing numbers, and turn their columns into numbers.
 
     A text with a digit, like "10+", says something, and so does one that another column uses as
-    a label: such a column stays a category.
+    a label: such a column stays a category, for the reason that is returned.
     """
-    strays = suspicious.mixed(frame)
-    others = [n for n in frame if pd.api.types.is_string_dtype(frame[n]) and n not in strays]
+    strays = suspicious.stray_texts(frame)
+    others = frame.select_dtypes("str").columns.difference(list(strays), sort=False)
     missing: dict[str, str] = {}
-    numbers, reasons = {}, {}
+    doubts, numbers = {}, {}
     for name, texts in strays.items():
         rows = f"{frame[name].isin(texts).sum():,} rows"
         listed = ", ".join(f'"{text}"' for text in texts)
-        telling = [text for text in texts if re.search(r"\d", text)]
-        labels_of = [other for other in others if frame[other].isin(texts).any()]
-        if telling:
-            reasons[name] = (
-                f"holds numbers, and {listed} in {rows}: write numbers there to make it one"
-            )
-        elif labels_of:
-            reasons[name] = f'holds numbers, and {listed}, a label of "{labels_of[0]}" as well'
+        label_of = next((other for other in others if frame[other].isin(texts).any()), None)
+        if any(re.search(r"\d", text) for text in texts):
+            doubts[name] = f"holds numbers, and {listed} in {rows}: write numbers to make it one"
+        elif label_of:
+            doubts[name] = f'holds numbers, and {listed}, a label of "{label_of}" as well'
         else:
-            missing |= dict.fromkeys(texts, f'stands among the numbers of "{name}" in {rows}')
+            reason = f'counts as missing: it stands among the numbers of "{name}" in {rows}'
+            missing |= dict.fromkeys(texts, reason)
             numbers[name] = pd.to_numeric(frame[name].mask(frame[name].isin(texts)))
-    return missing, frame.assign(**numbers), reasons
+    return missing, frame.assign(**numbers), doubts
 
 
-def _kind(values: pd.Series) -> Inference:
-    inferred = infer(values)
-    text = inferred.kind == "number" and pd.api.types.is_string_dtype(values)
-    if text and values.str.match(r"\s*0\d").any():
-        return Inference("category", "holds codes that begin with 0")
-    return inferred
-
-
-def _with_doubts(values: pd.Series, inferred: Inference, reason: str | None) -> Inference:
-    missing = values.isna().mean()
-    doubt = f", mostly missing ({missing:.1%})" if missing > MANY_MISSING else ""
-    return replace(inferred, reason=(reason or inferred.reason) + doubt)
-
-
-def _date(frame: pd.DataFrame, kinds: dict[str, Inference]) -> tuple[str, str]:
-    """Return the column that says when a row happened, and why; "" if none does."""
-    found = [
-        name
-        for name, inferred in kinds.items()
-        if inferred.kind == "date"
-        and not BIRTH.search(name)
-        and frame[name].notna().all()
-        and frame[name].nunique() >= DATES
+def _row_columns(
+    inputs: pd.DataFrame, kinds: dict[str, Inference], known: pd.Series, problem: Any
+) -> tuple[dict[str, dict[str, str]], dict[str, Inference]]:
+    """Return the columns that are not ordinary inputs, by key of ``[columns]``, and the others."""
+    rules: list[Any] = [
+        ("drop", suspicious.constant),
+        ("id", suspicious.id_like),
+        ("group", suspicious.group_like),
+        ("drop", suspicious.duplicate),
     ]
-    if not found:
-        return "", ""
-    if len(found) == 1:
-        return found[0], "the only date that every row has"
-    others = ", ".join(f'"{name}"' for name in found[1:])
-    return found[0], f"the first date that every row has; there is {others} as well"
+    if problem.needs_target:
+        classes = problem.target_kind == "category"
+        target = labels(known) if classes else pd.to_numeric(known, errors="coerce")
+        too_good = partial(suspicious.too_good, target=target, classes=classes)
+        rules.append(("unknown_at_prediction", too_good))
+    columns: dict[str, dict[str, str]] = {key: {} for key in (*LISTS, "date", "group", "series")}
+    for key, find in rules:
+        found = find(inputs, kinds)
+        columns[key] |= found
+        kinds = {name: kind for name, kind in kinds.items() if name not in found}
+    columns["date"] = _date(inputs, kinds)
+    return columns, kinds
+
+
+def _date(inputs: pd.DataFrame, kinds: dict[str, Inference]) -> dict[str, str]:
+    """Find the column that says when a row happened."""
+    dates = [n for n, k in kinds.items() if k.kind == "date" and not BIRTH.search(n)]
+    dates = [n for n in dates if inputs[n].notna().all() and inputs[n].nunique() >= DATES]
+    if len(dates) < 2:
+        return dict.fromkeys(dates, "is the only date that every row has")
+    return {dates[0]: f'is the first date that every row has; "{dates[1]}" is another'}
+
+
+def _series_columns(
+    inputs: pd.DataFrame, kinds: dict[str, Inference]
+) -> tuple[dict[str, dict[str, str]], int]:
+    """Return the columns of a table of series by key of ``[columns]``, and periods to forecast."""
+    regular = find_series(inputs)
+    if regular is None:  # `check_type` has refused this
+        raise UserError("The data has no column with regular dates.")
+    drop = suspicious.constant(inputs, kinds)
+    others = inputs.columns.difference([regular.date, regular.by, *drop], sort=False)
+    by = {regular.by: "is the column that tells the series apart"} if regular.by else {}
+    columns = {
+        "id": {},
+        "unknown_at_prediction": dict.fromkeys(others, "is left out, unless you know it ahead"),
+        "drop": drop,
+        "date": {regular.date: "is the date: it goes up in regular steps"},
+        "series": by,
+    }
+    return columns, max(1, min(MOST_AHEAD, regular.periods // LEAST_PERIODS))
+
+
+def write_suggestion(
+    file: Path, suggestion: Suggestion, metrics: Metrics, data: str | None = None
+) -> list[str]:
+    """Write `suggestion` to a project.toml, and return what `check` says of it.
+
+    Comments and all other settings stay; the former file is kept beside it as ``.bak``.
+    """
+    read_definition(file)
+    document = tomlkit.parse(file.read_text(encoding="utf-8-sig"))
+    tables: Any = document
+    old_target, old_path = tables["problem"]["target"], str(tables["data"]["path"])
+    for key, (value, reason) in suggestion.problem.items():
+        if key != "type":
+            _set(tables["problem"], key, value, reason)
+    if data:
+        tables["data"]["path"] = _relative(data, file.parent)
+    if suggestion.missing:  # what the user listed before was heeded in reading, so it stays
+        missing = dict.fromkeys(tables["data"]["missing"], "") | suggestion.missing
+        tables["data"]["missing"] = _listed(missing)
+    _fill_columns(tables["columns"], suggestion)
+    is_new = old_target != tables["problem"]["target"]
+    _reset(tables, costs=is_new or bool(data and old_path.startswith(SAMPLES)))
+    definition = check_definition(document.unwrap(), file.name)
+    sentences = check(definition, suggestion.frame, metrics).sentences
+    shutil.copyfile(file, file.with_name(f"{file.name}.bak"))
+    write_text(file, document.as_string())
+    return sentences
+
+
+def _fill_columns(columns: Any, suggestion: Suggestion) -> None:
+    for key, found in suggestion.columns.items():
+        if key in LISTS:
+            columns[key] = _listed(found)
+        elif found or key in columns:
+            _set(columns, key, *next(iter(found.items()), ("", "")))
+    kinds = columns.setdefault("kinds", tomlkit.table())
+    for name in list(kinds):
+        del kinds[name]
+    for name, inferred in suggestion.kinds.items():
+        _set(kinds, name, inferred.kind, inferred.reason)
+
+
+def _reset(tables: Any, *, costs: bool) -> None:
+    """Take back the settings that were made for other columns."""
+    evaluation = tables["evaluation"]
+    for key in {"slices", "shown_series"} & evaluation.keys():
+        evaluation[key] = []
+    for key in {"false_positive_cost", "false_negative_cost"} & evaluation.keys() if costs else ():
+        _set(evaluation, key, 1.0, "no cost is known yet")
+    if tables["split"].get("by") in {"date", "group"}:
+        tables["split"]["by"] = "auto"
+
+
+def _relative(data: str, root: Path) -> str:
+    """Return how a project in `root` names `data`, which may be relative to where we are."""
+    if "://" in data or data.startswith("env:"):
+        return data
+    full = Path(data).expanduser().resolve()
+    return full.relative_to(root).as_posix() if full.is_relative_to(root) else full.as_posix()
+
+
+def _set(table: Table, key: str, value: Any, reason: str) -> None:
+    item = tomlkit.item(value)
+    if reason:
+        item.comment(_line(reason))
+    table[key] = item
+
+
+def _listed(reasons: dict[str, str]) -> Array:
+    """Return an array with an entry on each line, and its reason after it."""
+    array = tomlkit.array()
+    for name, reason in reasons.items():
+        array.add_line(name, comment=_line(reason) or None)
+    if reasons:
+        array.add_line(indent="")
+    return array
+
+
+def _line(text: str) -> str:
+    """Return `text` without what would end a comment, or is not allowed in one."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

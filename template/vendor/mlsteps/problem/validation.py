@@ -12,23 +12,12 @@ from .columns import ConversionError, Inference, convert
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """What is to be said of data that fits its definition.
+    """What is to be said of data that fits its definition, and the kind of each input.
 
-    Attributes
-    ----------
-    task
-        What is to be done, in a sentence.
-    test
-        How it will be tested, in a sentence.
-    notes
-        What is worth knowing, though nothing has to be done about it.
-    kinds
-        The kind of each input column.
+    The first sentence is what is to be done, the second how it is tested; the others are notes.
     """
 
-    task: str
-    test: str
-    notes: list[str]
+    sentences: list[str]
     kinds: dict[str, Inference]
 
 
