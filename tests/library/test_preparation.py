@@ -6,13 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlsteps.errors import UserError
+from mlsteps.modeling.encoding import TrainingRows, encode_training
 from mlsteps.preparation import Column, DateParts, TextTopics, cut_folds, prepare, take_test
 from mlsteps.preparation.features import make_features
 from mlsteps.preparation.rows import find_eligible
 from mlsteps.preparation.schema import DATE, GROUP, KEY, read_schema
 from mlsteps.preparation.split import newest_rows
 from mlsteps.problem.keys import row_keys
-from project import part, run_in
+from project import edit, part, run_in
+from sklearn.compose import ColumnTransformer
+from sklearn.model_selection import KFold
+from sklearn.preprocessing import TargetEncoder
 
 PROBLEM_TYPES = ["classification", "regression"]
 ALL = 200
@@ -50,15 +54,15 @@ def add_features(problem_type, monkeypatch):
 
 
 def split(raw, definition):
-    rows = find_eligible(raw, definition).rows
+    rows = find_eligible(raw, definition)[0]
     return rows, take_test(rows, definition, np.ones(len(rows), bool))
 
 
 def test_repeated_rows_and_rows_without_target_are_left_out_and_counted(raw, define):
     raw.loc[3, "y"] = None
-    eligible = find_eligible(pd.concat([raw, raw.head(3)], ignore_index=True), define())
-    assert (eligible.repeated, eligible.without_target) == (3, 1)
-    assert len(eligible.rows) == ALL - 1
+    rows, losses = find_eligible(pd.concat([raw, raw.head(3)], ignore_index=True), define())
+    assert list(losses.values()) == [3, 1]
+    assert len(rows) == ALL - 1
 
 
 def test_dated_rows_are_split_by_date_and_the_newest_are_tested(raw, define):
@@ -70,7 +74,7 @@ def test_dated_rows_are_split_by_date_and_the_newest_are_tested(raw, define):
 
 def test_folds_of_dated_rows_are_tested_on_what_came_later(raw, define):
     definition = define(columns={"date": "day"})
-    rows = find_eligible(raw, definition).rows.sort_values(DATE)
+    rows = find_eligible(raw, definition)[0].sort_values(DATE)
     for inside, outside in cut_folds(rows, definition):
         assert rows[DATE].iloc[inside].max() < rows[DATE].iloc[outside].min()
 
@@ -94,7 +98,7 @@ def test_rows_that_a_champion_was_trained_on_are_not_tested(raw, define):
     rows, test = split(raw, definition)
     trained_on = set(rows.loc[~test, KEY])
     more = pd.concat([raw, raw.assign(x=raw["x"] + 10)], ignore_index=True)
-    rows = find_eligible(more, definition).rows
+    rows = find_eligible(more, definition)[0]
     again = take_test(rows, definition, ~rows[KEY].isin(trained_on).to_numpy())
     assert again.any()
     assert not trained_on & set(rows.loc[again, KEY])
@@ -102,7 +106,7 @@ def test_rows_that_a_champion_was_trained_on_are_not_tested(raw, define):
 
 def test_a_group_of_which_a_champion_knows_a_row_is_not_tested(raw, define):
     definition = define(columns={"group": "who"})
-    rows = find_eligible(raw, definition).rows
+    rows = find_eligible(raw, definition)[0]
     may_test = np.arange(ALL) % 40 > 4  # of every eighth group it knows all rows
     may_test[[5, 11]] = False  # and of two groups one
     test = take_test(rows, definition, may_test)
@@ -113,9 +117,8 @@ def test_a_group_of_which_a_champion_knows_a_row_is_not_tested(raw, define):
 def test_new_rows_are_for_training_as_well_as_for_the_test(raw, define):
     definition = define(split={"by": "random"})
     rows, test = split(raw, definition)
-    more = find_eligible(
-        pd.concat([raw, raw.head(50).assign(x=99.0)], ignore_index=True), definition
-    ).rows
+    more = pd.concat([raw, raw.head(50).assign(x=99.0)], ignore_index=True)
+    more, _ = find_eligible(more, definition)
     known = more[KEY].isin(rows.loc[~test, KEY]).to_numpy()
     again = take_test(more, definition, ~known)
     assert again.sum() == round(0.2 * len(more))
@@ -127,15 +130,13 @@ def test_new_rows_are_for_training_as_well_as_for_the_test(raw, define):
 )
 def test_older_rows_can_be_left_out(raw, define, columns, expected):
     definition = define(columns=columns, split={"newest_rows": 50})
-    assert list(newest_rows(find_eligible(raw, definition).rows, definition).index) == list(
-        expected
-    )
+    assert list(newest_rows(find_eligible(raw, definition)[0], definition).index) == list(expected)
 
 
 def test_rows_of_one_date_are_in_one_fold(raw, define):
     definition = define(columns={"date": "day"})
     raw["day"] = [f"2026-{1 + k // 20:02d}-01" for k in range(ALL)]
-    rows = find_eligible(raw, definition).rows
+    rows = find_eligible(raw, definition)[0]
     for inside, outside in cut_folds(rows, definition):
         assert rows[DATE].iloc[inside].max() < rows[DATE].iloc[outside].min()
 
@@ -166,7 +167,7 @@ def test_a_row_keeps_its_key_whatever_becomes_of_the_file():
 def test_names_of_columns_cannot_clash_with_those_of_the_project(raw, define):
     clashing = raw.rename(columns={"x": KEY.strip(), "who": GROUP.strip()})
     assert KEY.strip() != KEY
-    eligible = find_eligible(clashing, define()).rows
+    eligible = find_eligible(clashing, define())[0]
     assert eligible[KEY].tolist() == row_keys(clashing).tolist()
 
 
@@ -288,3 +289,27 @@ def test_a_column_that_says_nothing_is_still_a_column():
     assert TextTopics().fit_transform(words).shape == (2, 1)
     dates = pd.DataFrame({"d": pd.to_datetime(["2026-01-31", "2026-01-31"])})
     assert DateParts().fit_transform(dates).shape == (2, 1)
+
+
+def test_a_transformer_may_look_at_the_target_and_is_cross_fitted(project):
+    definition, schema = project.definition, read_schema(project.prepared / "schema.json")
+    names = [column.name for column in schema.features if column.kind == "category"]
+
+    def build(*_):
+        return ColumnTransformer([("mean", TargetEncoder(random_state=0), names)])
+
+    rows = TrainingRows(project.prepared / "train.parquet", schema)
+    encoded = encode_training(rows, schema, definition, build)
+    features, y = rows.features(np.arange(len(rows))), rows.target.to_numpy()
+    assert np.array_equal(encoded.numbers, build().fit_transform(features, y))
+    assert not np.allclose(encoded.numbers, encoded.encoder.transform(features))
+
+
+def test_folds_may_be_what_a_splitter_yields(own, problem_type, monkeypatch):
+    folds = KFold(3, shuffle=True, random_state=0)
+    monkeypatch.setattr(
+        part(problem_type, "pipeline"), "cut_folds", lambda train, _: folds.split(train)
+    )
+    edit(own, models={"candidates": ["tree"]})
+    trained = run_in(own.root, "train", "--force")
+    assert trained.exit_code == 0, trained.output

@@ -2,8 +2,9 @@
 
 The place for whatever is computed from several rows: an encoder is fitted on training rows only, in
 every fold of the cross-validation anew, and is stored with the model. Any transformer of
-scikit-learn that needs no target can be added: as a step of a pipeline, or as a part with the
-columns that it takes, ``parts.append(("place", KMeans(8), ["latitude", "longitude"]))``.
+scikit-learn can be added: as a step of a pipeline, or as a part with the columns that it takes,
+``parts.append(("place", KMeans(8), ["latitude", "longitude"]))``. One that needs the target, such
+as ``TargetEncoder``, is given it.
 """
 
 from mlsteps.preparation import Clipper, Column, DateParts, Definition, TextTopics
@@ -13,39 +14,39 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-MOST_LABELS = 50  # of one category; the rarer ones count as one
+MOST_CATEGORIES = 50  # of one feature; the rarer ones count as one
 
 
 def one_hot(features: list[Column], definition: Definition) -> ColumnTransformer:
-    """Return an encoder with a column of zeros and ones for each label of a category.
+    """Return an encoder with a column of zeros and ones for each category of a feature.
 
-    A missing label is a label of its own; labels that are rare or were never seen share one column.
+    A missing value is a category of its own; those that are rare or were never seen share a column.
     """
-    labels = OneHotEncoder(
+    categories = OneHotEncoder(
         min_frequency=definition.preparation.rare_share or None,
-        max_categories=MOST_LABELS,
+        max_categories=MOST_CATEGORIES,
         handle_unknown="infrequent_if_exist",
         sparse_output=False,
     )
-    return _encoder(features, definition, labels)
+    return _encoder(features, definition, categories)
 
 
 def ordinal(features: list[Column], definition: Definition) -> ColumnTransformer:
-    """Return an encoder with one column of numbers for each category, which is enough for trees.
+    """Return an encoder with one column of numbers for a feature of categories: enough for trees.
 
-    Rare labels have the same number; it is NaN where a label is missing or was never seen.
+    Rare categories have the same number; it is NaN where one is missing or was never seen.
     """
-    labels = OrdinalEncoder(
+    categories = OrdinalEncoder(
         min_frequency=definition.preparation.rare_share or None,
-        max_categories=MOST_LABELS,
+        max_categories=MOST_CATEGORIES,
         handle_unknown="use_encoded_value",
         unknown_value=float("nan"),
     )
-    return _encoder(features, definition, labels)
+    return _encoder(features, definition, categories)
 
 
 def _encoder(
-    features: list[Column], definition: Definition, labels: TransformerMixin
+    features: list[Column], definition: Definition, for_categories: TransformerMixin
 ) -> ColumnTransformer:
     """Return an encoder with a part for each kind of feature."""
     numbers, categories, dates, texts = (
@@ -54,7 +55,7 @@ def _encoder(
     )
     parts = [
         ("number", _numbers(definition), numbers),
-        ("category", labels, categories),
+        ("category", for_categories, categories),
         ("date", make_pipeline(DateParts(), *_impute_and_scale(definition)), dates),
     ]
     for k, text in enumerate(texts):  # each has words of its own

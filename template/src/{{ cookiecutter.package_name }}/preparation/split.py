@@ -12,7 +12,8 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
     Parameters
     ----------
     rows : DataFrame of n rows
-        The columns as collected, the target, and " date" and " group" where [columns] names them.
+        The columns as collected, and the date and the group of each row as the columns `DATE` and
+        `GROUP` of `mlsteps.preparation`, where [columns] names them.
     definition
         The settings of project.toml; ``definition.split`` says by what the rows are split.
     may_test : ndarray of bool, (n,)
@@ -24,10 +25,13 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
 def cut_folds(train: pd.DataFrame, definition: Definition) -> Folds:
     """Return the folds of cross-validation: pairs of positions to fit to and to score.
 
+    What a splitter of scikit-learn yields will do, ``KFold(5).split(train)`` say.
+
     Parameters
     ----------
     train : DataFrame of n rows
-        The target, and " date" and " group" where [columns] names them. Of series, " series" and
-        " period", which counts dates; a fold forecasts from the first period to score.
+        The target, `DATE` and `GROUP`, as above; sorted by date if there is one.
+    definition
+        The settings of project.toml.
     """
     return mlsteps.preparation.cut_folds(train, definition)

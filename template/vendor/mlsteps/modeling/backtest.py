@@ -17,7 +17,7 @@ from ..files import read_frame
 from ..preparation.panel import Panel
 from ..preparation.schema import KEY, Schema, read_schema
 from ..preparation.series import panel_of
-from ..preparation.split import CutFolds, Folds
+from ..preparation.split import CutFolds, Fold
 from ..problem.calendar import Calendar
 from ..problem.definition import Definition
 from ..problem.metric import Metric, Metrics
@@ -59,7 +59,7 @@ def fit_best(
     panel, history = panel_of(train, schema), panel_of(whole, schema)
     season, horizon = schema.decision["season"], definition.problem.horizon
     known = definition.problem.model_copy(update={"season": season})
-    folds = cut_folds(train, definition.model_copy(update={"problem": known}))
+    folds = list(cut_folds(train, definition.model_copy(update={"problem": known})))
     started = time.monotonic()
     with few_threads(len(train)):
         result = backtest(panel, train, folds, schema, candidates, metric, definition)
@@ -94,7 +94,7 @@ def fit_best(
 def backtest(
     panel: Panel,
     train: pd.DataFrame,
-    folds: Folds,
+    folds: list[Fold],
     schema: Schema,
     candidates: Candidates,
     metric: Metric,

@@ -1,7 +1,7 @@
 """Rows as numbers: encoded once, for all the candidates that learn from them."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -145,7 +145,12 @@ class EncodedFold:
 
     def _encode(self, positions: np.ndarray) -> tuple[pd.DataFrame, pd.Series]:
         target = self.train.target.iloc[positions]
-        numbers = _encode_parts(self.encoder, self.train.parts(positions), len(positions))
+        numbers = np.empty((len(positions), 0))
+        for places, features in self.train.parts(positions):
+            encoded = self.encoder.transform(features)
+            if not numbers.size:
+                numbers = np.empty((len(positions), encoded.shape[1]))
+            numbers[places] = encoded
         return pd.DataFrame(numbers, index=target.index, copy=False), target
 
 
@@ -163,28 +168,24 @@ def encode_training(
     if positions is None:
         positions = np.arange(len(rows))
     positions = positions[definition.problem.learns_from(rows.target.iloc[positions])]
-    started = time.monotonic()
-    sample = positions
-    if len(positions) > FIT_ROWS:
-        generator = np.random.default_rng(definition.search.seed)
-        sample = generator.choice(positions, FIT_ROWS, replace=False)
-    encoder = build_encoder(schema.features, definition)
-    encoder.fit(rows.features(sample))
-    numbers = _encode_parts(encoder, rows.parts(positions), len(positions))
     target = rows.target.iloc[positions]
     if definition.problem.target_kind == "category":
         target = target.astype("category")  # as an array, one Python string serves all its rows
-    return Encoded(encoder, numbers, target.to_numpy(), time.monotonic() - started)
-
-
-def _encode_parts(
-    encoder: ColumnTransformer, parts: Iterable[tuple[np.ndarray, pd.DataFrame]], rows: int
-) -> np.ndarray:
-    """Return the numbers of rows that come in parts, for the encoder copies them several times."""
-    numbers = np.empty((rows, 0))
-    for places, features in parts:
-        encoded = encoder.transform(features)
-        if not numbers.size:
-            numbers = np.empty((rows, encoded.shape[1]))
-        numbers[places] = encoded
-    return numbers
+    y = target.to_numpy()
+    started = time.monotonic()
+    sample = np.arange(len(positions))
+    if len(positions) > FIT_ROWS:
+        generator = np.random.default_rng(definition.search.seed)
+        sample = generator.choice(len(positions), FIT_ROWS, replace=False)
+    encoder = build_encoder(schema.features, definition)
+    # A transformer that looks at the target encodes the rows that it is fitted to by cross-fitting.
+    known = y[sample] if definition.problem.needs_target else None
+    encoded = encoder.fit_transform(rows.features(positions[sample]), known)
+    numbers = np.asarray(encoded, dtype="float64", order="C")
+    if len(sample) < len(positions):
+        numbers = np.empty((len(positions), encoded.shape[1]))
+        numbers[sample] = encoded
+        others = np.setdiff1d(np.arange(len(positions)), sample)
+        for places, features in rows.parts(positions[others]):
+            numbers[others[places]] = encoder.transform(features)
+    return Encoded(encoder, numbers, y, time.monotonic() - started)

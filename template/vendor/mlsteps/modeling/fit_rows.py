@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from ..errors import UserError
 from ..preparation.schema import KEY, Schema, read_schema
-from ..preparation.split import CutFolds, Folds
+from ..preparation.split import CutFolds, Fold
 from ..problem.definition import Definition
 from ..problem.metric import Metric, Metrics
 from ..problem.project import Project
@@ -44,7 +44,7 @@ def fit_best(
     definition = project.definition
     schema = read_schema(project.prepared / "schema.json")
     rows = TrainingRows(project.prepared / "train.parquet", schema)
-    folds = cut_folds(rows.metadata, definition)
+    folds = list(cut_folds(rows.metadata, definition))
     metric = metrics[definition.problem.metric]
     started = time.monotonic()
     with few_threads(len(rows)):
@@ -82,7 +82,7 @@ def fit_best(
 def cross_validate(
     train: TrainingRows,
     schema: Schema,
-    folds: Folds,
+    folds: list[Fold],
     candidates: Candidates,
     metric: Metric,
     definition: Definition,

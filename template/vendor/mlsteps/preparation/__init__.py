@@ -4,11 +4,13 @@ from ..problem.columns import Column
 from ..problem.definition import Definition
 from .panel import Panel
 from .prepare import prepare
-from .schema import Schema, TrainedOn
+from .schema import DATE, GROUP, Schema, TrainedOn
 from .split import Folds, cut_folds, take_test
 from .transformers import Clipper, DateParts, TextTopics
 
 __all__ = [
+    "DATE",
+    "GROUP",
     "Clipper",
     "Column",
     "DateParts",

@@ -7,7 +7,7 @@ from ..problem.project import Project
 from ..report import facts, table, write_card
 from .features import AddFeatures
 from .rows import prepare_rows
-from .schema import Prepared, TrainedOn
+from .schema import TrainedOn
 from .series import prepare_series
 from .split import TakeTest
 
@@ -19,7 +19,7 @@ def prepare(
     add_features: AddFeatures,
     trained_on: TrainedOn | None = None,
 ) -> str:
-    """Clean, split and type the raw rows; write train.parquet, test.parquet and schema.json.
+    """Split and type the raw rows; write train.parquet, test.parquet and schema.json.
 
     Parameters
     ----------
@@ -47,27 +47,23 @@ def prepare(
     """
     make = prepare_series if project.definition.problem.of_series else prepare_rows
     prepared = make(raw, project.definition, take_test, add_features, trained_on)
+    schema = prepared.schema
     for name, part in {"train": prepared.train, "test": prepared.test}.items():
         with replacing(project.prepared / f"{name}.parquet") as path:
             rows = pd.concat([prepared.features[part], prepared.rows[part]], axis="columns")
             rows.to_parquet(path, row_group_size=PART_ROWS)
     # The schema is written last: where it exists, the rows are complete.
-    write_text(project.prepared / "schema.json", prepared.schema.model_dump_json(indent=2) + "\n")
-    _write_card(project, prepared)
-    return prepared.summary
+    write_text(project.prepared / "schema.json", schema.model_dump_json(indent=2) + "\n")
 
-
-def _write_card(project: Project, prepared: Prepared) -> None:
-    schema, reasons = prepared.schema, prepared.reasons
     columns = [
-        {"column": c.name, "kind": c.kind, "why": reasons[c.name], "always there": c.required}
-        for c in schema.inputs
+        {"column": c.name, "kind": c.kind, "why": reason, "always there": c.required}
+        for c, reason in zip(schema.inputs, prepared.reasons.values(), strict=True)
     ]
-    inputs = {c.name for c in schema.inputs}
-    added = ", ".join(c.name for c in schema.features if c.name not in inputs)
+    added = [c.name for c in schema.features if c.name not in prepared.reasons]
     losses = {
         **prepared.losses,
-        "features added": added or "none",
+        "features added": ", ".join(added) or "none",
         "not given to the model": ", ".join(schema.ignored),
     }
     write_card(project.reports, "prepare", prepared.summary, facts(losses), table(columns))
+    return prepared.summary

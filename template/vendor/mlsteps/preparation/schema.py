@@ -11,10 +11,10 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import UserError
 from ..files import read_json, unreadable
-from ..problem.columns import Column, convert
+from ..problem.columns import Column, column_of, convert
 
-# Columns of train.parquet and test.parquet that are no features. Names of collected columns have no
-# blanks around them, so none can be one of these.
+# Columns of prepared rows that are no features: the label of the row's group, its date and its key.
+# Names of collected columns have no blanks around them, so none can be one of these.
 GROUP, DATE, KEY = " group", " date", " key"
 
 TrainedOn = Callable[[pd.DataFrame], np.ndarray]  # raw rows -> which a champion was trained on
@@ -37,6 +37,18 @@ class Schema(BaseModel):
         The type of the problem.
     decision
         How the estimator's numbers become predictions; fitted in `train`, empty before.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from mlsteps.preparation import Column
+    >>> age = Column(name="age", kind="number", required=True)
+    >>> schema = Schema(
+    ...     problem="regression", target="income", inputs=[age], features=[age], ignored=["id"]
+    ... )
+    >>> schema.conform(pd.DataFrame({"id": [7], "age": ["41"]}))
+        age
+    0  41.0
     """
 
     problem: str
@@ -65,48 +77,24 @@ class Schema(BaseModel):
                 f"Column {_quoted(absent)} is missing; the model needs "
                 f"{_quoted([c.name for c in self.inputs])}."
             )
-        missing = pd.Series(None, index=rows.index, dtype=object)
-        return pd.DataFrame(
-            {
-                column.name: convert(
-                    rows.get(column.name, missing).rename(column.name),
-                    column.kind,
-                    column.date_format,
-                )
-                for column in self.inputs
-            },
-            index=rows.index,
-        )
+        inputs = {
+            c.name: convert(column_of(rows, c.name), c.kind, c.date_format) for c in self.inputs
+        }
+        return pd.DataFrame(inputs, index=rows.index)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Prepared rows, and what is said of them.
-
-    Attributes
-    ----------
-    features, rows : DataFrame of n rows
-        What the model sees of each row; and its target, group, date and key.
-    train, test : ndarray of bool, (n,)
-        Which rows are for training and for the test. Without a split a row is for both.
-    schema
-        What the model is given and predicts.
-    summary
-        What was done, in a line.
-    losses
-        How many rows were left out, by the reason, and how the test set was taken.
-    reasons
-        Why each input has its kind.
-    """
+    """Prepared rows; which are for training and for the test; what was left out, and why."""
 
     features: pd.DataFrame
-    rows: pd.DataFrame
+    rows: pd.DataFrame  # target, group, date and key of each
     train: np.ndarray
     test: np.ndarray
     schema: Schema
     summary: str
     losses: dict[str, object]
-    reasons: dict[str, str]
+    reasons: dict[str, str]  # why each input has its kind
 
 
 def read_schema(path: Path) -> Schema:

@@ -1,6 +1,6 @@
 """Take the test set, and cut the training rows into folds by the same rule."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,8 @@ from ..problem.definition import Definition
 from ..problem.series import PERIOD, least_periods
 from .schema import DATE, GROUP
 
-Folds = list[tuple[np.ndarray, np.ndarray]]
+Fold = tuple[np.ndarray, np.ndarray]  # positions of the rows to fit to, and of those to score
+Folds = Iterable[Fold]
 TakeTest = Callable[[pd.DataFrame, Definition, np.ndarray], np.ndarray]
 CutFolds = Callable[[pd.DataFrame, Definition], Folds]
 
@@ -41,7 +42,8 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
     Parameters
     ----------
     rows : DataFrame of n rows
-        The columns as collected, the target, and " date" and " group" where [columns] names them.
+        The columns as collected, the target, and the columns `DATE` and `GROUP` where ``[columns]``
+        names a date and a group; of series, `PERIOD` of `mlsteps.problem.series`.
     definition
         Says how the rows are split.
     may_test : ndarray of bool, (n,)
@@ -60,35 +62,46 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
     ------
     UserError
         If a side would be empty, or lack a class.
+
+    Examples
+    --------
+    In `take_test` of a project, so that customers from the north are tested only::
+
+        north = (rows["region"] == "north").to_numpy()
+        return mlsteps.preparation.take_test(rows, definition, may_test & north)
     """
-    if definition.problem.of_series:
+    problem, split, by = definition.problem, definition.split, definition.split_by()
+    if problem.of_series:
         return _take_last_horizons(rows, definition, may_test)
-    by, share = definition.split_by(), definition.split.test_share
     if by == "none" and (may_test.all() or not may_test.any()):
         return np.ones(len(rows), dtype=bool)
     if by == "date":
-        test = _take_newest(rows[DATE], share) & may_test
+        dates = rows[DATE]
+        cut = dates.quantile(1 - split.test_share, interpolation="lower")
+        later = dates > cut if (dates > cut).any() else dates == cut  # the last date has them all
+        test = later.to_numpy() & may_test
     elif by == "group":
-        mixed = rows.loc[~may_test, GROUP]
-        test = _draw(rows, definition, may_test & ~rows[GROUP].isin(mixed).to_numpy())
-        test = rows[GROUP].isin(rows.loc[test, GROUP]).to_numpy()  # each as a whole
+        groups = rows[GROUP]
+        test = _draw(rows, definition, may_test & ~groups.isin(groups[~may_test]).to_numpy())
+        test = groups.isin(groups[test]).to_numpy()  # each as a whole
     else:
         test = _draw(rows, definition, may_test)
     if not test.any() or test.all():
         known = f", {(~may_test).sum():,} of which a champion knows," if not may_test.all() else ""
         raise UserError(
-            f"[split] test_share = {share} of {len(rows):,} rows{known} taken by {by} leaves "
-            f"{test.sum():,} for the test; add rows, or change [split]."
+            f"[split] test_share = {split.test_share} of {len(rows):,} rows{known} taken by {by} "
+            f"leaves {test.sum():,} for the test; add rows, or change [split]."
         )
-    if definition.problem.needs_target and definition.problem.target_kind == "category":
-        _check_classes(rows[definition.problem.target], test, by)
+    if problem.needs_target and problem.target_kind == "category":
+        classes = rows[problem.target]
+        unseen = sorted(set(classes[test]) - set(classes[~test]))
+        if unseen or classes[test].nunique() < 2:
+            wrong = f'class "{unseen[0]}", which no training row has' if unseen else "one class"
+            raise UserError(
+                f"The {test.sum():,} test rows, taken by {by}, have {wrong} of the target "
+                f'"{problem.target}"; add rows, merge classes, or change [split].'
+            )
     return test
-
-
-def _take_newest(dates: pd.Series, share: float) -> np.ndarray:
-    cut = dates.quantile(1 - share, interpolation="lower")
-    later = (dates > cut).to_numpy()
-    return later if later.any() else (dates == cut).to_numpy()  # the last date has them all
 
 
 def _draw(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) -> np.ndarray:
@@ -104,7 +117,7 @@ def _draw(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) -> n
             splitter = GroupShuffleSplit(1, test_size=wanted / len(pool), random_state=seed)
             chosen = next(splitter.split(pool, groups=rows[GROUP].iloc[pool]))[1]
         else:
-            stratum = _stratum(column_of(rows, definition.problem.target).iloc[pool], definition)
+            stratum = _stratum(rows.iloc[pool], definition)
             if stratum is not None:
                 counts = stratum.value_counts()
                 few = len(counts) > min(wanted, len(pool) - wanted) or counts.min() < 2
@@ -120,24 +133,12 @@ def _draw(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) -> n
     return np.isin(np.arange(len(rows)), pool[chosen])
 
 
-def _stratum(target: pd.Series, definition: Definition) -> pd.Series | None:
+def _stratum(rows: pd.DataFrame, definition: Definition) -> pd.Series | None:
     """Return the class of each row, "" where it is missing; None if the target is a number."""
-    return target.fillna("") if definition.problem.target_kind == "category" else None
-
-
-def _check_classes(target: pd.Series, test: np.ndarray, by: str) -> None:
-    """Refuse a split in which a class cannot be learned, or in which there is only one."""
-    missing = sorted(set(target[test]) - set(target[~test]))
-    if missing:
-        raise UserError(
-            f'Class "{missing[0]}" of the target "{target.name}" is in test rows, taken by {by}, '
-            "but in no training row; add rows, merge classes, or change [split]."
-        )
-    if target[test].nunique() < 2:
-        raise UserError(
-            f"The {test.sum():,} test rows, taken by {by}, have one class of the target "
-            f'"{target.name}", "{target[test].iloc[0]}"; add rows, or change [split].'
-        )
+    problem = definition.problem
+    if problem.target_kind != "category":
+        return None
+    return column_of(rows, problem.target).fillna("")
 
 
 def _take_last_horizons(
@@ -156,13 +157,14 @@ def _take_last_horizons(
     return (rows[PERIOD] >= start).to_numpy()
 
 
-def cut_folds(train: pd.DataFrame, definition: Definition) -> Folds:
+def cut_folds(train: pd.DataFrame, definition: Definition) -> list[Fold]:
     """Cut training rows into folds for cross-validation, by the rule of the split.
 
     Parameters
     ----------
     train : DataFrame of n rows
-        The target, and " date" and " group" where [columns] names them; by date if they have one.
+        The target, and `DATE` and `GROUP` where ``[columns]`` names them; by date if they have one.
+        Of series, `SERIES` and `PERIOD` of `mlsteps.problem.series`.
     definition
         Says how the rows are split, and how many folds there are.
 
@@ -170,66 +172,59 @@ def cut_folds(train: pd.DataFrame, definition: Definition) -> Folds:
     -------
     list of (ndarray of int, ndarray of int)
         Positions of the rows to fit to and of those to score. By date, each fold is scored on what
-        came after its training rows; otherwise every row is scored once.
+        came after its training rows; otherwise every row is scored once. Series are scored on the
+        horizon after an origin.
 
     Raises
     ------
     UserError
         If there are too few rows, groups or rows of a class for so many folds.
+
+    Examples
+    --------
+    A project's own `cut_folds` may return what a splitter of scikit-learn yields::
+
+        return RepeatedKFold(n_splits=5, n_repeats=2).split(train)
     """
     if definition.problem.of_series:
-        return cut_origins(train, definition)
-    by, number, seed = definition.split_by(), definition.search.folds, definition.search.seed
-    target = column_of(train, definition.problem.target)
-    stratum = _stratum(target, definition)
-    groups = train[GROUP] if by == "group" else None
+        return _cut_origins(train, definition)
+    by, number = definition.split_by(), definition.search.folds
+    stratum = _stratum(train, definition)
     if by == "date":
         splitter = TimeSeriesSplit(number)
     else:
-        shuffled = {"n_splits": number, "shuffle": True, "random_state": seed}
         if by == "group":
             kind = GroupKFold if stratum is None else StratifiedGroupKFold
         else:
             kind = KFold if stratum is None else StratifiedKFold
-        splitter = kind(**shuffled)
+        splitter = kind(n_splits=number, shuffle=True, random_state=definition.search.seed)
     try:
-        folds = list(splitter.split(train, target if stratum is None else stratum, groups))
+        folds = list(splitter.split(train, stratum, train[GROUP] if by == "group" else None))
     except ValueError as error:
         raise UserError(
             f"{len(train):,} training rows cannot be cut into [search] folds = {number} by {by} "
             f"({error}); lower folds or add rows."
         ) from None
-    if by == "date":
-        folds = [(_earlier(train[DATE], inside, outside), outside) for inside, outside in folds]
+    if by == "date":  # no date is on both sides
+        dates = train[DATE].reset_index(drop=True)
+        folds = [(fit[dates[fit] < dates[score].min()], score) for fit, score in folds]
         folds = [fold for fold in folds if len(fold[0])]
+    if stratum is not None and definition.problem.needs_target:
+        classes = stratum.nunique()
+        folds = [f for f in folds if all(stratum.iloc[side].nunique() == classes for side in f)]
     if not folds:
         raise UserError(
-            f"The {len(train):,} training rows have too few different dates for folds by date; "
-            'set [split] by to "random".'
+            f"No fold of the {len(train):,} training rows, cut by {by}, has every class and "
+            'different dates on both sides; lower [search] folds, or set [split] by to "random".'
         )
-    if stratum is None or not definition.problem.needs_target:
-        return folds
-    classes = stratum.nunique()
-    whole = [f for f in folds if all(stratum.iloc[part].nunique() == classes for part in f)]
-    if not whole:
-        raise UserError(
-            f'No fold, cut by {by}, has every class of "{definition.problem.target}" on both '
-            'sides; lower [search] folds, or set [split] by to "random".'
-        )
-    return whole
+    return folds
 
 
-def _earlier(dates: pd.Series, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
-    """Return the rows of `inside` before the first date of `outside`: no date is on both sides."""
-    return inside[(dates.iloc[inside] < dates.iloc[outside].min()).to_numpy()]
-
-
-def cut_origins(train: pd.DataFrame, definition: Definition) -> Folds:
+def _cut_origins(train: pd.DataFrame, definition: Definition) -> list[Fold]:
     """Cut series into folds, each of which is scored on the horizon after an origin.
 
-    The last one leaves a whole horizon. Neighbours are a horizon apart or, where the history is
-    short, as far as it allows. The first has, if it can be had, a horizon of history beyond what a
-    forecast needs at least.
+    The last leaves a whole horizon; the others are a horizon apart, or as far as a history allows
+    of which the first has to leave what a forecast needs at least.
     """
     horizon, number = definition.problem.horizon, definition.search.folds
     season = definition.problem.season
