@@ -400,7 +400,7 @@ def test_compose_runs_the_service_and_the_jobs_with_one_log(
             assert answer["prediction"] == scored["prediction"]
             assert answer["probability_bad"] == float(scored["probability_bad"])
             ask(f"{url}/feedback", {"id": answer["id"], "actual": "bad"})
-            assert "the truth of 1 is known" in jobs("status")
+            assert "1 with true labels" in jobs("status")
             assert "no alarm" in jobs("monitor")
             assert json.loads((project / "reports" / "monitor.json").read_text())["labelled"] == 1
             options = ["--detach", "--no-deps", "--entrypoint=sleep"]

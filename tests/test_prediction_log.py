@@ -29,7 +29,7 @@ def test_predictions_and_their_truth_are_kept_in_postgresql(
             first = answer["predictions"][0]
             post(f"{address}/feedback", {"id": first["id"], "actual": "bad"})
         status = environment.run(project, "python", "-m", PACKAGE, "status", LOG_URL=url)
-    assert "made 3 predictions; the truth of 1 is known" in status.stdout
+    assert "made 3 predictions, 1 with true labels" in status.stdout
 
 
 def post(url: str, body: object = None) -> dict:

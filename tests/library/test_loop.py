@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 from filelock import FileLock
-from mlsteps.improvement import Comparison, monitor
-from mlsteps.improvement.improve import _Loop
+from mlsteps.improvement import Comparison, Reason, monitor
+from mlsteps.improvement.improve import retrain_reasons
 from mlsteps.modeling import store
 from mlsteps.problem.project import open_project
 from project import edit, log, part, run_in
@@ -83,7 +84,11 @@ def test_a_challenger_that_is_not_better_by_the_margin_is_not_promoted(own, new_
     assert "the champion stays" in done.output
     assert store.champion(own.models) == champion
     assert "nothing new to learn" in run_in(own.root, "improve").output  # it is not compared again
-    assert [line["event"] for line in store.read_history(own.models)] == ["promoted", "kept", "waited"]
+    assert [line["event"] for line in store.read_history(own.models)] == [
+        "promoted",
+        "kept",
+        "waited",
+    ]
 
 
 def test_a_policy_waits_until_its_reason_has_come_about(own, new_rows):
@@ -92,7 +97,7 @@ def test_a_policy_waits_until_its_reason_has_come_about(own, new_rows):
     before = store.versions(own.models)
     done = run_in(own.root, "improve")
     assert done.exit_code == 0, done.output
-    for against in ("no drift was seen", "have not risen", "7 are asked for", "9,999 are asked"):
+    for against in ("no drift was seen", "have not risen", "7 are needed", "9,999 are needed"):
         assert against in done.output
     assert store.versions(own.models) == before
 
@@ -115,10 +120,7 @@ def test_a_policy_has_a_reason_when_it_has_come_about(own, new_rows):
 
     def reasons(**settings):
         changed = edit(own, improvement=settings)
-        load_model = owned(own, "modeling.predictor").load_model
-        loop = _Loop(changed, store.champion(own.models), {}, load_model, policy)
-        reasons = policy.reasons_to_retrain(loop.situation(found), loop.settings)
-        return " ".join(reason.text for reason in reasons if reason.holds)
+        return " ".join(r.text for r in retrain_reasons(changed, found, policy) if r.holds)
 
     assert f'"{name}" has drifted' in reasons(retrain=["drift"])
     assert "predictions came since" in reasons(retrain=["labels"], new_labels=50)
@@ -126,6 +128,19 @@ def test_a_policy_has_a_reason_when_it_has_come_about(own, new_rows):
     assert not reasons(retrain=[])
     edit(own, models={"candidates": own.definition.models.candidates[:1]})
     assert "candidates has changed" in reasons(retrain=[])
+
+
+def test_a_reason_of_ones_own_can_be_named_and_an_unknown_one_is_said(own, monkeypatch):
+    policy = owned(own, "improvement.policy")
+    mine = {"complaints": Reason(holds=False, text="2 complaints came")}
+    changed = replace(policy.POLICY, reasons_to_retrain=lambda situation, settings: mine)
+    monkeypatch.setattr(policy, "POLICY", changed)
+    edit(own, improvement={"retrain": ["complaints"]})
+    assert "no reason to retrain: 2 complaints came" in run_in(own.root, "improve").output
+    edit(own, improvement={"retrain": ["drfit"]})
+    done = run_in(own.root, "improve")
+    assert done.exit_code == 2
+    assert '[improvement] retrain has "drfit"; improvement/policy.py knows comp' in done.output
 
 
 def test_a_rule_of_the_project_decides(own, new_rows, monkeypatch):
@@ -136,9 +151,7 @@ def test_a_rule_of_the_project_decides(own, new_rows, monkeypatch):
         seen.append(comparison)
         return comparison.rows >= 10_000
 
-    monkeypatch.setattr(
-        policy, "POLICY", policy.POLICY.__class__(**vars(policy.POLICY) | {"promotes": promotes})
-    )
+    monkeypatch.setattr(policy, "POLICY", replace(policy.POLICY, promotes=promotes))
     log(own, new_rows, new_rows[own.definition.problem.target])
     assert "the champion stays" in run_in(own.root, "improve").output
     assert isinstance(seen[0], Comparison)
@@ -177,11 +190,11 @@ def test_a_better_challenger_proves_itself_in_the_shadow_first(misled, new_rows)
     shutil.copy(misled.root / "good.csv", misled.root / "rows.csv")
     edit(misled, improvement={"shadow_rows": 50, "minimum_rows": 10_000})
     done = run_in(misled.root, "improve")
-    assert "it answers in the shadow until 50 truths are known" in done.output
+    assert "it predicts in the shadow until 50 true labels are known" in done.output
     challenger = store.challenger(misled.models)
     assert challenger == store.newest_version(misled.models)
     done = run_in(misled.root, "improve")
-    assert "the truth of 0 of its answers is known, 50 are needed" in done.output
+    assert "0 of its predictions have true labels, 50 are needed" in done.output
     assert store.champion(misled.models) == champion
     log(misled, new_rows, new_rows[target], challenger)
     assert run_in(misled.root, "improve").exit_code == 0

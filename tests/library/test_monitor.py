@@ -95,7 +95,7 @@ def test_monitor_looks_at_what_it_has_when_the_truth_cannot_be_had(own, new_rows
     done = run_in(own.root, "monitor")
     assert done.exit_code == 0, done.output
     assert "no alarm" in done.output
-    assert "no truth was taken: There is no file nowhere.csv" in done.output
+    assert "no true labels were taken: There is no file nowhere.csv" in done.output
 
 
 def test_monitor_says_when_there_is_not_enough_to_tell(own):

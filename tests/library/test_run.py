@@ -199,4 +199,4 @@ def test_status_counts_what_the_champion_predicted_and_whose_truth_is_known(own)
         write_feedback(log, [("a", 1), ("b", 1), ("d", 1)], now)
         write_feedback(log, [("a", 2)], now)
     shown = run_in(own.root, "status")
-    assert "the champion made 3 predictions; the truth of 2 is known" in shown.output
+    assert "the champion made 3 predictions, 2 with true labels" in shown.output

@@ -1,6 +1,6 @@
 """When to raise an alarm, retrain, promote and roll back.
 
-`monitor` and `improve` ask these functions; the settings are [improvement] of project.toml.
+`monitor` and `improve` decide by these functions; the settings are [improvement] of project.toml.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,11 +21,14 @@ def has_decayed(performance: Performance, settings: Improvement) -> bool:
     return performance.is_worse_than_tested or performance.change is not None
 
 
-def reasons_to_retrain(situation: Situation, settings: Improvement) -> list[Reason]:
-    """Return the reasons that count; one that holds is enough to train a challenger."""
+def reasons_to_retrain(situation: Situation, settings: Improvement) -> dict[str, Reason]:
+    """Return the reasons by the name that [improvement] retrain lists; add your own.
+
+    One that holds is enough to train a challenger. New [models] candidates are always a reason.
+    """
     days = (datetime.now(UTC) - situation.trained) / timedelta(days=1)
     labels = situation.new_labels
-    reasons = {
+    return {
         "always": Reason(holds=True, text="it is done always"),
         "drift": Reason(
             holds=bool(situation.drifted),
@@ -37,30 +40,31 @@ def reasons_to_retrain(situation: Situation, settings: Improvement) -> list[Reas
         ),
         "schedule": Reason(
             holds=days >= settings.every_days,
-            text=f"the newest version is {days:.1f} days old, "
-            f"{settings.every_days:g} are asked for",
+            text=f"the newest version is {days:.1f} days old, {settings.every_days:g} are needed",
         ),
         "labels": Reason(
             holds=labels >= settings.new_labels,
             text=f"the true labels of {labels:,} predictions came since the last training, "
-            f"{settings.new_labels:,} are asked for",
+            f"{settings.new_labels:,} are needed",
         ),
     }
-    chosen = [reasons[name] for name in settings.retrain]
-    if situation.candidates_changed:
-        chosen.append(Reason(holds=True, text="[models] candidates has changed"))
-    return chosen
 
 
 def promotes(comparison: Comparison, settings: Improvement) -> bool:
-    """Tell whether a challenger is better enough to take the champion's place."""
+    """Tell whether a challenger takes the champion's place: it is better by the margin, surely."""
     return comparison.gain > settings.margin and comparison.confidence >= settings.confidence
 
 
 def rolls_back(comparison: Comparison, settings: Improvement) -> bool:
-    """Tell whether the predecessor is better enough on live rows to serve again."""
+    """Tell whether the predecessor serves again: it is better on live rows, hardly by chance."""
     confidence = 1 - settings.false_alarm_rate
     return comparison.gain > settings.margin and comparison.confidence >= confidence
 
 
-POLICY = Policy(has_drifted, has_decayed, reasons_to_retrain, promotes, rolls_back)
+POLICY = Policy(
+    has_drifted=has_drifted,
+    has_decayed=has_decayed,
+    reasons_to_retrain=reasons_to_retrain,
+    promotes=promotes,
+    rolls_back=rolls_back,
+)

@@ -2,38 +2,28 @@
 
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..deployment.prediction_log import LoggedPredictions, open_log, read_predictions
 from ..evaluation.bootstrap import compare_pairs
-from ..modeling import store
 from ..problem.definition import Definition
 from ..problem.metric import Metric
 from ..problem.project import Project
 from ..report import number
-from .performance import Estimate, measure_logged
+from .performance import measure_logged
 
 
 @dataclass(frozen=True)
 class PairedPredictions:
-    """Test rows that neither version was trained on, and what both predict of them.
-
-    Attributes
-    ----------
-    target : Series of (n,)
-        True values.
-    predictions, rival_predictions : DataFrame of n rows
-        Of the champion and of the challenger.
-    group : Series of (n,) or None
-        Rows that are alike.
-    """
+    """True values, what two versions predict of the same rows, and which rows are alike."""
 
     target: pd.Series
     predictions: pd.DataFrame
     rival_predictions: pd.DataFrame
-    group: pd.Series | None
+    group: pd.Series | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +40,12 @@ class Comparison:
         By how much the rival is better; negative if it is worse.
     confidence : float
         The share of resamples of the rows in which it is better by more than the margin.
+
+    Examples
+    --------
+    >>> found = Comparison(rows=500, value=0.8, rival_value=0.85, gain=0.05, confidence=0.97)
+    >>> found.gain > 0 and found.confidence > 0.95
+    True
     """
 
     rows: int
@@ -67,25 +63,6 @@ class Comparison:
         )
 
 
-@dataclass(frozen=True)
-class ShadowComparison:
-    """Champion and challenger on the same live rows.
-
-    Attributes
-    ----------
-    challenger
-        The version that predicts in the shadow.
-    rows
-        How many of its predictions have a known true label.
-    quality
-        The metric of "champion" and "challenger"; empty while there are too few rows to tell.
-    """
-
-    challenger: str
-    rows: int
-    quality: dict[str, Estimate]
-
-
 def replay_of(definition: Definition) -> ModuleType:
     """Return the module that lets a version predict again what another has predicted."""
     if definition.problem.of_series:
@@ -99,12 +76,17 @@ def replay_of(definition: Definition) -> ModuleType:
 
 def compare(pairs: PairedPredictions, metric: Metric, definition: Definition) -> Comparison:
     """Compare two versions by a metric, with a paired bootstrap test."""
-    target, own, rival = pairs.target, pairs.predictions, pairs.rival_predictions
-    seed = definition.search.seed
-    value, rival_value, gains = compare_pairs(metric, target, own, rival, seed, pairs.group)
+    value, rival_value, gains = compare_pairs(
+        metric,
+        pairs.target,
+        pairs.predictions,
+        pairs.rival_predictions,
+        definition.search.seed,
+        pairs.group,
+    )
     confidence = float(np.mean(gains > definition.improvement.margin)) if len(gains) else 0.0
     gain = metric.gain(rival_value, value)
-    return Comparison(len(target), value, rival_value, gain, confidence)
+    return Comparison(len(pairs.target), value, rival_value, gain, confidence)
 
 
 def read_shadow(project: Project, champion: str, challenger: str) -> LoggedPredictions:
@@ -115,18 +97,14 @@ def read_shadow(project: Project, champion: str, challenger: str) -> LoggedPredi
         return read_predictions(log, champion, most, labelled=True, challenger=challenger)
 
 
-def compare_shadow(project: Project, champion: str, metric: Metric) -> ShadowComparison | None:
-    """Measure champion and challenger on the same live rows; None if there is no challenger."""
-    challenger = store.challenger(project.models)
-    if challenger is None:
-        return None
-    logged = read_shadow(project, champion, challenger)
-    quality: dict[str, Estimate] = {}
-    if len(logged) >= project.definition.improvement.minimum_rows:
-        for role, predictions in {
-            "champion": logged.predictions,
-            "challenger": logged.shadow,
-        }.items():
-            if estimate := measure_logged(logged, predictions, metric, project.definition):
-                quality[role] = estimate
-    return ShadowComparison(challenger, len(logged), quality)
+def measure_shadow(
+    project: Project, champion: str, challenger: str, metric: Metric
+) -> dict[str, Any]:
+    """Return the metric of champion and challenger on the same live rows, if there are enough."""
+    definition, logged = project.definition, read_shadow(project, champion, challenger)
+    both = {"champion": logged.predictions, "challenger": logged.shadow}
+    quality = {}
+    if len(logged) >= definition.improvement.minimum_rows:
+        found = {role: measure_logged(logged, p, metric, definition) for role, p in both.items()}
+        quality = {role: numbers for role, numbers in found.items() if numbers}
+    return {"challenger": challenger, "rows": len(logged), "quality": quality}

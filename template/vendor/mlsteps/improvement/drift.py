@@ -51,29 +51,30 @@ class Drift:
 def compare_column(name: str, kind: Kind, reference: pd.Series, current: pd.Series) -> Drift:
     """Compare the values of a column now with those it was trained on.
 
-    Numbers, dates and the length of texts: the two-sample test of Kolmogorov and Smirnov, and how
-    many values lie beyond the range of the reference; labels: chi-squared, in which one that was
-    not seen before is a label like others. Missing values are compared by themselves. The tests
-    of a column share one p-value by Bonferroni's rule.
+    Missing values are compared by themselves. Numbers, dates and the length of texts: by the test
+    of Kolmogorov and Smirnov, and by how many values lie beyond the range of the reference; labels:
+    by chi-squared. The tests of a column share one p-value by Bonferroni's rule.
     """
-    missing = _counts_p_value(
-        np.array([[s.isna().sum(), s.notna().sum()] for s in (reference, current)])
-    )
     before, now = reference.dropna(), current.dropna()
-    tests, shares = [missing], np.array([[1.0], [1.0]])
+    missing = [[len(s), len(all_) - len(s)] for s, all_ in ((before, reference), (now, current))]
+    tests, counts = [_counts_p_value(np.array(missing))], np.ones((2, 1))
     if before.empty or now.empty:
         pass  # only missing values can be compared
     elif kind == "category":
         counts = _label_counts(before, now)
-        tests.append(_counts_p_value(counts.to_numpy()))
-        shares = _shares(counts.to_numpy())
+        tests.append(_counts_p_value(counts))
     else:
-        before, now = _as_numbers(before, kind), _as_numbers(now, kind)
-        tests += [_distributions_p_value(before, now), _range_p_value(before, now)]
-        shares = _shares(_bin_counts(before, now))
-    p_value = min(1.0, len(tests) * min(tests))
-    psi = float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
-    return Drift(name, p_value, psi, _note(kind, reference, current))
+        old, new = (_as_numbers(values, kind) for values in (before, now))
+        counts = _bin_counts(old, new)
+        with warnings.catch_warnings():
+            # It warns where the exact distribution is out of reach, and takes the asymptotic one.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            tests.append(float(stats.ks_2samp(old, new).pvalue))
+        tests.append(_range_p_value(old, new))
+    # Half a row is added to each cell, so that no share is zero.
+    was, is_now = (counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True)
+    psi = float(np.sum((is_now - was) * np.log(is_now / was)))
+    return Drift(name, min(1.0, len(tests) * min(tests)), psi, _note(kind, reference, current))
 
 
 def adjust(p_values: list[float]) -> list[float]:
@@ -89,23 +90,20 @@ def adjust(p_values: list[float]) -> list[float]:
 
 
 def _as_numbers(values: pd.Series, kind: Kind) -> np.ndarray:
-    if kind == "number":
-        return values.to_numpy("float64")
-    if kind == "date":
-        return values.astype("int64").to_numpy("float64")
-    return values.str.len().to_numpy("float64")
+    if kind == "text":
+        values = values.str.len()
+    return values.astype("int64" if kind == "date" else "float64").to_numpy("float64")
 
 
-def _label_counts(before: pd.Series, now: pd.Series) -> pd.DataFrame:
+def _label_counts(before: pd.Series, now: pd.Series) -> np.ndarray:
     """Return a row of counts for each sample; rare labels, and new ones, are pooled."""
     # Chosen by both samples: the most frequent of one alone are so by chance, too, and would drift.
     kept = pd.concat([before, now]).value_counts().index[:MOST_LABELS]
     pooled = [values.where(values.isin(kept), "\0other").value_counts() for values in (before, now)]
     counts = pd.DataFrame(pooled).fillna(0)
     expected = counts.sum() * len(now) / (len(before) + len(now))
-    rare = counts.columns[expected < LEAST_EXPECTED]
-    common = counts.drop(columns=rare)
-    return common.assign(**{"\0rare": counts[rare].sum(axis=1)}) if len(rare) else common
+    names = counts.columns.where(expected >= LEAST_EXPECTED, "\0rare")
+    return counts.T.groupby(names).sum().T.to_numpy()
 
 
 def _bin_counts(before: np.ndarray, now: np.ndarray) -> np.ndarray:
@@ -114,25 +112,12 @@ def _bin_counts(before: np.ndarray, now: np.ndarray) -> np.ndarray:
     return np.array([np.bincount(place, minlength=len(edges) + 1) for place in places])
 
 
-def _shares(counts: np.ndarray) -> np.ndarray:
-    """Return the shares of each row; half a row is added to each cell, so that none is zero."""
-    return (counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True)
-
-
 def _counts_p_value(counts: np.ndarray) -> float:
     counts = counts[:, counts.sum(axis=0) > 0]
     if counts.shape[1] < 2:
         return 1.0
-    if counts.shape == (2, 2):
-        return float(stats.fisher_exact(counts).pvalue)
-    return float(stats.chi2_contingency(counts).pvalue)
-
-
-def _distributions_p_value(before: np.ndarray, now: np.ndarray) -> float:
-    with warnings.catch_warnings():
-        # It warns where the exact distribution is out of reach, and takes the asymptotic one.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return float(stats.ks_2samp(before, now).pvalue)
+    exact = counts.shape == (2, 2)
+    return float((stats.fisher_exact if exact else stats.chi2_contingency)(counts).pvalue)
 
 
 def _range_p_value(before: np.ndarray, now: np.ndarray) -> float:
@@ -149,22 +134,21 @@ def _range_p_value(before: np.ndarray, now: np.ndarray) -> float:
 
 
 def _note(kind: Kind, reference: pd.Series, current: pd.Series) -> str:
+    """Say what changed most: missing values, the median and the range, or a label."""
     was, now = reference.isna().mean(), current.isna().mean()
     notes = [f"missing {was:.1%}, now {now:.1%}"] if abs(was - now) >= 0.005 else []
     if kind == "number":
         notes.append(f"median {reference.median():.4g}, now {current.median():.4g}")
-        beyond = ((current < reference.min()) | (current > reference.max())).sum()
-        if beyond:
-            limits = f"{reference.min():.4g} to {reference.max():.4g}"
-            notes.append(f"{beyond} rows beyond {limits}")
+        least, most = reference.min(), reference.max()
+        if beyond := ((current < least) | (current > most)).sum():
+            notes.append(f"{beyond} rows beyond {least:.4g} to {most:.4g}")
     elif kind == "category":
         unseen = current.dropna()[~current.dropna().isin(reference)]
         if len(unseen):
             notes.append(f"{len(unseen)} rows with labels not seen before, like {unseen.iloc[0]!r}")
-        shares = [s.value_counts(normalize=True) for s in (reference, current)]
-        moved = shares[1].sub(shares[0], fill_value=0)
-        if len(moved):
-            label = moved.abs().idxmax()
-            was, now = (share.get(label, 0) for share in shares)
-            notes.append(f"{label!r} {was:.1%}, now {now:.1%}")
+        shares = pd.DataFrame([s.value_counts(normalize=True) for s in (reference, current)])
+        if len(shares.columns):
+            before, after = shares.fillna(0).to_numpy()
+            most = np.abs(after - before).argmax()
+            notes.append(f"{shares.columns[most]!r} {before[most]:.1%}, now {after[most]:.1%}")
     return "; ".join(notes)

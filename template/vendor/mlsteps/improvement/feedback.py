@@ -1,10 +1,9 @@
 """Take the true labels of earlier predictions, as POST /feedback does, and train on them."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,15 +19,13 @@ from ..deployment.prediction_log import (
     write_feedback,
 )
 from ..errors import UserError
-from ..files import replacing, write_json
+from ..files import replacing
 from ..modeling import store
 from ..preparation.schema import read_schema
 from ..problem.columns import ConversionError, convert
 from ..problem.project import Project
-from ..problem.settings import Kind
 
 ID, ACTUAL = "id", "actual"  # the columns of a file or a query
-FILE = "feedback.json"
 # Where each labelled row comes from. Names of collected columns have no blanks around them, and
 # what is not collected is no feature.
 PREDICTION, VERSION, AT = " prediction", " version", " at"
@@ -45,8 +42,13 @@ class FeedbackResult:
     repeated, unknown, wrong, missing : int
         Left out: known already or given again below, of no prediction, none that the target can
         have (`example` is the first of them), and rows without an id or a value.
-    days : float or None
-        The median time from the prediction to its label; None if nothing was written.
+    example : str
+        The first wrong value, and what is allowed.
+
+    Examples
+    --------
+    >>> FeedbackResult(new=40, corrected=1, repeated=0, unknown=2, wrong=0, missing=0).summary()
+    '40 new, 1 corrected; left out: 0 repeated, 2 of unknown predictions, 0 wrong, 0 empty'
     """
 
     new: int
@@ -55,22 +57,20 @@ class FeedbackResult:
     unknown: int
     wrong: int
     missing: int
-    example: str
-    days: float | None
+    example: str = ""
 
     def summary(self) -> str:
         """Return the counts, in a line."""
-        late = f", {self.days:.1f} days after the prediction (median)" if self.days else ""
         example = f" (like {self.example})" if self.example else ""
         return (
-            f"{self.new:,} new, {self.corrected:,} corrected{late}; left out: {self.repeated:,} "
+            f"{self.new:,} new, {self.corrected:,} corrected; left out: {self.repeated:,} "
             f"repeated, {self.unknown:,} of unknown predictions, {self.wrong:,} wrong{example}, "
             f"{self.missing:,} empty"
         )
 
 
 def take_feedback(project: Project, file: str = "") -> FeedbackResult | None:
-    """Write true labels of predictions to the log, and their counts to reports/feedback.json.
+    """Write true labels of predictions to the log.
 
     Parameters
     ----------
@@ -89,14 +89,17 @@ def take_feedback(project: Project, file: str = "") -> FeedbackResult | None:
     ------
     UserError
         If it cannot be read or lacks a column, there is no champion, or the log does not answer.
+
+    Examples
+    --------
+    >>> take_feedback(project, "outcomes.csv").new  # doctest: +SKIP
+    40
     """
     settings, missing = project.definition.improvement, project.definition.data.missing
-    if file:
-        where, frame = file, read_tables(file, Path.cwd(), missing).frame
-    elif settings.truth_query:
+    if not file and settings.truth_query:
         where, frame = "[improvement] truth_query", _query(project)
-    elif settings.truth:
-        where, frame = settings.truth, read_tables(settings.truth, project.root, missing).frame
+    elif where := file or settings.truth:
+        frame = read_tables(where, Path.cwd() if file else project.root, missing).frame
     else:
         return None
     absent = [name for name in (ID, ACTUAL) if name not in frame]
@@ -105,17 +108,13 @@ def take_feedback(project: Project, file: str = "") -> FeedbackResult | None:
             f'{where} has no column "{absent[0]}" but {", ".join(map(repr, frame))}; it needs '
             f'"{ID}", the id that came with a prediction, and "{ACTUAL}", what it really was.'
         )
-    result = _write(project, frame)
-    write_json(project.reports / FILE, {"from": where, **asdict(result)})
-    return result
+    return _write(project, frame)
 
 
 def add_labelled_rows(project: Project) -> None:
     """Write the predictions with true labels to data/raw/labelled.parquet, to train on.
 
-    They look like collected rows, so that all later steps treat them alike; the collected rows
-    themselves are not touched. Each comes with the id of its prediction, the version that made it
-    and the time (UTC).
+    They look like collected rows, with the id of the prediction, its version and time (UTC).
     """
     with open_log(project) as log:
         logged = read_predictions(log, labelled=True)
@@ -130,17 +129,15 @@ def add_labelled_rows(project: Project) -> None:
         rows[date] = metadata["at"].dt.strftime("%Y-%m-%dT%H:%M:%S")
     if group and group not in rows:
         rows[group] = metadata.index  # nothing is known about who it was, so a group by itself
-    for name in rows:
-        if rows[name].dtype == object:  # a parquet column has one type
-            rows[name] = rows[name].map(str, na_action="ignore")
+    for name in rows.columns[rows.dtypes == object]:  # a parquet column has one type
+        rows[name] = rows[name].map(str, na_action="ignore")
     rows[PREDICTION], rows[VERSION], rows[AT] = metadata.index, metadata["version"], metadata["at"]
     with replacing(project.raw / LABELLED) as path:
         rows.to_parquet(path, index=False)
 
 
 def _query(project: Project) -> pd.DataFrame:
-    settings = project.definition.improvement
-    key = "[improvement] truth"
+    settings, key = project.definition.improvement, "[improvement] truth"
     engine = open_database(database_url(settings.truth, key, project.root), key)
     try:
         with engine.connect() as connection:
@@ -153,50 +150,37 @@ def _query(project: Project) -> pd.DataFrame:
 
 
 def _write(project: Project, frame: pd.DataFrame) -> FeedbackResult:
+    """Write what is new to the log, and count what became of each row."""
     schema = read_schema(store.champion_folder(project.models) / store.SCHEMA)
-    classes = schema.decision.get("classes", [])
-    ids = frame[ID].astype("str").str.strip().where(frame[ID].notna())
-    there = ids.notna() & frame[ACTUAL].notna()
-    ids = ids[there]
-    kind = project.definition.problem.target_kind
-    actual, wrong = _values(frame.loc[there, ACTUAL], classes, kind)
-    now = datetime.now(UTC).replace(tzinfo=None)
-    with open_log(project) as log:
-        known = find_predictions(log, ids[~wrong].unique().tolist())
-        unknown = ~wrong & ~ids.isin(known.index)
-        good = ~wrong & ~unknown
-        last = pd.Series(actual[good].to_numpy(), ids[good]).groupby(level=0).last()
-        before = known["actual"].reindex(last.index)
-        new = before.isna()
-        changed = ~new & (before != last)
-        written = last[new | changed]
-        write_feedback(log, written.items(), now)
-    late = (now - known.loc[written.index, "at"]).dt.total_seconds() / 86400
-    return FeedbackResult(
-        new=int(new.sum()),
-        corrected=int(changed.sum()),
-        repeated=int(good.sum()) - len(written),
-        unknown=int(unknown.sum()),
-        wrong=int(wrong.sum()),
-        missing=int((~there).sum()),
-        example=_example(frame[ACTUAL], wrong[wrong].index, classes),
-        days=float(late.median()) if len(written) else None,
-    )
-
-
-def _values(actual: pd.Series, classes: list[str], kind: Kind) -> tuple[pd.Series, pd.Series]:
-    """Return the values as the target has them, and which of them it cannot have."""
-    wrong = pd.Series(data=False, index=actual.index)
+    kind, classes = project.definition.problem.target_kind, schema.decision.get("classes", [])
+    rows = frame[frame[ID].notna() & frame[ACTUAL].notna()]
+    ids = rows[ID].astype("str").str.strip()
+    wrong = pd.Series(data=False, index=rows.index)
     try:
-        values = convert(actual, kind)
+        actual = convert(rows[ACTUAL], kind)
     except ConversionError as error:
         wrong.iloc[error.rows] = True
-        values = convert(actual.mask(wrong), kind)
-    return values, wrong | (~values.isin(classes) if classes else np.False_)
-
-
-def _example(actual: pd.Series, wrong: pd.Index, classes: list[str]) -> str:
-    if wrong.empty:
-        return ""
-    expected = f"one of {', '.join(classes)}" if classes else "a number"
-    return f"{str(actual.loc[wrong[0]])[:40]!r} in row {wrong[0] + 1:,}, not {expected}"
+        actual = convert(rows[ACTUAL].mask(wrong), kind)
+    if classes:
+        wrong |= ~actual.isin(classes)
+    with open_log(project) as log:
+        known = find_predictions(log, ids[~wrong].unique().tolist())
+        good = ids.isin(known.index)
+        last = pd.Series(actual[good].to_numpy(), ids[good]).groupby(level=0).last()
+        before = known["actual"].reindex(last.index)
+        written = last[before.isna() | (before != last)]
+        write_feedback(log, written.items(), datetime.now(UTC).replace(tzinfo=None))
+    example = ""
+    if wrong.any():
+        row, allowed = wrong.idxmax(), f"one of {', '.join(classes)}" if classes else "a number"
+        example = f"{str(frame.loc[row, ACTUAL])[:40]!r} in row {row + 1:,}, not {allowed}"
+    new = int(before.isna().sum())
+    return FeedbackResult(
+        new=new,
+        corrected=len(written) - new,
+        repeated=int(good.sum()) - len(written),
+        unknown=int((~wrong & ~good).sum()),
+        wrong=int(wrong.sum()),
+        missing=len(frame) - len(rows),
+        example=example,
+    )

@@ -1,10 +1,11 @@
 """Collect, retrain, compare champion and challenger, and promote only what is better."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import pandas as pd
 
 from ..collection.collect import read_raw
 from ..deployment.prediction_log import count_predictions, open_log, read_predictions
@@ -15,15 +16,14 @@ from ..modeling.predictor import LoadPredictor
 from ..preparation.schema import KEY, TrainedOn, read_schema
 from ..problem.columns import ConversionError
 from ..problem.keys import row_keys
-from ..problem.metric import Metric, Metrics, all_metrics
+from ..problem.metric import Metrics, all_metrics
 from ..problem.project import Project
-from ..problem.settings import Improvement
 from ..steps import Outcome, Step, lock, run_step
 from .comparison import Comparison, PairedPredictions, compare, read_shadow, replay_of
 from .feedback import add_labelled_rows
 from .monitor import MonitorResult, monitor
 from .performance import true_labels
-from .policy import Policy, Situation
+from .policy import Policy, Reason, Situation
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class ImproveResult:
         Why, in a sentence.
     comparison : Comparison or None
         What was measured, if it was.
+
+    Examples
+    --------
+    >>> ImproveResult("kept", "20260131-120000", "20260201-120000", "it is worse").verdict()
+    'the champion stays'
     """
 
     event: str
@@ -54,10 +59,6 @@ class ImproveResult:
         """Return what becomes of the champion, in a few words."""
         changed = self.event in {"promoted", "rolled back"}
         return self.event if changed else "the champion stays"
-
-    def figures(self) -> dict[str, float]:
-        """Return what was measured, for the history."""
-        return vars(self.comparison) if self.comparison else {}
 
 
 def improve(
@@ -82,11 +83,11 @@ def improve(
         Those of the pipeline, in order.
     metrics : dict of str to Metric
         Those of the project, beside the standard ones.
-    load_predictor : callable
+    load_predictor : function of Path
         Returns the predictor of a version, from its folder.
     policy : Policy
         When to retrain, promote and roll back.
-    after_step : callable, optional
+    after_step : function of str and Outcome, optional
         Is called after each step with its name and outcome.
     force : bool
         Train a challenger whatever the policy says, even if nothing has changed or another
@@ -101,60 +102,77 @@ def improve(
     ------
     UserError
         If there is no champion, a step cannot be done, or another process is at it.
+
+    Examples
+    --------
+    >>> improve(project, STEPS, METRICS, load_model, POLICY).verdict()  # doctest: +SKIP
+    'the champion stays'
     """
     with lock(project.models):
-        champion = store.champion_folder(project.models).name
-        loop = _Loop(project, champion, metrics, load_predictor, policy)
+        loop = _Loop(project, metrics, load_predictor, policy)
         result = loop.decide(steps, after_step, force=force)
-        if result.event == "promoted" and store.champion(project.models) != champion:
-            reason = f"the champion is no longer {champion}; the next round compares with the new"
-            result = replace(result, event="waited", reason=reason)
         _apply(project, result)
         store.prune(project, project.definition.improvement.keep_versions)
     return result
 
 
-@dataclass(frozen=True)
+def retrain_reasons(project: Project, monitored: MonitorResult, policy: Policy) -> list[Reason]:
+    """Return the reasons to retrain that [improvement] retrain names, and new candidates."""
+    definition, models = project.definition, project.models
+    run = read_json(models / store.newest_version(models) / store.RUN)
+    trained = datetime.fromisoformat(run["trained"])
+    with open_log(project) as log:
+        _, labels = count_predictions(log, since=trained.replace(tzinfo=None))
+    situation = Situation(monitored.drifted, monitored.decayed, trained, labels)
+    known = policy.reasons_to_retrain(situation, definition.improvement)
+    named = definition.improvement.retrain
+    if unknown := [name for name in named if name not in known]:
+        raise UserError(
+            f'[improvement] retrain has "{unknown[0]}"; improvement/policy.py knows '
+            f"{', '.join(known)}."
+        )
+    reasons = [known[name] for name in named]
+    if run["definition"]["models"]["candidates"] != definition.models.candidates:
+        reasons.append(Reason(holds=True, text="[models] candidates has changed"))
+    return reasons
+
+
 class _Loop:
     """One round of the loop."""
 
-    project: Project
-    champion: str
-    metrics: Metrics
-    load_predictor: LoadPredictor
-    policy: Policy
-
-    @property
-    def settings(self) -> Improvement:
-        """The table [improvement]."""
-        return self.project.definition.improvement
-
-    @property
-    def metric(self) -> Metric:
-        """The metric that decides."""
-        problem = self.project.definition.problem
-        return all_metrics(problem.type, self.metrics)[problem.metric]
+    def __init__(
+        self, project: Project, metrics: Metrics, load_predictor: LoadPredictor, policy: Policy
+    ) -> None:
+        self.project, self.metrics = project, metrics
+        self.load_predictor, self.policy = load_predictor, policy
+        self.champion = store.champion_folder(project.models).name
+        self.definition, self.settings = project.definition, project.definition.improvement
+        problem = self.definition.problem
+        self.metric = all_metrics(problem.type, metrics)[problem.metric]
+        self.replay = replay_of(self.definition)
 
     def decide(
         self, steps: Sequence[Step], after_step: Callable[[str, Outcome], None], *, force: bool
     ) -> ImproveResult:
         """Roll back, compare the challenger in the shadow, or train one and compare that."""
-        project, policy = self.project, self.policy
-        monitored = monitor(project, self.metrics, self.load_predictor, policy)
+        project = self.project
+        monitored = monitor(project, self.metrics, self.load_predictor, self.policy)
         add_labelled_rows(project)
-        if worse := self._worse_than_predecessor():
-            return worse
+        if found := self._compare_with_predecessor():
+            return found
         challenger = store.challenger(project.models)
-        if challenger and not force:
+        if challenger and not force and self.settings.shadow_rows:
             return self._compare_in_shadow(challenger)
-        reasons = policy.reasons_to_retrain(self.situation(monitored), self.settings)
-        due = force or any(reason.holds for reason in reasons)
-        if not due and self._undecided() is None:
-            why = "; ".join(reason.text for reason in reasons) or "[improvement] retrain names none"
-            return self._result("waited", None, f"there is no reason to retrain: {why}")
-        self._train_challenger(steps, after_step, force=force)
-        challenger = self._undecided()
-        if challenger is None:
+        if not force and not challenger and not self._undecided():
+            reasons = retrain_reasons(project, monitored, self.policy)
+            if not any(reason.holds for reason in reasons):
+                why = "; ".join(reason.text for reason in reasons)
+                why = why or "[improvement] retrain names none"
+                return self._result("waited", None, f"there is no reason to retrain: {why}")
+        if force or not challenger:
+            self._train(steps, after_step, force=force)
+            challenger = self._undecided()
+        if not challenger:
             return self._result("waited", None, "there is nothing new to learn from")
         return self._compare_on_test(challenger)
 
@@ -162,49 +180,6 @@ class _Loop:
         self, event: str, other: str | None, reason: str, comparison: Comparison | None = None
     ) -> ImproveResult:
         return ImproveResult(event, self.champion, other, reason, comparison)
-
-    def _worse_than_predecessor(self) -> ImproveResult | None:
-        """Roll back if the predecessor predicts the champion's live rows better, beyond doubt."""
-        project, least = self.project, self.settings.minimum_rows
-        predecessor = store.predecessor(project)
-        if predecessor is None:
-            return None
-        with open_log(project) as log:
-            logged = read_predictions(log, self.champion, self.settings.window, labelled=True)
-        if len(logged) < least:
-            return None
-        try:
-            rival = replay_of(self.project.definition).predict_logged_rows(
-                project, predecessor, logged, self.load_predictor
-            )
-        except (UserError, ConversionError):  # then there is nothing to go back to
-            return None
-        if len(rival) < least:
-            return None
-        target = true_labels(logged, self.project.definition.problem.target_kind)
-        own = logged.predictions.loc[rival.index]
-        pairs = PairedPredictions(target[rival.index], own, rival, None)
-        found = compare(pairs, self.metric, self.project.definition)
-        if not self.policy.rolls_back(found, self.settings):
-            return None
-        sentence = found.sentence(self.metric, self.settings.margin, "champion", "predecessor")
-        return self._result("rolled back", predecessor, f"{sentence} of live rows", found)
-
-    def situation(self, monitored: MonitorResult) -> Situation:
-        """Return what the policy decides by whether to retrain."""
-        models = self.project.models
-        run = read_json(models / store.newest_version(models) / store.RUN)
-        trained = datetime.fromisoformat(run["trained"])
-        with open_log(self.project) as log:
-            _, labels = count_predictions(log, since=trained.replace(tzinfo=None))
-        before = run["definition"]["models"]["candidates"]
-        return Situation(
-            drifted=monitored.drifted,
-            decayed=monitored.decayed,
-            trained=trained,
-            new_labels=labels,
-            candidates_changed=before != self.project.definition.models.candidates,
-        )
 
     def _undecided(self) -> str | None:
         """Return the newest version if nothing was decided about it yet."""
@@ -215,26 +190,26 @@ class _Loop:
                 decided |= {line["champion"], line["other"]}
         return None if newest in decided else newest
 
-    def _train_challenger(
+    def _train(
         self, steps: Sequence[Step], after_step: Callable[[str, Outcome], None], *, force: bool
     ) -> None:
-        trained_on = self._rows_of_champion()
-        for step in steps:
-            # A test set with rows that the champion was trained on would flatter it.
-            seen = "trained_on" in step.takes and self._test_rows_seen(trained_on)
-            outcome = run_step(self.project, step, force=force or seen, trained_on=trained_on)
-            after_step(step.name, outcome)
-
-    def _rows_of_champion(self) -> TrainedOn:
-        """Return what tells which raw rows the champion was trained on.
+        """Run the steps; `prepare` is given which rows the champion was trained on.
 
         Columns that came to the data since then do not count, or no row would look the same.
         """
-        models = self.project.models
+        project, models = self.project, self.project.models
         schema = read_schema(models / self.champion / store.SCHEMA)
         columns = [*(column.name for column in schema.inputs), *schema.ignored]
         keys = store.training_keys(models, self.champion)
-        return lambda raw: row_keys(raw[raw.columns.intersection(columns)]).isin(keys).to_numpy()
+
+        def trained_on(raw: pd.DataFrame) -> np.ndarray:
+            return row_keys(raw[raw.columns.intersection(columns)]).isin(keys).to_numpy()
+
+        for step in steps:
+            # A test set with rows that the champion was trained on would flatter it.
+            seen = "trained_on" in step.takes and self._test_rows_seen(trained_on)
+            outcome = run_step(project, step, force=force or seen, trained_on=trained_on)
+            after_step(step.name, outcome)
 
     def _test_rows_seen(self, trained_on: TrainedOn) -> bool:
         path = self.project.prepared / "test.parquet"
@@ -244,77 +219,95 @@ class _Loop:
         tested = raw.index.intersection(read_frame(path, [KEY]).index)
         return bool(trained_on(raw.loc[tested]).any())
 
+    def _compare_with_predecessor(self) -> ImproveResult | None:
+        """Roll back if the predecessor predicts the champion's live rows better, beyond doubt."""
+        predecessor, settings = store.predecessor(self.project), self.settings
+        if predecessor is None:
+            return None
+        with open_log(self.project) as log:
+            logged = read_predictions(log, self.champion, settings.window, labelled=True)
+        if len(logged) < settings.minimum_rows:
+            return None
+        try:
+            rival = self.replay.predict_logged_rows(
+                self.project, predecessor, logged, self.load_predictor
+            )
+        except (UserError, ConversionError):  # then there is nothing to go back to
+            return None
+        if len(rival) < settings.minimum_rows:  # a predecessor may know fewer series
+            return None
+        target = true_labels(logged, self.definition.problem.target_kind)[rival.index]
+        pairs = PairedPredictions(target, logged.predictions.loc[rival.index], rival)
+        found = compare(pairs, self.metric, self.definition)
+        if not self.policy.rolls_back(found, settings):
+            return None
+        sentence = found.sentence(self.metric, settings.margin, "champion", "predecessor")
+        return self._result("rolled back", predecessor, f"{sentence} of live rows", found)
+
     def _compare_on_test(self, challenger: str) -> ImproveResult:
         """Compare both on the test rows, the newest that neither was trained on."""
-        project = self.project
-        gate = read_json(project.models / challenger / store.METRICS)["gate"]
+        gate = read_json(self.project.models / challenger / store.METRICS)["gate"]
         if not gate["passed"]:
             reason = f"the challenger failed the gate: {'; '.join(gate['reasons'])}"
             return self._result("kept", challenger, reason)
         try:
-            pairs = replay_of(self.project.definition).predict_test_rows(
-                project, self.champion, challenger, self.load_predictor
+            pairs = self.replay.predict_test_rows(
+                self.project, self.champion, challenger, self.load_predictor
             )
         except (UserError, ConversionError) as error:
             reason = f"the champion cannot predict the rows of today: {error}"
             return self._result("promoted", challenger, reason)
-        found = compare(pairs, self.metric, self.project.definition)
+        found = compare(pairs, self.metric, self.definition)
         if not np.isfinite(found.rival_value):
             reason = (
                 f"these rows do not define {self.metric.title}, and the challenger was trained on "
                 "newer ones"
             )
             return self._result("promoted", challenger, reason)
-        return self._better_or_not(challenger, found, shadow=bool(self.settings.shadow_rows))
+        return self._better_or_not(challenger, found, shadow_rows=self.settings.shadow_rows)
 
     def _compare_in_shadow(self, challenger: str) -> ImproveResult:
         """Compare both on the live rows that both predicted, once enough true labels are known."""
         least = self.settings.shadow_rows
-        if not least:  # was more when the challenger began
-            return self._compare_on_test(challenger)
         logged = read_shadow(self.project, self.champion, challenger)
         if len(logged) < least:
             reason = (
-                f"{challenger} answers in the shadow of the champion; the truth of "
-                f"{len(logged):,} of its answers is known, {least:,} are needed"
+                f"{challenger} predicts in the shadow of the champion; {len(logged):,} of its "
+                f"predictions have true labels, {least:,} are needed"
             )
             return self._result("waited", challenger, reason)
-        target = true_labels(logged, self.project.definition.problem.target_kind)
-        pairs = PairedPredictions(target, logged.predictions, logged.shadow, None)
-        found = compare(pairs, self.metric, self.project.definition)
-        return self._better_or_not(challenger, found, shadow=False)
+        target = true_labels(logged, self.definition.problem.target_kind)
+        pairs = PairedPredictions(target, logged.predictions, logged.shadow)
+        return self._better_or_not(challenger, compare(pairs, self.metric, self.definition))
 
-    def _better_or_not(self, challenger: str, found: Comparison, *, shadow: bool) -> ImproveResult:
+    def _better_or_not(
+        self, challenger: str, found: Comparison, shadow_rows: int = 0
+    ) -> ImproveResult:
+        """Promote a challenger that is better, or let it predict in the shadow first."""
         settings = self.settings
         sentence = found.sentence(self.metric, settings.margin, "champion", "challenger")
         reason = f"{sentence}, {settings.confidence:.0%} are needed"
         if not self.policy.promotes(found, settings):
             return self._result("kept", challenger, reason, found)
-        if not shadow:
+        if not shadow_rows:
             return self._result("promoted", challenger, reason, found)
-        reason += f"; it answers in the shadow until {settings.shadow_rows:,} truths are known"
+        reason += f"; it predicts in the shadow until {shadow_rows:,} true labels are known"
         return self._result("shadow", challenger, reason, found)
 
 
 def _apply(project: Project, result: ImproveResult) -> None:
-    models, other = project.models, result.other
-    if result.event == "promoted" and other:
-        store.promote(project, other, result.reason, **result.figures())
-        store.set_challenger(models, None)
-    elif result.event == "rolled back":
-        store.rollback(project, result.reason, **result.figures())
+    """Change the champion or the challenger, and add what was decided to the history."""
+    models, event, reason = project.models, result.event, result.reason
+    figures = vars(result.comparison) if result.comparison else {}
+    if event == "rolled back":
+        store.rollback(project, reason, **figures)
+        return
+    if event == "promoted":
+        store.promote(project, result.other, reason, **figures)
     else:
-        _note(project, result)
-        if result.event == "shadow":
-            store.set_challenger(models, other)
-        elif result.event == "kept":
-            store.set_challenger(models, None)
-
-
-def _note(project: Project, result: ImproveResult) -> None:
-    """Add a result that changes no champion to the history; not the same one again and again."""
-    decided = (result.event, result.champion, result.other, result.reason)
-    line = store.new_line(*decided, **result.figures())
-    last = (store.read_history(project.models) or [{}])[-1]
-    if any(last.get(key) != line[key] for key in ("event", "champion", "other", "reason")):
-        store.add_line(project.models, line)
+        line = store.new_line(event, result.champion, result.other, reason, **figures)
+        last = (store.read_history(models) or [{}])[-1]
+        if any(last.get(key) != line[key] for key in ("event", "champion", "other", "reason")):
+            store.add_line(models, line)  # not the same one again and again
+    if event != "waited":
+        store.set_challenger(models, result.other if event == "shadow" else None)

@@ -1,6 +1,7 @@
 """Monitor what is served: inputs, predictions, and errors where true labels have come back."""
 
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from ..deployment.prediction_log import LoggedPredictions, open_log, read_predictions
 from ..errors import UserError
@@ -11,19 +12,10 @@ from ..problem.columns import convert
 from ..problem.definition import Definition
 from ..problem.metric import Metric, Metrics, all_metrics
 from ..problem.project import Project
-from .comparison import ShadowComparison, compare_shadow, replay_of
+from .comparison import measure_shadow, replay_of
 from .drift import Drift, adjust, compare_column
 from .feedback import take_feedback
-from .performance import (
-    Change,
-    Estimate,
-    Performance,
-    Window,
-    find_change,
-    measure_logged,
-    row_errors,
-    windows,
-)
+from .performance import Performance, find_change, measure_logged, measure_windows, row_errors
 from .policy import Policy
 
 PREDICTION, SCORE = "prediction", "score"  # columns of predictions whose drift is measured
@@ -47,15 +39,17 @@ class MonitorResult:
         What could not be told, and why.
     drifts : list of Drift
         Every column with its adjusted p-value, the most suspicious first.
-    quality, promised : Estimate or None
-        The metric on the newest rows with true labels, and on the test set; None while they are
-        too few.
-    shadow : ShadowComparison or None
-        The metric of champion and challenger on the same rows; None if there is no challenger.
-    change : Change or None
-        Where the errors rose.
-    windows : list of Window
+    performance : Performance or None
+        The metric and the errors of the newest rows with true labels; None while these are few.
+    shadow : dict or None
+        The challenger, and the metric of both on the same rows; None if there is no challenger.
+    windows : list of dict
         The metric over time, of all versions that have served.
+
+    Examples
+    --------
+    >>> MonitorResult("20260131-120000", 500, 0, [], [], [], [], None, None, []).summary()
+    'no alarm in 500 predictions of version 20260131-120000'
     """
 
     version: str
@@ -65,11 +59,9 @@ class MonitorResult:
     decayed: list[str]
     notes: list[str]
     drifts: list[Drift]
-    quality: Estimate | None
-    promised: Estimate | None
-    shadow: ShadowComparison | None
-    change: Change | None
-    windows: list[Window]
+    performance: Performance | None
+    shadow: dict[str, Any] | None
+    windows: list[dict[str, Any]]
 
     @property
     def alarms(self) -> list[str]:
@@ -97,10 +89,10 @@ def monitor(
         Its folder and definition.
     metrics : dict of str to Metric
         Those of the project, beside the standard ones.
-    load_predictor : callable
+    load_predictor : function of Path
         Returns the predictor of a version, from its folder.
     policy : Policy
-        Tells what is an alarm.
+        Says what is an alarm.
 
     Returns
     -------
@@ -111,57 +103,63 @@ def monitor(
     ------
     UserError
         If there is no champion, or the prediction log does not answer.
+
+    Examples
+    --------
+    >>> monitor(project, METRICS, load_model, POLICY).alarms  # doctest: +SKIP
+    ['"age" has drifted (p = 2e-06, PSI 0.31; median 41, now 55)']
     """
     definition, settings = project.definition, project.definition.improvement
     metric = all_metrics(definition.problem.type, metrics)[definition.problem.metric]
     predictor = load_predictor(store.champion_folder(project.models))
-    version, least, notes = predictor.version, settings.minimum_rows, []
+    version, challenger, notes = predictor.version, store.challenger(project.models), []
     try:
-        take_feedback(project)
+        taken = take_feedback(project)
+        if taken and taken.wrong:
+            notes.append(f"true labels: {taken.summary()}")
     except UserError as error:  # what the log knows already can still be compared
-        notes.append(f"no truth was taken: {error.message}".rstrip("."))
+        notes.append(f"no true labels were taken: {error.message}".rstrip("."))
     with open_log(project) as log:
         newest = read_predictions(log, version, settings.window)
         labelled = read_predictions(log, version, settings.window, labelled=True)
         served = read_predictions(log, last=MOST_TIMES * settings.window, labelled=True)
+    for found, what, unknown in (
+        (newest, "predictions", "drift"),
+        (labelled, "labelled predictions", "errors"),
+    ):
+        if len(found) < settings.minimum_rows:
+            needed = f"{len(found)} {what}, {settings.minimum_rows} are needed"
+            notes.append(f"not enough yet to tell {unknown}: {needed}")
     drifts: list[Drift] = []
-    performance = None
-    if len(newest) < least:
-        notes.append(f"not enough yet to tell drift: {len(newest)} predictions, {least} are needed")
-    else:
+    if len(newest) >= settings.minimum_rows:
         drifts = _drifts(newest, predictor, definition)
-    if len(labelled) < least:
-        notes.append(
-            f"not enough yet to tell errors: the truth of {len(labelled)} predictions is "
-            f"known, {least} are needed"
-        )
-    else:
+    performance, decayed = None, []
+    if len(labelled) >= settings.minimum_rows:
         performance = _performance(labelled, predictor, metric, definition)
-    decayed = performance is not None and policy.has_decayed(performance, settings)
+        if policy.has_decayed(performance, settings):
+            decayed = performance.sentences()
     result = MonitorResult(
         version=version,
         rows=len(newest),
         labelled=len(labelled),
         drifted=[drift.sentence() for drift in drifts if policy.has_drifted(drift, settings)],
-        decayed=performance.sentences() if performance and decayed else [],
+        decayed=decayed,
         notes=notes,
         drifts=drifts,
-        quality=performance.live if performance else None,
-        promised=performance.tested if performance else None,
-        shadow=compare_shadow(project, version, metric),
-        change=performance.change if performance else None,
-        windows=windows(served, metric, definition),
+        performance=performance,
+        shadow=measure_shadow(project, version, challenger, metric) if challenger else None,
+        windows=measure_windows(served, metric, definition),
     )
-    write_json(project.reports / FILE, asdict(result) | {"alarms": result.alarms})
+    quality = performance.live if performance else None
+    more = {"alarms": result.alarms, "quality": quality}
+    write_json(project.reports / FILE, asdict(result) | more)
     return result
 
 
 def _drifts(logged: LoggedPredictions, predictor: Predictor, definition: Definition) -> list[Drift]:
     """Compare the features, and the predictions, and adjust for their number."""
-    kind = definition.problem.target_kind
-    columns, with_predictions = replay_of(definition).monitored_columns(
-        predictor.schema, definition.columns.date
-    )
+    kind, date = definition.problem.target_kind, definition.columns.date
+    columns, with_predictions = replay_of(definition).monitored_columns(predictor.schema, date)
     reference = read_frame(predictor.folder / store.REFERENCE)
     tested = read_frame(predictor.folder / store.TEST_PREDICTIONS)
     features = predictor.features(predictor.schema.conform(logged.inputs))
@@ -180,12 +178,12 @@ def _drifts(logged: LoggedPredictions, predictor: Predictor, definition: Definit
 def _performance(
     labelled: LoggedPredictions, predictor: Predictor, metric: Metric, definition: Definition
 ) -> Performance:
-    tested = read_json(predictor.folder / store.METRICS)["test"][definition.problem.metric]
+    """Compare the metric with that of the test, and look for a rise of the errors."""
     return Performance(
         title=metric.title,
         higher_is_better=metric.higher_is_better,
         rows=len(labelled),
         live=measure_logged(labelled, labelled.predictions, metric, definition),
-        tested=Estimate(**tested),
+        tested=read_json(predictor.folder / store.METRICS)["test"][definition.problem.metric],
         change=find_change(row_errors(labelled, definition.problem.target_kind)),
     )

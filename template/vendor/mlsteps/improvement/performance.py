@@ -1,7 +1,7 @@
 """How good predictions are where true labels are known: now, over time, and since when worse."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,27 +18,12 @@ ADWIN_DELTA = 0.002  # of Bifet and Gavaldà (2007): the chance of a false alarm
 MOST_WINDOWS = 20
 RESAMPLES = 200  # for the interval of a window, which is drawn and decides nothing
 
-
-@dataclass(frozen=True)
-class Estimate:
-    """A metric with the ends of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
+Estimate = dict[str, float]  # a metric with its 95 % interval: value, low, high
 
 
 @dataclass(frozen=True)
 class Change:
-    """Where the errors rose.
-
-    Attributes
-    ----------
-    rows
-        After how many rows with true labels it was seen.
-    before, after
-        The mean error of a row, between 0 and 1, before and since.
-    """
+    """Where the errors rose: after how many rows, and the mean error of a row before and since."""
 
     rows: int
     before: float
@@ -57,16 +42,18 @@ class Performance:
         Whether a larger value of it is a better one.
     rows : int
         How many of the newest predictions have a known true label.
-    live : Estimate or None
-        The metric on these rows; None if they do not define it.
-    tested : Estimate
+    live : dict of str to float, or None
+        The metric on these rows with its interval: ``value``, ``low`` and ``high``; None if they
+        do not define it.
+    tested : dict of str to float
         The metric on the test set.
     change : Change or None
         Where the errors of single rows rose, as ADWIN sees it; None if they did not.
 
     Examples
     --------
-    >>> live, tested = Estimate(0.7, 0.65, 0.75), Estimate(0.9, 0.88, 0.92)
+    >>> live = {"value": 0.7, "low": 0.65, "high": 0.75}
+    >>> tested = {"value": 0.9, "low": 0.88, "high": 0.92}
     >>> Performance("ROC AUC", True, 500, live, tested, None).is_worse_than_tested
     True
     """
@@ -84,39 +71,25 @@ class Performance:
         if self.live is None:
             return False
         if self.higher_is_better:
-            return self.live.high < self.tested.low
-        return self.live.low > self.tested.high
+            return self.live["high"] < self.tested["low"]
+        return self.live["low"] > self.tested["high"]
 
     def sentences(self) -> list[str]:
         """Say what is wrong: the metric, the rise of the errors, or both."""
         found = []
         if self.live and (self.is_worse_than_tested or not self.change):
             live, tested = (
-                f"{number(one.low)} to {number(one.high)}" for one in (self.live, self.tested)
+                f"{number(one['low'])} to {number(one['high'])}" for one in (self.live, self.tested)
             )
-            found.append(
-                f"{self.title} is {number(self.live.value)} ({live}), but {tested} was promised"
-            )
+            value = number(self.live["value"])
+            found.append(f"{self.title} is {value} ({live}), but {tested} was promised")
         if self.change:
             found.append(
                 f"the errors have risen: {self.change.before:.3f} of 1 a row before, "
-                f"{self.change.after:.3f} since, seen after {self.change.rows:,} rows with truth "
+                f"{self.change.after:.3f} since, seen after {self.change.rows:,} labelled rows "
                 "(ADWIN)"
             )
         return found
-
-
-@dataclass(frozen=True)
-class Window:
-    """The metric on a stretch of predictions with true labels, with its 95 % interval."""
-
-    start: str
-    end: str
-    rows: int
-    version: str
-    value: float
-    low: float
-    high: float
 
 
 def true_labels(logged: LoggedPredictions, kind: Kind) -> pd.Series:
@@ -129,8 +102,7 @@ def measure_logged(
 ) -> Estimate | None:
     """Return a metric of predictions of logged rows; None where these do not define it."""
     target = true_labels(logged, definition.problem.target_kind)
-    found = measure(target, predictions, {"": metric}, definition.search.seed)
-    return Estimate(**found[""]) if found else None
+    return measure(target, predictions, {"": metric}, definition.search.seed).get("")
 
 
 def row_errors(logged: LoggedPredictions, kind: Kind) -> np.ndarray:
@@ -143,13 +115,11 @@ def row_errors(logged: LoggedPredictions, kind: Kind) -> np.ndarray:
     if kind == "number":
         error = (target - predictions["prediction"]).abs()
         return error.rank(pct=True).to_numpy(float)
-    wrong = (convert(predictions["prediction"], kind) != target).to_numpy(float)
+    errors = (convert(predictions["prediction"], kind) != target).astype(float)
     for label in target.unique():
-        probability = predictions.get(f"probability_{label}")
-        if probability is not None:
-            rows = (target == label).to_numpy()
-            wrong[rows] = 1 - probability.to_numpy(float)[rows]
-    return wrong
+        if f"probability_{label}" in predictions:
+            errors = errors.mask(target == label, 1 - predictions[f"probability_{label}"])
+    return errors.to_numpy(float)
 
 
 def find_change(errors: np.ndarray) -> Change | None:
@@ -173,20 +143,18 @@ def find_change(errors: np.ndarray) -> Change | None:
     return change
 
 
-def windows(logged: LoggedPredictions, metric: Metric, definition: Definition) -> list[Window]:
-    """Cut rows with true labels into stretches that are long enough, and measure each."""
+def measure_windows(
+    logged: LoggedPredictions, metric: Metric, definition: Definition
+) -> list[dict[str, Any]]:
+    """Return a table of the metric over time: rows with true labels, a window a line."""
     count = min(MOST_WINDOWS, len(logged) // definition.improvement.minimum_rows)
     target, found = true_labels(logged, definition.problem.target_kind), []
     for rows in np.array_split(np.arange(len(target)), count) if count else []:
         predictions, seed = logged.predictions.iloc[rows], definition.search.seed
         measured = measure(target.iloc[rows], predictions, {"": metric}, seed, most=RESAMPLES)
-        if measured:
-            metadata = logged.metadata.iloc[rows]
-            start, end = (_moment(metadata["at"].iloc[k]) for k in (0, -1))
-            version = metadata["version"].iloc[-1]
-            found.append(Window(start, end, len(rows), version, **measured[""]))
+        metadata = logged.metadata.iloc[rows]
+        start, end = metadata["at"].iloc[[0, -1]].dt.strftime("%Y-%m-%dT%H:%M:%S")
+        window = {"start": start, "end": end, "rows": len(rows)}
+        window["version"] = metadata["version"].iloc[-1]
+        found += [window | numbers for numbers in measured.values()]
     return found
-
-
-def _moment(time: datetime) -> str:
-    return time.isoformat(timespec="seconds")

@@ -22,15 +22,19 @@ class Situation:
         When the newest version was trained, in UTC.
     new_labels : int
         How many predictions got their true label since then.
-    candidates_changed : bool
-        Whether [models] candidates is not what it was.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> now = Situation([], [], trained=datetime(2026, 1, 31, tzinfo=UTC), new_labels=120)
+    >>> now.new_labels >= 100
+    True
     """
 
     drifted: list[str]
     decayed: list[str]
     trained: datetime
     new_labels: int
-    candidates_changed: bool
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Reason:
 
     Examples
     --------
-    >>> Reason(3 >= 5, "3 complaints came; 5 are asked for").holds
+    >>> Reason(3 >= 5, "3 complaints came; 5 are needed").holds
     False
     """
 
@@ -54,26 +58,39 @@ class Reason:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Policy:
-    """The rules of the project; each gets the table [improvement] of project.toml as well.
+    """The rules of the project; each takes the table [improvement] of project.toml as well.
 
     Attributes
     ----------
-    has_drifted : callable
-        Tells whether the change of a column is an alarm.
-    has_decayed : callable
-        Tells whether the errors of the champion are an alarm.
-    reasons_to_retrain : callable
-        Returns the reasons that count; one that holds is enough to train a challenger.
-    promotes : callable
-        Tells whether a challenger is better enough to take the champion's place.
-    rolls_back : callable
-        Tells whether the predecessor is better enough to serve again.
+    has_drifted : function of Drift and Improvement
+        Returns whether the change of a column is an alarm.
+    has_decayed : function of Performance and Improvement
+        Returns whether the errors of the champion are an alarm.
+    reasons_to_retrain : function of Situation and Improvement
+        Returns a dict of `Reason` by name; of those that ``[improvement] retrain`` names, one that
+        holds is enough to train a challenger.
+    promotes : function of Comparison and Improvement
+        Returns whether a challenger takes the champion's place.
+    rolls_back : function of Comparison and Improvement
+        Returns whether the predecessor serves again.
+
+    Examples
+    --------
+    In improvement/policy.py of a project:
+
+    >>> POLICY = Policy(
+    ...     has_drifted=lambda drift, settings: drift.psi > 0.25,
+    ...     has_decayed=lambda performance, settings: performance.is_worse_than_tested,
+    ...     reasons_to_retrain=lambda situation, settings: {"always": Reason(True, "always")},
+    ...     promotes=lambda comparison, settings: comparison.gain > 0,
+    ...     rolls_back=lambda comparison, settings: False,
+    ... )
     """
 
     has_drifted: Callable[[Drift, Improvement], bool]
     has_decayed: Callable[[Performance, Improvement], bool]
-    reasons_to_retrain: Callable[[Situation, Improvement], list[Reason]]
+    reasons_to_retrain: Callable[[Situation, Improvement], dict[str, Reason]]
     promotes: Callable[[Comparison, Improvement], bool]
     rolls_back: Callable[[Comparison, Improvement], bool]

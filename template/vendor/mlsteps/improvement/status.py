@@ -11,43 +11,39 @@ from .monitor import FILE
 
 def status(project: Project, metrics: Metrics) -> list[str]:
     """Return the lines that `status` prints: versions, the champion, and its life so far."""
-    names = store.versions(project.models)
-    champion = store.champion(project.models)
+    models = project.models
+    names, champion = store.versions(models), store.champion(models)
     if not names:
         return ["no model yet; train one with `run`"]
-    lines = [_version(project, name, champion, metrics) for name in names]
+    lines = [
+        f"{'*' if name == champion else ' '} {name}  {_tested(project, name, metrics)}"
+        for name in names
+    ]
     if champion is None:
         return [*lines, "no champion yet; `promote VERSION` makes one"]
     with open_log(project) as log:
         made, known = count_predictions(log, champion)
-    lines.append(f"the champion made {made:,} predictions; the truth of {known:,} is known")
-    challenger = store.challenger(project.models)
-    if challenger:
-        lines.append(f"{challenger} answers in its shadow, in the log only")
-    lines += [
-        f"last decision: {line['event']}; {line['reason']}"
-        for line in store.read_history(project.models)[-1:]
-    ]
+    lines.append(f"the champion made {made:,} predictions, {known:,} with true labels")
+    if challenger := store.challenger(models):
+        lines.append(f"{challenger} predicts in its shadow, for the log only")
+    if history := store.read_history(models):
+        lines.append(f"last decision: {history[-1]['event']}; {history[-1]['reason']}")
     path = project.reports / FILE
-    if path.is_file():
-        found = read_json(path)
-        if found["version"] == champion:
-            lines += [f"alarm: {alarm}" for alarm in found["alarms"]]
+    found = read_json(path) if path.is_file() else {"version": None}
+    if found["version"] == champion:
+        lines += [f"alarm: {alarm}" for alarm in found["alarms"]]
     return lines
 
 
-def _version(project: Project, name: str, champion: str | None, metrics: Metrics) -> str:
-    run = read_json(project.models / name / store.RUN)
-    path = project.models / name / store.METRICS
-    sign = "*" if name == champion else " "
-    if not path.is_file():
-        return f"{sign} {name}  {run['model']}, not evaluated"
-    results = read_json(path)
-    test = results["test"][results["metric"]]
-    gate = "gate passed" if results["gate"]["passed"] else "gate failed"
+def _tested(project: Project, version: str, metrics: Metrics) -> str:
+    """Return the model of a version and how good it was on the test set."""
+    folder = project.models / version
+    model = read_json(folder / store.RUN)["model"]
+    if not (folder / store.METRICS).is_file():
+        return f"{model}, not evaluated"
+    results = read_json(folder / store.METRICS)
+    name, gate = results["metric"], "passed" if results["gate"]["passed"] else "failed"
     known = all_metrics(results["problem"], metrics)
-    title = known[results["metric"]].title if results["metric"] in known else results["metric"]
-    return (
-        f"{sign} {name}  {run['model']}, {title} {number(test['value'])} "
-        f"({number(test['low'])} to {number(test['high'])}), {gate}"
-    )
+    title = known[name].title if name in known else name
+    value, low, high = (number(results["test"][name][key]) for key in ("value", "low", "high"))
+    return f"{model}, {title} {value} ({low} to {high}), gate {gate}"

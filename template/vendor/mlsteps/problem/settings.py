@@ -199,7 +199,7 @@ class Improvement(Table):
     window: int = Field(default=1000, ge=1)
     minimum_rows: int = Field(default=100, ge=1)
     false_alarm_rate: float = Field(default=0.01, gt=0, lt=1)
-    retrain: list[Literal["always", "drift", "decay", "schedule", "labels"]] = ["always"]
+    retrain: list[str] = ["always"]  # names of reasons in the project's improvement/policy.py
     every_days: float = Field(default=7, gt=0)
     new_labels: int = Field(default=500, ge=1)
     margin: float = Field(default=0.0, ge=0)
