@@ -19,7 +19,7 @@ from mlsteps.collection.provenance import (
     Source,
     without_secrets,
 )
-from mlsteps.collection.tables import read_tables
+from mlsteps.collection.tables import read_table
 from mlsteps.errors import UserError
 from mlsteps.problem.project import Project
 from project import collect_rows
@@ -37,7 +37,7 @@ def read(tmp_path):
         if content is not None:
             data = content if isinstance(content, bytes) else content.encode()
             (tmp_path / name).write_bytes(data)
-        return read_tables(name, tmp_path, **options).frame
+        return read_table(name, tmp_path, **options)[0].to_pandas()
 
     return write_and_read
 
@@ -121,6 +121,11 @@ def test_a_pattern_reads_files_in_the_order_of_their_names(read):
     assert read("?.csv").to_dict("list") == {"y": ["a", "b", "c"], "x": [1, 2, 3]}
 
 
+def test_objects_in_json_become_columns_and_lists_become_text(read):
+    frame = read("a.json", '[{"a": {"b": 1, "c": [2, "x"]}}]')
+    assert frame.to_dict("list") == {"a.b": [1], "a.c": ['[2, "x"]']}
+
+
 def test_a_column_of_mixed_types_becomes_text(read):
     frame = read("a.jsonl", '{"a": 1}\n{"a": "x"}\n{"a": 2.0}\n{"a": null}\n')
     assert frame["a"].tolist()[:3] == ["1", "x", "2"]
@@ -143,8 +148,7 @@ BAD = {
     "cut.parquet": (ROWS.to_parquet()[:-20], "cannot be read as Parquet"),
     "no.xlsx": ("a,b\n1,2\n", "cannot be read as Excel"),
     "cut.jsonl": ('{"a": 1}\n{"a": ', "is damaged or cut off in line 2"),
-    "nested.json": ('[{"a": {"b": 1}}]', 'has lists or objects in column "a"'),
-    "repeated.json": ('[{"a": 1, "a": 2}]', 'has 2 columns named "a"'),
+    "number.json": ("[1]", "must hold one object for each row, but has 1"),
     "data.sav": ("a", 'has the suffix ".sav", which no reader knows; allowed: .csv'),
 }
 
@@ -178,25 +182,26 @@ def test_the_first_sheet_of_a_workbook_is_read_and_named(tmp_path):
     with pd.ExcelWriter(tmp_path / "a.xlsx") as book:
         ROWS.to_excel(book, sheet_name="Cities", index=False)
         ROWS.to_excel(book, sheet_name="More", index=False)
-    (source,) = read_tables("a.xlsx", tmp_path).sources
+    _, (source,) = read_table("a.xlsx", tmp_path)
     assert source.note == 'Excel sheet "Cities", the first of 2: the others are "More"'
 
 
 def test_a_url_is_read_and_its_secrets_are_not_kept(read, server, tmp_path, monkeypatch):
     read("a.csv", as_csv())
     url = f"http://me:secret@{server}/a.csv?key=secret"
-    collection = read_tables(url, tmp_path)
-    pd.testing.assert_frame_equal(collection.frame, ROWS, check_dtype=False)
-    assert collection.sources[0].name == f"http://{server}/a.csv"
+    table, (source,) = read_table(url, tmp_path)
+    pd.testing.assert_frame_equal(table.to_pandas(), ROWS, check_dtype=False)
+    assert source.name == f"http://{server}/a.csv"
     monkeypatch.setenv("DATA_URL", url)
-    assert read_tables("env:DATA_URL", tmp_path).sources[0].name == "env:DATA_URL"
+    _, (source,) = read_table("env:DATA_URL", tmp_path)
+    assert source.name == "env:DATA_URL"
 
 
 def test_a_url_that_fails_gets_one_sentence_without_secrets(server, tmp_path):
     with pytest.raises(UserError) as caught:
-        read_tables(f"http://me:secret@{server}/no.csv?key=secret", tmp_path)
+        read_table(f"http://me:secret@{server}/no.csv?key=secret", tmp_path)
     url = f"http://{server}/no.csv"
-    reason = "the server answers 404 File not found; see to that, or correct the address"
+    reason = "there is nothing; see to that, or correct the address"
     assert caught.value.message == f"{url} cannot be read: {reason}."
     assert without_secrets("see s3://k:v@b/x.csv?t=1, or y") == "see s3://b/x.csv or y"
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from mlsteps.collection import parts
+from mlsteps.collection import formats, tables
 from mlsteps.deployment import prediction_log
 from mlsteps.deployment import score as scoring
 from mlsteps.deployment.prediction_log import open_log, read_predictions
@@ -33,7 +33,7 @@ def data(own, rows, tmp_path):
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch):
-    monkeypatch.setattr(parts, "ROWS", PART)
+    monkeypatch.setattr(formats, "ROWS", PART)
 
 
 def rows_of(file):
@@ -67,7 +67,7 @@ def test_parts_give_what_the_whole_gives(own, data, tmp_path, monkeypatch, suffi
     own = edit(own, serving={"log_files": False})
     in_parts, whole = tmp_path / f"parts{suffix}", tmp_path / f"whole{suffix}"
     assert run_in(own.root, "predict", data, in_parts).exit_code == 0
-    monkeypatch.setattr(parts, "ROWS", 10**6)
+    monkeypatch.setattr(formats, "ROWS", 10**6)
     assert run_in(own.root, "predict", data, whole).exit_code == 0
     read = {".csv": pd.read_csv, ".parquet": pd.read_parquet}.get(
         suffix, lambda file: pd.read_json(file, lines=True)
@@ -200,8 +200,8 @@ def test_types_are_those_of_the_whole_file(tmp_path):
     frame.loc[rows - 2, "code"] = "A7"
     frame.loc[0, "code"] = "007"
     frame.to_csv(tmp_path / "in.csv", index=False)
-    with parts.open_parts("in.csv", tmp_path) as found:
-        read = list(found.parts)
+    with tables.open_parts("in.csv", tmp_path) as found:
+        read = list(found)
     frames = [part.frame for part in read]
     assert len(frames) > 1
     assert found.rows == rows

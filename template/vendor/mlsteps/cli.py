@@ -295,7 +295,7 @@ def _run_steps(
 
 def _define_anew(data: str | None, target: str | None, steps: Any, metrics: Part) -> None:
     from .collection.collect import ROWS
-    from .collection.tables import read_tables
+    from .collection.tables import read_table
     from .files import read_frame
     from .problem.definition import FILE_NAME
     from .problem.project import open_project
@@ -303,7 +303,8 @@ def _define_anew(data: str | None, target: str | None, steps: Any, metrics: Part
 
     project = open_project()
     if data:
-        frame = read_tables(data, Path.cwd(), project.definition.data.missing).frame
+        table, _ = read_table(data, Path.cwd(), project.definition.data.missing)
+        frame = table.to_pandas()
     else:  # of what [data] points to, whatever source that is
         _run_steps(project, steps, "collect", force=False, finish=False)
         frame = read_frame(project.raw / ROWS)

@@ -1,23 +1,42 @@
-"""Bring tables of any source to the few types that a file would give, and to one schema."""
+"""The few types of columns that rows of any source are brought to, and one schema for all."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import types
 
 from ..problem.columns import labels
-from .names import check_names
 
-TEXT = pa.string()
+TEXT, WHOLE, DECIMAL = pa.string(), pa.int64(), pa.float64()
 FIRST, LAST = (pa.scalar(day).cast(pa.timestamp("us")) for day in ("0001-01-02", "9999-12-30"))
-WHOLE = 18  # digits that an integer of 64 bits can hold
+INTEGER_DIGITS = 18  # that 64 bits hold for sure
+
+
+class UnreadableError(Exception):
+    """What is wrong with a file: the end of a sentence that begins with its name."""
+
+
+def check_names(names: Iterable[str]) -> list[str]:
+    """Return the names of columns, each there and there once, without blanks around them."""
+    stripped = [name.strip() for name in names]
+    if "" in stripped:
+        raise UnreadableError(
+            f"has no name for column {stripped.index('') + 1}; give it one, or take it out "
+            "(pandas writes such a column unless to_csv is told index=False)"
+        )
+    for name, times in Counter(stripped).items():
+        if times > 1:
+            raise UnreadableError(f'has {times} columns named "{name}"; names must differ')
+    return stripped
 
 
 def plain_table(table: pa.Table, missing: Sequence[str] = ()) -> pa.Table:
-    """Return `table` with numbers, truths, times and texts only, and what is missing as null."""
+    """Return numbers, booleans, times, categories and texts only, and what is missing as null."""
     names = check_names(table.column_names)
     columns = [_blank(_simple(column), missing) for column in table.columns]
     return pa.table(columns, names=names)
@@ -41,36 +60,41 @@ def common_schema(schemas: Iterable[pa.Schema]) -> pa.Schema:
     kinds: dict[str, pa.DataType] = {}
     for schema in schemas:
         for column in schema:
-            known = kinds.get(column.name, column.type)
-            kinds[column.name] = _wider(known, column.type)
-    empty = {name for name, kind in kinds.items() if pa.types.is_null(kind)}
-    return pa.schema([(name, TEXT if name in empty else kind) for name, kind in kinds.items()])
+            kinds[column.name] = _wider(kinds.get(column.name, column.type), column.type)
+    return pa.schema([(n, TEXT if types.is_null(kind) else kind) for n, kind in kinds.items()])
 
 
 def bring(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return `table` in another schema, as `common_schema` makes it."""
-    columns = []
-    for column in schema:
-        if column.name not in table.column_names:
-            columns.append(pa.nulls(table.num_rows, column.type))
-        else:
-            columns.append(_cast(table[column.name], column.type))
+    columns = [
+        _cast(table[column.name], column.type)
+        if column.name in table.column_names
+        else pa.nulls(table.num_rows, column.type)
+        for column in schema
+    ]
     return pa.table(columns, schema=schema)
 
 
+def concat(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the rows of all tables in their common schema."""
+    schema = common_schema(table.schema for table in tables)
+    return pa.concat_tables([bring(table, schema) for table in tables])
+
+
 def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    if one == other or pa.types.is_null(other):
+    if one == other or types.is_null(other):
         return one
-    if pa.types.is_null(one):
+    if types.is_null(one):
         return other
-    numbers = {pa.int64(), pa.float64()}
-    return pa.float64() if {one, other} <= numbers else TEXT
+    return DECIMAL if {one, other} == {WHOLE, DECIMAL} else TEXT
 
 
 def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    if column.type == kind or pa.types.is_null(column.type) or kind != TEXT:
-        return column.cast(kind, safe=False)
-    return pa.chunked_array([_texts(column.to_pandas())], TEXT)
+    if column.type == kind:
+        return column
+    if kind == TEXT and not types.is_null(column.type):
+        return pa.chunked_array([_texts(column.to_pandas())], TEXT)
+    return column.cast(kind, safe=False)
 
 
 def _texts(values: pd.Series) -> pa.Array:
@@ -80,88 +104,67 @@ def _texts(values: pd.Series) -> pa.Array:
 
 def _array(values: Sequence[Any]) -> pa.Array:
     if any(isinstance(value, dict | list) for value in values):
-        values = [_json(v) if isinstance(v, dict | list) else v for v in values]
+        values = [_text(value) if isinstance(value, dict | list) else value for value in values]
     try:
-        return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowException, OverflowError):
         return _texts(pd.Series(values, dtype=object))  # of mixed types, or of one that Arrow lacks
 
 
-def _simple(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    types = pa.types
-    if isinstance(column.type, pa.BaseExtensionType) and column.type.storage_type == TEXT:
-        column = _stored(column)
-    kind = column.type
-    if types.is_null(kind) or kind in {pa.int64(), pa.float64(), TEXT}:
-        return column
-    if types.is_boolean(kind):
-        return _cast(column, TEXT) if column.null_count else column
-    if types.is_integer(kind):
-        return column.cast(pa.int64())
-    if types.is_decimal(kind) and kind.scale == 0 and kind.precision <= WHOLE:
-        return column.cast(pa.int64())
-    if types.is_floating(kind) or types.is_decimal(kind):
-        return column.cast(pa.float64(), safe=False)
-    if types.is_date(kind) or types.is_timestamp(kind):
-        zone = getattr(kind, "tz", None)
-        return column.cast(pa.timestamp("us", "UTC" if zone else None), safe=False)
-    if types.is_dictionary(kind):
-        return _simple(column.cast(kind.value_type))
-    if types.is_large_string(kind) or types.is_string_view(kind):
-        return column.cast(TEXT)
-    return pa.chunked_array([_array([_written(value) for value in column.to_pylist()])])
-
-
-def _stored(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return what an extension type is stored as; a database's own numbers are texts there."""
-    stored = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
-    numeric = getattr(column.type, "type_name", "") == "numeric"
-    return stored.cast(pa.float64()) if numeric else stored
-
-
-def _blank(column: pa.ChunkedArray, missing: Sequence[str]) -> pa.ChunkedArray:
-    if pa.types.is_floating(column.type):
-        wrong = pc.is_nan(column)
-    elif pa.types.is_timestamp(column.type):  # "infinity" is no time
-        wrong = pc.or_(
-            pc.less(column, FIRST.cast(column.type)), pc.greater(column, LAST.cast(column.type))
-        )
-    elif column.type == TEXT:
-        wrong = pc.is_in(column, value_set=pa.array(["", *missing], TEXT))
-    else:
-        wrong = None
-    numbers = pd.to_numeric(pd.Series(missing, dtype=object), errors="coerce").dropna()
-    if len(numbers) and (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
-        listed = pc.is_in(column.cast(pa.float64(), safe=False), value_set=pa.array(numbers))
-        wrong = listed if wrong is None else pc.or_kleene(wrong, listed)
-    if wrong is None or not pc.any(wrong).as_py():
-        return column
-    return pc.if_else(wrong, pa.scalar(None, column.type), column)
-
-
-def _flat(record: dict[str, Any]) -> dict[str, Any]:
-    pairs = list(_pairs(record))
-    flat = dict(pairs)
-    if len(flat) < len(pairs):  # {"a": {"b": 1}, "a.b": 2}
-        check_names([name for name, _ in pairs])
-    return flat
-
-
-def _pairs(record: dict[str, Any], outer: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in record.items():
-        if isinstance(value, dict):
-            yield from _pairs(value, f"{outer}{name}.")
-        else:
-            yield f"{outer}{name}", value
-
-
-def _written(value: Any) -> Any:
+def _text(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    return _json(value) if isinstance(value, dict | list) else str(value)
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+def _simple(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Bring a column to one of the few types."""
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType) and kind.storage_type == TEXT:
+        # What a database has for itself comes as text, its exact numbers among them.
+        stored = pa.chunked_array([chunk.storage for chunk in column.chunks], TEXT)
+        return stored.cast(DECIMAL) if getattr(kind, "type_name", "") == "numeric" else stored
+    if kind in {TEXT, WHOLE, DECIMAL} or types.is_null(kind) or types.is_dictionary(kind):
+        return column
+    if types.is_boolean(kind):
+        return _cast(column, TEXT) if column.null_count else column
+    exact = types.is_decimal(kind) and kind.scale == 0 and kind.precision <= INTEGER_DIGITS
+    if types.is_integer(kind) or exact:
+        too_large = types.is_uint64(kind) and (pc.max(column).as_py() or 0) >= 2**63
+        return _cast(column, TEXT) if too_large else column.cast(WHOLE)
+    if types.is_floating(kind) or types.is_decimal(kind):
+        return column.cast(DECIMAL, safe=False)
+    if types.is_date(kind) or types.is_timestamp(kind):
+        zone = "UTC" if getattr(kind, "tz", None) else None
+        return column.cast(pa.timestamp("us", zone), safe=False)
+    if types.is_large_string(kind) or types.is_string_view(kind):
+        return column.cast(TEXT)
+    return pa.chunked_array([[_text(value) for value in column.to_pylist()]], TEXT)
+
+
+def _blank(column: pa.ChunkedArray, missing: Sequence[str]) -> pa.ChunkedArray:
+    """Make null what is blank, no number, no time, or stands in `missing`."""
+    kind = column.type
+    if kind == TEXT:
+        wrong = pc.is_in(column, value_set=pa.array(["", *missing], TEXT))
+    elif kind in {WHOLE, DECIMAL}:
+        numbers = pd.to_numeric(pd.Series(missing, dtype=object), errors="coerce").dropna()
+        marks = pa.array([float("nan"), *numbers], DECIMAL)
+        wrong = pc.is_in(column.cast(DECIMAL, safe=False), value_set=marks)
+    elif types.is_timestamp(kind):  # "infinity" is no time
+        wrong = pc.or_(pc.less(column, FIRST.cast(kind)), pc.greater(column, LAST.cast(kind)))
+    else:
+        return column
+    return pc.if_else(wrong, pa.scalar(None, kind), column) if pc.any(wrong).as_py() else column
+
+
+def _flat(record: dict[str, Any], outer: str = "") -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name, value in record.items():
+        inner = _flat(value, f"{outer}{name}.") if isinstance(value, dict) else {outer + name: value}
+        row |= inner
+    return row

@@ -20,9 +20,8 @@ from ..errors import UserError
 from ..files import file_digest, read_frame, read_json, write_json
 from ..problem.project import Project
 from . import file
-from .arrow import bring, common_schema
+from .arrow import UnreadableError, bring, common_schema
 from .labelled import join
-from .names import UnreadableError
 from .provenance import Source, changes, without_secrets
 from .storage import check_grows, find_stored, store
 from .stream import Stream

@@ -1,187 +1,206 @@
 """Read CSV and its relatives: Arrow parses all values as text, then columns become numbers."""
 
+import codecs
 import csv
-from collections import Counter
+import re
 from collections.abc import Container, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from io import TextIOWrapper
-from typing import Any, BinaryIO
+from itertools import islice
+from typing import BinaryIO
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow
 
-from .dialect import CHUNK, SAMPLE_ROWS, Dialect, find_dialect, survey
-from .names import UnreadableError
+from .arrow import DECIMAL, TEXT, WHOLE, UnreadableError, check_names
 
-FEW_ROWS = 100  # tell nearly every column of labels
-GROUPED = {  # numbers with a separator between thousands, by their decimal sign
-    ".": r"^[+-]?(\d{1,3}([,' \x{a0}\x{202f}]\d{3})+|\d+)(\.\d+)?$",
-    ",": r"^[+-]?(\d{1,3}([.' \x{a0}\x{202f}]\d{3})+|\d+)(,\d+)?$",
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
 }
+# What stands for a missing value where there is no other way to say so. "None" and "-" are not
+# among them, because they can be honest labels.
+MISSING = ["", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL"]
+CHUNK = 1 << 20  # bytes
+PART_BYTES = 4 * CHUNK
+SAMPLE = 500  # lines or values
+FEW = 100  # values tell nearly every column of labels
 
 
-def read_delimited(stream: BinaryIO, missing: Sequence[str]) -> tuple[pd.DataFrame, str]:
-    """Read delimited text with a header.
-
-    A column becomes numbers if every value is one, and stays text otherwise. Integers that would
-    not be written back the same, such as the code 007, stay text, and so do dates and booleans.
-    """
-    dialect, quoted = _survey(stream)
-    table = _parse(stream, dialect, quoted=quoted)
-    found: Counter[str] = Counter()
-    columns = table.columns
-    del table
-    frame = pd.DataFrame(
-        {
-            name: typed_column(columns.pop(0), dialect.decimal, missing, found).to_pandas()
-            for name in dialect.names
-        },
-        copy=False,
-    )
-    marks = ", ".join(f'"{mark}" ({n:,})' for mark, n in found.most_common())
-    return frame, f"{dialect}{'; read as missing: ' + marks if marks else ''}"
-
-
-def delimited_parts(
+def read_delimited(
     stream: BinaryIO, missing: Sequence[str], texts: Container[str]
-) -> Iterator[pa.Table]:
-    """Read delimited text a few megabytes at a time; see `read_delimited`."""
-    dialect, quoted = _survey(stream)
-    found: Counter[str] = Counter()
-    for table in _parse_parts(stream, dialect, quoted=quoted):
-        yield pa.table(
-            {
-                name: _texts(column, missing, found)
-                if name in texts
-                else typed_column(column, dialect.decimal, missing, found)
-                for name, column in zip(dialect.names, table.columns, strict=True)
-            }
-        )
+) -> tuple[str, Iterator[pa.Table]]:
+    """Return how delimited text with a header is written, and its rows part by part.
 
-
-def _survey(stream: BinaryIO) -> tuple[Dialect, bool]:
-    """Return how a file is written, and whether it has quotes."""
-    encoding, quotes = survey(stream)
-    dialect = find_dialect(stream, encoding)
+    The columns named in `texts` stay text, and so do codes such as 007, dates and booleans.
+    """
+    encoding, quotes = _survey(stream)
+    with _decoded(stream, encoding) as text:
+        lines = list(islice(text, SAMPLE))
+    delimiter = max(DELIMITERS, key=lambda sign: _fit(_rows(lines, sign)))
+    header, *rows = _rows(lines, delimiter)
+    names = check_names(header)
     if quotes % 2:  # fine as inches, but not where a quoted value never ends
-        _find_bad_line(stream, dialect)
-    return dialect, quotes > 0
+        _find_bad_line(stream, encoding, delimiter, len(names))
+    if not rows:
+        raise UnreadableError("has a header but no rows")
+    decimal = "," if delimiter != "," and _has_decimal_commas(rows) else "."
+    comma = ", decimal comma" if decimal == "," else ""
+    note = f"{ENCODINGS[encoding]}, {DELIMITERS[delimiter]} between values{comma}"
+
+    def tables() -> Iterator[pa.Table]:
+        for table in _parse(stream, encoding, delimiter, header, quoted=quotes > 0):
+            columns = zip(names, table.columns, strict=True)
+            yield pa.table(
+                {
+                    name: typed(column, [*MISSING, *missing], decimal, as_text=name in texts)
+                    for name, column in columns
+                }
+            )
+
+    return note, tables()
 
 
-def _parse(stream: BinaryIO, dialect: Dialect, *, quoted: bool) -> pa.Table:
-    """Return all values as text, the columns named by their positions."""
-    with _saying_where(stream, dialect):
-        stream.seek(0)
-        return arrow.read_csv(pa.PythonFile(stream, mode="r"), **_options(dialect, 16, quoted))
-
-
-def _parse_parts(stream: BinaryIO, dialect: Dialect, *, quoted: bool) -> Iterator[pa.Table]:
-    with _saying_where(stream, dialect):
-        stream.seek(0)
-        file = pa.PythonFile(stream, mode="r")
-        for batch in arrow.open_csv(file, **_options(dialect, 4, quoted)):
-            yield pa.Table.from_batches([batch])
-
-
-def _options(dialect: Dialect, chunks: int, quoted: bool) -> dict[str, Any]:
-    positions = [str(k) for k in range(len(dialect.names))]
-    return {
-        "read_options": arrow.ReadOptions(
-            column_names=positions,
-            skip_rows=dialect.header_lines,
-            block_size=chunks * CHUNK,
-            encoding="utf8" if dialect.encoding.startswith("utf-8") else dialect.encoding,
-        ),
-        "parse_options": arrow.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=quoted),
-        "convert_options": arrow.ConvertOptions(
-            column_types=dict.fromkeys(positions, pa.string()), strings_can_be_null=False
-        ),
-    }
-
-
-@contextmanager
-def _saying_where(stream: BinaryIO, dialect: Dialect) -> Iterator[None]:
-    """Name the line at fault if parsing in the block fails."""
-    try:
-        yield
-    except pa.ArrowInvalid as error:
-        _find_bad_line(stream, dialect)
-        raise UnreadableError(f"is not a table ({error})") from None
-
-
-def _find_bad_line(stream: BinaryIO, dialect: Dialect) -> None:
-    """Raise an error that names the first line which does not fit the header, if there is one."""
-    stream.seek(0)
-    text = TextIOWrapper(stream, encoding=dialect.encoding, newline="")
-    reader = csv.reader(text, delimiter=dialect.delimiter, strict=True)
-    width = len(dialect.names)
-    start = 1
-    try:
-        for row in reader:
-            if row and len(row) != width:
-                raise UnreadableError(
-                    f"has {len(row)} value{'s' * (len(row) > 1)} in line {start:,}, "
-                    f"but {width} column{'s' * (width > 1)} in its header"
-                )
-            start = reader.line_num + 1
-    except csv.Error:
-        raise UnreadableError(f"has a quote in line {start:,} that does not end") from None
-    finally:
-        text.detach()
-
-
-def typed_column(
-    texts: pa.ChunkedArray, decimal: str, missing: Sequence[str], found: Counter[str]
+def typed(
+    texts: pa.ChunkedArray, missing: Sequence[str], decimal: str, *, as_text: bool = False
 ) -> pa.ChunkedArray:
-    """Return numbers if all texts are, otherwise the texts; `found` counts what was missing."""
-    numbers = _numbers(texts, decimal)
-    if not pa.types.is_string(numbers.type):
-        return numbers
-    return _numbers(_texts(texts, missing, found), decimal)
-
-
-def _texts(texts: pa.ChunkedArray, missing: Sequence[str], found: Counter[str]) -> pa.ChunkedArray:
-    """Return texts without blanks around them, null where they stand for a missing value."""
+    """Return numbers if all texts that are not missing are numbers, otherwise the texts."""
     texts = pc.utf8_trim_whitespace(texts)
-    blank = pc.is_in(texts, value_set=pa.array(missing, pa.string()))
+    blank = pc.is_in(texts, value_set=pa.array(missing, TEXT))
     if pc.any(blank).as_py():
-        for mark in pc.value_counts(texts.filter(blank)).to_pylist():
-            if mark["values"]:
-                found[mark["values"]] += mark["counts"]
-        texts = pc.if_else(blank, pa.scalar(None, pa.string()), texts)
-    return texts
-
-
-def _numbers(texts: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
-    """Return numbers if all texts are, otherwise the texts."""
-    integers = _cast(texts, pa.int64())
+        texts = pc.if_else(blank, pa.scalar(None, TEXT), texts)
+    if as_text:
+        return texts
+    integers = _cast(texts, WHOLE)
     if integers is not None:
-        same = pc.all(pc.equal(integers.cast(pa.string()), texts)).as_py()
-        return integers if same is not False else texts
-    if pc.any(pc.match_substring_regex(texts.slice(0, SAMPLE_ROWS), r"^\d{19,}$")).as_py():
+        same = pc.all(pc.equal(integers.cast(TEXT), texts)).as_py()
+        return texts if same is False else integers
+    if pc.any(pc.match_substring_regex(texts.slice(0, SAMPLE), r"^\d{19,}$")).as_py():
         return texts  # a fraction would lose the last digits of a code
-    numbers = _cast(texts, pa.float64()) if decimal == "." else None
+    numbers = _cast(texts, DECIMAL) if decimal == "." else None
     if numbers is None:
-        numbers = _grouped(texts, decimal)
-    if numbers is None and decimal == ",":
-        numbers = _cast(texts, pa.float64())
+        numbers = _cast(_ungrouped(texts, decimal), DECIMAL)
     return texts if numbers is None else numbers
-
-
-def _grouped(texts: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray | None:
-    for part in (texts.slice(0, SAMPLE_ROWS), texts):  # most columns of labels fail at once
-        if pc.all(pc.match_substring_regex(part, GROUPED[decimal])).as_py() is False:
-            return None
-    thousands = r"[,' \x{a0}\x{202f}]" if decimal == "." else r"[.' \x{a0}\x{202f}]"
-    digits = pc.replace_substring_regex(texts, thousands, "")
-    return _cast(pc.replace_substring(digits, decimal, "."), pa.float64())
 
 
 def _cast(texts: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
     try:
-        texts.slice(0, FEW_ROWS).cast(kind)  # a text that is no number takes long, so not for all
+        texts.slice(0, FEW).cast(kind)  # a text that is no number takes long, so not for all
         return texts.cast(kind)
     except pa.ArrowInvalid:
         return None
+
+
+def _ungrouped(texts: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
+    """Return numbers without what separates their thousands, and with a decimal point."""
+    separator = f"[{'.' if decimal == ',' else ','}' \\x{{a0}}\\x{{202f}}]"
+    pattern = rf"^[+-]?(\d{{1,3}}({separator}\d{{3}})+|\d+)([{decimal}]\d+)?$"
+    for part in (texts.slice(0, SAMPLE), texts):  # most columns of labels fail at once
+        if pc.all(pc.match_substring_regex(part, pattern)).as_py() is False:
+            return texts
+    return pc.replace_substring(pc.replace_substring_regex(texts, separator, ""), decimal, ".")
+
+
+@contextmanager
+def _decoded(stream: BinaryIO, encoding: str) -> Iterator[TextIOWrapper]:
+    stream.seek(0)
+    text = TextIOWrapper(stream, encoding, newline="")
+    try:
+        yield text
+    finally:
+        text.detach()
+
+
+def _survey(stream: BinaryIO) -> tuple[str, int]:
+    """Return the encoding and the number of quotes; reads all of it, a chunk at a time."""
+    head = stream.read(CHUNK)
+    if not head.strip():
+        raise UnreadableError("is empty")
+    marks = (name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark))
+    encoding = next(marks, "utf-8")
+    if b"\0" in head and encoding != "utf-16":
+        raise UnreadableError("is not text: it holds bytes of value 0")
+    with suppress(UnicodeDecodeError), _decoded(stream, encoding) as text:
+        return encoding, sum(part.count('"') for part in iter(partial(text.read, CHUNK), ""))
+    good, quotes, bad = 0, 0, []
+    stream.seek(0)
+    for number, line in enumerate(stream, start=1):
+        quotes += line.count(b'"')
+        try:
+            good += not line.decode(encoding).isascii()
+        except UnicodeDecodeError:
+            bad.append(number)
+    # Accents of Windows-1252 are almost never valid UTF-8, so valid ones mean a damaged file.
+    if encoding != "utf-8" or good >= len(bad):
+        raise UnreadableError(f"is {ENCODINGS[encoding]} text, but damaged in line {bad[0]:,}")
+    return "cp1252", quotes
+
+
+def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
+    rows: list[list[str]] = []
+    with suppress(csv.Error):  # what was read before is enough
+        rows.extend(row for row in csv.reader(lines, delimiter=delimiter) if row)
+    return rows or [[""]]
+
+
+def _fit(rows: list[list[str]]) -> tuple[float, int]:
+    """Return how well a delimiter splits: the share of rows as wide as the header, its width."""
+    width = len(rows[0])
+    agree = sum(len(row) == width for row in rows) / len(rows)
+    return (agree, width) if width > 1 else (0.0, 0)
+
+
+def _has_decimal_commas(rows: list[list[str]]) -> bool:
+    cells = [cell.strip() for row in rows for cell in row]
+    commas = sum(1 for cell in cells if re.fullmatch(r"[+-]?[\d.'\s]*\d,\d+", cell))
+    points = sum(1 for cell in cells if re.fullmatch(r"[+-]?[\d,'\s]*\d\.\d+", cell))
+    return commas > points
+
+
+def _parse(
+    stream: BinaryIO, encoding: str, delimiter: str, header: list[str], *, quoted: bool
+) -> Iterator[pa.RecordBatch]:
+    """Yield all values as text; if a row does not fit the header, say in which line."""
+    stream.seek(0)
+    try:
+        yield from arrow.open_csv(
+            pa.PythonFile(stream, mode="r"),
+            arrow.ReadOptions(
+                block_size=PART_BYTES,
+                encoding="utf8" if encoding.startswith("utf-8") else encoding,
+            ),
+            arrow.ParseOptions(delimiter=delimiter, newlines_in_values=quoted),
+            arrow.ConvertOptions(
+                column_types=dict.fromkeys(header, TEXT),
+                include_columns=header,
+                strings_can_be_null=False,
+            ),
+        )
+    except UnicodeDecodeError:
+        reason = "is neither UTF-8, UTF-16 nor Windows-1252 text; save it as UTF-8"
+        raise UnreadableError(reason) from None
+    except pa.ArrowInvalid as error:
+        _find_bad_line(stream, encoding, delimiter, len(header))
+        raise UnreadableError(f"is not a table ({error})") from None
+
+
+def _find_bad_line(stream: BinaryIO, encoding: str, delimiter: str, width: int) -> None:
+    """Raise an error that names the first line which does not fit the header, if there is one."""
+    start = 1
+    with _decoded(stream, encoding) as text:
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        try:
+            for row in reader:
+                if row and len(row) != width:
+                    raise UnreadableError(
+                        f"has {len(row)} value{'s' * (len(row) > 1)} in line {start:,}, "
+                        f"but {width} column{'s' * (width > 1)} in its header"
+                    )
+                start = reader.line_num + 1
+        except csv.Error:
+            raise UnreadableError(f"has a quote in line {start:,} that does not end") from None

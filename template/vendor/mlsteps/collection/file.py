@@ -1,6 +1,5 @@
 """The source is a file, a pattern of files, or a URL."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from ..files import file_digest
-from .stream import Stream
-from .tables import find_local, is_url, read_tables, short_name
+from .stream import Stream, digest
+from .tables import find_local, is_url, read_table, short_name
 
 
 def open_stream(data: Any, root: Path, cache: Path) -> Stream:
@@ -17,24 +16,15 @@ def open_stream(data: Any, root: Path, cache: Path) -> Stream:
     stream = Stream(lambda _: read())
 
     def read() -> Iterator[pa.Table]:
-        collection = read_tables(data.path, root, data.missing)
-        stream.sources.extend(collection.sources)
-        yield pa.Table.from_pandas(collection.frame, preserve_index=False)
+        table, sources = read_table(data.path, root, data.missing)
+        stream.sources.extend(sources)
+        yield table
 
     return stream
 
 
 def fingerprint(data: Any, root: Path) -> str | None:
-    """Return a digest that changes when the files do; None if only fetching them would tell.
-
-    Raises
-    ------
-    UserError
-        If there is no such file.
-    """
+    """Return a digest that changes when the files do; None if only fetching them would tell."""
     if not data.path or is_url(data.path):
         return None
-    files = find_local(data.path, root)
-    return hashlib.sha256(
-        "".join(f"{short_name(file, root)}\n{file_digest(file)}\n" for file in files).encode()
-    ).hexdigest()
+    return digest([(short_name(f, root), file_digest(f)) for f in find_local(data.path, root)])

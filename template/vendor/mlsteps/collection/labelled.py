@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ..problem.columns import ConversionError, convert, infer
+from ..problem.columns import ConversionError, convert, infer, labels
 from ..problem.keys import row_keys
-from .formats import plain
 
 
 def join(
@@ -23,7 +22,9 @@ def join(
         compared = pd.Index(identity)
         alike = alike[~row_keys(alike[compared]).duplicated(keep="last")]
     new = ~row_keys(alike[compared]).isin(row_keys(collected[compared]))
-    return plain(pd.concat([collected, alike[new]], ignore_index=True))
+    rows = pd.concat([collected, alike[new]], ignore_index=True)
+    mixed = [name for name in rows if rows[name].dtype == object]
+    return rows.assign(**{name: labels(rows[name]) for name in mixed})
 
 
 def _like(values: pd.Series, pattern: pd.Series) -> pd.Series:

@@ -13,10 +13,11 @@ from ..environment import masked
 from ..errors import UserError
 from ..files import file_digest, read_json, replacing, write_json
 from ..problem.sources import OpenData as Data
-from .formats import READERS, read_format
-from .provenance import Source, without_secrets
+from .formats import READERS
+from .provenance import without_secrets
 from .repositories import Found, find
 from .stream import Stream, digest
+from .tables import read_table
 from .web import Web
 
 ABOUT = "about.json"
@@ -41,11 +42,11 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
                 f"{shown} has the SHA-256 {sha256}, but [data] sha256 is {data.sha256}; it was "
                 "changed since, so look at it before you write the new one."
             )
-        frame, note = read_format(path, found.file, data.missing)
+        table, (source,) = read_table(found.file, folder, data.missing)
         stream.sources.append(
-            Source(shown, sha256, len(frame), note, found.licence, found.citation)
+            replace(source, name=shown, licence=found.licence, citation=found.citation)
         )
-        yield pa.Table.from_pandas(frame, preserve_index=False)
+        yield table
 
     return stream
 

@@ -4,8 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pandas as pd
-
 from ..environment import masked
 
 
@@ -33,14 +31,6 @@ class Source:
     note: str = ""
     licence: str = ""
     citation: str = ""
-
-
-@dataclass(frozen=True)
-class Collection:
-    """The rows of one or more sources, in the order of the sources."""
-
-    frame: pd.DataFrame
-    sources: list[Source]
 
 
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

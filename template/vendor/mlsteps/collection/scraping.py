@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,9 +14,8 @@ from protego import Protego
 from ..errors import UserError
 from ..files import write_text
 from ..problem.sources import ScrapingData as Data
-from .delimited import typed_column
-from .formats import MISSING
-from .names import check_names
+from .arrow import check_names, plain_table
+from .delimited import MISSING, typed
 from .provenance import Source, without_secrets
 from .stream import Stream, digest
 from .web import Web, address
@@ -164,9 +162,7 @@ def _next_page(page: parsel.Selector, data: Data, url: str, pages: int) -> str:
 
 def _typed(rows: Rows, data: Data) -> pa.Table:
     """Return rows as a table; a column becomes numbers as in a CSV file."""
-    columns = {}
-    for name in rows[0]:
-        texts = pa.chunked_array([[row[name] for row in rows]], pa.string())
-        values = typed_column(texts, data.decimal, [*MISSING, *data.missing], Counter())
-        columns[name] = values.to_pandas()
-    return pa.table({name: pa.array(values) for name, values in columns.items()})
+    missing = [*MISSING, *data.missing]
+    texts = {name: pa.array([row[name] for row in rows], pa.string()) for name in rows[0]}
+    columns = {name: typed(column, missing, data.decimal) for name, column in texts.items()}
+    return plain_table(pa.table(columns), data.missing)

@@ -1,37 +1,121 @@
-"""Find the files that a path means, local or remote, and read them as one frame."""
+"""Find the files that a path means, local or remote, and read them whole or part by part."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import NamedTuple
 
 import fsspec
 import pandas as pd
-from tqdm import tqdm
+import pyarrow as pa
+import pyarrow.compute as pc
+from fsspec.callbacks import TqdmCallback
 
 from ..environment import FROM_ENVIRONMENT, from_environment
 from ..errors import UserError
 from ..files import file_digest
-from .formats import plain, read_format
-from .provenance import Collection, Source, quoted, without_secrets
+from .arrow import DECIMAL, TEXT, WHOLE, bring, common_schema, plain_table
+from .formats import open_tables
+from .provenance import Source, quoted, without_secrets
+
+KEPT_BYTES = 1 << 26  # of rows that are not read a second time
 
 
-def read_tables(path: str, root: Path, missing: Sequence[str] = ()) -> Collection:
-    """Read a file, all files that match a pattern, or a URL of any kind that fsspec knows."""
-    frames, sources = [], []
-    with local_copies(path, root) as files:
+class Part(NamedTuple):
+    """Some rows: with the types that they were read with, and with those that training knows."""
+
+    given: pa.Table
+    table: pa.Table
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The rows for a model; whole numbers beside a missing one become fractions."""
+        fields = [
+            field.with_type(DECIMAL) if field.nullable and pa.types.is_integer(field.type) else field
+            for field in self.table.schema
+        ]
+        return bring(self.table, pa.schema(fields)).to_pandas(split_blocks=True)
+
+
+class Parts:
+    """The rows of files, part by part; a column has the same type in all of them.
+
+    They are read once to infer the types, and then again unless they are few.
+    """
+
+    def __init__(
+        self, files: Sequence[tuple[str, Path]], missing: Sequence[str], kept_bytes: float
+    ) -> None:
+        self._files, self._missing = files, missing
+        self.sources: list[Source] = []
+        self.rows = 0
+        self._kept: list[pa.Table] | None = []
+        given, plain, gaps, size = [], [], set(), 0
         for name, file in files:
-            frame, note = read_format(file, name, missing)
-            frames.append(frame)
-            sources.append(Source(name, file_digest(file), len(frame), note))
-    if len(frames) == 1:
-        return Collection(frames[0], sources)
-    first = list(frames[0].columns)
-    for source, frame in zip(sources, frames, strict=True):
-        _check_same(first, list(frame.columns), sources[0].name, source.name)
-    return Collection(plain(pd.concat([f[first] for f in frames], ignore_index=True)), sources)
+            before = self.rows
+            with open_tables(name, file, missing) as (note, tables):
+                for table in tables:
+                    simple = plain_table(table, missing)
+                    given.append(table.schema)
+                    plain.append(simple.schema)
+                    gaps |= {n for n in simple.column_names if simple[n].null_count}
+                    self.rows += len(table)
+                    size += table.nbytes
+                    if self._kept is not None:
+                        self._kept.append(table)
+                    if size > kept_bytes:
+                        self._kept = None
+            if self.rows == before:
+                raise UserError(f"{name} has no rows.")
+            self.sources.append(Source(name, file_digest(file), self.rows - before, note))
+            _check_columns(plain[0].names, plain[-1].names, files[0][0], name)
+        self.digest = " ".join(source.sha256 for source in self.sources)
+        self._given = common_schema(given)
+        self._plain = pa.schema([f.with_nullable(f.name in gaps) for f in common_schema(plain)])
+        self._texts = {field.name for field in self._given if field.type == TEXT}
+        if any(_is_number(part, name) for part in given for name in self._texts):
+            self._kept = None  # such a column is to be read as the text that it is
+
+    def __iter__(self) -> Iterator[Part]:
+        """Read the rows in their order."""
+        for table in self._read() if self._kept is None else self._kept:
+            given = bring(table, self._given)
+            plain = bring(plain_table(given, self._missing), self._plain)
+            columns = [
+                one if one.null_count == two.null_count
+                # What training takes as missing is missing in what was given as well.
+                else pc.if_else(pc.is_valid(two), one, pa.scalar(None, one.type))
+                for one, two in zip(given.columns, plain.columns, strict=True)
+            ]
+            yield Part(pa.table(columns, schema=self._given), plain)
+
+    def _read(self) -> Iterator[pa.Table]:
+        for name, file in self._files:
+            with open_tables(name, file, self._missing, self._texts) as (_, tables):
+                yield from tables
+
+
+@contextmanager
+def open_parts(
+    path: str, root: Path, missing: Sequence[str] = (), *, kept_bytes: float = KEPT_BYTES
+) -> Iterator[Parts]:
+    """Open a file, all files that match a pattern, or a URL of any kind that fsspec knows."""
+    if not is_url(path):
+        files = [(short_name(file, root), file) for file in find_local(path, root)]
+        yield Parts(files, missing, kept_bytes)
+        return
+    with TemporaryDirectory() as folder:
+        yield Parts(_download(path, Path(folder)), missing, kept_bytes)
+
+
+def read_table(
+    path: str, root: Path, missing: Sequence[str] = ()
+) -> tuple[pa.Table, list[Source]]:
+    """Read what `open_parts` opens, whole, and return where it came from as well."""
+    with open_parts(path, root, missing, kept_bytes=inf) as parts:
+        return pa.concat_tables(part.table for part in parts), parts.sources
 
 
 def is_url(path: str) -> bool:
@@ -59,69 +143,39 @@ def short_name(file: Path, root: Path) -> str:
     return file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
 
 
-@contextmanager
-def local_copies(path: str, root: Path) -> Iterator[Iterator[tuple[str, Path]]]:
-    """Yield a name without secrets and a local path for each file; URLs are downloaded."""
-    if not is_url(path):
-        files = find_local(path, root)
-        yield ((short_name(file, root), file) for file in files)
-        return
-    with TemporaryDirectory() as folder:
-        yield _download(path, Path(folder))
-
-
-def _download(path: str, folder: Path) -> Iterator[tuple[str, Path]]:
-    url = from_environment(path, "[data] path")
-    shown = without_secrets(path)
+def _download(path: str, folder: Path) -> list[tuple[str, Path]]:
+    """Copy the files of a URL, and return their names, without secrets, and the copies."""
+    url, shown = from_environment(path, "[data] path"), without_secrets(path)
+    copies = []
     try:
         remote = fsspec.open_files(url, "rb")
-        for file in remote:
+        for number, file in enumerate(remote):
             base = without_secrets(f"://{file.path}").split("/")[-1]
-            copy = folder / base
-            name = shown if len(remote) == 1 else base
-            _copy(file, copy, name)
-            yield name, copy
-            copy.unlink()
-    except UserError:
-        raise
+            bar = TqdmCallback(tqdm_kwargs={"desc": base, "disable": None, "leave": False})
+            copy = folder / f"{number}-{base}"
+            file.fs.get_file(file.path, str(copy), callback=bar)
+            copies.append((shown if len(remote) == 1 else base, copy))
     except Exception as error:  # noqa: BLE001 - each file system raises its own
-        reason = quoted(_reason(error).replace(url, shown))
-        remedy = (
-            "if it is your own organisation's, set SSL_CERT_FILE to the file of its authority"
-            if "CERTIFICATE_VERIFY" in reason
-            else "see to that, or correct the address"
-        )
+        reason = "there is nothing" if isinstance(error, FileNotFoundError) else str(error)
+        reason = quoted(reason.replace(url, shown)).rstrip(".") or type(error).__name__
+        remedy = "see to that, or correct the address"
+        if "CERTIFICATE_VERIFY" in reason:
+            remedy = "if it is your own organisation's, set SSL_CERT_FILE to its authority's file"
         raise UserError(f"{shown} cannot be read: {reason}; {remedy}.") from None
-    if not remote:
+    if not copies:
         raise UserError(f"No file matches {shown}.")
+    return copies
 
 
-def _copy(file: Any, target: Path, name: str) -> None:
-    with file as source, target.open("wb") as copy:
-        size = getattr(source, "size", None)
-        bar = tqdm.wrapattr(source, "read", size, desc=name, disable=None, leave=False)
-        with bar as stream:
-            shutil.copyfileobj(stream, copy, 1 << 20)
-
-
-def _reason(error: BaseException) -> str:
-    """Say why a URL cannot be read; fsspec calls much of it a file that is not found."""
-    while isinstance(error, FileNotFoundError) and error.__cause__:
-        error = error.__cause__
-    if isinstance(error, FileNotFoundError):
-        return "there is nothing"
-    if hasattr(error, "status"):
-        return f"the server answers {error.status} {getattr(error, 'message', '')}".rstrip()
-    return str(error).rstrip(".") or type(error).__name__
-
-
-def _check_same(first: list[str], other: list[str], first_name: str, other_name: str) -> None:
-    lacks = [f'"{name}"' for name in first if name not in other]
-    more = [f'"{name}"' for name in other if name not in first]
+def _check_columns(first: list[str], names: list[str], first_name: str, name: str) -> None:
+    lacks = ", ".join(f'"{column}"' for column in first if column not in names)
+    more = ", ".join(f'"{column}"' for column in names if column not in first)
     if lacks or more:
-        differences = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [
-            f"has {', '.join(more)} beside"
-        ] * bool(more)
         raise UserError(
-            f"{other_name} has other columns than {first_name}: it {' and '.join(differences)}."
+            f"{name} has other columns than {first_name}: it lacks {lacks or 'none'} and has "
+            f"{more or 'none'} beside."
         )
+
+
+def _is_number(schema: pa.Schema, name: str) -> bool:
+    return name in schema.names and schema.field(name).type in {WHOLE, DECIMAL}

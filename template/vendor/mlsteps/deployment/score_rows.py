@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from tqdm import tqdm
 
-from ..collection.parts import Parts
+from ..collection.tables import Parts
 from ..errors import UserError
 from ..files import release_memory
 from ..modeling.predictor import Predictor
@@ -56,7 +56,7 @@ class RowScorer:
         inputs = [column.name for column in self._predictor.schema.inputs]
         before = 0
         with tqdm(total=self._parts.rows, unit=" rows", disable=None, leave=False) as bar:
-            for part in self._parts.parts:
+            for part in self._parts:
                 rows = part.frame.reset_index(drop=True)
                 predictions = self._predict(rows, before)
                 self._columns = part.given.column_names

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from ..collection.parts import Parts
+from ..collection.tables import Parts
 from ..errors import UserError
 from ..modeling.forecast_predictor import LOGGED, PREDICTION
 from ..modeling.predictor import Predictor
@@ -23,7 +23,7 @@ class SeriesScorer:
     def __init__(self, predictor: Predictor, source: str, parts: Parts) -> None:
         self._predictor = predictor
         self._source = source
-        rows = pd.concat([part.frame for part in parts.parts], ignore_index=True)
+        rows = pd.concat([part.frame for part in parts], ignore_index=True)
         target = predictor.schema.target
         known = rows[target].notna() if target in rows else pd.Series(data=False, index=rows.index)
         self._rows, self._history, self._wanted = rows, rows[known], rows[~known]

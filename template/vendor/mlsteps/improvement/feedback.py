@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..collection.collect import LABELLED
-from ..collection.tables import read_tables
+from ..collection.tables import read_table
 from ..database import database_url, open_database
 from ..deployment.prediction_log import (
     find_predictions,
@@ -99,7 +99,8 @@ def take_feedback(project: Project, file: str = "") -> FeedbackResult | None:
     if not file and settings.truth_query:
         where, frame = "[improvement] truth_query", _query(project)
     elif where := file or settings.truth:
-        frame = read_tables(where, Path.cwd() if file else project.root, missing).frame
+        table, _ = read_table(where, Path.cwd() if file else project.root, missing)
+        frame = table.to_pandas()
     else:
         return None
     absent = [name for name in (ID, ACTUAL) if name not in frame]
