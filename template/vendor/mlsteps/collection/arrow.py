@@ -164,7 +164,10 @@ def _blank(column: pa.ChunkedArray, missing: Sequence[str]) -> pa.ChunkedArray:
 
 def _flat(record: dict[str, Any], outer: str = "") -> dict[str, Any]:
     row: dict[str, Any] = {}
-    for name, value in record.items():
-        inner = _flat(value, f"{outer}{name}.") if isinstance(value, dict) else {outer + name: value}
+    for key, value in record.items():
+        name = outer + key
+        inner = _flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
+        if row.keys() & inner.keys():  # {"a": {"b": 1}, "a.b": 2}
+            check_names([*row, *inner])
         row |= inner
     return row

@@ -32,10 +32,8 @@ class Part(NamedTuple):
     @property
     def frame(self) -> pd.DataFrame:
         """The rows for a model; whole numbers beside a missing one become fractions."""
-        fields = [
-            field.with_type(DECIMAL) if field.nullable and pa.types.is_integer(field.type) else field
-            for field in self.table.schema
-        ]
+        gaps = {f.name: DECIMAL for f in self.table.schema if f.type == WHOLE and f.nullable}
+        fields = [f.with_type(gaps.get(f.name, f.type)) for f in self.table.schema]
         return bring(self.table, pa.schema(fields)).to_pandas(split_blocks=True)
 
 
@@ -84,7 +82,8 @@ class Parts:
             given = bring(table, self._given)
             plain = bring(plain_table(given, self._missing), self._plain)
             columns = [
-                one if one.null_count == two.null_count
+                one
+                if one.null_count == two.null_count
                 # What training takes as missing is missing in what was given as well.
                 else pc.if_else(pc.is_valid(two), one, pa.scalar(None, one.type))
                 for one, two in zip(given.columns, plain.columns, strict=True)
@@ -110,9 +109,7 @@ def open_parts(
         yield Parts(_download(path, Path(folder)), missing, kept_bytes)
 
 
-def read_table(
-    path: str, root: Path, missing: Sequence[str] = ()
-) -> tuple[pa.Table, list[Source]]:
+def read_table(path: str, root: Path, missing: Sequence[str] = ()) -> tuple[pa.Table, list[Source]]:
     """Read what `open_parts` opens, whole, and return where it came from as well."""
     with open_parts(path, root, missing, kept_bytes=inf) as parts:
         return pa.concat_tables(part.table for part in parts), parts.sources
