@@ -10,7 +10,6 @@ from .environment import from_environment, named
 from .errors import UserError
 
 PACKAGES = {"MySQLdb": "mysqlclient", "psycopg": "psycopg[binary]"}  # of drivers called otherwise
-WRONG_OPTION = "{} has an option that its database does not know; correct what follows the ? in it."
 
 
 def database_url(given: str, key: str, root: Path) -> sa.URL:
@@ -28,16 +27,16 @@ def database_url(given: str, key: str, root: Path) -> sa.URL:
             f"{key} holds a password; put the URL into an environment variable, DATABASE_URL say, "
             f'and write {key.rpartition(" ")[2]} = "env:DATABASE_URL".'
         )
-    if names_file(url):
-        if not url.database or url.database == ":memory:":
-            raise UserError(f"{where} names no file; give one, like sqlite:///predictions.db.")
-        return url.set(database=str(root / url.database))
-    return url
+    if not names_file(url):
+        return url
+    if not url.database or url.database == ":memory:":
+        raise UserError(f"{where} names no file; give one, like sqlite:///predictions.db.")
+    return url.set(database=str(root / url.database))
 
 
 def names_file(url: sa.URL) -> bool:
-    """Tell whether a database is a file of this machine."""
-    hosted = (url.database or "").startswith("md:")  # DuckDB's service
+    """Tell whether a database is a file of this machine; "md:" is DuckDB's service."""
+    hosted = (url.database or "").startswith("md:")
     return url.get_backend_name() in {"sqlite", "duckdb"} and not hosted
 
 
@@ -48,8 +47,7 @@ def open_database(url: sa.URL, key: str, **options: Any) -> sa.Engine:
     except NoSuchModuleError:
         raise UserError(
             f'{key} names a database of the kind "{url.drivername}", which SQLAlchemy lacks; '
-            "correct the URL (postgresql:// say, or mysql+pymysql://), or add the package that "
-            "brings it."
+            "correct the URL, or add the package that brings it."
         ) from None
     except ModuleNotFoundError as error:
         package = PACKAGES.get(str(error.name), error.name)
@@ -57,12 +55,6 @@ def open_database(url: sa.URL, key: str, **options: Any) -> sa.Engine:
             f"{key} needs the Python package {package}; add it with `uv add {package}`."
         ) from None
     except (ArgumentError, ValueError, TypeError):
-        raise UserError(WRONG_OPTION.format(key)) from None
-
-
-def connected(engine: sa.Engine, key: str) -> sa.Connection:
-    """Return a connection."""
-    try:
-        return engine.connect()
-    except TypeError:
-        raise UserError(WRONG_OPTION.format(key)) from None
+        raise UserError(
+            f"{key} has an option that its database does not know; correct what follows the ?."
+        ) from None
