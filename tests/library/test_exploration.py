@@ -59,7 +59,7 @@ def card(problem_type, tmp_path):
 
 def test_the_card_of_the_project_shows_every_view(project):
     card = (project.reports / "cards" / "4-explore.html").read_text(encoding="utf-8")
-    assert "Distributions" in card
+    assert "Correlations" in card
     assert "Every feature" in card
     assert len(card) < 1_500_000
 
@@ -77,8 +77,8 @@ def test_every_kind_of_column_is_drawn(card, random, goal, target):
     summary, html = card(features, target)
     assert "200 training rows, 4 features" in summary
     assert "missing values in 4" in summary
-    others = 2 + 4 if goal.needs_target else 1  # the target and features against it, or structure
-    assert html.count("<svg") == others + 4 + 1 + 1  # distributions, missing values, correlations
+    # The target and the associations, or these alone; each feature; the correlations.
+    assert html.count("<svg") == (2 if goal.needs_target else 1) + 4 + 1
 
 
 @pytest.mark.parametrize(

@@ -296,7 +296,7 @@ def test_a_transformer_may_look_at_the_target_and_is_cross_fitted(project):
     names = [column.name for column in schema.features if column.kind == "category"]
 
     def build(*_):
-        return ColumnTransformer([("mean", TargetEncoder(random_state=0), names)])
+        return ColumnTransformer([("mean", TargetEncoder(cv=KFold(3)), names)])
 
     rows = TrainingRows(project.prepared / "train.parquet", schema)
     encoded = encode_training(rows, schema, definition, build)

@@ -60,7 +60,13 @@ def standard_sections(train: pd.DataFrame, schema: Schema) -> list[str]:
     Returns
     -------
     list of str
-        HTML. In a notebook, ``IPython.display.HTML("".join(sections))`` shows it.
+        HTML, by `row_sections` or `series_sections`.
+
+    Examples
+    --------
+    In a notebook::
+
+        IPython.display.HTML("".join(standard_sections(train, schema)))
     """
     make = series_sections if problem_of(schema).of_series else row_sections
     return make(train, schema)

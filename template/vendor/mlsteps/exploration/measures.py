@@ -7,10 +7,9 @@ from ..preparation.schema import Schema
 from ..problem.settings import Goal, Kind
 from ..variants import of_type
 
-DAY = pd.Timedelta(days=1)
 FENCE = 1.5  # interquartile ranges between the box and what counts as an outlier
 NUMBER_GROUPS = 10
-MOST_LABELS = 30
+MOST_GROUPS = 30
 SAMPLE_ROWS = 20_000  # associations of this many rows are exact to about 0.01
 PAIRED_ROWS = 2000  # where each two features are compared
 
@@ -29,7 +28,7 @@ def sample_rows(rows: pd.DataFrame, most: int = SAMPLE_ROWS) -> pd.DataFrame:
 def as_numbers(values: pd.Series, kind: Kind) -> pd.Series:
     """Return a number for each row: a date as days since 1970, a text as its number of words."""
     if kind == "date":
-        return (values - pd.Timestamp(0).as_unit("us")) / DAY  # ns would reach back to 1677 only
+        return (values - pd.Timestamp(0).as_unit("us")) / pd.Timedelta(days=1)
     if kind == "text":
         return values.str.split().str.len().astype("float64")
     return values.astype("float64")
@@ -47,68 +46,52 @@ def fences(numbers: pd.Series) -> tuple[float, float]:
 
 
 def describe_columns(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Describe each feature.
-
-    Returns
-    -------
-    DataFrame
-        A row for each feature: kind, missing (the share of the rows), distinct, minimum, median,
-        maximum, most frequent, outliers.
-    """
+    """Return a row of measures for each feature, the one with the strongest association first."""
     lines = []
-    for column in schema.features:
-        present = rows[column.name].dropna()
+    for name, association in rank_features(rows, schema).items():
+        values = rows[name].dropna()
+        kind = next(column.kind for column in schema.features if column.name == name)
         line = {
-            "feature": column.name,
-            "kind": column.kind,
-            "missing": 1 - len(present) / len(rows),
-            "distinct": present.nunique(),
-            **dict.fromkeys(("minimum", "median", "maximum", "most frequent", "outliers")),
+            "feature": name,
+            "kind": kind,
+            "association": association,
+            "missing": 1 - len(values) / len(rows),
+            "distinct": values.nunique(),
+            **dict.fromkeys(("minimum", "typical", "maximum", "outliers")),
         }
-        if column.kind == "category" and len(present):
-            shares = present.value_counts(normalize=True)
-            line["most frequent"] = f"{shares.index[0]} ({shares.iloc[0]:.0%})"
-        elif column.kind in ("number", "date") and len(present):
-            middle = [present.min(), present.median(), present.max()]
-            if column.kind == "date":
-                middle = [moment.date() for moment in middle]
-            else:
-                line["outliers"] = int((~present.between(*fences(present))).sum())
-            line["minimum"], line["median"], line["maximum"] = middle
+        if kind == "category" and len(values):
+            line["typical"] = values.mode()[0]
+        elif kind in ("number", "date") and len(values):
+            middle = [values.min(), values.median(), values.max()]
+            middle = [moment.date() for moment in middle] if kind == "date" else middle
+            line |= dict(zip(("minimum", "typical", "maximum"), middle, strict=True))
+        if kind == "number":
+            line["outliers"] = int((~values.between(*fences(values))).sum())
         lines.append(line)
     return pd.DataFrame(lines).set_index("feature")
 
 
 def rank_features(rows: pd.DataFrame, schema: Schema) -> pd.Series:
-    """Return how strong the association of each feature is, the strongest first.
+    """Return how strong the association of each feature is, from 0 to 1, the strongest first.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        With the features, and the target if there is one. Of many rows a random sample is taken.
-
-    Returns
-    -------
-    Series of float
-        By feature, from 0 (none) to 1. With a target, the association with it: `cramers_v` for
-        classes, `correlation_ratio` for numbers. Without one, the largest `cramers_v` with another
-        feature.
+    With a target, the association with it: `cramers_v` for classes, `correlation_ratio` for
+    numbers. Without one, the largest `cramers_v` with another feature.
     """
     problem, names = problem_of(schema), [column.name for column in schema.features]
-    if problem.needs_target:
-        sample = sample_rows(rows)
-        measure = cramers_v if problem.target_kind == "category" else correlation_ratio
-        target = sample[schema.target]
-        y = pd.factorize(target)[0] if problem.target_kind == "category" else target.to_numpy()
-        strengths = [measure(group(sample[c.name], c.kind), y) for c in schema.features]
-    else:
-        sample = sample_rows(rows, PAIRED_ROWS)
-        groups = [group(sample[c.name], c.kind) for c in schema.features]
+    sample = sample_rows(rows, SAMPLE_ROWS if problem.needs_target else PAIRED_ROWS)
+    groups = [group(sample[column.name], column.kind) for column in schema.features]
+    if not problem.needs_target:
         pairs = np.zeros((len(groups), len(groups)))
         for i, one in enumerate(groups):
             for j, other in enumerate(groups[:i]):
                 pairs[i, j] = pairs[j, i] = cramers_v(one, other)
         strengths = list(pairs.max(axis=0))
+    elif problem.target_kind == "category":
+        classes = pd.factorize(sample[schema.target])[0]
+        strengths = [cramers_v(one, classes) for one in groups]
+    else:
+        target = sample[schema.target].to_numpy()
+        strengths = [correlation_ratio(one, target) for one in groups]
     return pd.Series(strengths, names, dtype=float).sort_values(ascending=False, kind="stable")
 
 
@@ -119,13 +102,12 @@ def group(values: pd.Series, kind: Kind) -> np.ndarray:
     of its frequent labels and one for all others. Missing values are a group of their own.
     """
     if kind == "category":
-        frequent = values.value_counts().index[:MOST_LABELS]
+        frequent = values.value_counts().index[:MOST_GROUPS]
         codes = pd.factorize(values.where(values.isin(frequent) | values.isna(), "\0"))[0]
     else:
-        numbers = as_numbers(values, kind).to_numpy()
-        cuts = np.linspace(0, 1, NUMBER_GROUPS + 1)[1:-1]
-        cuts = np.nanquantile(numbers, cuts) if not np.isnan(numbers).all() else cuts
-        codes = np.where(np.isnan(numbers), -1, np.searchsorted(np.unique(cuts), numbers))
+        numbers = as_numbers(values, kind)
+        cuts = numbers.quantile(np.linspace(0, 1, NUMBER_GROUPS + 1)[1:-1]).unique()
+        codes = np.where(numbers.isna(), -1, np.searchsorted(cuts, numbers))
     return np.unique(codes, return_inverse=True)[1]
 
 
@@ -149,8 +131,7 @@ def correlation_ratio(groups: np.ndarray, target: np.ndarray) -> float:
     """Return how strong the association of a grouping of rows with a number is, 0 to 1.
 
     The correlation ratio of the target's ranks between groups, with the correction of Kelley
-    (1935), "An unbiased correlation ratio measure", so that many small groups do not look strong
-    by chance.
+    (1935), "An unbiased correlation ratio measure", for many small groups.
     """
     ranks = pd.Series(target).rank()
     means, count = ranks.groupby(groups).transform("mean"), groups.max() + 1

@@ -1,190 +1,124 @@
 """The plots of the exploration of rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import date2num
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
-from ..plots import (
-    BLUE,
-    GREY,
-    INK,
-    ORANGE,
-    PALETTE,
-    bars,
-    heat_map,
-    new_figure,
-    shorten,
-)
+from ..plots import BLUE, GREY, INK, ORANGE, bars, heat_map, new_figure, shorten, show_dates
 from ..problem.settings import Kind
-from ..report import number
-from .measures import as_numbers, fences
+from .measures import as_numbers
 
 MOST_BINS = 30
 MOST_POINTS = 400
-MOST_LABELS = 8
-COLOURED_CLASSES = 5  # the most frequent ones; all others are drawn together, in grey
+MOST_BARS = 8
 OTHERS = "all others"
-MISSING = "(missing)"
-FIRST_DAY, LAST_DAY = date2num([date.min, date.max])  # that matplotlib can name
+LAST_DAYS = date2num([date.min, date.max])  # that matplotlib can name
 EXACT = 2**53  # beyond, floats skip whole numbers
-FAR = 3  # times the length of the whiskers; what lies further is counted, not drawn
+FAR = 4.5  # interquartile ranges from the quartiles; what lies further is not drawn
 NUMBERED_COLUMNS = 12  # up to so many, the cells of the heat map hold their numbers
 
 
 def plot_distribution(
     values: pd.Series, kind: Kind, colours: Mapping[str, str] | None = None
-) -> tuple[Figure, str]:
-    """Plot how the values of a column are distributed.
-
-    A category: the share of the rows of each frequent label. All else: a histogram and a box plot.
-    """
-    share = values.isna().mean()
-    missing = f", {share:.1%} missing" if share else ""
+) -> Figure:
+    """Plot the share of each frequent label of a category; of all else a histogram."""
     if kind == "category":
-        counts = values.value_counts()
-        shown, total = counts.head(MOST_LABELS), counts.sum()
-        plot, axes = new_figure(grid="x")
-        fill = [(colours or {}).get(str(label), GREY if colours else BLUE) for label in shown.index]
-        texts = [f"{share:.1%}" for share in shown / total]
-        bars(axes, shown.index, shown.to_list(), texts, color=fill)
-        most = f"the {len(shown)} most frequent of " if len(shown) < len(counts) else ""
-        return plot, f"{most}{len(counts):,} labels{missing}"
-    numbers = as_numbers(values, kind).dropna()
-    edges = histogram_edges(numbers)
-    heights = np.histogram(numbers, edges)[0]
-    plot, axes = new_figure()
-    axes.stairs(heights, edges, fill=True, color=BLUE)
-    top = max(heights.max(), 1)
-    draw_box(axes, numbers[numbers.between(edges[0], edges[-1])], 1.18 * top, 0.14 * top)
-    axes.set_ylim(0, 1.32 * top)
-    ticks = MaxNLocator(3, integer=True, steps=[1, 2, 5, 10]).tick_values(0, top)
-    axes.set_yticks(ticks[ticks <= top])
-    label_axis(axes.xaxis, kind)
-    return plot, _caption(values, numbers, kind) + missing
+        shares = values.value_counts(normalize=True).head(MOST_BARS)
+        fig, axes = new_figure(grid="x")
+        fill = [colours.get(label, GREY) for label in shares.index] if colours else BLUE
+        bars(axes, shares.index, shares.to_list(), [f"{s:.1%}" for s in shares], color=fill)
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        return fig
+    numbers = as_numbers(values, kind)
+    fig, axes = new_figure()
+    axes.hist(numbers, histogram_edges(numbers), histtype="stepfilled", color=BLUE)
+    _label_axis(axes, kind)
+    return fig
 
 
-def _caption(values: pd.Series, numbers: pd.Series, kind: Kind) -> str:
-    if numbers.empty:
-        return "no value"
-    if kind == "date":
-        return f"median {values.median().date()}"
-    said = f"median {number(numbers.median())}"
-    if kind == "text":
-        return f"{said} words"
-    outliers = (~numbers.between(*fences(numbers))).sum()
-    return f"{said}, {outliers:,} outliers" if outliers else said
-
-
-def class_colours(target: pd.Series) -> dict[str, str]:
-    """Return a colour for each class, the most frequent first."""
-    labels = frequent_labels(target, COLOURED_CLASSES)
-    colours = dict(zip(labels, PALETTE, strict=False))
-    return colours if target.nunique() == len(labels) else colours | {OTHERS: GREY}
-
-
-def plot_against_class(values: pd.Series, kind: Kind, target: pd.Series) -> Figure:
-    """Plot a feature against the class.
-
-    A category: the share of the classes within each label. All else: the distribution within each
-    class, each with the same area.
-    """
-    colours = class_colours(target)
+def plot_against_class(
+    values: pd.Series, kind: Kind, target: pd.Series, colours: Mapping[str, str]
+) -> Figure:
+    """Plot the share of the classes within each label; of all else the histogram of each class."""
     classes = target.where(target.isin(list(colours)), OTHERS)
-    plot, axes = new_figure(grid="")
+    fig, axes = new_figure(grid="")
     if kind == "category":
-        values = values.fillna(MISSING)
-        labels = frequent_labels(values, MOST_LABELS)
-        shares = pd.crosstab(values, classes, normalize="index").reindex(labels)
-        start = np.zeros(len(labels))
+        counts = _frequent(values)
+        shares = pd.crosstab(values.fillna("(missing)"), classes, normalize="index")
+        start = np.zeros(len(counts))
         for label, colour in colours.items():
-            bars(
-                axes,
-                _with_counts(values, labels),
-                shares[label].to_list(),
-                left=start,
-                color=colour,
-            )
-            start += shares[label].to_numpy()
+            width = shares[label].reindex(counts.index).to_numpy()
+            bars(axes, _with_counts(counts), width, left=start, color=colour)
+            start += width
         axes.set_xlim(0, 1)
         axes.xaxis.set_major_formatter(PercentFormatter(1))
-        return plot
+        return fig
     numbers = as_numbers(values, kind)
     edges = histogram_edges(numbers)
     for label, colour in colours.items():
-        own = numbers[classes == label].dropna()
-        heights = np.histogram(own, edges)[0] / max(len(own), 1)
-        axes.stairs(heights, edges, fill=True, color=colour, alpha=0.25, linewidth=0)
-        axes.stairs(heights, edges, color=colour, linewidth=1.4)
+        own = numbers[(classes == label) & numbers.between(edges[0], edges[-1])]
+        if len(own):
+            style = {"facecolor": (colour, 0.25), "edgecolor": colour, "linewidth": 1.4}
+            axes.hist(own, edges, density=True, histtype="stepfilled", **style)
     axes.set_yticks([])
-    label_axis(axes.xaxis, kind)
-    return plot
+    _label_axis(axes, kind)
+    return fig
 
 
 def plot_against_number(values: pd.Series, kind: Kind, target: pd.Series) -> Figure:
-    """Plot a feature against a target that is a number.
+    """Plot a box of the target for each label of a category; of all else rows as points.
 
-    A category: a box of the target for each label. All else: the rows as points, and the median of
-    the target in up to ten equal parts of the rows, ordered by the feature.
+    A line goes through the median of the target in up to ten equal parts of the rows.
     """
     if kind == "category":
-        values = values.fillna(MISSING)
-        medians = target.groupby(values).median()
-        labels = sorted(frequent_labels(values, MOST_LABELS), key=lambda label: -medians[label])
-        plot, axes = new_figure(grid="x")
-        for place, label in enumerate(labels):
-            draw_box(axes, target[values == label], place, 0.6)
-        axes.set_yticks(range(len(labels)), _with_counts(values, labels))
-        axes.set_ylim(len(labels) - 0.4, -0.6)
-        axes.set_xlim(*padded_range(target))
-        return plot
+        counts, labels = _frequent(values), values.fillna("(missing)")
+        medians = target.groupby(labels).median()[counts.index]
+        counts = counts[medians.sort_values(ascending=False, kind="stable").index]
+        fig, axes = new_figure(grid="x")
+        axes.boxplot(
+            [target[labels == label] for label in counts.index],
+            tick_labels=_with_counts(counts),
+            widths=0.6,
+            orientation="horizontal",
+            patch_artist=True,
+            showfliers=False,
+            showcaps=False,
+            boxprops={"facecolor": (BLUE, 0.45), "linewidth": 0},
+            whiskerprops={"color": BLUE, "linewidth": 1},
+            medianprops={"color": INK},
+        )
+        axes.invert_yaxis()
+        return fig
     pairs = pd.DataFrame({"x": as_numbers(values, kind), "y": target}).dropna()
-    plot, axes = new_figure(grid="both")
-    draw_points(axes, pairs["x"], pairs["y"])
+    fig, axes = new_figure(grid="both")
+    near = pairs["x"].between(*typical_range(pairs["x"])) & pairs["y"].between(
+        *typical_range(pairs["y"])
+    )
+    draw_points(axes, pairs.loc[near, "x"], pairs.loc[near, "y"])
     parts = min(len(pairs) // 10, 10)
     if parts > 1 and pairs["x"].nunique() > 1:
         part = pd.qcut(pairs["x"], parts, duplicates="drop")
         trend = pairs.groupby(part, observed=True).median()
         axes.plot(trend["x"], trend["y"], "o-", color=ORANGE, markersize=4)
-    axes.set_xlim(*padded_range(pairs["x"]))
-    axes.set_ylim(*padded_range(pairs["y"]))
-    label_axis(axes.xaxis, kind)
-    return plot
-
-
-def plot_bars(values: pd.Series, number_format: str, color: str = BLUE) -> Figure:
-    """Plot a value of each feature as a bar with the number at its end."""
-    plot, axes = new_figure(height=0.5 + 0.2 * len(values), grid="x")
-    bars(
-        axes,
-        values.index,
-        values.to_list(),
-        [format(v, number_format) for v in values],
-        color=color,
-    )
-    return plot
+    _label_axis(axes, kind)
+    return fig
 
 
 def plot_correlations(correlations: pd.DataFrame) -> Figure:
     """Plot a matrix of correlations as a heat map."""
-    count = len(correlations)
+    count, names = len(correlations), correlations.index
     size = float(np.clip(1.6 + 0.42 * count, 3.6, 8))
-    plot, axes = new_figure(width=size, height=0.85 * size, grid="")
+    fig, axes = new_figure(width=size, height=0.85 * size)
     values = np.where(np.eye(count, dtype=bool), np.nan, correlations.to_numpy())
-    texts: Sequence[Sequence[str]] = [
-        ["" if np.isnan(v) else f"{v + 0:.2f}".replace("-", "−") for v in line]
-        for line in values.round(2)
-    ]
-    texts = texts if count <= NUMBERED_COLUMNS else []
-    names = correlations.index
-    heat_map(axes, values, names, names, texts)
-    return plot
+    texts = [["" if np.isnan(v) else f"{v:.2f}".replace("-", "−") for v in row] for row in values]
+    heat_map(axes, values, names, names, texts if count <= NUMBERED_COLUMNS else ())
+    return fig
 
 
 def draw_points(axes: Axes, x: pd.Series, y: pd.Series) -> None:
@@ -193,37 +127,15 @@ def draw_points(axes: Axes, x: pd.Series, y: pd.Series) -> None:
     axes.plot(x, y.loc[x.index], "o", color=BLUE, alpha=0.45, ms=3, markeredgewidth=0, zorder=1)
 
 
-def draw_box(axes: Axes, numbers: pd.Series, place: float, height: float) -> None:
-    """Draw a horizontal box plot: the quartiles, the range without outliers, and the outliers."""
-    if numbers.empty:
-        return
-    low, middle, high = numbers.quantile([0.25, 0.5, 0.75])
-    inside = numbers.between(*fences(numbers))
-    whiskers, outliers = numbers[inside], numbers[~inside]
-    axes.plot([whiskers.min(), whiskers.max()], [place, place], color=BLUE, linewidth=1)
-    axes.barh(place, high - low, height, low, color=BLUE, alpha=0.45)
-    axes.plot([middle, middle], [place - height / 2, place + height / 2], color=INK)
-    draw_points(axes, outliers, pd.Series(place, outliers.index))
-
-
 def typical_range(numbers: pd.Series) -> tuple[float, float]:
     """Return the range that is drawn: all of it, unless a few values lie far away."""
     low, high = numbers.quantile([0.25, 0.75])
     start, end = numbers.min(), numbers.max()
     if high > low:
-        reach = FAR * (fences(numbers)[1] - high)
+        reach = FAR * (high - low)
         start, end = max(start, low - reach), min(end, high + reach)
     size = max(abs(start), abs(end))
-    if end - start <= 1e-12 * size or start == end:  # too little to draw
-        room = max(0.5, 1e-9 * size)
-        start, end = start - room, end + room
-    return float(start), float(end)
-
-
-def padded_range(numbers: pd.Series) -> tuple[float, float]:
-    """Return the range that is drawn, with some room at both ends for points."""
-    start, end = typical_range(numbers)
-    room = 0.04 * (end - start)
+    room = max(0.5, 1e-9 * size) if end - start <= 1e-12 * size else 0  # too little to draw
     return start - room, end + room
 
 
@@ -240,23 +152,19 @@ def histogram_edges(numbers: pd.Series) -> np.ndarray:
     return np.linspace(start, end, bins + 1)
 
 
-def frequent_labels(values: pd.Series, most: int) -> list[str]:
-    """Return the most frequent labels of a column, at most so many."""
-    return [str(label) for label in values.value_counts().index[:most]]
+def _frequent(values: pd.Series) -> pd.Series:
+    """Return how often each of the most frequent labels is there, and how often none."""
+    return values.fillna("(missing)").value_counts().head(MOST_BARS)
 
 
-def _with_counts(values: pd.Series, labels: list[str]) -> list[str]:
-    counts = values.value_counts()
-    return [f"{shorten(label, 14)} {counts[label]:,}" for label in labels]
+def _with_counts(counts: pd.Series) -> list[str]:
+    return [f"{shorten(label, 14)} {count:,}" for label, count in counts.items()]
 
 
-def label_axis(axis: Axis, kind: Kind) -> None:
-    """Say on an axis what a column's numbers are, where they are not the values themselves."""
+def _label_axis(axes: Axes, kind: Kind) -> None:
+    """Say on the x axis what a column's numbers are, where they are not the values themselves."""
     if kind == "date":
-        start, end = axis.get_view_interval()
-        axis.set_view_interval(max(start, FIRST_DAY), min(end, LAST_DAY), ignore=True)
-        locator = AutoDateLocator(minticks=3, maxticks=6)
-        axis.set_major_locator(locator)
-        axis.set_major_formatter(ConciseDateFormatter(locator))
+        axes.set_xlim(np.clip(axes.get_xlim(), *LAST_DAYS))
+        show_dates(axes)
     elif kind == "text":
-        axis.set_label_text("words")
+        axes.set_xlabel("words")

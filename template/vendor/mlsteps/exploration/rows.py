@@ -1,10 +1,9 @@
-"""The sections of the report that show training rows: the standard ones, and each alone."""
+"""The sections of the report that show training rows."""
 
 import pandas as pd
 
-from ..plots import BLUE, ORANGE
+from ..plots import BLUE, GREY, ORANGE, PALETTE, bars, new_figure
 from ..preparation.schema import Schema
-from ..problem.settings import Kind
 from ..report import columns, facts, figure, heading, legend, notice, paragraph, table
 from .measures import (
     SAMPLE_ROWS,
@@ -16,16 +15,16 @@ from .measures import (
     sample_rows,
 )
 from .row_plots import (
-    class_colours,
+    OTHERS,
     plot_against_class,
     plot_against_number,
-    plot_bars,
     plot_correlations,
     plot_distribution,
 )
 
 SHOWN_BARS = 20
 SHOWN_PLOTS = 12
+COLOURED_CLASSES = 5  # the most frequent ones; all others are drawn together, in grey
 WEAK = 0.1  # below it, an association is not worth a word
 
 
@@ -45,190 +44,143 @@ def summarize_rows(rows: pd.DataFrame, schema: Schema) -> str:
 
 
 def row_sections(rows: pd.DataFrame, schema: Schema) -> list[str]:
-    """Return the standard sections of rows, each made by a function of this module."""
-    described, ranking = describe_columns(rows, schema), rank_features(rows, schema)
-    with_target = problem_of(schema).needs_target
+    """Return the standard sections of rows, each made by a function of this module.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The features, and the target if there is one.
+    schema
+        Names the features and the target.
+
+    Returns
+    -------
+    list of str
+        HTML.
+    """
+    described, sample = describe_columns(rows, schema), sample_rows(rows)
     return [
         show_overview(described, len(rows)),
-        *show_notices(described, len(rows)),
-        *(show_target if with_target else show_structure)(rows, schema, ranking),
-        *(show_against_target(rows, schema, ranking) if with_target else []),
-        *show_distributions(rows, schema, ranking),
-        *show_missing(described),
-        *show_correlations(rows, schema, ranking),
-        *show_table(described, ranking),
+        show_associations(sample, schema, described),
+        show_features(sample, schema, described),
+        show_correlations(sample, described),
+        heading("Every feature"),
+        table(described.assign(missing=described["missing"].map("{:.1%}".format))),
     ]
 
 
 def show_overview(described: pd.DataFrame, rows: int) -> str:
-    """Return the key figures of the rows, from what `describe_columns` found."""
-    kinds = described["kind"].value_counts()
+    """Return the key figures, and what should be known of some columns."""
+    kinds, missing = described["kind"].value_counts(), described["missing"]
     plural = {"number": "Numbers", "category": "Categories", "date": "Dates", "text": "Texts"}
-    missing = described["missing"].mean()
-    return facts(
-        {
-            "Training rows": rows,
-            **{plural[kind]: int(count) for kind, count in kinds.items()},
-            "Values missing": f"{missing:.1%}" if missing else "none",
-            "Outliers (1.5 IQR)": int(described["outliers"].sum()),
-        }
-    )
-
-
-def show_notices(described: pd.DataFrame, rows: int) -> list[str]:
-    """Return what should be known of some columns, and whether plots show a sample."""
-    mostly = (described["missing"] > 0.5) & (described["missing"] < 1)
-    found = {
-        "Missing in every training row": described["distinct"] == 0,
-        "The same in every training row": described["distinct"] == 1,
-        "Missing in more than half of the training rows": mostly,
+    figures = {
+        "Training rows": rows,
+        **{plural[kind]: int(count) for kind, count in kinds.items()},
+        "Values missing": f"{missing.mean():.1%}" if missing.any() else "none",
+        "Outliers (1.5 IQR)": int(described["outliers"].sum()),
     }
-    notices = [
-        notice(f"{what}: {_names(described.index[which])}.", "warn")
-        for what, which in found.items()
-        if which.any()
-    ]
-    sampled = (
-        f"Plots, associations and correlations are made from a random sample of {SAMPLE_ROWS:,} of "
-        f"the {rows:,} training rows; missing values, ranges and outliers are counted in all."
-    )
-    return [*notices, *([paragraph(sampled)] if rows > SAMPLE_ROWS else [])]
-
-
-def show_target(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) -> list[str]:
-    """Return the distribution of the target, and the association of each feature with it."""
-    target, shown = sample_rows(rows)[schema.target], ranking.head(SHOWN_BARS)
-    if problem_of(schema).target_kind == "category":
-        plot, caption = plot_distribution(target, "category", class_colours(target))
-        measure = "Cramér's V, bias-corrected"
-    else:
-        plot, caption = plot_distribution(target, "number")
-        measure = "Correlation ratio of the target's ranks, bias-corrected"
-    measure += ", with numbers cut at their deciles; 0 is no association, 1 the strongest."
-    more = _left_out(len(shown), len(ranking))
-    return [
-        heading(f"The target, {schema.target}"),
-        columns(
-            figure(plot, caption, "Distribution"),
-            figure(plot_bars(shown, ".2f"), measure + more, "Association of each feature alone"),
-        ),
-    ]
-
-
-def show_against_target(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) -> list[str]:
-    """Return a plot of each feature against the target, the strongest first."""
-    sample, kinds = sample_rows(rows), _kinds(schema)
-    target, shown = sample[schema.target], _plotted(sample, ranking)
-    if problem_of(schema).target_kind == "category":
-        plot_against, colours = plot_against_class, class_colours(target)
-        explained = (
-            "Numbers: their distribution within each class, each with the same area. "
-            "Categories: the share of the classes within each label, with its number of rows."
-        )
-    else:
-        trend = f"median {target.name} in up to ten equal parts of the rows"
-        plot_against, colours = plot_against_number, {"a training row": BLUE, trend: ORANGE}
-        explained = (
-            "Numbers: the target upwards, for some of the rows. "
-            "Categories: the target to the right, as a box for each label, with its number of rows."
-        )
-    return [
-        heading(f"Features against {schema.target}"),
-        paragraph(f"Strongest first.{_left_out(len(shown), len(ranking))} {explained}"),
-        legend(colours),
-        columns(
-            *(
-                figure(
-                    plot_against(sample[name], kinds[name], target),
-                    f"association {ranking[name]:.2f}",
-                    name,
-                )
-                for name in shown
+    doubtful = {
+        "Missing in every training row": missing == 1,
+        "The same in every training row": described["distinct"] == 1,
+        "Missing in more than half of the training rows": (missing > 0.5) & (missing < 1),
+    }
+    parts = [facts(figures)]
+    for what, which in doubtful.items():
+        names = described.index[which]
+        more = f" and {len(names) - 10:,} more" if len(names) > 10 else ""
+        if len(names):
+            parts.append(notice(f"{what}: {', '.join(names[:10])}{more}.", "warn"))
+    if rows > SAMPLE_ROWS:
+        parts.append(
+            paragraph(
+                f"Plots, associations and correlations are made from a random sample of "
+                f"{SAMPLE_ROWS:,} of the {rows:,} training rows; other numbers are of all."
             )
-        ),
-    ]
+        )
+    return "".join(parts)
 
 
-def show_structure(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) -> list[str]:
-    """Return which features go together, where there is no target."""
-    shown = ranking.head(SHOWN_BARS)
+def show_associations(sample: pd.DataFrame, schema: Schema, described: pd.DataFrame) -> str:
+    """Return the association of each feature with the target or, without one, with another."""
+    shown, problem = described["association"].head(SHOWN_BARS), problem_of(schema)
+    fig, axes = new_figure(height=0.5 + 0.2 * len(shown), grid="x")
+    bars(axes, shown.index, shown.to_list(), [f"{value:.2f}" for value in shown])
+    measure = "Cramér's V" if problem.target_kind == "category" else "Correlation ratio of ranks"
     caption = (
-        "Cramér's V, bias-corrected, with numbers cut at their deciles: each feature with the one "
-        f"that it goes together with most.{_left_out(len(shown), len(ranking))}"
+        f"{measure}, bias-corrected, with numbers cut at their deciles, "
+        f"{'of' if problem.needs_target else 'with the closest other'} each feature alone; "
+        f"0 is none, 1 the strongest.{_left_out(shown, described)}"
     )
-    plot = figure(plot_bars(shown, ".2f"), caption, "Association")
-    return [heading("How the features go together"), plot]
+    associations = figure(fig, caption, "Association")
+    if not problem.needs_target:
+        return heading("How the features go together") + associations
+    target = sample[schema.target]
+    fig = plot_distribution(target, problem.target_kind, _colours(target, problem.target_kind))
+    distribution = figure(fig, f"{target.nunique():,} different values", "Distribution")
+    return heading(f"The target, {target.name}") + columns(distribution, associations)
 
 
-def show_distributions(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) -> list[str]:
-    """Return the distribution of each feature, the strongest first."""
-    sample, kinds = sample_rows(rows), _kinds(schema)
-    shown = _plotted(sample, ranking)
-    plots = [figure(*plot_distribution(sample[name], kinds[name]), name) for name in shown]
-    return [
-        heading("Distributions"),
-        paragraph(
-            f"Strongest association first.{_left_out(len(shown), len(ranking))} Outliers lie more "
-            "than 1.5 interquartile ranges (IQR) from the box; the few that lie more than 4.5 from "
-            "it are counted, not drawn."
-        ),
-        columns(*plots),
-    ]
+def show_features(sample: pd.DataFrame, schema: Schema, described: pd.DataFrame) -> str:
+    """Return a plot of each feature, against the target if there is one, the strongest first."""
+    problem, plots = problem_of(schema), []
+    kind = problem.target_kind if problem.needs_target else ""
+    target = sample[schema.target] if kind else None
+    colours = _colours(target, kind) if kind else {}
+    shown = described[described["distinct"] > 0].head(SHOWN_PLOTS)
+    for name, line in shown.iterrows():
+        values = sample[name]
+        if kind == "category":
+            fig = plot_against_class(values, line["kind"], target, colours)
+        elif kind == "number":
+            fig = plot_against_number(values, line["kind"], target)
+        else:
+            fig = plot_distribution(values, line["kind"])
+        missing = f", {line['missing']:.1%} missing" if line["missing"] else ""
+        plots.append(figure(fig, f"association {line['association']:.2f}{missing}", str(name)))
+    explained = {
+        "category": "Numbers: their distribution within each class, each with the same area. "
+        "Categories: the share of the classes within each label, with its number of rows.",
+        "number": "Numbers: the target upwards, for some of the rows. Categories: the target to "
+        "the right, as a box for each label, with its number of rows.",
+        "": "Numbers: how many rows have them. Categories: the share of the rows.",
+    }
+    return "".join(
+        [
+            heading(f"Features against {schema.target}" if kind else "Distributions"),
+            paragraph(
+                f"Strongest association first.{_left_out(shown, described)} {explained[kind]}"
+            ),
+            legend(colours),
+            columns(*plots),
+        ]
+    )
 
 
-def show_missing(described: pd.DataFrame) -> list[str]:
-    """Return the share of missing values of each feature, if there are any."""
-    shares = described["missing"].sort_values(ascending=False, kind="stable")
-    shares = shares[shares > 0]
-    if shares.empty:
-        return []
-    shown = shares.head(SHOWN_BARS)
-    caption = f"Share of the training rows.{_left_out(len(shown), len(shares))}"
-    return [heading("Missing values"), figure(plot_bars(shown, ".1%", ORANGE), caption)]
-
-
-def show_correlations(rows: pd.DataFrame, schema: Schema, ranking: pd.Series) -> list[str]:
-    """Return the correlations of numbers and dates."""
-    sample = sample_rows(rows)
-    kinds = {name: kind for name, kind in _kinds(schema).items() if kind in ("number", "date")}
+def show_correlations(sample: pd.DataFrame, described: pd.DataFrame) -> str:
+    """Return the correlations of the numbers and dates that have the strongest association."""
+    kinds = described["kind"][described["kind"].isin(["number", "date"])]
     numbers = pd.DataFrame({name: as_numbers(sample[name], kind) for name, kind in kinds.items()})
-    correlations = correlate(numbers)
+    correlations = correlate(numbers).iloc[:SHOWN_BARS, :SHOWN_BARS]
     if len(correlations) < 2:
-        return []
-    shown = [name for name in ranking.index if name in correlations.columns][:SHOWN_BARS]
+        return ""
     caption = (
         "Spearman's rank correlation of numbers and dates, over the rows that have both. Blue: "
         "both rise together; orange: one falls as the other rises."
     )
-    more = _left_out(len(shown), len(correlations))
-    return [
-        heading("Correlations"),
-        figure(plot_correlations(correlations.loc[shown, shown]), caption + more),
-    ]
+    return heading("Correlations") + figure(plot_correlations(correlations), caption)
 
 
-def show_table(described: pd.DataFrame, ranking: pd.Series) -> list[str]:
-    """Return a table with a line for every feature."""
-    lines = described.loc[ranking.index]
-    lines.insert(1, "association", ranking)
-    lines["missing"] = [f"{share:.1%}" if share else "" for share in lines["missing"]]
-    lines["most frequent"] = lines["most frequent"].fillna("")
-    return [heading("Every feature"), table(lines)]
+def _colours(target: pd.Series, kind: str) -> dict[str, str]:
+    """Return what each colour of the plots against the target means."""
+    if kind == "number":
+        trend = f"median {target.name} in up to ten equal parts of the rows"
+        return {"a training row": BLUE, trend: ORANGE}
+    labels = target.value_counts().index
+    colours = dict(zip(labels[:COLOURED_CLASSES], PALETTE, strict=False))
+    return colours if len(labels) <= COLOURED_CLASSES else colours | {OTHERS: GREY}
 
 
-def _kinds(schema: Schema) -> dict[str, Kind]:
-    return {column.name: column.kind for column in schema.features}
-
-
-def _plotted(sample: pd.DataFrame, ranking: pd.Series) -> list[str]:
-    return [name for name in ranking.index if sample[name].notna().any()][:SHOWN_PLOTS]
-
-
-def _names(names: pd.Index) -> str:
-    more = f" and {len(names) - 10:,} more" if len(names) > 10 else ""
-    return ", ".join(names[:10]) + more
-
-
-def _left_out(shown: int, of: int) -> str:
-    """Say that not everything is shown, where that is so."""
-    return f" Shown are {shown} of {of:,}." if shown < of else ""
+def _left_out(shown: pd.Series | pd.DataFrame, described: pd.DataFrame) -> str:
+    """Say that not all features are shown, where that is so."""
+    few = len(shown) < len(described)
+    return f" Shown are {len(shown)} of {len(described):,}." if few else ""
