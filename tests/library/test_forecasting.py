@@ -18,7 +18,7 @@ from mlsteps.preparation.panel import Panel, fill
 from mlsteps.preparation.schema import read_schema
 from mlsteps.preparation.series import panel_of
 from mlsteps.preparation.split import cut_folds
-from mlsteps.problem.calendar import infer_calendar
+from mlsteps.problem.periods import infer_calendar
 from mlsteps.problem.check import check
 from mlsteps.problem.metric import all_metrics
 from mlsteps.problem.series import PERIOD, SERIES, align
@@ -197,9 +197,9 @@ def test_every_candidate_continues_a_trend_and_a_season_and_can_be_stored(panel,
     naive = SeasonalNaive(SEASON).forecast(head, SEASON)
     truth = panel.history[:, -SEASON:]
     assert np.abs(forecast - truth).mean() < 0.7 * np.abs(naive - truth).mean()
-    store.save_pipeline(ForecastModel(forecaster).set_history(head), tmp_path / "model.skops")
+    store.save_pipeline(ForecastModel(forecaster, head), tmp_path / "model.skops")
     again = store.load_pipeline(tmp_path / "model.skops")
-    np.testing.assert_allclose(again.forecaster.forecast(again.panel(), SEASON), forecast)
+    np.testing.assert_allclose(again.forecaster.forecast(again.panel, SEASON), forecast)
 
 
 @pytest.mark.parametrize("periods", [40, 60, 500])

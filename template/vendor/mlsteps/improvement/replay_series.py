@@ -1,5 +1,7 @@
 """What versions forecast from the same origins: those of the test, and those of live requests."""
 
+from contextlib import suppress
+
 import pandas as pd
 
 from ..collection.collect import read_raw
@@ -8,7 +10,7 @@ from ..evaluation.forecasting import bootstrap_groups
 from ..files import read_frame
 from ..modeling import store
 from ..modeling.forecast_predictor import LOGGED, ForecastRequestError
-from ..modeling.predictor import LoadPredictor
+from ..modeling.predictor import LoadPredictor, Predictor
 from ..preparation.schema import Schema, read_schema
 from ..preparation.series import known_columns
 from ..problem.columns import Column
@@ -31,16 +33,12 @@ def predict_test_rows(
     test = read_frame(project.prepared / "test.parquet", [target, SERIES, PERIOD])
     rival = read_frame(project.models / challenger / store.TEST_PREDICTIONS)
     rival = rival.rename(columns={"series": SERIES}).set_index([SERIES, PERIOD])
-    test = test[test[target].notna()]
-    paired = test.join(rival, [SERIES, PERIOD], how="inner")
-    predictor, raw = load_predictor(project.models / champion), read_raw(project)
-    origins, found = sorted(paired["origin"].unique()), []
-    for origin, following in zip(origins, [*origins[1:], test[PERIOD].max() + 1], strict=True):
-        rows = raw.loc[train.index.union(test.index[test[PERIOD] < following])]
-        ahead = rows.index.isin(test.index[test[PERIOD] >= origin])
-        found.append(predictor.predict(rows.assign(**{target: rows[target].mask(ahead)})))
+    paired = test[test[target].notna()].join(rival, [SERIES, PERIOD], how="inner")
+    raw = read_raw(project).loc[train.index.union(test.index)]
+    predictor = load_predictor(project.models / champion)
+    predictions = _replay(predictor, raw, raw.loc[paired.index], paired["step"])
     # The errors of both have the same scale, that of the history before the origin.
-    predictions = pd.concat(found).loc[paired.index].assign(scale=paired["scale"])
+    predictions = predictions.loc[paired.index].assign(scale=paired["scale"])
     groups = bootstrap_groups(paired[SERIES], paired[PERIOD])
     return PairedPredictions(paired[target], predictions, paired[LOGGED], groups)
 
@@ -53,21 +51,12 @@ def predict_logged_rows(
     Each forecast begins where that of the champion began: an older version would look further
     ahead from the end of its history, which is harder, and soon beyond its horizon.
     """
-    predictor = load_predictor(project.models / version)
-    raw = read_raw(project)
-    raw = raw[raw[predictor.schema.target].notna()]
-    known, wanted = predictor.locate(raw)[PERIOD], predictor.locate(logged.inputs)
-    # Predictions that were logged before they had a step are left out: their history is unknown.
-    wanted["origin"] = wanted[PERIOD] - logged.predictions.reindex(columns=["step"])["step"] + 1
-    found = [pd.DataFrame(columns=LOGGED)]
-    for origin, part in wanted.dropna().drop_duplicates(keep="last").groupby("origin"):
-        rows = pd.concat([raw[known < origin], logged.inputs.loc[part.index]])
-        try:
-            found.append(predictor.predict(rows))
-        except ForecastRequestError:  # a series it does not know, or a history that is not here
-            continue
-    scale = logged.predictions.reindex(columns=["scale"])["scale"]
-    return pd.concat(found[1:] or found).assign(scale=scale)  # as that of the champion
+    predictor, champions = load_predictor(project.models / version), logged.predictions
+    # A series that the version does not know, or whose history is not here, is left out.
+    found = _replay(
+        predictor, read_raw(project), logged.inputs, champions["step"], ForecastRequestError
+    )
+    return found.assign(scale=champions["scale"])  # as that of the champion
 
 
 def monitored_columns(schema: Schema, date: str) -> tuple[list[Column], bool]:
@@ -76,3 +65,22 @@ def monitored_columns(schema: Schema, date: str) -> tuple[list[Column], bool]:
     Only what is known ahead can drift: forecasts follow the season, so they change all the time.
     """
     return known_columns(schema, schema.features), False
+
+
+def _replay(
+    predictor: Predictor,
+    raw: pd.DataFrame,
+    wanted: pd.DataFrame,
+    steps: pd.Series,
+    *ignored: type[Exception],
+) -> pd.DataFrame:
+    """Forecast rows again, each from where it was so many steps ahead."""
+    target, found = predictor.schema.target, [pd.DataFrame(columns=LOGGED)]
+    history = raw[raw[target].notna()]
+    known, places = predictor.locate(history)[PERIOD], predictor.locate(wanted)
+    places["origin"] = places[PERIOD] - steps + 1
+    for origin, part in places.drop_duplicates(keep="last").groupby("origin"):
+        rows = wanted.loc[part.index].drop(columns=target, errors="ignore")
+        with suppress(*ignored):
+            found.append(predictor.predict(pd.concat([history[known < origin], rows])))
+    return pd.concat(found[1:] or found)

@@ -1,44 +1,23 @@
 """A fitted forecaster with the history that it continues, and what is made of its forecasts."""
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
 from ..preparation.panel import Panel
-from ..problem.series import PERIOD, SERIES
+from ..preparation.schema import Schema
+from ..problem.series import PERIOD, SERIES, least_periods
 from .forecasters.naive import usual_change
 
 
 class ForecastModel(BaseEstimator):
-    """What is stored of a forecasting model.
+    """What is stored of a forecasting model: a fitted forecaster, and the history it continues."""
 
-    Parameters
-    ----------
-    forecaster
-        Fitted.
-
-    Attributes
-    ----------
-    names_, start_, values_, known_
-        The history, see `Panel`; its gaps are not filled.
-    """
-
-    def __init__(self, forecaster: Any) -> None:
+    def __init__(self, forecaster: Any, panel: Panel) -> None:
         self.forecaster = forecaster
-
-    def set_history(self, panel: Panel) -> Self:
-        """Set the history that is continued."""
-        self.names_ = np.array(panel.names, dtype=str)
-        self.start_ = panel.start
-        self.values_ = panel.history
-        self.known_ = panel.known
-        return self
-
-    def panel(self) -> Panel:
-        """Return the history."""
-        return Panel(self.names_.tolist(), self.start_, self.values_, self.known_)
+        self.panel = panel
 
 
 def forecast_ahead(forecaster: Any, head: Panel, season: int, horizon: int) -> pd.DataFrame:
@@ -56,10 +35,27 @@ def forecast_ahead(forecaster: Any, head: Panel, season: int, horizon: int) -> p
     )
 
 
+def roll_on(
+    forecaster: Any, history: Panel, begin: int, schema: Schema, *, fit: bool = False
+) -> pd.DataFrame:
+    """Forecast the end of a history: from the period `begin` on, and anew after each horizon.
+
+    The forecaster is fitted once, to what came before; then only the history it continues is new.
+    """
+    season, horizon = schema.decision["season"], schema.decision["horizon"]
+    forecasts = []
+    for origin in range(begin, history.periods, horizon):
+        head = history.head(origin, schema.decision["gaps"], least_periods(season))
+        if fit and origin == begin:
+            forecaster.fit(head)
+        ahead = min(horizon, history.periods - origin)
+        forecasts.append(forecast_ahead(forecaster, head, season, ahead))
+    return pd.concat(forecasts, ignore_index=True)
+
+
 def add_true(forecasts: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     """Return the forecasts whose true value a panel knows, with ``true``."""
-    series = pd.Index(panel.names).get_indexer(forecasts[SERIES])
-    true = panel.history[series, forecasts[PERIOD] - panel.start]
+    true = panel.history[panel.at(forecasts[SERIES], forecasts[PERIOD])]
     return forecasts.assign(true=true)[~np.isnan(true)]
 
 

@@ -12,8 +12,7 @@ from ..files import read_json
 from ..preparation.features import AddFeatures, check_finite, make_features
 from ..preparation.panel import Panel
 from ..preparation.schema import Schema
-from ..preparation.series import known_columns, number_names, panel_of
-from ..problem.calendar import Calendar
+from ..preparation.series import calendar_of, known_columns, number_names, panel_of
 from ..problem.columns import Column, convert
 from ..problem.series import (
     ONLY,
@@ -35,13 +34,7 @@ LOGGED = [*PREDICTION, "scale", "step"]  # a prediction as the prediction log ha
 
 
 class ForecastRequestError(UserError):
-    """A forecast that cannot be made of what was given.
-
-    Attributes
-    ----------
-    field
-        The part of the request that is at fault.
-    """
+    """A forecast that cannot be made; `field` is the part of the request that is at fault."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -53,11 +46,11 @@ class ForecastPredictor:
 
     Attributes
     ----------
-    folder
+    folder : Path
         Where the version is stored.
-    version
+    version : str
         The name of that folder.
-    schema
+    schema : Schema
         The columns it needs, and the decision: calendar, season, horizon and intervals.
     """
 
@@ -75,8 +68,9 @@ class ForecastPredictor:
         self.schema = schema
         self._add_features = add_features
         self._adjust = adjust
-        self._panel = pipeline.panel()
-        self._calendar = Calendar(schema.decision["frequency"], schema.decision["place"])
+        self._numbers = number_names(schema)
+        self._calendar = calendar_of(schema)
+        self._date, self._horizon = schema.decision["date"], schema.decision["horizon"]
 
     def forecast(
         self,
@@ -85,24 +79,51 @@ class ForecastPredictor:
         future: pd.DataFrame | None = None,
         series: list[str] | None = None,
     ) -> pd.DataFrame:
-        """Continue the series."""
-        most = self.schema.decision["horizon"]
-        horizon = most if horizon is None else horizon
-        if not 1 <= horizon <= most:
+        """Continue series.
+
+        Parameters
+        ----------
+        horizon : int, optional
+            Periods ahead; as many as the model was tested on if left out.
+        history : DataFrame, optional
+            Newer values: the date, the columns that tell the series apart, and the target.
+        future : DataFrame, optional
+            The date and what is known ahead of time, for each series or, without the columns that
+            tell them apart, for all.
+        series : list of str, optional
+            Labels of the series; all if left out.
+
+        Returns
+        -------
+        DataFrame
+            A row for each series and date, with `LOGGED` and what was known ahead of time.
+
+        Raises
+        ------
+        ForecastRequestError
+            If something is missing, or the horizon is too long.
+        """
+        horizon = self._horizon if horizon is None else horizon
+        if not 1 <= horizon <= self._horizon:
             raise ForecastRequestError(
                 "horizon",
-                f"horizon is {horizon:,}, but the model was tested on 1 to {most:,} periods; set "
-                "[problem] horizon and train again for more",
+                f"horizon is {horizon:,}, but the model was tested on 1 to {self._horizon:,} "
+                "periods; set [problem] horizon and train again for more",
             )
-        panel = self._panel
-        if history is not None and len(history):
-            panel = panel.updated(panel_of(self._prepare(history, "rows"), self.schema))
+        panel = self._with_history(history)
         names = self._known_series(panel, series)
-        panel, known = self._with_future(panel, names, horizon, future)
-        forecasts = self._forecast_from(panel, panel.periods, names, horizon)
-        forecasts["date"] = self._calendar.texts(forecasts[PERIOD].to_numpy())
-        columns = ["series", "date", *LOGGED]
-        return pd.concat([forecasts.rename(columns={SERIES: "series"})[columns], known], axis=1)
+        ahead = pd.MultiIndex.from_product(
+            [names, panel.end + np.arange(horizon)], names=[SERIES, PERIOD]
+        )
+        rows, known = ahead.to_frame(index=False), [column.name for column in self.known_ahead()]
+        stored = panel.known.shape[1] - panel.periods
+        if self._numbers and (future is not None or stored < horizon):
+            rows = self._merge_future(rows, future)
+            panel = panel.updated(self._panel(rows, names))
+        forecasts = self._forecast(panel, panel.end, names, horizon)
+        forecasts["date"] = self._calendar.texts(forecasts[PERIOD])
+        forecasts = forecasts.rename(columns={SERIES: "series"})[["series", "date", *LOGGED]]
+        return pd.concat([forecasts, rows.filter(known)], axis=1)
 
     def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Forecast the rows that have a date and a series, but no target; the others are history.
@@ -110,23 +131,22 @@ class ForecastPredictor:
         Dates that the model knows already are forecast as if it did not: the history ends before
         the first of the dates to forecast.
         """
-        target, panel = self.schema.target, self._panel
+        target = self.schema.target
         ahead = rows[target].isna() if target in rows else pd.Series(True, index=rows.index)
-        if not ahead.all():
-            panel = panel.updated(panel_of(self._prepare(rows[~ahead], "rows"), self.schema))
-        wanted = self._prepare(rows[ahead].drop(columns=target, errors="ignore"), "future")
+        panel = self._with_history(rows[~ahead])
+        wanted = self._read(rows[ahead].drop(columns=target, errors="ignore"), "future")
         names = self._known_series(panel, wanted[SERIES].tolist())
         origin = min(int(wanted[PERIOD].min()), panel.end)
-        horizon, most = int(wanted[PERIOD].max()) + 1 - origin, self.schema.decision["horizon"]
-        if horizon > most:
-            (last,) = self._calendar.texts(np.array([origin + horizon - 1]))
+        last = int(wanted[PERIOD].max())
+        if last - origin >= self._horizon:
             raise ForecastRequestError(
                 "future",
-                f"{last} is {horizon:,} periods after what is known, but the model was tested on 1 "
-                f"to {most:,}; send newer values, or train again",
+                f"{self._calendar.texts([last])[0]} is {last + 1 - origin:,} periods after what is "
+                f"known, but the model was tested on 1 to {self._horizon:,}; send newer values, or "
+                "train again",
             )
-        panel = panel.updated(panel_of(wanted, self.schema, panel.names))
-        forecasts = self._forecast_from(panel, origin - panel.start, names, horizon)
+        panel = panel.updated(self._panel(wanted, panel.names))
+        forecasts = self._forecast(panel, origin, names, last + 1 - origin)
         keys = pd.MultiIndex.from_frame(wanted[[SERIES, PERIOD]])
         return forecasts.set_index([SERIES, PERIOD])[LOGGED].loc[keys].set_axis(wanted.index)
 
@@ -134,17 +154,16 @@ class ForecastPredictor:
         self, rows: pd.DataFrame, others: pd.DataFrame, history: pd.DataFrame | None = None
     ) -> pd.DataFrame:
         """Forecast what another version has forecast, from where that began."""
-        steps = others["step"]
-        within = rows[steps <= self.schema.decision["horizon"]]
+        within = rows[others["step"] <= self._horizon]
         forecasts = self.predict(within if history is None else pd.concat([history, within]))
-        new = self.locate(within)[PERIOD] >= self._panel.end
-        same = forecasts[new & (forecasts["step"] == steps[within.index])]
+        new = self.locate(within)[PERIOD] >= self.pipeline.panel.end
+        same = forecasts[new & (forecasts["step"] == others["step"].loc[within.index])]
         return same.assign(scale=others["scale"])
 
     def locate(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return `SERIES` and `PERIOD` of each row, with the index of the rows."""
         rows = rows.drop(columns=self.schema.target, errors="ignore")
-        return self._prepare(rows, "future")[[SERIES, PERIOD]]
+        return self._read(rows, "future")[[SERIES, PERIOD]]
 
     def features(self, inputs: pd.DataFrame) -> pd.DataFrame:
         """Return the features of inputs that `schema.conform` has brought to their kinds."""
@@ -152,54 +171,45 @@ class ForecastPredictor:
 
     def complete(self, forecasts: pd.DataFrame, panel: Panel | None = None) -> pd.DataFrame:
         """Add intervals to what a forecaster has forecast, and apply the project's own rules."""
-        panel = panel or self._panel
+        panel = panel or self.pipeline.panel
         forecasts = add_intervals(forecasts, self.schema.decision)
         rows = series_columns(forecasts[SERIES], self.schema.decision["series"])
-        dates = self._calendar.dates(forecasts[PERIOD].to_numpy())
-        rows.insert(0, self.schema.decision["date"], dates)
-        names = number_names(self.schema)
-        if names:
-            series = pd.Index(panel.names).get_indexer(forecasts[SERIES])
-            rows[names] = panel.known[series, forecasts[PERIOD].to_numpy() - panel.start]
+        rows.insert(0, self._date, self._calendar.dates(forecasts[PERIOD]))
+        if self._numbers:
+            rows[self._numbers] = panel.known[panel.at(forecasts[SERIES], forecasts[PERIOD])]
         return forecasts.assign(**check_adjusted(self._adjust(forecasts[PREDICTION], rows), rows))
 
     def describe(self) -> dict[str, Any]:
         """Return what the model is, how good it was on the test, and what a request needs."""
-        run = read_json(self.folder / store.RUN)
-        metrics = self.folder / store.METRICS
-        decision, panel = self.schema.decision, self._panel
-        recent = np.arange(max(panel.start, panel.end - RECENT_PERIODS), panel.end)
-        dates = self._calendar.texts(recent)
-        values = panel.history[:SHOWN_SERIES, recent - panel.start]
+        run, metrics = read_json(self.folder / store.RUN), self.folder / store.METRICS
+        panel = self.pipeline.panel
+        recent = panel.history[:SHOWN_SERIES, -RECENT_PERIODS:]
+        dates = self._calendar.texts(panel.end + np.arange(-recent.shape[1], 0))
         return {
             "version": self.version,
             "problem": self.schema.problem,
             "target": self.schema.target,
-            "model": run["model"],
-            "trained": run["trained"],
-            "metric": run["metric"],
+            **{key: run[key] for key in ("model", "trained", "metric")},
             "test": read_json(metrics)["test"] if metrics.exists() else {},
             "classes": [],
-            "horizon": decision["horizon"],
+            **{key: self.schema.decision[key] for key in ("horizon", "season", "date")},
             "frequency": self._calendar.words(),
-            "season": decision["season"],
-            "date": decision["date"],
-            "series": {"columns": decision["series"], "labels": panel.names},
+            "series": {"columns": self.schema.decision["series"], "labels": panel.names},
             "known": [column.model_dump() for column in self.known_ahead()],
             "history": {"until": dates[-1], "dates": dates},
             "inputs": [column.model_dump() for column in self.schema.inputs],
             "example": self.example_request(),
             "recent": {
-                name: [None if np.isnan(value) else float(value) for value in row]
-                for name, row in zip(panel.names, values, strict=False)
+                name: [None if np.isnan(value) else value for value in values]
+                for name, values in zip(panel.names, recent.tolist(), strict=False)
             },
         }
 
     def example_request(self) -> dict[str, Any]:
         """Return an example of a request."""
-        request: dict[str, Any] = {"horizon": self.schema.decision["horizon"]}
         future = self.typical_future()
-        return request if future is None else {**request, "future": future.to_dict("records")}
+        known = {} if future is None else {"future": future.to_dict("records")}
+        return {"horizon": self._horizon, **known}
 
     def known_ahead(self) -> list[Column]:
         """Return the inputs that have to be known ahead of time."""
@@ -207,22 +217,28 @@ class ForecastPredictor:
 
     def typical_future(self) -> pd.DataFrame | None:
         """Return typical values of what is known ahead for the next dates, None if nothing is."""
-        known = self.known_ahead()
-        if not known:
-            return None
-        dates = self._calendar.texts(self._panel.end + np.arange(self.schema.decision["horizon"]))
-        typical = {column.name: column.example for column in known}
-        return pd.DataFrame({self.schema.decision["date"]: dates}).assign(**typical)
+        typical = {column.name: column.example for column in self.known_ahead()}
+        dates = self._calendar.texts(self.pipeline.panel.end + np.arange(self._horizon))
+        return pd.DataFrame({self._date: dates}).assign(**typical) if typical else None
 
-    def _forecast_from(
-        self, panel: Panel, periods: int, names: list[str], horizon: int
-    ) -> pd.DataFrame:
-        """Forecast series after so many periods of their panel."""
+    def _forecast(self, panel: Panel, origin: int, names: list[str], horizon: int) -> pd.DataFrame:
+        """Forecast series of a panel from a period on."""
         decision = self.schema.decision
-        head = panel.head(periods, decision["gaps"])
+        head = panel.head(origin - panel.start, decision["gaps"])
         head = head.rows(pd.Index(head.names).get_indexer(names))
         forecasts = forecast_ahead(self.pipeline.forecaster, head, decision["season"], horizon)
         return self.complete(forecasts, panel)
+
+    def _with_history(self, history: pd.DataFrame | None) -> Panel:
+        """Return the history that the model knows, with newer values."""
+        if history is None or history.empty:
+            return self.pipeline.panel
+        rows, duplicates = self._read(history, "rows"), self.schema.decision["duplicates"]
+        try:
+            rows = join_dates(rows, self.schema.target, duplicates, self._calendar)
+        except UserError as error:
+            raise ForecastRequestError("rows", error.message) from None
+        return self.pipeline.panel.updated(self._panel(rows))
 
     def _known_series(self, panel: Panel, series: list[str] | None) -> list[str]:
         """Return the series to forecast, once each was found to have enough of a history."""
@@ -242,66 +258,49 @@ class ForecastPredictor:
                 )
         return names
 
-    def _with_future(
-        self, panel: Panel, names: list[str], horizon: int, future: pd.DataFrame | None
-    ) -> tuple[Panel, pd.DataFrame]:
-        """Add what is known ahead of time, and return it for each series and date as well."""
-        known, stored = self.known_ahead(), panel.known.shape[1] - panel.periods
-        keys = pd.MultiIndex.from_product(
-            [names, panel.end + np.arange(horizon)], names=[SERIES, PERIOD]
-        )
-        rows = keys.to_frame(index=False)
-        if not known or (future is None and stored >= horizon):
-            return panel, pd.DataFrame(index=rows.index)
-        columns = [column.name for column in known]
-        given = pd.DataFrame(columns=[SERIES, PERIOD, *columns])
+    def _merge_future(self, rows: pd.DataFrame, future: pd.DataFrame | None) -> pd.DataFrame:
+        """Add to series and periods their columns, and what is known of them ahead of time."""
+        known, names = self.known_ahead(), self.schema.decision["series"]
+        given = pd.DataFrame(columns=[SERIES, PERIOD, *(column.name for column in known)])
+        keys = [SERIES, PERIOD]
         if future is not None:
-            given = self._prepare(future, "future", names)[[SERIES, PERIOD, *columns]]
-        given = given.drop_duplicates([SERIES, PERIOD], keep="last")
-        rows = rows.merge(given, on=[SERIES, PERIOD], how="left")
+            keys = keys if set(names) <= set(future.columns) else [PERIOD]
+            given = self._read(future, "future", for_all=keys == [PERIOD])
+        given = given[[*keys, *(column.name for column in known)]].drop_duplicates(
+            keys, keep="last"
+        )
+        rows = rows.merge(given, on=keys, how="left")
         for column in known:
             absent = rows[rows[column.name].isna() & column.required]
             if len(absent):
-                first = absent.iloc[0]
-                (date,) = self._calendar.texts(np.array([first[PERIOD]]))
+                (date,) = self._calendar.texts(absent[PERIOD].head(1))
                 raise ForecastRequestError(
                     "future",
                     f'"{column.name}" is known ahead of time and is missing for {date} of '
-                    f'"{first[SERIES]}" and {len(absent) - 1:,} others; give it for each date',
+                    f'"{absent[SERIES].iloc[0]}" and {len(absent) - 1:,} others; give it for each '
+                    "date",
                 )
-        rows[self.schema.decision["date"]] = self._calendar.dates(rows[PERIOD].to_numpy())
-        inputs = rows.join(series_columns(rows[SERIES], self.schema.decision["series"]))
-        inputs = inputs[[column.name for column in self.schema.inputs]]
-        features = check_finite(self.features(inputs))
-        features = features.assign(**rows[[SERIES, PERIOD]], **{self.schema.target: np.nan})
-        return panel.updated(panel_of(features, self.schema, names)), rows[columns]
+        dates = {self._date: self._calendar.dates(rows[PERIOD]), self.schema.target: np.nan}
+        return rows.assign(**dates).join(series_columns(rows[SERIES], names))
 
-    def _prepare(
-        self, rows: pd.DataFrame, part: str, names: list[str] | None = None
-    ) -> pd.DataFrame:
-        """Return rows of a request as prepared rows are, one for each series and period."""
-        decision, target = self.schema.decision, self.schema.target
-        needed = [target, *decision["series"]] if part == "rows" else []
-        for name in [decision["date"], *needed]:
+    def _read(self, rows: pd.DataFrame, part: str, *, for_all: bool = False) -> pd.DataFrame:
+        """Return the inputs and the target of rows of a request, with their series and period."""
+        target, names = self.schema.target, self.schema.decision["series"]
+        for name in [self._date, *([target, *names] if part == "rows" else [])]:
             if name not in rows.columns:
                 raise ForecastRequestError(part, f'column "{name}" is missing in {part}')
         optional = [c.model_copy(update={"required": False}) for c in self.schema.inputs]
         inputs = self.schema.model_copy(update={"inputs": optional}).conform(rows)
-        prepared = check_finite(self.features(inputs))
-        for column in self.known_ahead():  # as they came: the predictor gives them back
-            prepared[column.name] = inputs[column.name]
-        prepared[target] = convert(rows[target], "number") if target in rows else np.nan
-        for_all = names is not None and not set(decision["series"]) <= set(rows.columns)
-        prepared[SERIES] = ONLY if for_all else label_series(inputs, decision["series"])
-        if inputs[decision["date"]].isna().any() or prepared[SERIES].isna().any():
+        inputs[SERIES] = ONLY if for_all else label_series(inputs, names)
+        if inputs[[self._date, SERIES]].isna().any(axis=None):
             raise ForecastRequestError(part, f"{part} have to tell the date and the series in each")
-        prepared[PERIOD] = self._calendar.ordinals(inputs[decision["date"]])
-        if for_all:
-            each = [prepared.assign(**{SERIES: name}) for name in names or ()]
-            prepared = pd.concat(each, ignore_index=True)
-        if part == "rows":
-            try:
-                return join_dates(prepared, target, decision["duplicates"], self._calendar)
-            except UserError as error:
-                raise ForecastRequestError(part, error.message) from None
-        return prepared
+        inputs[PERIOD] = self._calendar.ordinals(inputs[self._date])
+        inputs[target] = convert(rows[target], "number") if target in rows else np.nan
+        return inputs
+
+    def _panel(self, rows: pd.DataFrame, names: list[str] | None = None) -> Panel:
+        """Return rows with all inputs, their series and period as a panel."""
+        inputs = rows[[column.name for column in self.schema.inputs]]
+        features = check_finite(self.features(inputs))
+        others = rows[[SERIES, PERIOD, self.schema.target]]
+        return panel_of(pd.concat([features, others], axis=1), self.schema, names)

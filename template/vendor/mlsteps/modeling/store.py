@@ -48,6 +48,7 @@ TRUSTED = [
     "mlsteps.modeling.forecasters.lags.Lags",
     "mlsteps.modeling.forecasters.local.Exponential",
     "mlsteps.modeling.forecasters.local.Theta",
+    "mlsteps.preparation.panel.Panel",
     "mlsteps.preparation.transformers.Clipper",
     "mlsteps.preparation.transformers.DateParts",
     "mlsteps.preparation.transformers.TextTopics",

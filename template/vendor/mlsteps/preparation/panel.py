@@ -1,4 +1,4 @@
-"""Several series on one calendar, as arrays: what the models learn from and forecast."""
+"""Several series on one calendar, as arrays: what forecasters are fitted to and continue."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, Self
@@ -52,6 +52,10 @@ class Panel:
         present = ~np.isnan(self.history)
         return np.where(present.any(axis=1), self.periods - present.argmax(axis=1), 0)
 
+    def at(self, series: pd.Series, periods: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return the places of series, by name, and of periods, by ordinal, in the arrays."""
+        return pd.Index(self.names).get_indexer(series), periods.to_numpy() - self.start
+
     def head(self, periods: int, gaps: Gaps, least: int = 1) -> Self:
         """Return what was known after the first so many periods, without gaps.
 
@@ -62,33 +66,29 @@ class Panel:
         return cut.rows(np.flatnonzero(cut.lengths() >= least))
 
     def rows(self, which: np.ndarray) -> Self:
-        """Return some of the series, by their positions."""
-        return replace(
-            self,
-            names=[self.names[k] for k in which],
-            history=self.history[which],
-            known=self.known[which],
-        )
+        """Return some of the series, by their places."""
+        names = [self.names[k] for k in which]
+        return replace(self, names=names, history=self.history[which], known=self.known[which])
 
     def updated(self, newer: "Panel") -> "Panel":
         """Return this panel with what a newer one of the same calendar knows, which wins.
 
         Its periods before this one begins are left out.
         """
-        names = [*self.names, *(name for name in newer.names if name not in set(self.names))]
-        end = max(self.end, newer.end)
-        beyond = max(self.start + self.known.shape[1], newer.start + newer.known.shape[1], end)
-        history = np.full((len(names), end - self.start), np.nan)
-        known = np.full((len(names), beyond - self.start, self.known.shape[2]), np.nan)
-        for panel in (self, newer):
-            rows = pd.Index(names).get_indexer(panel.names)
-            skipped = max(0, self.start - panel.start)
-            begin = panel.start + skipped - self.start
-            for target, source in ((history, panel.history), (known, panel.known)):
-                part = source[:, skipped:]
-                place = rows, slice(begin, begin + part.shape[1])
-                target[place] = np.where(np.isnan(part), target[place], part)
-        return Panel(names, self.start, history, known)
+        names = list(dict.fromkeys([*self.names, *newer.names]))
+        rows = pd.Index(names).get_indexer(newer.names)
+        skipped, begin = max(0, self.start - newer.start), max(0, newer.start - self.start)
+
+        def merge(old: np.ndarray, new: np.ndarray, least: int = 0) -> np.ndarray:
+            new = new[:, skipped:]
+            periods = max(old.shape[1], begin + new.shape[1], least)
+            merged, changed = np.full((2, len(names), periods, *old.shape[2:]), np.nan)
+            merged[: len(old), : old.shape[1]] = old
+            changed[rows, begin : begin + new.shape[1]] = new
+            return np.where(np.isnan(changed), merged, changed)
+
+        history = merge(self.history, newer.history)
+        return Panel(names, self.start, history, merge(self.known, newer.known, history.shape[1]))
 
 
 def fill(values: np.ndarray, gaps: Gaps) -> np.ndarray:

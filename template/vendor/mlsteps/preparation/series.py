@@ -8,6 +8,7 @@ from ..problem.check_series import known_kinds
 from ..problem.columns import Column, Inference, convert, describe, infer
 from ..problem.definition import Definition
 from ..problem.keys import row_keys
+from ..problem.periods import Calendar
 from ..problem.series import PERIOD, SERIES, align
 from .features import PLACE, AddFeatures, check_finite, make_features
 from .panel import Panel
@@ -25,17 +26,22 @@ def prepare_series(
     trained_on: TrainedOn | None,
 ) -> Prepared:
     """Align series to their calendar, type what is known ahead, and keep the end for the test."""
-    aligned = align(raw, definition)
-    rows, target, columns = aligned.rows, definition.problem.target, definition.columns
-    names, date_format = columns.series_names(), infer(raw[columns.date]).date_format
+    aligned, columns = align(raw, definition), definition.columns
+    rows, names = aligned.rows, columns.series_names()
     kinds = {
-        columns.date: Inference("date", "is the date", date_format),
+        columns.date: Inference("date", "is the date", infer(raw[columns.date]).date_format),
         **{name: Inference("category", "tells the series") for name in names},
         **known_kinds(definition, raw),
     }
     inputs = pd.DataFrame({n: convert(rows[n], k.kind, k.date_format) for n, k in kinds.items()})
     features = check_finite(make_features(inputs, add_features))
-    derived = {n: kinds.get(n) or _infer_added(features[n]) for n in map(str, features.columns)}
+    derived = {n: kinds.get(n) or infer(features[n]) for n in map(str, features.columns)}
+    for name, kind in derived.items():
+        if name not in kinds and kind.kind not in ("number", "category"):
+            raise UserError(
+                f'{PLACE} makes "{name}", which {kind.reason}; what is known ahead of time has to '
+                "be a number or a category."
+            )
     may_test = np.ones(len(rows), bool) if trained_on is None else ~trained_on(raw.loc[rows.index])
     test = take_test(rows, definition, may_test)
     start = int(rows.loc[test, PERIOD].min())
@@ -46,13 +52,12 @@ def prepare_series(
         )
     schema = Schema(
         problem=definition.problem.type,
-        target=target,
+        target=aligned.target,
         inputs=[describe(inputs.loc[~test, n], k.kind, k.date_format) for n, k in kinds.items()],
         features=[describe(features.loc[~test, n], k.kind) for n, k in derived.items()],
         ignored=columns.not_features(),
         decision={
-            "frequency": aligned.calendar.frequency,
-            "place": aligned.calendar.place,
+            **vars(aligned.calendar),
             "season": aligned.season,
             "horizon": definition.problem.horizon,
             "gaps": definition.preparation.gaps,
@@ -61,14 +66,15 @@ def prepare_series(
             "series": names,
         },
     )
-    periods, (begin,) = aligned.history[PERIOD], aligned.calendar.texts(np.array([start]))
+    periods = aligned.history[PERIOD]
     summary = (
         f"{len(aligned.lengths()):,} series, {start - int(periods.min()):,} periods to learn from "
         f"and {int(periods.max()) + 1 - start} to test"
     )
+    keys = row_keys(raw.loc[rows.index])
     return Prepared(
         features,
-        rows[[target, SERIES, PERIOD]].assign(**{KEY: row_keys(raw.loc[rows.index])}),
+        rows[[aligned.target, SERIES, PERIOD]].assign(**{KEY: keys}),
         ~test,
         test,
         schema,
@@ -79,10 +85,15 @@ def prepare_series(
             "dates without a value": aligned.gaps,
             "series too short": len(aligned.dropped),
             "season": aligned.season if aligned.season > 1 else "none",
-            "the test begins": begin,
+            "the test begins": aligned.calendar.texts([start])[0],
         },
         {name: kind.reason for name, kind in kinds.items()},
     )
+
+
+def calendar_of(schema: Schema) -> Calendar:
+    """Return the calendar of the series."""
+    return Calendar(*(schema.decision[key] for key in ("frequency", "phase", "place")))
 
 
 def known_columns(schema: Schema, columns: list[Column]) -> list[Column]:
@@ -118,27 +129,12 @@ def number_names(schema: Schema) -> list[str]:
 def panel_of(rows: pd.DataFrame, schema: Schema, names: list[str] | None = None) -> Panel:
     """Return prepared rows as a panel; a gap in what is known ahead takes the value before it."""
     names = sorted(rows[SERIES].unique()) if names is None else names
-    numbers = as_numbers(rows, schema)
-    table = pd.concat([rows[[schema.target, SERIES, PERIOD]], numbers], axis=1)
+    numbers = pd.concat([rows[schema.target].astype(float), as_numbers(rows, schema)], axis=1)
     start = int(rows[PERIOD].min())
-    series = pd.Index(names).get_indexer(table[SERIES])
-    periods = table[PERIOD].to_numpy() - start
-    cube = np.full((len(names), int(periods.max()) + 1, 1 + numbers.shape[1]), np.nan)
-    cube[series, periods] = table[[schema.target, *numbers]].to_numpy(dtype=float)
-    there = np.flatnonzero(~np.isnan(cube[:, :, 0]).all(axis=0))
-    length = int(there[-1]) + 1 if len(there) else 0
-    known = cube[:, :, 1:]
-    for k in range(known.shape[2]):
-        column = pd.DataFrame(known[:, :, k].T)
-        known[:, :, k] = column.ffill().bfill().fillna(0.0).to_numpy().T
-    return Panel(list(names), start, cube[:, :length, 0], known)
-
-
-def _infer_added(values: pd.Series) -> Inference:
-    kind = infer(values)
-    if kind.kind not in ("number", "category"):
-        raise UserError(
-            f'{PLACE} makes "{values.name}", which {kind.reason}; what is known ahead of time has '
-            "to be a number or a category."
-        )
-    return kind
+    cube = np.full((int(rows[PERIOD].max()) + 1 - start, len(names), numbers.shape[1]), np.nan)
+    cube[rows[PERIOD].to_numpy() - start, pd.Index(names).get_indexer(rows[SERIES])] = numbers
+    history, known = cube[:, :, 0], cube[:, :, 1:]
+    length = np.flatnonzero(~np.isnan(history).all(axis=1)).max(initial=-1) + 1
+    filled = pd.DataFrame(known.reshape(len(known), -1)).ffill().bfill().fillna(0.0)
+    known = filled.to_numpy().reshape(known.shape)
+    return Panel(list(names), start, history[:length].T, known.transpose(1, 0, 2))

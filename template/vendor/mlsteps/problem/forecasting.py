@@ -23,7 +23,7 @@ class Problem(Supervised):
     type: Literal["forecasting"]
     baseline: Literal["seasonal_naive", "drift"]
     horizon: int = Field(ge=1)
-    frequency: str = Field(default="auto", pattern=r"^(auto|\d*(Y|Q|M|W|D|B|h|min|s)(-[A-Z]{3})?)$")
+    frequency: str = Field(default="auto", pattern=r"^(auto|\d*(Y|Q|M|W|D|B|h|min|s))$")
     season: Literal["auto"] | int = "auto"
 
 
@@ -61,8 +61,6 @@ class Evaluation(Table):
 
 def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:
     """Return what the metrics take, each with one entry for a series and date."""
-    if "scale" not in predictions:  # as it was called in the prediction log before
-        predictions = predictions.rename(columns={"unit": "scale"})
     columns = predictions.reindex(columns=["prediction", "low", "high", "scale"])
     return (target.to_numpy(dtype=float), *columns.to_numpy(dtype=float).T)
 

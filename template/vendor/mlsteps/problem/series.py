@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from .calendar import Calendar, infer_calendar, place_calendar
 from .columns import Inference, infer
 from .definition import Definition
+from .periods import Calendar, infer_calendar
 from .validation import convert_column
 
 # Columns that are added to those of the data. Names of collected columns have no blanks around
@@ -32,12 +31,9 @@ class AlignedSeries:
         known ahead of time.
     season : int
         Periods in a season, 1 if there is none.
-    repeated : int
-        How many rows were left out, because another is the same.
-    joined : int
-        How many rows were joined with another of their series and period.
-    gaps : int
-        How many periods inside of the series lack a value.
+    repeated, joined, gaps : int
+        How many rows were left out because another is the same, how many were joined with another
+        of their series and period, and how many periods inside of the series lack a value.
     dropped : list of str
         The series that were left out, because they are too short.
     """
@@ -66,44 +62,53 @@ def align(frame: pd.DataFrame, definition: Definition) -> AlignedSeries:
 
     Gaps are counted, and stay: none may be filled by what comes after an origin.
     """
-    target, settings = definition.problem.target, definition.preparation
-    columns = definition.columns
-    dates = Inference("date", "", infer(frame[columns.date]).date_format)
+    target, date = definition.problem.target, definition.columns.date
+    dates = Inference("date", "", infer(frame[date]).date_format)
     rows = frame.assign(
         **{
             target: convert_column(frame[target], Inference("number", ""), "[problem] target"),
-            columns.date: convert_column(frame[columns.date], dates, "[columns] date"),
-            SERIES: label_series(frame, columns.series_names()),
+            date: convert_column(frame[date], dates, "[columns] date"),
+            SERIES: label_series(frame, definition.columns.series_names()),
         }
     )
-    _check_complete(rows, definition)
-    same = rows.duplicated([SERIES, columns.date, target])
-    rows = rows[~same]
+    for key, name in (("date", date), ("series", SERIES)):
+        if missing := rows[name].isna().sum():
+            raise UserError(
+                f"[columns] {key} is missing in {missing:,} rows; a forecast has to know to which "
+                f"{key} a value belongs, so fill it or delete the rows."
+            )
+    rows = rows.drop_duplicates([SERIES, date, target])
     history = rows[rows[target].notna()]
-    if definition.problem.frequency == "auto":
-        calendar = infer_calendar(history[columns.date], history[SERIES])
-    else:
-        calendar = place_calendar(definition.problem.frequency, history[columns.date])
-    rows[PERIOD] = calendar.ordinals(rows[columns.date])
-    names = pd.Index(history[SERIES].unique())  # also of those that ended before the newest periods
-    last = rows.loc[rows[target].notna(), PERIOD].max()
-    if definition.split.newest_periods:
-        rows = rows[rows[PERIOD] > last - definition.split.newest_periods]
+    calendar = infer_calendar(history[date], history[SERIES], definition.problem.frequency)
+    rows[PERIOD] = calendar.ordinals(rows[date])
+    last = rows.loc[history.index, PERIOD].max()
     used = rows[rows[target].notna() | (rows[PERIOD] > last)]
-    rows = join_dates(used, target, settings.duplicates, calendar)
-    joined = len(used) - len(rows)
-    rows = rows.sort_values([SERIES, PERIOD])
-    history = rows[rows[target].notna()]
+    if definition.split.newest_periods:
+        used = used[used[PERIOD] > last - definition.split.newest_periods]
+    joined = join_dates(used, target, definition.preparation.duplicates, calendar)
+    joined = joined.sort_values([SERIES, PERIOD])
+    names = history[SERIES].unique()  # also of those that ended before the newest periods
+    history = joined[joined[target].notna()]
     lengths = _lengths(history).reindex(names, fill_value=0)
-    gaps = int((lengths - history.groupby(SERIES).size()).sum())
-    if gaps and settings.gaps == "refuse":
-        raise UserError(_first_gap(history, calendar, gaps))
-    season = find_season(history, target, calendar, definition.problem.season)
-    short = lengths[lengths < _needed(season, definition)]
-    _check_short(short, len(lengths), season, definition)
-    rows = rows[~rows[SERIES].isin(short.index)]
+    gaps = int(lengths.sum()) - len(history)
+    if gaps and definition.preparation.gaps == "refuse":
+        row = history[history.groupby(SERIES)[PERIOD].diff() > 1].iloc[0]
+        raise UserError(
+            f"{gaps:,} dates are missing, the first before {calendar.texts([row[PERIOD] - 1])[0]}"
+            f"{_of(row[SERIES])}; add them, or say with [preparation] gaps = "
+            '"interpolate", "previous" or "zero" what they become.'
+        )
+    season = _find_season(history, target, calendar, definition.problem.season)
+    short = _short_series(lengths, season, definition)
     return AlignedSeries(
-        rows, target, calendar, season, int(same.sum()), joined, gaps, list(short.index)
+        joined[~joined[SERIES].isin(short)],
+        target,
+        calendar,
+        season,
+        repeated=len(frame) - len(rows),
+        joined=len(used) - len(joined),
+        gaps=gaps,
+        dropped=short,
     )
 
 
@@ -112,9 +117,7 @@ def label_series(frame: pd.DataFrame, names: list[str]) -> pd.Series:
     if not names:
         return pd.Series(ONLY, index=frame.index, dtype="str")
     first, *others = (frame[name].astype("str").where(frame[name].notna()) for name in names)
-    for other in others:
-        first = first + SEPARATOR + other
-    return first
+    return first.str.cat(others, sep=SEPARATOR) if others else first
 
 
 def series_columns(labels: pd.Series, names: list[str]) -> pd.DataFrame:
@@ -129,31 +132,28 @@ def join_dates(
     rows: pd.DataFrame, target: str, duplicates: str, calendar: Calendar
 ) -> pd.DataFrame:
     """Return rows of which no two have the same series and period."""
-    twice = rows.duplicated([SERIES, PERIOD], keep=False)
-    if not twice.any():
-        return rows
-    if duplicates == "refuse":
-        first = rows[twice].iloc[0]
-        values = rows.loc[(rows[SERIES] == first[SERIES]) & (rows[PERIOD] == first[PERIOD]), target]
-        shown = " and ".join(f"{value:g}" for value in values.iloc[:2])
-        (date,) = calendar.texts(np.array([first[PERIOD]]))
+    twice = rows[rows.duplicated([SERIES, PERIOD], keep=False)]
+    if len(twice) and duplicates == "refuse":
+        (name, period), values = next(iter(twice.groupby([SERIES, PERIOD], sort=False)[target]))
         raise UserError(
-            f"{twice.sum():,} rows share their series and their date with another row: "
-            f"{date}{_of(first[SERIES])} is {shown}; correct it, or say with "
-            '[preparation] duplicates = "sum", "mean" or "last" what they become.'
+            f"{len(twice):,} rows share their series and their date with another row: "
+            f"{calendar.texts([period])[0]}{_of(name)} is {values.iloc[0]:g} and "
+            f'{values.iloc[1]:g}; correct it, or say with [preparation] duplicates = "sum", '
+            '"mean" or "last" what they become.'
         )
-    if duplicates != "last":
+    if len(twice) and duplicates != "last":
         values = rows.groupby([SERIES, PERIOD], sort=False)[target]
-        joined = (
-            values.transform("sum", min_count=1)
-            if duplicates == "sum"
-            else values.transform("mean")
-        )
-        rows = rows.assign(**{target: joined})
-    return rows[~rows.duplicated([SERIES, PERIOD], keep="last")]
+        options = {"min_count": 1} if duplicates == "sum" else {}
+        rows = rows.assign(**{target: values.transform(duplicates, **options)})
+    return rows.drop_duplicates([SERIES, PERIOD], keep="last")
 
 
-def find_season(history: pd.DataFrame, target: str, calendar: Calendar, given: str | int) -> int:
+def least_periods(season: int) -> int:
+    """Return the history that a forecast needs: two seasons and a little more."""
+    return 2 * season + 2 if season > 1 else 8
+
+
+def _find_season(history: pd.DataFrame, target: str, calendar: Calendar, given: str | int) -> int:
     """Return the periods in a season: those that are given, or those found in the series.
 
     A season is there where the changes from period to period are alike a season apart, on average
@@ -166,65 +166,32 @@ def find_season(history: pd.DataFrame, target: str, calendar: Calendar, given: s
     changes = values.diff()
     best, strength = 1, SEASON_CORRELATION - LONGER_SEASON
     for season in calendar.seasons():
-        if len(values) < 2 * season + 2:
-            continue
-        correlation = changes.corrwith(changes.shift(season)).mean()
-        if correlation > strength + LONGER_SEASON:
-            best, strength = season, correlation
+        if len(values) >= 2 * season + 2:
+            correlation = changes.corrwith(changes.shift(season)).mean()
+            if correlation > strength + LONGER_SEASON:
+                best, strength = season, correlation
     return best
 
 
-def least_periods(season: int) -> int:
-    """Return the history that a forecast needs: two seasons and a little more."""
-    return 2 * season + 2 if season > 1 else 8
-
-
-def _needed(season: int, definition: Definition) -> int:
-    """Return the periods that a series needs to be learnt, backtested and tested."""
-    horizons = 1 + definition.split.test_horizons
-    return least_periods(season) + horizons * definition.problem.horizon
-
-
-def _check_complete(rows: pd.DataFrame, definition: Definition) -> None:
-    for key, name in (("date", definition.columns.date), ("series", SERIES)):
-        missing = rows[name].isna().sum()
-        if missing:
-            raise UserError(
-                f"[columns] {key} is missing in {missing:,} rows; a forecast has to know to which "
-                f"{key} a value belongs, so fill it or delete the rows."
-            )
+def _short_series(lengths: pd.Series, season: int, definition: Definition) -> list[str]:
+    """Return the series too short for training, backtest and test, if they may be left out."""
+    problem, tests = definition.problem, definition.split.test_horizons
+    needed = least_periods(season) + (1 + tests) * problem.horizon
+    short = lengths[lengths < needed]
+    if len(short) == 0 or (definition.preparation.short == "drop" and len(short) < len(lengths)):
+        return list(short.index)
+    seasons = f"2 seasons of {season}" if season > 1 else "a little history"
+    raise UserError(
+        f"The series{_of(short.index[0])} has {short.iloc[0]:,} periods (and {len(short) - 1:,} "
+        f"others are too short), but {seasons}, a horizon of {problem.horizon} to backtest and "
+        f"{tests} to test need {needed:,}; add history, raise [split] newest_periods, lower "
+        '[problem] horizon or season, or leave short series out with [preparation] short = "drop".'
+    )
 
 
 def _lengths(history: pd.DataFrame) -> pd.Series:
     periods = history.groupby(SERIES)[PERIOD]
     return periods.max() - periods.min() + 1
-
-
-def _first_gap(history: pd.DataFrame, calendar: Calendar, gaps: int) -> str:
-    after = history.groupby(SERIES)[PERIOD].diff() > 1
-    row = history[after].iloc[0]
-    (date,) = calendar.texts(np.array([row[PERIOD] - 1]))
-    return (
-        f"{gaps:,} dates are missing, the first before {date}{_of(row[SERIES])}; add them, or say "
-        'with [preparation] gaps = "interpolate", "previous" or "zero" what they become.'
-    )
-
-
-def _check_short(short: pd.Series, number: int, season: int, definition: Definition) -> None:
-    dropping = definition.preparation.short == "drop" and len(short) < number
-    if short.empty or dropping:
-        return
-    problem, tests = definition.problem, definition.split.test_horizons
-    cut = short.iloc[0] == definition.split.newest_periods
-    more = "raise [split] newest_periods" if cut else "add history"
-    seasons = f"2 seasons of {season}" if season > 1 else "a little history"
-    others = f" (and {len(short) - 1:,} others are too short)" if len(short) > 1 else ""
-    drop = 'leave short series out with [preparation] short = "drop", ' if number > 1 else ""
-    raise UserError(
-        f"The series{_of(short.index[0])} has {short.iloc[0]:,} periods{others}, but {seasons}, a "
-        f"horizon of {problem.horizon} to backtest and {tests} to test need "
-        f"{_needed(season, definition):,}; {drop}{more}, or lower [problem] horizon or season."
-    )
 
 
 def _of(label: str) -> str:

@@ -29,7 +29,7 @@ class SeasonalNaive(BaseEstimator):
         self.season = season
 
     def fit(self, panel: Panel) -> Self:
-        """Learn nothing."""
+        """Do nothing: there are no parameters."""
         return self
 
     def forecast(self, panel: Panel, horizon: int) -> np.ndarray:
@@ -50,32 +50,28 @@ class Drift(BaseEstimator):
     """
 
     def fit(self, panel: Panel) -> Self:
-        """Learn nothing."""
+        """Do nothing: there are no parameters."""
         return self
 
     def forecast(self, panel: Panel, horizon: int) -> np.ndarray:
         """Return the forecasts, (series, horizon)."""
-        lengths = panel.lengths()
+        lengths, last = panel.lengths(), panel.history[:, -1]
         first = panel.history[np.arange(len(lengths)), panel.periods - lengths]
-        slope = (panel.history[:, -1] - first) / np.maximum(lengths - 1, 1)
-        return panel.history[:, -1:] + slope[:, None] * np.arange(1, horizon + 1)
+        slope = (last - first) / np.maximum(lengths - 1, 1)
+        return last[:, None] + slope[:, None] * np.arange(1, horizon + 1)
 
 
 def repeat_season(values: np.ndarray, season: int, horizon: int) -> np.ndarray:
-    """Return the last season over and over, (series, horizon).
-
-    Series that are shorter than a season repeat their last value.
-    """
-    season = min(season, values.shape[1])
-    last = values[:, -season:]
+    """Return the last season over and over; a series shorter than one repeats its last value."""
+    last = values[:, -min(season, values.shape[1]) :]
     last = np.where(np.isnan(last), values[:, -1:], last)
-    return last[:, np.arange(horizon) % season]
+    return last[:, np.arange(horizon) % last.shape[1]]
 
 
 def usual_change(values: np.ndarray, season: int) -> np.ndarray:
-    """Return the mean absolute change from season to season of each series, (series,).
+    """Return the mean absolute change from season to season of each series, 1 if there is none.
 
-    It scales the errors of MASE (Hyndman and Koehler, 2006). Where nothing changes, it is 1.
+    It scales the errors of MASE (Hyndman and Koehler, 2006).
     """
     changes = np.abs(values[:, season:] - values[:, :-season])
     counts = (~np.isnan(changes)).sum(axis=1)
