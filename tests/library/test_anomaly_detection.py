@@ -8,7 +8,7 @@ import pytest
 from mlsteps import UserError
 from mlsteps.evaluation.bootstrap import measure
 from mlsteps.files import read_json
-from mlsteps.modeling.reasons import describe_typical
+from mlsteps.modeling.anomaly_detection import describe_model
 from mlsteps.preparation import Schema
 from mlsteps.problem.anomaly_detection import METRICS, check_target, suggest_problem
 from mlsteps.problem.columns import Column
@@ -17,6 +17,7 @@ from sklearn import metrics as sklearn_metrics
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 PROBLEM_TYPES = ["anomaly_detection"]
@@ -242,5 +243,5 @@ def test_reasons_know_the_feature_of_each_number_whatever_the_encoder_is_made_of
     schema = Schema(
         problem="anomaly_detection", target="", inputs=columns, features=columns, ignored=[]
     )
-    known = describe_typical(encoder, rows, schema)
+    known = describe_model(make_pipeline(encoder), rows, schema)
     assert known["positions"] == {"heat": [2, 3], "flow": [2], "shift": [0, 1]}

@@ -10,24 +10,6 @@ from sklearn.base import BaseEstimator
 
 from ..problem.classification import PROBABILITY, arrays
 from ..problem.definition import Definition
-from .supervised import (
-    SCORED_BY,
-    add_metric_columns,
-    describe_model,
-    fit_baselines,
-    score_trial,
-)
-
-__all__ = [
-    "SCORED_BY",
-    "add_metric_columns",
-    "default_decision",
-    "describe_model",
-    "fit_baselines",
-    "learn_decision",
-    "predict",
-    "score_trial",
-]
 
 
 def default_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Rows as numbers: encoded once, for all the candidates that learn from them."""
+"""Rows as numbers: encoded once, for all the candidates that are fitted to them."""
 
 import time
 from collections.abc import Iterator
@@ -23,40 +23,48 @@ class TrainingRows:
     """Prepared training rows, by date if they have one.
 
     The features stay in their file: as numbers they may fill the memory once, not twice.
-
-    Parameters
-    ----------
-    path
-        Of train.parquet.
-    schema
-        What it holds.
-
-    Attributes
-    ----------
-    metadata : DataFrame of n rows
-        All columns but the features: the target, and what the folds are cut by.
+    `metadata` holds all other columns: the target, and what the folds are cut by.
     """
 
-    def __init__(self, path: Path, schema: Schema) -> None:
+    def __init__(self, path: Path, schema: Schema, definition: Definition) -> None:
+        self.schema = schema
+        self.definition = definition
         self._path = path
         self._features = [column.name for column in schema.features]
-        self._target = schema.target
         metadata = read_frame(path, without=self._features)
         self._order = np.arange(len(metadata))
         if DATE in metadata:
             self._order = np.argsort(metadata[DATE].to_numpy(), kind="stable")
         self.metadata = metadata.iloc[self._order]
+        self.target = column_of(self.metadata, schema.target)
 
     def __len__(self) -> int:
         return len(self._order)
 
-    @property
-    def target(self) -> pd.Series:
-        """What is to be predicted, missing where nothing is."""
-        return column_of(self.metadata, self._target)
+    def sample(self, most: int) -> np.ndarray:
+        """Return the positions of so many rows, drawn at random."""
+        generator = np.random.default_rng(self.definition.search.seed)
+        return generator.choice(len(self), min(len(self), most), replace=False)
+
+    def features(self, positions: np.ndarray) -> pd.DataFrame:
+        """Return the features of the rows at some positions, in that order."""
+        places, parts = zip(*self.parts(positions), strict=True)
+        order = np.argsort(np.concatenate(places))
+        found = pd.concat(parts, ignore_index=True).iloc[order]
+        return found.set_axis(self.metadata.index[positions])
+
+    def encode(self, encoder: ColumnTransformer, positions: np.ndarray) -> np.ndarray:
+        """Return the numbers of rows, part by part: an encoder copies them several times."""
+        numbers = np.empty((len(positions), 0))
+        for places, features in self.parts(positions):
+            encoded = encoder.transform(features)
+            if not numbers.size:
+                numbers = np.empty((len(positions), encoded.shape[1]))
+            numbers[places] = encoded
+        return numbers
 
     def parts(self, positions: np.ndarray) -> Iterator[tuple[np.ndarray, pd.DataFrame]]:
-        """Yield the features of the rows at some positions, part by part as the file has them."""
+        """Yield the features of some rows as the file has them, and where each row belongs."""
         places = np.full(len(self), -1)
         places[self._order[positions]] = np.arange(len(positions))
         start = 0
@@ -66,126 +74,67 @@ class TrainingRows:
             if (here >= 0).any():
                 yield here[here >= 0], part[here >= 0]
 
-    def features(self, positions: np.ndarray) -> pd.DataFrame:
-        """Return the features of the rows at some positions, in that order."""
-        places, parts = zip(*self.parts(positions), strict=True)
-        order = np.argsort(np.concatenate(places))
-        found = pd.concat(parts, ignore_index=True).iloc[order]
-        return found.set_axis(self.metadata.index[positions])
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Training rows as numbers.
-
-    Attributes
-    ----------
-    encoder
-        Fitted to these rows.
-    numbers, target : ndarray of (n, encoded columns), ndarray of (n,)
-        What an estimator learns from.
-    seconds
-        What it took to fit the encoder and to encode.
-    """
-
-    encoder: ColumnTransformer
-    numbers: np.ndarray
-    target: np.ndarray
-    seconds: float
-
 
 @dataclass
 class EncodedFold:
-    """A fold as numbers, which are made when they are needed.
+    """Rows to fit to and rows to predict, as numbers that are made when they are needed.
 
-    Parameters
-    ----------
-    train
-        All training rows.
-    fit_positions, score_positions : ndarray of int
-        Of the rows to fit to, and of those to score.
-    build_encoder
-        Returns the unfitted encoder.
+    With a target, the rows held out are predicted; without one all rows, so that the models of all
+    folds can be compared.
     """
 
-    train: TrainingRows
-    fit_positions: np.ndarray
-    score_positions: np.ndarray
-    schema: Schema
-    definition: Definition
+    rows: TrainingRows
     build_encoder: BuildEncoder
+    fit_positions: np.ndarray
+    held_out: np.ndarray
+
+    def __post_init__(self) -> None:
+        problem = self.rows.definition.problem
+        known = self.rows.target.iloc[self.fit_positions]
+        self.fit_positions = self.fit_positions[problem.learns_from(known)]
+        self._predicted = self.held_out if problem.needs_target else np.arange(len(self.rows))
 
     @cached_property
-    def fitted(self) -> Encoded:
-        """The rows to fit to."""
-        return encode_training(
-            self.train, self.schema, self.definition, self.build_encoder, self.fit_positions
+    def training(self) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers and the target to fit to; they fit `encoder`, and `seconds` is their cost."""
+        rows, problem = self.rows, self.rows.definition.problem
+        known = rows.target.iloc[self.fit_positions]
+        if problem.target_kind == "category":
+            known = known.astype("category")  # as an array, one string then serves all its rows
+        target = known.to_numpy()
+        started = time.monotonic()
+        sample = np.arange(len(target))
+        if len(target) > FIT_ROWS:
+            generator = np.random.default_rng(rows.definition.search.seed)
+            sample = generator.choice(len(target), FIT_ROWS, replace=False)
+        self.encoder = self.build_encoder(rows.schema.features, rows.definition)
+        # A transformer that looks at the target encodes the rows that it is fitted to by
+        # cross-fitting.
+        features = rows.features(self.fit_positions[sample])
+        encoded = self.encoder.fit_transform(
+            features, target[sample] if problem.needs_target else None
         )
+        numbers = np.asarray(encoded, dtype="float64", order="C")
+        if len(sample) < len(target):
+            numbers = np.empty((len(target), encoded.shape[1]))
+            numbers[sample] = encoded
+            others = np.setdiff1d(np.arange(len(target)), sample)
+            for places, part in rows.parts(self.fit_positions[others]):
+                numbers[others[places]] = self.encoder.transform(part)
+        self.seconds = time.monotonic() - started
+        return numbers, target
 
     @cached_property
-    def encoder(self) -> ColumnTransformer:
-        """Fitted to the rows to fit to."""
-        return self.fitted.encoder
+    def numbers(self) -> np.ndarray:
+        """The numbers of the rows to predict."""
+        return self.rows.encode(self.encoder, self._predicted)
 
-    @cached_property
-    def held_out(self) -> tuple[pd.DataFrame, pd.Series]:
-        """The numbers and the target of the rows to score, with their index."""
-        return self._encode(self.score_positions)
-
-    @cached_property
-    def everything(self) -> tuple[pd.DataFrame, pd.Series]:
-        """The numbers and the target of all rows."""
-        return self._encode(np.arange(len(self.train)))
+    @property
+    def target(self) -> pd.Series:
+        """The target of the rows to predict, missing where it is not known."""
+        return self.rows.target.iloc[self._predicted]
 
     def forget(self) -> None:
-        """Drop the numbers, to make room for others; the encoder stays."""
-        _ = self.encoder
-        for name in ("fitted", "held_out", "everything"):
-            self.__dict__.pop(name, None)
-
-    def _encode(self, positions: np.ndarray) -> tuple[pd.DataFrame, pd.Series]:
-        target = self.train.target.iloc[positions]
-        numbers = np.empty((len(positions), 0))
-        for places, features in self.train.parts(positions):
-            encoded = self.encoder.transform(features)
-            if not numbers.size:
-                numbers = np.empty((len(positions), encoded.shape[1]))
-            numbers[places] = encoded
-        return pd.DataFrame(numbers, index=target.index, copy=False), target
-
-
-def encode_training(
-    rows: TrainingRows,
-    schema: Schema,
-    definition: Definition,
-    build_encoder: BuildEncoder,
-    positions: np.ndarray | None = None,
-) -> Encoded:
-    """Fit the encoder to rows, those at some positions if any are given, and encode them.
-
-    Where rows are many, it is fitted to a random sample of them.
-    """
-    if positions is None:
-        positions = np.arange(len(rows))
-    positions = positions[definition.problem.learns_from(rows.target.iloc[positions])]
-    target = rows.target.iloc[positions]
-    if definition.problem.target_kind == "category":
-        target = target.astype("category")  # as an array, one Python string serves all its rows
-    y = target.to_numpy()
-    started = time.monotonic()
-    sample = np.arange(len(positions))
-    if len(positions) > FIT_ROWS:
-        generator = np.random.default_rng(definition.search.seed)
-        sample = generator.choice(len(positions), FIT_ROWS, replace=False)
-    encoder = build_encoder(schema.features, definition)
-    # A transformer that looks at the target encodes the rows that it is fitted to by cross-fitting.
-    known = y[sample] if definition.problem.needs_target else None
-    encoded = encoder.fit_transform(rows.features(positions[sample]), known)
-    numbers = np.asarray(encoded, dtype="float64", order="C")
-    if len(sample) < len(positions):
-        numbers = np.empty((len(positions), encoded.shape[1]))
-        numbers[sample] = encoded
-        others = np.setdiff1d(np.arange(len(positions)), sample)
-        for places, features in rows.parts(positions[others]):
-            numbers[others[places]] = encoder.transform(features)
-    return Encoded(encoder, numbers, y, time.monotonic() - started)
+        """Drop the numbers, to make room for others; the fitted encoder stays."""
+        self.__dict__.pop("training", None)
+        self.__dict__.pop("numbers", None)

@@ -8,24 +8,6 @@ from sklearn.base import BaseEstimator
 
 from ..problem.definition import Definition
 from ..problem.regression import INTERVAL, arrays
-from .supervised import (
-    SCORED_BY,
-    add_metric_columns,
-    describe_model,
-    fit_baselines,
-    score_trial,
-)
-
-__all__ = [
-    "SCORED_BY",
-    "add_metric_columns",
-    "default_decision",
-    "describe_model",
-    "fit_baselines",
-    "learn_decision",
-    "predict",
-    "score_trial",
-]
 
 MOST_BINS = 5
 BIN_ROWS = 100  # a 90 % interval needs some dozens of rows to have a tail of a few

@@ -1,7 +1,7 @@
 """Compare candidates, and settings of each, within a time budget."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ from ..problem.definition import Definition
 from ..problem.metric import Metric
 
 FEW_ROWS = 10_000
-OUT_OF_TIME = "the time budget ended first"
+RANGE = [2.5, 97.5]  # percentiles, of what several models gave
 
 BuildEncoder = Callable[[list[Column], Definition], ColumnTransformer]
 
@@ -32,24 +32,28 @@ class OutOfTimeError(Exception):
 
 @dataclass(frozen=True)
 class Candidate:
-    """An estimator that is tried.
+    """An estimator that the search tries, and the settings that it tries it with.
 
     Parameters
     ----------
-    estimator
-        With its default settings, which are always tried first.
-    space
-        For each setting, the values that a search may take.
-    encoder
-        Returns the unfitted transformer from features to the numbers that the estimator is given.
-        Candidates with the same function share what it has encoded. None for a forecaster.
-    most_rows
-        With more training rows it is left out, because it takes too long.
+    estimator : BaseEstimator
+        Any estimator of scikit-learn's interface. Its own settings are tried first. The search
+        sets every ``random_state`` to [search] seed.
+    space : dict of str to list, optional
+        For each setting the values that a search may take, by the names of ``set_params``.
+    encoder : function of list of Column and Definition, optional
+        Returns the unfitted transformer from features to the numbers that the estimator is fitted
+        to. Candidates with the same function share what it has encoded. Only a forecaster, which is
+        given series, has none.
+    most_rows : int, optional
+        The largest number of training rows (of series: of periods) that it is tried with. If there
+        are more, it is left out, and the report says so. Without it there is no limit.
 
     Examples
     --------
     >>> from sklearn.linear_model import Ridge
-    >>> Candidate(Ridge(), {"alpha": [0.1, 1.0]}).space
+    >>> candidate = Candidate(Ridge(), {"alpha": [0.1, 1.0]}, most_rows=20_000)
+    >>> candidate.space
     {'alpha': [0.1, 1.0]}
     """
 
@@ -64,18 +68,28 @@ Candidates = dict[str, Candidate]
 
 @dataclass
 class Trial:
-    """One candidate with one choice of settings, scored on every fold.
+    """A candidate with one choice of settings, and how it did on every fold.
 
     Attributes
     ----------
-    scores, fit_seconds
-        One number for each fold.
-    measured
+    candidate : str
+        Its name in the table of candidates.
+    settings : dict of str to object
+        What was set; empty where the candidate's own settings were kept.
+    scores, fit_seconds : list of float
+        The metric and the time to fit, one number for each fold.
+    measured : dict of str to dict
         What else is known of it, by name; each with ``value``, some with ``low`` and ``high``.
-    eligible
+    eligible : bool
         Whether it may win over others that are.
-    predictions
+    predictions : DataFrame or None
         Out-of-fold predictions, with the index of the training rows; kept for the best trial only.
+
+    Examples
+    --------
+    >>> trial = Trial("ridge", {"alpha": 1.0}, scores=[0.7, 0.9])
+    >>> f"{trial.mean:.1f} ± {trial.std:.1f}"
+    '0.8 ± 0.1'
     """
 
     candidate: str
@@ -96,20 +110,16 @@ class Trial:
         """The standard deviation of the metric over the folds."""
         return float(np.std(self.scores))
 
+    def measure(self, name: str, values: Sequence[float]) -> None:
+        """Keep the mean of what several models gave, and the range of 95 % of them."""
+        low, high = np.nanpercentile(values, RANGE)
+        mean = float(np.nanmean(values))
+        self.measured[name] = {"value": mean, "low": float(low), "high": float(high)}
+
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found.
-
-    Attributes
-    ----------
-    leaderboard
-        The best trial of each candidate, the best candidate first.
-    trials
-        All that were scored, the best first.
-    left_out
-        Why a candidate was not scored, or not with all of its settings.
-    """
+    """The best trial of each candidate and all trials, the best first, and who was left out why."""
 
     leaderboard: list[Trial]
     trials: list[Trial]
@@ -127,14 +137,10 @@ class FittedModel:
 
     Attributes
     ----------
-    pipeline
-        The best candidate, fitted.
-    schema
-        With the decision that turns its numbers into predictions.
-    keys : ndarray of uint64, (rows,)
-        Of the rows that it was fitted to.
-    reference
-        A sample of what it was fitted to, which drift is measured against.
+    pipeline, schema
+        The best candidate, fitted, and the decision that turns its numbers into predictions.
+    keys, reference
+        The keys (uint64) of the rows that it was fitted to, and a sample of their features.
     scored_by
         What the candidates were scored by, in a word or two.
     baselines
@@ -168,16 +174,16 @@ def search_candidates(
     more rows say, is left out; an error in the project's own code is raised.
     """
     deadline = time.monotonic() + definition.search.budget_seconds
-    names, left_out = _choose_candidates(candidates, definition, rows)
+    left_out: dict[str, str] = {}
     trials: list[Trial] = []
-    plan = _plan(names, candidates, definition)
+    plan = _plan(candidates, definition, rows, left_out)
     with tqdm(plan, desc="search", unit="trial", disable=None, leave=False) as bar:
         for trial in bar:
             bar.set_postfix_str(trial.candidate)
             try:
                 score_trial(trial, deadline)
             except OutOfTimeError:
-                left_out[trial.candidate] = OUT_OF_TIME
+                left_out[trial.candidate] = "the time budget ended first"
             except (ValueError, TypeError) as error:  # what an estimator says of data or settings
                 if raised_by_project(error):
                     raise
@@ -186,7 +192,8 @@ def search_candidates(
                 left_out[trial.candidate] = f"it fails with {settings} ({why})"
             else:
                 trials.append(trial)
-                trials.sort(key=lambda scored: _rank(scored, metric), reverse=True)
+                sign = 1 if metric.higher_is_better else -1
+                trials.sort(key=lambda scored: (scored.eligible, sign * scored.mean), reverse=True)
                 for loser in trials[1:]:
                     loser.predictions = None
     if not trials:
@@ -216,15 +223,11 @@ def few_threads(rows: int) -> AbstractContextManager[object]:
     return threadpool_limits(1 if rows < FEW_ROWS else None)
 
 
-def _rank(trial: Trial, metric: Metric) -> tuple[bool, float]:
-    """Return what is higher for a better trial."""
-    return trial.eligible, trial.mean if metric.higher_is_better else -trial.mean
-
-
-def _choose_candidates(
-    candidates: Candidates, definition: Definition, rows: int
-) -> tuple[list[str], dict[str, str]]:
-    names, left_out = [], {}
+def _plan(
+    candidates: Candidates, definition: Definition, rows: int, left_out: dict[str, str]
+) -> list[Trial]:
+    """Return a trial of each candidate with its defaults, then round by round with others."""
+    turns = []
     for name in definition.models.candidates:
         if name not in candidates:
             raise UserError(
@@ -234,16 +237,9 @@ def _choose_candidates(
         if limit and rows > limit:
             left_out[name] = f"{rows:,} training rows are more than its limit of {limit:,}"
         else:
-            names.append(name)
-    return names, left_out
-
-
-def _plan(names: list[str], candidates: Candidates, definition: Definition) -> list[Trial]:
-    """Return a trial of each candidate with its defaults, then round by round with others."""
-    rounds = {name: _settings(candidates[name], definition) for name in names}
-    most = max(map(len, rounds.values()), default=0)
-    turns = [(name, k) for k in range(most) for name in names if k < len(rounds[name])]
-    return [Trial(name, rounds[name][k]) for name, k in turns]
+            choices = enumerate(_settings(candidates[name], definition))
+            turns += [(turn, Trial(name, settings)) for turn, settings in choices]
+    return [trial for _, trial in sorted(turns, key=lambda pair: pair[0])]
 
 
 def _settings(candidate: Candidate, definition: Definition) -> list[dict[str, Any]]:
