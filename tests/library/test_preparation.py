@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlsteps.errors import UserError
-from mlsteps.modeling.encoding import TrainingRows, encode_training
+from mlsteps.modeling.encoding import EncodedFold, TrainingRows
 from mlsteps.preparation import Column, DateParts, TextTopics, cut_folds, prepare, take_test
 from mlsteps.preparation.features import make_features
 from mlsteps.preparation.rows import find_eligible
@@ -298,11 +298,14 @@ def test_a_transformer_may_look_at_the_target_and_is_cross_fitted(project):
     def build(*_):
         return ColumnTransformer([("mean", TargetEncoder(cv=KFold(3)), names)])
 
-    rows = TrainingRows(project.prepared / "train.parquet", schema)
-    encoded = encode_training(rows, schema, definition, build)
-    features, y = rows.features(np.arange(len(rows))), rows.target.to_numpy()
-    assert np.array_equal(encoded.numbers, build().fit_transform(features, y))
-    assert not np.allclose(encoded.numbers, encoded.encoder.transform(features))
+    rows = TrainingRows(project.prepared / "train.parquet", schema, definition)
+    everything = np.arange(len(rows))
+    whole = EncodedFold(rows, build, everything, everything)
+    numbers, target = whole.training
+    features = rows.features(everything)
+    assert np.array_equal(numbers, build().fit_transform(features, target))
+    assert np.array_equal(whole.numbers, whole.encoder.transform(features))
+    assert not np.allclose(numbers, whole.numbers)
 
 
 def test_folds_may_be_what_a_splitter_yields(own, problem_type, monkeypatch):
