@@ -15,10 +15,7 @@ import pytest
 from mlsteps.collection import Stream, collect, read_raw
 from mlsteps.collection.collect import LABELLED
 from mlsteps.collection.labelled import join
-from mlsteps.collection.provenance import (
-    Source,
-    without_secrets,
-)
+from mlsteps.collection.stream import Source, without_secrets
 from mlsteps.collection.tables import read_table
 from mlsteps.errors import UserError
 from mlsteps.problem.project import Project

@@ -11,8 +11,7 @@ from ..environment import FROM_ENVIRONMENT, from_environment
 from ..errors import UserError
 from ..problem.sources import ApiData as Data
 from .arrow import from_records, plain_table
-from .provenance import Source, quoted, without_secrets
-from .stream import Stream, digest
+from .stream import Source, Stream, digest, quoted, without_secrets
 from .web import Web, address, same_origin
 
 BEGINNING = 1000  # characters; no more of a response are looked through for secrets

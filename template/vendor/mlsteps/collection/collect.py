@@ -1,9 +1,8 @@
 """Write the rows as they came to data/raw, with their provenance beside them."""
 
 import shutil
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -13,18 +12,15 @@ from typing import Any, TypeAlias
 import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
-from tqdm import tqdm
 
 from .. import report
 from ..errors import UserError
 from ..files import file_digest, read_frame, read_json, write_json
 from ..problem.project import Project
 from . import file
-from .arrow import UnreadableError, bring, common_schema
 from .labelled import join
-from .provenance import Source, changes, without_secrets
-from .storage import check_grows, find_stored, store
-from .stream import Stream
+from .storage import find_stored, store
+from .stream import Source, Stream
 
 ROWS = "data.parquet"
 LABELLED = "labelled.parquet"  # rows whose true labels came back after deployment; step 8 adds them
@@ -41,10 +37,12 @@ def collect(project: Project, read_rows: ReadRows, *, anew: bool = False) -> str
 
     Parameters
     ----------
-    read_rows
-        Returns the rows: a stream, a frame, or frames one after another.
-    anew
-        Read all rows again, whatever is stored or was begun.
+    project : Project
+        The project, whose ``data/raw`` is written to.
+    read_rows : callable
+        Takes the project and returns the rows: a stream, a frame, or frames one after another.
+    anew : bool, default False
+        Read all rows again, whatever is stored or was downloaded.
 
     Returns
     -------
@@ -56,61 +54,64 @@ def collect(project: Project, read_rows: ReadRows, *, anew: bool = False) -> str
     UserError
         If the source cannot be read. What was stored stays as it is.
     """
-    data, path = project.definition.data, project.raw / ROWS
+    path = project.raw / ROWS
     if anew:
         shutil.rmtree(project.raw / CACHE, ignore_errors=True)
-    stream = as_stream(read_rows(project), project.root.name)
+    stream = _as_stream(read_rows(project), project.root.name)
     stored = None if anew else find_stored(path, stream)
-    with closing(_read(stream, stored.greatest if stored else None)) as tables:
-        store(path, stream, tables, add=stored is not None)
-    rows = parquet.read_metadata(path).num_rows
+    store(path, stream, stored)
+    rows, types = parquet.read_metadata(path).num_rows, _types(path)
     sources = [replace(s, rows=rows if s.rows is None else s.rows) for s in stream.sources]
-    shown = data.path and not stream.own
-    name = without_secrets(data.path) if shown else sources[0].name
-    types = _types(parquet.read_schema(path))
-    changed = _changes(project, name, types)
+    changes = _changes(project, stream.title(), types)
     write_json(
         project.raw / PROVENANCE,
         {
-            "source": name,
+            "source": stream.title(),
             "collected_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "rows": rows,
             "columns": types,
-            "changes": changed,
-            "sources": [vars(source) for source in sources],
+            "changes": changes,
+            "sources": [asdict(source) for source in sources],
             "sha256": file_digest(path),
         },
     )
-    summary = f"{rows:,} rows and {len(types):,} columns from {name}"
+    summary = f"{rows:,} rows and {len(types):,} columns from {stream.title()}"
     if stored:
         summary += f", {rows - stored.rows:,} of them new"
-    _write_card(project, summary, sources, changed)
+    _write_card(project, summary, sources, changes)
     for left in project.raw.rglob(".*.tmp"):  # by collections that were killed
         left.unlink()
-    return "\n".join([summary, *(f"{change}." for change in changed)])
+    return "\n".join([summary, *(f"{change}." for change in changes)])
 
 
 def preview(project: Project) -> str:
-    """Return the first rows of the source, the types and the number of rows; write nothing.
+    """Read the source that ``[data]`` names, and write nothing to the project.
+
+    Parameters
+    ----------
+    project : Project
+        The project.
+
+    Returns
+    -------
+    str
+        The first rows, the type of each column, and the number of rows, in lines.
 
     Raises
     ------
     UserError
-        If the source cannot be read.
+        If the source cannot be read, or has no rows.
     """
-    first, schemas, count = [], [], 0
-    for table in _tables(project.definition.data, project.root):
-        schemas.append(table.schema)
-        if count < PREVIEW_ROWS:
-            first.append(table.slice(0, PREVIEW_ROWS - count))
-        count += table.num_rows
-    schema = common_schema(schemas)
-    rows = pa.concat_tables([bring(table, schema) for table in first]).to_pandas()
-    types = _types(schema)
-    width = max(map(len, types), default=0)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / ROWS
+        store(path, _open_source(project.definition.data, project.root, Path(folder)))
+        with parquet.ParquetFile(path) as stored:
+            count, first = stored.metadata.num_rows, next(stored.iter_batches(PREVIEW_ROWS))
+        types = _types(path)
+    width = max(map(len, types))
     return "\n\n".join(
         [
-            rows.to_string(index=False, max_colwidth=30, na_rep="") if count else "No rows.",
+            first.to_pandas().to_string(index=False, max_colwidth=30, na_rep=""),
             "\n".join(f"{name:<{width}}  {kind}" for name, kind in types.items()),
             f"{count:,} rows and {len(types):,} columns; nothing was written.",
         ]
@@ -118,43 +119,59 @@ def preview(project: Project) -> str:
 
 
 def open_source(project: Project) -> Stream:
-    """Return the source that ``[data]`` means: a file as long as one is named."""
+    """Return the source that ``[data]`` means: a file as long as one is named.
+
+    Parameters
+    ----------
+    project : Project
+        The project.
+
+    Returns
+    -------
+    Stream
+        The source; its rows are read when `collect` stores them.
+
+    Raises
+    ------
+    UserError
+        If a setting of the source is wrong, or a library that it needs is not installed.
+    """
     return _open_source(project.definition.data, project.root, project.raw / CACHE)
 
 
 def fingerprint(project: Project) -> str | None:
-    """Return a digest that changes when the files do; None if only fetching them would tell."""
+    """Return a text that changes when the files of the source do.
+
+    Parameters
+    ----------
+    project : Project
+        The project.
+
+    Returns
+    -------
+    str or None
+        A digest of the files; None if only reading the source tells whether it has changed.
+
+    Raises
+    ------
+    UserError
+        If there is no such file.
+    """
     return file.fingerprint(project.definition.data, project.root)
-
-
-def as_stream(rows: Rows, name: str) -> Stream:
-    """Return rows of the project's own as a stream: a frame, or frames one after another."""
-    if isinstance(rows, Stream):
-        return rows
-    frames = [rows] if isinstance(rows, pd.DataFrame) else rows
-
-    def read(_: object) -> Iterator[pa.Table]:
-        for frame in frames:
-            yield pa.Table.from_pandas(frame, preserve_index=False)
-
-    return Stream(read, sources=[Source(f"read_rows of {name}")], own=True)
-
-
-def _open_source(data: Any, root: Path, cache: Path) -> Stream:
-    if data.path:
-        return file.open_stream(data, root, cache)
-    try:
-        module = import_module(f".{data.source}", __package__)
-    except ModuleNotFoundError as error:  # a project has the libraries of its own source only
-        raise UserError(
-            f'[data] source is "{data.source}", but {error.name} is not installed; run `copier '
-            f"update --data data_source={data.source}`, which adds it to pyproject.toml."
-        ) from None
-    return module.open_stream(data, root, cache)
 
 
 def read_raw(project: Project) -> pd.DataFrame:
     """Return the collected rows, then those whose true labels came back after deployment.
+
+    Parameters
+    ----------
+    project : Project
+        The project.
+
+    Returns
+    -------
+    DataFrame of shape (n_rows, n_columns)
+        The rows, with the types that `collect` stored.
 
     Raises
     ------
@@ -172,93 +189,89 @@ def read_raw(project: Project) -> pd.DataFrame:
     return join(frame, labelled, columns.not_features(), columns.identity())
 
 
-def _tables(data: Any, root: Path) -> Iterator[pa.Table]:
-    with TemporaryDirectory() as cache:
-        stream = _open_source(data, root, Path(cache))
-        with closing(_read(stream, None)) as tables:
-            for table in tables:
-                if stream.cursor and table.num_rows:
-                    check_grows(table, stream.cursor)
-                yield table
+def _as_stream(rows: Rows, name: str) -> Stream:
+    """Return rows of the project's own as a stream: a frame, or frames one after another."""
+    if isinstance(rows, Stream):
+        return rows
+    frames = [rows] if isinstance(rows, pd.DataFrame) else rows
+    tables = (pa.Table.from_pandas(frame, preserve_index=False) for frame in frames)
+    return Stream(lambda _: tables, [Source(f"read_rows of {name}")])
 
 
-def _read(stream: Stream, since: Any) -> Generator[pa.Table, None, None]:
-    """Read a source, and show how far it is."""
-    with tqdm(desc="collect", unit=" rows", unit_scale=True, disable=None, leave=False) as bar:
-        try:
-            for table in stream.read(since):
-                yield table
-                bar.update(table.num_rows)
-        except UnreadableError as error:
-            raise UserError(f"{stream.sources[0].name} {error}.") from None
+def _open_source(data: Any, root: Path, cache: Path) -> Stream:
+    if data.path:
+        return file.open_stream(data, root, cache)
+    try:
+        module = import_module(f".{data.source}", __package__)
+    except ModuleNotFoundError as error:  # a project has the libraries of its own source only
+        raise UserError(
+            f'[data] source is "{data.source}", but {error.name} is not installed; run `copier '
+            f"update --data data_source={data.source}`, which adds it to pyproject.toml."
+        ) from None
+    return module.open_stream(data, root, cache)
 
 
-def _types(schema: pa.Schema) -> dict[str, str]:
-    frame = schema.empty_table().to_pandas()
+def _types(path: Path) -> dict[str, str]:
+    frame = parquet.read_schema(path).empty_table().to_pandas()
     return {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
 
 
 def _changes(project: Project, name: str, types: dict[str, str]) -> list[str]:
     """Name what is different from the last collection, if that was from the same source."""
-    try:
-        before = read_json(project.raw / PROVENANCE)
-    except UserError:
+    if not (project.raw / PROVENANCE).is_file():
         return []
-    return changes(before["columns"], types) if before.get("source") == name else []
-
-
-def _write_card(project: Project, summary: str, sources: list[Source], changed: list[str]) -> None:
-    listed = [
-        {
-            "source": s.name,
-            "rows": s.rows,
-            "read as": s.note,
-            "SHA-256": s.sha256,
-            "licence": s.licence,
-            "citation": s.citation,
-        }
-        for s in sources
+    last = read_json(project.raw / PROVENANCE)
+    if last["source"] != name:
+        return []
+    before = last["columns"]
+    return [
+        *(f'"{column}" is gone' for column in before if column not in types),
+        *(f'"{column}" is new ({kind})' for column, kind in types.items() if column not in before),
+        *(
+            f'"{column}" was {before[column]} and is {kind} now'
+            for column, kind in types.items()
+            if before.get(column, kind) != kind
+        ),
     ]
-    for name in ("SHA-256", "licence", "citation"):
-        if not any(source[name] for source in listed):
-            for source in listed:
-                del source[name]
-    columns = _columns(project.raw / ROWS)
-    missing = sum(column["missing, %"] for column in columns) / max(len(columns), 1)
+
+
+def _write_card(project: Project, summary: str, sources: list[Source], changes: list[str]) -> None:
+    listed = pd.DataFrame(sources).rename(
+        columns={"name": "source", "note": "read as", "sha256": "SHA-256"}
+    )
+    optional = [name for name in ("SHA-256", "licence", "citation") if not any(listed[name])]
+    rows, columns = _columns(project.raw / ROWS)
+    missing = columns["missing, %"].mean() / 100
     report.write_card(
         project.reports,
         "collect",
         summary,
-        *(report.notice(f"{change} since the last collection.", "warn") for change in changed),
+        *(report.notice(f"{change} since the last collection.", "warn") for change in changes),
         report.facts(
             {
-                "rows": parquet.read_metadata(project.raw / ROWS).num_rows,
+                "rows": rows,
                 "columns": len(columns),
                 "sources": len(sources),
-                "cells missing": f"{missing / 100:.1%}",
+                "cells missing": f"{missing:.1%}",
             }
         ),
-        report.table(listed, "Where the rows came from"),
+        report.table(listed.drop(columns=optional), "Where the rows came from"),
         report.details("Columns as collected", report.table(columns, "Columns as collected")),
     )
 
 
-def _columns(path: Path) -> list[dict[str, Any]]:
-    """Describe each column from what the file says of itself, and from its first row."""
+def _columns(path: Path) -> tuple[int, pd.DataFrame]:
+    """Count the rows, and describe the columns by the file's own statistics and its first row."""
     with parquet.ParquetFile(path, pre_buffer=False) as stored:
-        said, schema = stored.metadata, stored.schema_arrow
-        first = next(stored.iter_batches(1))
-        groups = [said.row_group(k) for k in range(said.num_row_groups)]
-        return [
-            {
-                "column": name,
-                "stored as": kind,
-                "missing, %": 100
-                * sum(group.column(k).statistics.null_count for group in groups)
-                / said.num_rows,
-                "first value": None
-                if first.column(k)[0].as_py() is None
-                else str(first.column(k)[0])[:60],
-            }
-            for k, (name, kind) in enumerate(_types(schema).items())
-        ]
+        about, first = stored.metadata, next(stored.iter_batches(1)).to_pylist()[0]
+    groups = [about.row_group(k) for k in range(about.num_row_groups)]
+    nulls = [
+        sum(group.column(k).statistics.null_count for group in groups) for k in range(len(first))
+    ]
+    columns = {
+        "column": list(first),
+        "stored as": list(_types(path).values()),
+        "missing, %": [100 * count / about.num_rows for count in nulls],
+        "first value": [None if v is None else str(v)[:60] for v in first.values()],
+    }
+    return about.num_rows, pd.DataFrame(columns)

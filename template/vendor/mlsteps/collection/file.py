@@ -7,13 +7,13 @@ from typing import Any
 import pyarrow as pa
 
 from ..files import file_digest
-from .stream import Stream, digest
+from .stream import Stream, digest, without_secrets
 from .tables import find_local, is_url, read_table, short_name
 
 
 def open_stream(data: Any, root: Path, cache: Path) -> Stream:
     """Return the files that ``[data] path`` names, as a source."""
-    stream = Stream(lambda _: read())
+    stream = Stream(lambda _: read(), name=without_secrets(data.path))
 
     def read() -> Iterator[pa.Table]:
         table, sources = read_table(data.path, root, data.missing)

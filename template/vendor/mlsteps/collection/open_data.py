@@ -14,9 +14,8 @@ from ..errors import UserError
 from ..files import file_digest, read_json, replacing, write_json
 from ..problem.sources import OpenData as Data
 from .formats import READERS
-from .provenance import without_secrets
 from .repositories import Found, find
-from .stream import Stream, digest
+from .stream import Stream, digest, without_secrets
 from .tables import read_table
 from .web import Web
 

@@ -16,8 +16,7 @@ from ..files import write_text
 from ..problem.sources import ScrapingData as Data
 from .arrow import check_names, plain_table
 from .delimited import MISSING, typed
-from .provenance import Source, without_secrets
-from .stream import Stream, digest
+from .stream import Source, Stream, digest, without_secrets
 from .web import Web, address
 
 AGENT = "ml-collector"  # what robots.txt may call us

@@ -19,8 +19,7 @@ from ..database import database_url, names_file, open_database
 from ..errors import UserError
 from ..problem.sources import SqlData as Data
 from .arrow import from_rows, plain_table
-from .provenance import Source, quoted, without_secrets
-from .stream import Stream, digest
+from .stream import Source, Stream, digest, quoted, without_secrets
 
 Statement = sa.Select[Any] | sa.TextClause
 

@@ -6,22 +6,21 @@ all is there, data.parquet is replaced in one rename: until then the last good d
 
 import shutil
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import parquet
+from pyarrow import feather, parquet
+from tqdm import tqdm
 
 from ..errors import UserError
-from ..files import replacing
-from .arrow import TEXT, bring, common_schema
+from .arrow import TEXT, UnreadableError, bring, common_schema
 from .stream import Stream
 
 SPOOL = ".spool.tmp"
 KEY = b"source"
-GROUP_ROWS = 1 << 17  # so that the same rows give the same file, however they came
+GROUP_ROWS = 1 << 17
 DATE = r"^\d{4}-\d{2}-\d{2}"  # texts that begin so are in the order of their times
 
 
@@ -38,64 +37,62 @@ def find_stored(path: Path, stream: Stream) -> Stored | None:
         return None
     try:
         about = parquet.read_metadata(path)
-        if (about.metadata or {}).get(KEY) != stream.key.encode():
-            return None
         column = parquet.read_table(path, columns=[stream.cursor])[stream.cursor]
     except (OSError, pa.ArrowException, KeyError):
         return None
-    return Stored(about.num_rows, pc.max(column).as_py())
+    same = (about.metadata or {}).get(KEY) == stream.key.encode()
+    return Stored(about.num_rows, pc.max(column).as_py()) if same else None
 
 
-def store(path: Path, stream: Stream, tables: Iterator[pa.Table], *, add: bool) -> None:
-    """Replace `path` by the rows of `tables`, or add them to the rows that it has.
+def store(path: Path, stream: Stream, stored: Stored | None = None) -> None:
+    """Replace `path` by the rows of a source, or add them to those that are stored.
 
     Stored rows whose cursor is at or above the least that comes are left out: they come again.
-
-    Raises
-    ------
-    UserError
-        If there are no rows at all, or their cursor cannot be put in order.
     """
     spool = path.parent / SPOOL
-    schemas, lowest = [parquet.read_schema(path)] if add else [], []
-
-    def watched() -> Iterator[pa.Table]:
-        for table in tables:
-            schemas.append(table.schema)
-            if stream.cursor and table.num_rows:
-                check_grows(table, stream.cursor)
-                lowest.append(pc.min(table[stream.cursor]).as_py())
-            yield table
-
-    coming = watched()
-    first = list(islice(coming, 2))
+    shutil.rmtree(spool, ignore_errors=True)  # of a collection that was killed
+    spool.mkdir(parents=True)
     try:
-        shutil.rmtree(spool, ignore_errors=True)  # of a collection that was killed
-        new = first if len(first) < 2 else _spooled(chain(first, coming), spool)
+        files, least = [], []
+        schemas = [parquet.read_schema(path)] if stored else []
+        for number, table in enumerate(_read(stream, stored.greatest if stored else None)):
+            schemas.append(table.schema)
+            files.append(spool / f"{number}.arrow")
+            feather.write_feather(table, str(files[-1]), compression="uncompressed")
+            if stream.cursor and table.num_rows:
+                _check_cursor(table, stream.cursor)
+                least.append(pc.min(table[stream.cursor]).as_py())
         schema = common_schema(schemas)
-        stored = _stored(path, stream.cursor, min(lowest, default=None)) if add else ()
-        _write(path, stream, schema, chain(stored, new))
+        new = (feather.read_table(str(file), memory_map=False) for file in files)
+        kept = _kept(path, stream.cursor, min(least, default=None)) if stored else iter(())
+        # Only texts repeat enough for a dictionary to be worth the time that it takes.
+        texts = [column.name for column in schema if column.type == TEXT]
+        with parquet.ParquetWriter(
+            spool / path.name, schema.with_metadata({KEY: stream.key}), use_dictionary=texts
+        ) as writer:
+            for group in _groups(
+                (bring(rows, schema) for part in (kept, new) for rows in part), schema
+            ):
+                writer.write_table(group)
+        if not parquet.read_metadata(spool / path.name).num_rows:
+            raise UserError(f"{stream.title()} has no rows; nothing was changed.")
+        (spool / path.name).replace(path)
     finally:
         shutil.rmtree(spool, ignore_errors=True)
 
 
-def _spooled(tables: Iterable[pa.Table], folder: Path) -> Iterator[pa.Table]:
-    """Put tables on disk until the last has come, so that memory holds one at a time."""
-    folder.mkdir(parents=True)
-    files = []
-    for number, table in enumerate(tables):
-        files.append(folder / f"{number:06}.arrow")
-        with pa.ipc.new_file(str(files[-1]), table.schema) as writer:
-            writer.write_table(table, max_chunksize=GROUP_ROWS)
-    return (_read(file) for file in files)
+def _read(stream: Stream, since: Any) -> Iterator[pa.Table]:
+    """Read a source, and show how far it is."""
+    with tqdm(desc="collect", unit=" rows", unit_scale=True, disable=None, leave=False) as bar:
+        try:
+            for table in stream.read(since):
+                yield table
+                bar.update(table.num_rows)
+        except UnreadableError as error:
+            raise UserError(f"{stream.title()} {error}.") from None
 
 
-def _read(file: Path) -> pa.Table:
-    with pa.OSFile(str(file)) as source, pa.ipc.open_file(source) as reader:
-        return reader.read_all()
-
-
-def _stored(path: Path, cursor: str, bound: Any) -> Iterator[pa.Table]:
+def _kept(path: Path, cursor: str, bound: Any) -> Iterator[pa.Table]:
     """Yield the stored rows, but those that come again."""
     with parquet.ParquetFile(path, pre_buffer=False) as file:
         for batch in file.iter_batches(GROUP_ROWS):
@@ -106,24 +103,19 @@ def _stored(path: Path, cursor: str, bound: Any) -> Iterator[pa.Table]:
             yield table
 
 
-def _write(path: Path, stream: Stream, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    rows = 0
-    # Only texts repeat enough for a dictionary to be worth the time that it takes.
-    texts = [column.name for column in schema if column.type == TEXT]
-    with (
-        replacing(path) as temporary,
-        parquet.ParquetWriter(
-            temporary, schema.with_metadata({KEY: stream.key}), use_dictionary=texts
-        ) as writer,
-    ):
-        for table in _regrouped(bring(table, schema) for table in tables):
-            writer.write_table(table)
-            rows += table.num_rows
-        if not rows:
-            raise UserError(f"{stream.sources[0].name} has no rows; nothing was changed.")
+def _groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield tables of `GROUP_ROWS`, so that the same rows give the same file, however they came."""
+    waiting = schema.empty_table()
+    for table in tables:
+        waiting = pa.concat_tables([waiting, table])
+        while len(waiting) >= GROUP_ROWS:
+            yield waiting.slice(0, GROUP_ROWS).combine_chunks()
+            waiting = waiting.slice(GROUP_ROWS)
+    if len(waiting):
+        yield waiting.combine_chunks()
 
 
-def check_grows(table: pa.Table, name: str) -> None:
+def _check_cursor(table: pa.Table, name: str) -> None:
     """Refuse rows that cannot be put in the order of the cursor."""
     if name not in table.column_names:
         raise UserError(
@@ -141,20 +133,3 @@ def check_grows(table: pa.Table, name: str) -> None:
         raise UserError(
             f'[data] cursor "{name}" holds texts; a column that grows is a number or a time.'
         )
-
-
-def _regrouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Yield the rows in tables of the same size, but for the last."""
-    waiting: list[pa.Table] = []
-    count = 0
-    for table in tables:
-        waiting.append(table)
-        count += table.num_rows
-        if count >= GROUP_ROWS:
-            whole = pa.concat_tables(waiting)
-            full = count - count % GROUP_ROWS
-            for start in range(0, full, GROUP_ROWS):
-                yield whole.slice(start, GROUP_ROWS).combine_chunks()
-            waiting, count = [whole.slice(full)], count - full
-    if count:
-        yield pa.concat_tables(waiting).combine_chunks()

@@ -1,14 +1,41 @@
-"""How a source hands over its rows: table after table, all of them or those since a value."""
+"""What a source is: tables of rows one after another, and what is known of where they came from."""
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
-from .provenance import Source
+from ..environment import masked
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file, query or page that rows came from.
+
+    Attributes
+    ----------
+    name : str
+        Where it is, without any secret.
+    sha256 : str
+        The digest of its bytes in hexadecimal; "" if it has none of its own.
+    rows : int or None
+        How many rows it gave; None for all.
+    note : str
+        How it was read, in words.
+    licence, citation : str
+        What its publisher asks for.
+    """
+
+    name: str
+    sha256: str = ""
+    rows: int | None = None
+    note: str = ""
+    licence: str = ""
+    citation: str = ""
 
 
 @dataclass(frozen=True)
@@ -26,8 +53,8 @@ class Stream:
         A digest of what decides which rows come. Rows of another key do not belong to them.
     cursor : str
         The column that only grows, for an incremental load; "" if all rows are read each time.
-    own : bool
-        Whether the rows are not those that ``[data]`` names.
+    name : str
+        What the sources are called together; "" for the name of the first.
 
     Examples
     --------
@@ -41,9 +68,24 @@ class Stream:
     sources: list[Source] = field(default_factory=list)
     key: str = ""
     cursor: str = ""
-    own: bool = False
+    name: str = ""
+
+    def title(self) -> str:
+        """Return what messages call it."""
+        return self.name or self.sources[0].name
 
 
 def digest(*parts: Any) -> str:
     """Return the SHA-256 of some JSON values."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def without_secrets(text: str) -> str:
+    """Take user names, passwords and query strings, which hold keys, out of the URLs in `text`."""
+    text = re.sub(r"(?<=://)[^/\s'\"]*@", "", text)
+    return re.sub(r"(://[^\s?#'\"]*)[?#][^\s'\"):]*", r"\1", text)
+
+
+def quoted(text: str) -> str:
+    """Return what a server said, without the secrets that it may have repeated."""
+    return without_secrets(masked(text))

@@ -18,7 +18,7 @@ from ..errors import UserError
 from ..files import file_digest
 from .arrow import DECIMAL, TEXT, WHOLE, bring, common_schema, plain_table
 from .formats import open_tables
-from .provenance import Source, quoted, without_secrets
+from .stream import Source, quoted, without_secrets
 
 KEPT_BYTES = 1 << 26  # of rows that are not read a second time
 

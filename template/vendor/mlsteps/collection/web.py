@@ -14,7 +14,7 @@ import stamina
 
 from ..errors import UserError
 from ..files import replacing
-from .provenance import quoted, without_secrets
+from .stream import quoted, without_secrets
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds between attempts, where the server does not say
 PATIENCE = 300.0  # seconds that a server may ask to wait
