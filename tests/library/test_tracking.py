@@ -92,7 +92,7 @@ def test_what_cannot_be_told_stops_nothing(own, monkeypatch, trouble):
     assert f"{version} is the champion" in done.output
     told = [line for line in done.output.splitlines() if "MLflow" in line]
     assert len(told) == 1
-    assert "MLflow was not told (" in told[0]
+    assert "nothing is recorded in MLflow (" in told[0]
     assert reason in told[0]
     assert told[0].endswith("); the next command tries again.")
     assert "Traceback" not in done.output

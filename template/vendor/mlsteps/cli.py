@@ -194,9 +194,9 @@ def command_line(  # noqa: C901 - a function for each command
         from .improvement import take_feedback
 
         found = take_feedback(_open(metrics), source)
-        if found is None:
+        if not found:
             raise UserError("Name a FILE, or set [improvement] truth in project.toml.")
-        _say("feedback", found.summary())
+        _say("feedback", found)
 
     @main.command()
     def monitor() -> None:

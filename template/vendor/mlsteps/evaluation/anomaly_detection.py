@@ -11,7 +11,7 @@ from sklearn.metrics import RocCurveDisplay
 from ..files import read_frame
 from ..modeling import store
 from ..modeling.anomaly_detection import decide, flag, predict
-from ..plots import BLUE, GREY, ORANGE, bars, new_figure
+from ..plots import BLUE, GREY, ORANGE, new_figure
 from ..problem.anomaly_detection import ANOMALY, DISTANCE, LABELLED, NORMAL
 from ..problem.metric import evaluate_metrics
 from ..report import figure, heading, number, paragraph, table
@@ -21,7 +21,7 @@ from .result import OUT_OF_FOLD
 from .rows import LEAST_ROWS, RowTest
 
 LEAST_ANOMALIES = 5
-SHOWN_ROWS, SHOWN_REASONS = 30, 10
+SHOWN_ROWS = 30
 BINS = 40
 
 
@@ -134,17 +134,8 @@ class Test(RowTest):
         return [heading("The flagged rows"), table(lines, more)]
 
     def plots(self) -> list[str]:
-        """Return the plots: scores and threshold, why rows are flagged, the ROC curve."""
+        """Return the plots: scores and threshold, and the ROC curve where labels are known."""
         sections = [self._scores()]
-        flagged = self.predictions["prediction"] == ANOMALY
-        named = self.predictions.loc[flagged, "reasons"].str.split("; ").explode()
-        counts = named[named != ""].value_counts().head(SHOWN_REASONS)
-        if not counts.empty:
-            plot, axes = new_figure(height=0.6 + 0.24 * len(counts), grid="x")
-            bars(axes, counts.index, counts.to_list())
-            axes.set(xlabel="flagged rows")
-            caption = "What is named most often as a reason."
-            sections.append(figure(plot, caption, "Why rows are flagged"))
         known = self.target.dropna()
         if known.nunique() == 2:
             plot, axes = new_figure(grid="both")
@@ -158,24 +149,18 @@ class Test(RowTest):
     def _scores(self) -> str:
         """Plot how often each score is, by what is known of the rows."""
         scores, threshold = self.predictions["score"], self.predictor.schema.decision["threshold"]
-        end = max(scores.quantile(0.99), 2 * threshold)
-        known, within = self.target.fillna("not known"), scores.clip(upper=end)
+        within = scores.clip(upper=max(scores.quantile(0.99), 2 * threshold))
+        known = self.target.fillna("not known")
         colours = {NORMAL: BLUE, ANOMALY: ORANGE, "not known": GREY}
-        parts = {name: within[known == name] for name in colours if (known == name).any()}
+        parts = [within[known == name] for name in colours]
         plot, axes = new_figure()
-        axes.hist(
-            list(parts.values()),
-            np.linspace(scores.min(), end, BINS + 1),
-            stacked=True,
-            color=[colours[name] for name in parts],
-            label=list(parts),
-        )
+        axes.hist(parts, BINS, stacked=True, color=[*colours.values()], label=[*colours])
         axes.axvline(threshold, color=GREY, linestyle=":")
         axes.set_yscale("symlog", linthresh=10)
         axes.yaxis.set_major_formatter(ScalarFormatter())
         axes.set(xlabel="score", ylabel="rows")
-        if self.target.notna().any():
-            axes.legend()
-        beyond = int((scores > end).sum())
-        more = f" The last bar holds {beyond} rows that lie beyond it." if beyond else ""
-        return figure(plot, f"Dotted, the threshold: what lies above is flagged.{more}", "Scores")
+        axes.legend()
+        caption = (
+            "Dotted, the threshold: what lies above is flagged. The last bar holds all beyond."
+        )
+        return figure(plot, caption, "Scores")

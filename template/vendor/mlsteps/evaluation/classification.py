@@ -12,31 +12,19 @@ from .rows import RowTest
 
 MOST_CURVES = 6  # classes with a curve of their own, the most frequent ones
 GUESSING = {"color": GREY, "linestyle": ":", "label": "_"}  # a label that no legend shows
+BINS = {"n_bins": 10, "strategy": "quantile", "ref_line": False}
 CHANCE = {"plot_chance_level": True, "chance_level_kw": GUESSING}
-# The displays of scikit-learn with their settings, title, axes and caption.
+# The displays of scikit-learn with their settings, titles, captions and axes.
 CURVES = (
-    (
-        RocCurveDisplay,
-        CHANCE,
-        "ROC",
-        ("false positive rate", "true positive rate"),
-        "What is found against what is wrongly flagged, for every threshold.",
-    ),
-    (
-        PrecisionRecallDisplay,
-        CHANCE,
-        "Precision and recall",
-        ("recall", "precision"),
-        "Dotted, the precision of flagging everything.",
-    ),
-    (
-        CalibrationDisplay,
-        {"n_bins": 10, "strategy": "quantile", "ref_line": False},
-        "Calibration",
-        ("predicted probability", "share that came true"),
-        "On the dotted line, 30 % means 30 of 100.",
-    ),
+    (RocCurveDisplay, CHANCE, "ROC", "What is found against what is wrongly flagged."),
+    (PrecisionRecallDisplay, CHANCE, "Precision and recall", "Dotted, flagging everything."),
+    (CalibrationDisplay, BINS, "Calibration", "On the dotted line, 30 % means 30 of 100."),
 )
+AXES = {
+    "ROC": ("false positive rate", "true positive rate"),
+    "Precision and recall": ("recall", "precision"),
+    "Calibration": ("predicted probability", "share that came true"),
+}
 
 
 class Test(RowTest):
@@ -69,7 +57,7 @@ class Test(RowTest):
         true, probabilities, predicted = arrays(self.target, self.predictions)
         chosen = [1] if len(classes) == 2 else pd.Series(true).value_counts().index[:MOST_CURVES]
         sections = [_confusion(true, predicted, classes)]
-        for display, settings, title, (x, y), caption in CURVES:
+        for display, settings, title, caption in CURVES:
             plot, axes = new_figure(grid="both")
             for k in chosen:
                 display.from_predictions(
@@ -77,6 +65,7 @@ class Test(RowTest):
                 )
             if display is CalibrationDisplay:
                 axes.plot([0, 1], [0, 1], **GUESSING)
+            x, y = AXES[title]
             axes.set(xlabel=x, ylabel=y, aspect="auto")
             axes.legend()
             sections.append(figure(plot, caption, title))

@@ -4,12 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
 from sklearn.decomposition import PCA
 
 from ..modeling.clustering import CLOUD_ROWS, agreement, evaluate_clusters, mean_of_each
 from ..plots import GREY, PALETTE, new_figure
-from ..problem.clustering import METRICS, PLACE, WIDTH
+from ..problem.clustering import PLACE, WIDTH
 from ..report import figure, heading, table
 from .bootstrap import Measured
 from .gate import Check, enough_to_tell
@@ -73,19 +72,21 @@ class Test(RowTest):
             counts = pd.crosstab(predictions["prediction"], self.target)
             counts = counts.rename_axis(index="cluster").rename(columns=str)
             parts += [heading(f"Clusters against {self.target.name}"), table(counts)]
+        tried = pd.DataFrame(self.run["trials"])
+        tried = tried[tried["model"] == self.run["model"]]
+        if len(tried) > 1:
+            tried = tried.assign(clusters=tried["settings"].str["n_clusters"])
+            lines = tried[["clusters", "silhouette", "stability"]].sort_values("clusters")
+            caption = f"Of {self.run['model']}, by models fitted to parts of the rows."
+            chosen = self.run["settings"].get("n_clusters")
+            parts += [heading("How many clusters"), table(lines, caption, mark=chosen)]
         return parts
 
     def plots(self) -> list[str]:
-        """Return the plots: the projection, the silhouettes, and the numbers of clusters tried."""
+        """Return the plots: the projection, and the silhouettes."""
         names = self.predictor.schema.decision["classes"]
         colours = [PALETTE[min(k, len(PALETTE) - 1)] for k in range(len(names))]
-        sections = [self._projection(names, colours), self._silhouettes(names, colours)]
-        settings, trials = self.run["settings"], pd.DataFrame(self.run["trials"])
-        trials = trials[trials["model"] == self.run["model"]]
-        # Of the winner with all its other settings.
-        same = [settings | {"n_clusters": x.get("n_clusters")} == x for x in trials["settings"]]
-        tried = trials[same]
-        return [*sections, self._numbers(tried)] if len(tried) > 1 else sections
+        return [self._projection(names, colours), self._silhouettes(names, colours)]
 
     def _projection(self, names: list[str], colours: list[str]) -> str:
         """Plot the rows by their first two principal components."""
@@ -121,21 +122,3 @@ class Test(RowTest):
         axes.set(xlabel="silhouette", ylabel="cluster")
         caption = "A line for each row: 1 is deep inside its cluster, below 0 nearer to another."
         return figure(plot, f"{caption} Dotted, the mean.", "Silhouettes")
-
-    def _numbers(self, tried: pd.DataFrame) -> str:
-        """Plot silhouette and stability for each number of clusters that was tried."""
-        tried = tried.set_index(tried["settings"].str["n_clusters"]).sort_index()
-        plot, axes = new_figure(grid="both")
-        for name in ("silhouette", "stability"):
-            axes.plot(tried.index, tried[name], marker="o", label=METRICS[name].title)
-        least = self.definition.problem.minimum_stability
-        axes.axvline(self.run["settings"]["n_clusters"], color=GREY, linestyle=":")
-        axes.axhline(least, color=PALETTE[1], linestyle=":", linewidth=1)
-        axes.set(xlabel="clusters")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend()
-        caption = (
-            f"Of {self.run['model']}, by models fitted to parts of the rows. Dotted: what was "
-            "chosen, and the stability that is needed."
-        )
-        return figure(plot, caption, "How many clusters")

@@ -2,7 +2,7 @@
 
 from .comparison import Comparison
 from .drift import Drift
-from .feedback import FeedbackResult, take_feedback
+from .feedback import take_feedback
 from .improve import ImproveResult, improve
 from .monitor import MonitorResult, monitor
 from .performance import Performance
@@ -11,7 +11,6 @@ from .policy import Policy, Reason, Situation
 __all__ = [
     "Comparison",
     "Drift",
-    "FeedbackResult",
     "ImproveResult",
     "MonitorResult",
     "Performance",

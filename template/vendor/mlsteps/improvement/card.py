@@ -44,6 +44,8 @@ def _monitored(project: Project, found: dict[str, Any], title: str) -> list[str]
     if not alarms and found["drifts"]:
         alarms = [notice("No change that is not chance.", "good")]
     parts = [*alarms, *(notice(note, "warn") for note in found["notes"]), facts(figures)]
+    if found["feedback"]:
+        parts.append(paragraph(f"True labels: {found['feedback']}."))
     if len(found["windows"]) > 1:
         parts.append(_over_time(title, found))
     if drifts := found["drifts"]:

@@ -148,7 +148,8 @@ def _note(kind: Kind, reference: pd.Series, current: pd.Series) -> str:
             notes.append(f"{len(unseen)} rows with labels not seen before, like {unseen.iloc[0]!r}")
         shares = pd.DataFrame([s.value_counts(normalize=True) for s in (reference, current)])
         if len(shares.columns):
-            before, after = shares.fillna(0).to_numpy()
+            shares = shares.fillna(0).sort_index(axis="columns")
+            before, after = shares.to_numpy()
             most = np.abs(after - before).argmax()
             notes.append(f"{shares.columns[most]!r} {before[most]:.1%}, now {after[most]:.1%}")
     return "; ".join(notes)

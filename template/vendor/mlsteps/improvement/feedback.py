@@ -1,6 +1,5 @@
 """Take the true labels of earlier predictions, as POST /feedback does, and train on them."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,46 +30,8 @@ ID, ACTUAL = "id", "actual"  # the columns of a file or a query
 PREDICTION, VERSION, AT = " prediction", " version", " at"
 
 
-@dataclass(frozen=True)
-class FeedbackResult:
-    """What became of the rows of a file or a query; each is counted once.
-
-    Attributes
-    ----------
-    new, corrected : int
-        Written to the log: for the first time, and instead of another value.
-    repeated, unknown, wrong, missing : int
-        Left out: known already or given again below, of no prediction, none that the target can
-        have (`example` is the first of them), and rows without an id or a value.
-    example : str
-        The first wrong value, and what is allowed.
-
-    Examples
-    --------
-    >>> FeedbackResult(new=40, corrected=1, repeated=0, unknown=2, wrong=0, missing=0).summary()
-    '40 new, 1 corrected; left out: 0 repeated, 2 of unknown predictions, 0 wrong, 0 empty'
-    """
-
-    new: int
-    corrected: int
-    repeated: int
-    unknown: int
-    wrong: int
-    missing: int
-    example: str = ""
-
-    def summary(self) -> str:
-        """Return the counts, in a line."""
-        example = f" (like {self.example})" if self.example else ""
-        return (
-            f"{self.new:,} new, {self.corrected:,} corrected; left out: {self.repeated:,} "
-            f"repeated, {self.unknown:,} of unknown predictions, {self.wrong:,} wrong{example}, "
-            f"{self.missing:,} empty"
-        )
-
-
-def take_feedback(project: Project, file: str = "") -> FeedbackResult | None:
-    """Write true labels of predictions to the log.
+def take_feedback(project: Project, file: str = "") -> str:
+    """Write true labels of predictions to the log; each row is counted once.
 
     Parameters
     ----------
@@ -82,8 +43,9 @@ def take_feedback(project: Project, file: str = "") -> FeedbackResult | None:
 
     Returns
     -------
-    FeedbackResult or None
-        None if no file is given and none is named.
+    str
+        A sentence for the command line: how many were new, were corrected, or were left out and
+        why. Empty if no file is given and none is named.
 
     Raises
     ------
@@ -92,8 +54,8 @@ def take_feedback(project: Project, file: str = "") -> FeedbackResult | None:
 
     Examples
     --------
-    >>> take_feedback(project, "outcomes.csv").new  # doctest: +SKIP
-    40
+    >>> take_feedback(project, "outcomes.csv")  # doctest: +SKIP
+    '40 new, 1 corrected; left out: 0 repeated, 2 of unknown predictions, 0 wrong, 0 empty'
     """
     settings, missing = project.definition.improvement, project.definition.data.missing
     if not file and settings.truth_query:
@@ -102,7 +64,7 @@ def take_feedback(project: Project, file: str = "") -> FeedbackResult | None:
         table, _ = read_table(where, Path.cwd() if file else project.root, missing)
         frame = table.to_pandas()
     else:
-        return None
+        return ""
     absent = [name for name in (ID, ACTUAL) if name not in frame]
     if absent:
         raise UserError(
@@ -130,8 +92,8 @@ def add_labelled_rows(project: Project) -> None:
         rows[date] = metadata["at"].dt.strftime("%Y-%m-%dT%H:%M:%S")
     if group and group not in rows:
         rows[group] = metadata.index  # nothing is known about who it was, so a group by itself
-    for name in rows.columns[rows.dtypes == object]:  # a parquet column has one type
-        rows[name] = rows[name].map(str, na_action="ignore")
+    mixed = [name for name in rows if rows[name].dtype == object]  # a parquet column has one type
+    rows[mixed] = rows[mixed].map(str, na_action="ignore")
     rows[PREDICTION], rows[VERSION], rows[AT] = metadata.index, metadata["version"], metadata["at"]
     with replacing(project.raw / LABELLED) as path:
         rows.to_parquet(path, index=False)
@@ -150,8 +112,8 @@ def _query(project: Project) -> pd.DataFrame:
         engine.dispose()
 
 
-def _write(project: Project, frame: pd.DataFrame) -> FeedbackResult:
-    """Write what is new to the log, and count what became of each row."""
+def _write(project: Project, frame: pd.DataFrame) -> str:
+    """Write what is new to the log, and say what became of the rows."""
     schema = read_schema(store.champion_folder(project.models) / store.SCHEMA)
     kind, classes = project.definition.problem.target_kind, schema.decision.get("classes", [])
     rows = frame[frame[ID].notna() & frame[ACTUAL].notna()]
@@ -174,14 +136,11 @@ def _write(project: Project, frame: pd.DataFrame) -> FeedbackResult:
     example = ""
     if wrong.any():
         row, allowed = wrong.idxmax(), f"one of {', '.join(classes)}" if classes else "a number"
-        example = f"{str(frame.loc[row, ACTUAL])[:40]!r} in row {row + 1:,}, not {allowed}"
-    new = int(before.isna().sum())
-    return FeedbackResult(
-        new=new,
-        corrected=len(written) - new,
-        repeated=int(good.sum()) - len(written),
-        unknown=int((~wrong & ~good).sum()),
-        wrong=int(wrong.sum()),
-        missing=len(frame) - len(rows),
-        example=example,
+        value = str(frame.loc[row, ACTUAL])[:40]
+        example = f" (like {value!r} in row {row + 1:,}, not {allowed})"
+    new = before.isna().sum()
+    return (
+        f"{new:,} new, {len(written) - new:,} corrected; left out: "
+        f"{good.sum() - len(written):,} repeated, {(~wrong & ~good).sum():,} of unknown "
+        f"predictions, {wrong.sum():,} wrong{example}, {len(frame) - len(rows):,} empty"
     )

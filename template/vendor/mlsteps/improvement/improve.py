@@ -147,32 +147,31 @@ class _Loop:
         self.load_predictor, self.policy = load_predictor, policy
         self.champion = store.champion_folder(project.models).name
         self.definition, self.settings = project.definition, project.definition.improvement
-        problem = self.definition.problem
-        self.metric = all_metrics(problem.type, metrics)[problem.metric]
+        self.problem = self.definition.problem
+        self.metric = all_metrics(self.problem.type, metrics)[self.problem.metric]
         self.replay = replay_of(self.definition)
 
     def decide(
         self, steps: Sequence[Step], after_step: Callable[[str, Outcome], None], *, force: bool
     ) -> ImproveResult:
         """Roll back, compare the challenger in the shadow, or train one and compare that."""
-        project = self.project
-        monitored = monitor(project, self.metrics, self.load_predictor, self.policy)
-        add_labelled_rows(project)
+        monitored = monitor(self.project, self.metrics, self.load_predictor, self.policy)
+        add_labelled_rows(self.project)
         if found := self._compare_with_predecessor():
             return found
-        challenger = store.challenger(project.models)
-        if challenger and not force and self.settings.shadow_rows:
-            return self._compare_in_shadow(challenger)
-        if not force and not challenger and not self._undecided():
-            reasons = retrain_reasons(project, monitored, self.policy)
+        challenger = store.challenger(self.project.models)
+        if challenger and not force:
+            in_shadow = self.settings.shadow_rows > 0  # it was when the challenger began
+            compare_it = self._compare_in_shadow if in_shadow else self._compare_on_test
+            return compare_it(challenger)
+        if not force and not self._undecided():
+            reasons = retrain_reasons(self.project, monitored, self.policy)
             if not any(reason.holds for reason in reasons):
-                why = "; ".join(reason.text for reason in reasons)
-                why = why or "[improvement] retrain names none"
+                why = "; ".join(reason.text for reason in reasons) or "none is named"
                 return self._result("waited", None, f"there is no reason to retrain: {why}")
-        if force or not challenger:
-            self._train(steps, after_step, force=force)
-            challenger = self._undecided()
-        if not challenger:
+        self._train(steps, after_step, force=force)
+        challenger = self._undecided()
+        if challenger is None:
             return self._result("waited", None, "there is nothing new to learn from")
         return self._compare_on_test(challenger)
 
@@ -236,7 +235,7 @@ class _Loop:
             return None
         if len(rival) < settings.minimum_rows:  # a predecessor may know fewer series
             return None
-        target = true_labels(logged, self.definition.problem.target_kind)[rival.index]
+        target = true_labels(logged, self.problem.target_kind)[rival.index]
         pairs = PairedPredictions(target, logged.predictions.loc[rival.index], rival)
         found = compare(pairs, self.metric, self.definition)
         if not self.policy.rolls_back(found, settings):
@@ -276,7 +275,7 @@ class _Loop:
                 f"predictions have true labels, {least:,} are needed"
             )
             return self._result("waited", challenger, reason)
-        target = true_labels(logged, self.definition.problem.target_kind)
+        target = true_labels(logged, self.problem.target_kind)
         pairs = PairedPredictions(target, logged.predictions, logged.shadow)
         return self._better_or_not(challenger, compare(pairs, self.metric, self.definition))
 

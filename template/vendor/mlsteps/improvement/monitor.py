@@ -37,6 +37,8 @@ class MonitorResult:
         A sentence for each alarm: of inputs and predictions, and of errors.
     notes : list of str
         What could not be told, and why.
+    feedback : str
+        What became of the true labels that ``[improvement] truth`` names, in a sentence.
     drifts : list of Drift
         Every column with its adjusted p-value, the most suspicious first.
     performance : Performance or None
@@ -48,7 +50,7 @@ class MonitorResult:
 
     Examples
     --------
-    >>> MonitorResult("20260131-120000", 500, 0, [], [], [], [], None, None, []).summary()
+    >>> MonitorResult("20260131-120000", 500, 0, [], [], [], "", [], None, None, []).summary()
     'no alarm in 500 predictions of version 20260131-120000'
     """
 
@@ -58,6 +60,7 @@ class MonitorResult:
     drifted: list[str]
     decayed: list[str]
     notes: list[str]
+    feedback: str
     drifts: list[Drift]
     performance: Performance | None
     shadow: dict[str, Any] | None
@@ -110,48 +113,43 @@ def monitor(
     ['"age" has drifted (p = 2e-06, PSI 0.31; median 41, now 55)']
     """
     definition, settings = project.definition, project.definition.improvement
+    least = settings.minimum_rows
     metric = all_metrics(definition.problem.type, metrics)[definition.problem.metric]
     predictor = load_predictor(store.champion_folder(project.models))
-    version, challenger, notes = predictor.version, store.challenger(project.models), []
+    version, challenger = predictor.version, store.challenger(project.models)
     try:
-        taken = take_feedback(project)
-        if taken and taken.wrong:
-            notes.append(f"true labels: {taken.summary()}")
+        taken, notes = take_feedback(project), []
     except UserError as error:  # what the log knows already can still be compared
-        notes.append(f"no true labels were taken: {error.message}".rstrip("."))
+        taken, notes = "", [f"no true labels were taken: {error.message}".rstrip(".")]
     with open_log(project) as log:
         newest = read_predictions(log, version, settings.window)
         labelled = read_predictions(log, version, settings.window, labelled=True)
         served = read_predictions(log, last=MOST_TIMES * settings.window, labelled=True)
-    for found, what, unknown in (
-        (newest, "predictions", "drift"),
-        (labelled, "labelled predictions", "errors"),
-    ):
-        if len(found) < settings.minimum_rows:
-            needed = f"{len(found)} {what}, {settings.minimum_rows} are needed"
-            notes.append(f"not enough yet to tell {unknown}: {needed}")
-    drifts: list[Drift] = []
-    if len(newest) >= settings.minimum_rows:
+    drifts, performance = [], None
+    if len(newest) < least:
+        notes.append(f"not enough yet to tell drift: {len(newest)} predictions, {least} are needed")
+    else:
         drifts = _drifts(newest, predictor, definition)
-    performance, decayed = None, []
-    if len(labelled) >= settings.minimum_rows:
+    if len(labelled) < least:
+        found = f"{len(labelled)} predictions with true labels"
+        notes.append(f"not enough yet to tell errors: {found}, {least} are needed")
+    else:
         performance = _performance(labelled, predictor, metric, definition)
-        if policy.has_decayed(performance, settings):
-            decayed = performance.sentences()
+    decayed = performance is not None and policy.has_decayed(performance, settings)
     result = MonitorResult(
         version=version,
         rows=len(newest),
         labelled=len(labelled),
         drifted=[drift.sentence() for drift in drifts if policy.has_drifted(drift, settings)],
-        decayed=decayed,
+        decayed=performance.sentences() if performance and decayed else [],
         notes=notes,
+        feedback=taken,
         drifts=drifts,
         performance=performance,
         shadow=measure_shadow(project, version, challenger, metric) if challenger else None,
         windows=measure_windows(served, metric, definition),
     )
-    quality = performance.live if performance else None
-    more = {"alarms": result.alarms, "quality": quality}
+    more = {"alarms": result.alarms, "quality": performance.live if performance else None}
     write_json(project.reports / FILE, asdict(result) | more)
     return result
 
