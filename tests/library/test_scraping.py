@@ -180,7 +180,7 @@ MISTAKES = [
     ({"url": "https://me:pw@host.invalid/x"}, r"url holds a password; read pages that need none"),
     ({"url": "example.org/x"}, r"^example\.org/x is not the address of a server"),
     ({"contact": ""}, r"contact is not set"),
-    ({"contact": "mé@example.org"}, r"contact is .* ASCII only; write it without accents"),
+    ({"contact": "mé@example.org"}, r"contact is .* should match pattern"),
     ({"rows": ""}, r"needs either table"),
     ({"table": "#t"}, r"needs either table"),
     ({"rows": "li["}, r'has "li\[", which is no CSS selector'),

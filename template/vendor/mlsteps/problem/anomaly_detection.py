@@ -1,5 +1,7 @@
 """What is particular to finding anomalies: known labels, the share to flag and the metrics."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -8,7 +10,7 @@ from pydantic import Field, model_validator
 
 from ..errors import UserError
 from .columns import labels
-from .metric import STABILITY, Metric, average_precision, roc_area
+from .metric import HIGHER, STABILITY, average_precision, metric_table, roc_area
 from .settings import Label, RowEvaluation, Unsupervised
 
 Evaluation = RowEvaluation
@@ -69,48 +71,35 @@ def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ..
     return known, predictions["score"].to_numpy(), (predictions["prediction"] == ANOMALY).to_numpy()
 
 
-def _roc_auc(known: np.ndarray, scores: np.ndarray, flagged: np.ndarray) -> float:
-    there = known >= 0
-    return roc_area(known[there] == 1, scores[there]) if len(set(known[there])) == 2 else np.nan
-
-
-def _pr_auc(known: np.ndarray, scores: np.ndarray, flagged: np.ndarray) -> float:
+def _area(
+    area: Callable[[np.ndarray, np.ndarray], float], known: np.ndarray, scores: np.ndarray, *_: Any
+) -> float:
+    """Return the area for the anomalies, of the rows whose label is known."""
     there = known >= 0
     found = known[there] == 1
-    return average_precision(found, scores[there]) if len(set(found)) == 2 else np.nan
+    return area(found, scores[there]) if len(set(found)) == 2 else np.nan
 
 
-def _precision(known: np.ndarray, scores: np.ndarray, flagged: np.ndarray) -> float:
+def _precision(known: np.ndarray, _: np.ndarray, flagged: np.ndarray) -> float:
     """Return the share of anomalies among the flagged rows whose label is known."""
     labelled = known[flagged & (known >= 0)]
     return float(np.mean(labelled)) if len(labelled) else np.nan
 
 
-def _recall(known: np.ndarray, scores: np.ndarray, flagged: np.ndarray) -> float:
+def _recall(known: np.ndarray, _: np.ndarray, flagged: np.ndarray) -> float:
     """Return the share of the known anomalies that is flagged."""
     found = flagged[known == 1]
     return float(np.mean(found)) if len(found) else np.nan
 
 
-METRICS = {
-    "roc_auc": Metric(_roc_auc, higher_is_better=True, title="ROC AUC", arrays=arrays),
-    "pr_auc": Metric(_pr_auc, higher_is_better=True, title="PR AUC", arrays=arrays),
-    "stability": STABILITY,
-    "precision": Metric(
-        _precision,
-        higher_is_better=True,
-        title="Anomalies among the flagged",
-        selects=False,
-        arrays=arrays,
-    ),
-    "recall": Metric(
-        _recall,
-        higher_is_better=True,
-        title="Anomalies that are flagged",
-        selects=False,
-        arrays=arrays,
-    ),
-}
+METRICS = metric_table(
+    arrays,
+    ("roc_auc", partial(_area, roc_area), HIGHER, "ROC AUC"),
+    ("pr_auc", partial(_area, average_precision), HIGHER, "PR AUC"),
+    ("precision", _precision, HIGHER, "Anomalies among the flagged", False),
+    ("recall", _recall, HIGHER, "Anomalies that are flagged", False),
+)
+METRICS["stability"] = STABILITY
 LABELLED = ("roc_auc", "pr_auc")  # metrics that need known anomalies and known normal rows
 
 

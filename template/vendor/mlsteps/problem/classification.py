@@ -1,7 +1,8 @@
 """What is particular to predicting a class: its target, metrics and baselines."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,8 @@ from pydantic import Field
 
 from ..errors import UserError
 from .columns import labels
-from .metric import Metric, average_precision, roc_area
-from .settings import UNKNOWN_BAR, Kind, Label, RowEvaluation, Supervised
+from .metric import HIGHER, LOWER, average_precision, metric_table, roc_area
+from .settings import UNKNOWN_BAR, Label, RowEvaluation, Supervised
 
 PROBABILITY = "probability_"
 MOST_CLASSES = 100
@@ -19,8 +20,6 @@ RARE = 0.1  # below this share of positives, ROC AUC flatters; PR AUC does not
 
 class Problem(Supervised):
     """``[problem]``: what is predicted and what is good enough."""
-
-    target_kind: ClassVar[Kind] = "category"
 
     type: Literal["classification"]
     baseline: Literal["most_frequent", "prior"]
@@ -46,8 +45,11 @@ def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ..
     return true, probabilities, classes.get_indexer(predictions["prediction"])
 
 
-def _mean_over_classes(
-    area: Callable[[np.ndarray, np.ndarray], float], true: np.ndarray, probabilities: np.ndarray
+def _by_class(
+    area: Callable[[np.ndarray, np.ndarray], float],
+    true: np.ndarray,
+    probabilities: np.ndarray,
+    *_: Any,
 ) -> float:
     """Return the area for the positive class, or the mean of each class against the rest."""
     if probabilities.shape[1] == 2:
@@ -55,19 +57,11 @@ def _mean_over_classes(
     return float(np.mean([area(true == k, probabilities[:, k]) for k in np.unique(true)]))
 
 
-def _roc_auc(true: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> float:
-    return _mean_over_classes(roc_area, true, probabilities)
-
-
-def _pr_auc(true: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> float:
-    return _mean_over_classes(average_precision, true, probabilities)
-
-
-def _accuracy(true: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> float:
+def _accuracy(true: np.ndarray, _: np.ndarray, predicted: np.ndarray) -> float:
     return float(np.mean(true == predicted))
 
 
-def _balanced_accuracy(true: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> float:
+def _balanced_accuracy(true: np.ndarray, _: np.ndarray, predicted: np.ndarray) -> float:
     return float(np.mean([np.mean(predicted[true == k] == k) for k in np.unique(true)]))
 
 
@@ -79,54 +73,51 @@ def _f1(true: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> f
     return float(np.mean([2 * h / n if n else 0.0 for h, n in zip(hits, named, strict=True)]))
 
 
-def _log_loss(true: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> float:
+def _log_loss(true: np.ndarray, probabilities: np.ndarray, *_: np.ndarray) -> float:
     own = probabilities[np.arange(len(true)), true]
     return float(-np.mean(np.log(np.clip(own, 1e-15, 1))))
 
 
-def _brier(true: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray) -> float:
+def _brier(true: np.ndarray, probabilities: np.ndarray, *_: np.ndarray) -> float:
     """Return the mean squared error of the probabilities, halved so that it lies in 0 to 1."""
     hit = np.eye(probabilities.shape[1])[true]
     return float(np.mean(np.sum((probabilities - hit) ** 2, axis=1)) / 2)
 
 
-METRICS = {
-    "roc_auc": Metric(_roc_auc, higher_is_better=True, title="ROC AUC", arrays=arrays),
-    "pr_auc": Metric(_pr_auc, higher_is_better=True, title="PR AUC", arrays=arrays),
-    "accuracy": Metric(_accuracy, higher_is_better=True, title="Accuracy", arrays=arrays),
-    "balanced_accuracy": Metric(
-        _balanced_accuracy, higher_is_better=True, title="Balanced accuracy", arrays=arrays
-    ),
-    "f1": Metric(_f1, higher_is_better=True, title="F1", arrays=arrays),
-    "log_loss": Metric(_log_loss, higher_is_better=False, title="Log loss", arrays=arrays),
-    "brier": Metric(_brier, higher_is_better=False, title="Brier score", arrays=arrays),
-}
+METRICS = metric_table(
+    arrays,
+    ("roc_auc", partial(_by_class, roc_area), HIGHER, "ROC AUC"),
+    ("pr_auc", partial(_by_class, average_precision), HIGHER, "PR AUC"),
+    ("accuracy", _accuracy, HIGHER, "Accuracy"),
+    ("balanced_accuracy", _balanced_accuracy, HIGHER, "Balanced accuracy"),
+    ("f1", _f1, HIGHER, "F1"),
+    ("log_loss", _log_loss, LOWER, "Log loss"),
+    ("brier", _brier, LOWER, "Brier score"),
+)
 
 
 def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
     """Return the metric and the bar for new data, each with its reason: what guessing reaches."""
     shares = labels(target).value_counts(normalize=True)
-    if len(shares) != 2:
-        positive, metric, minimum = ("", "more than two classes"), "roc_auc", 0.5
-    else:
-        other = (
-            f'the rarer class ({shares.iloc[1]:.1%}); change it to "{shares.index[0]}" if need be'
-        )
-        positive, metric, minimum = (str(shares.index[1]), other), "roc_auc", 0.5
-        if shares.iloc[1] < RARE:
-            metric, minimum = "pr_auc", float(f"{shares.iloc[1]:.3g}")
-    return {
-        "positive": positive,
-        "metric": (metric, "positives are rare" if metric == "pr_auc" else ""),
+    found: dict[str, tuple[Any, str]] = {
+        "positive": ("", "more than two classes"),
+        "metric": ("roc_auc", ""),
         "baseline": ("prior", ""),
-        "minimum": (minimum, UNKNOWN_BAR),
+        "minimum": (0.5, UNKNOWN_BAR),
     }
+    if len(shares) == 2:
+        (usual, positive), share = shares.index, shares.iloc[1]
+        reason = f'the rarer class ({share:.1%}); change it to "{usual}" if need be'
+        found["positive"] = (str(positive), reason)
+        if share < RARE:
+            found["metric"] = ("pr_auc", "positives are rare")
+            found["minimum"] = (float(f"{share:.3g}"), UNKNOWN_BAR)
+    return found
 
 
 def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
-    """Check that the target can be learnt as a class, and describe it in a sentence."""
-    name = f'target "{problem.target}"'
-    counts = labels(target).value_counts()
+    """Check that the target can be predicted as a class, and describe it in a sentence."""
+    name, counts = f'target "{problem.target}"', labels(target).value_counts()
     if counts.empty:
         raise UserError(f"The {name} is missing in every row; at least two classes are needed.")
     if len(counts) == 1:
@@ -136,21 +127,16 @@ def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
             f"The {name} has {len(counts):,} classes, at most {MOST_CLASSES} are allowed; "
             "if it is a quantity, `copier update --data problem_type=regression` fits it."
         )
-    if problem.positive and problem.positive not in counts.index:
+    if (problem.positive or len(counts) == 2) and problem.positive not in counts.index:
+        classes = ", ".join(map(str, counts.index[:10]))
         raise UserError(
-            f'[problem] positive is "{problem.positive}", but the {name} has '
-            f"{', '.join(map(str, counts.index[:10]))}."
-        )
-    if len(counts) == 2 and not problem.positive:
-        raise UserError(
-            f"[problem] positive is empty; name the class of the {name} that matters: "
-            f'"{counts.index[0]}" or "{counts.index[1]}".'
+            f'[problem] positive is "{problem.positive}", but the {name} has {classes}; name the '
+            "class that matters."
         )
     if counts.min() <= folds:
         raise UserError(
             f'Class "{counts.idxmin()}" of the {name} has {counts.min()} rows; more than '
             f"[search] folds = {folds} are needed, so add rows, merge classes or lower folds."
         )
-    largest = (counts / counts.sum()).head(5)
-    shares = ", ".join(f"{label} {share:.1%}" for label, share in largest.items())
-    return f"{len(counts)} classes: {shares}"
+    shares = (counts / counts.sum()).head(5)
+    return f"{len(counts)} classes: " + ", ".join(f"{k} {share:.1%}" for k, share in shares.items())

@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from ..errors import UserError
 from .columns import labels
-from .metric import STABILITY, Metric
-from .settings import Kind, RowEvaluation, Unsupervised
+from .metric import HIGHER, LOWER, STABILITY, metric_table
+from .settings import RowEvaluation, Unsupervised
 
 Evaluation = RowEvaluation
 MOST_TRIED, ROWS_IN_CLUSTER = 10, 10  # where nobody has said how many clusters there may be
@@ -20,7 +20,6 @@ PLACE = " place "  # the beginning of the names of a row's numbers
 class Problem(Unsupervised):
     """``[problem]``: how many clusters there may be, and what is good enough."""
 
-    target_kind: ClassVar[Kind] = "category"
     learns_from_feedback: ClassVar[bool] = False
     TASK: ClassVar[str] = (
         "Group {rows} by {columns} into {problem.clusters[0]} to {problem.clusters[1]} "
@@ -54,12 +53,10 @@ def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ..
     known, clusters = (pd.factorize(labels(x))[0] for x in (target, predictions["prediction"]))
     widths = predictions.reindex(columns=[WIDTH]).to_numpy(dtype=float)[:, 0]
     places = predictions[[name for name in predictions if str(name).startswith(PLACE)]]
-    return known, clusters, widths, places.to_numpy(dtype=float)
+    return clusters, places.to_numpy(dtype=float), widths, known
 
 
-def _silhouette(
-    known: np.ndarray, clusters: np.ndarray, widths: np.ndarray, places: np.ndarray
-) -> float:
+def _silhouette(clusters: np.ndarray, places: np.ndarray, widths: np.ndarray, *_: Any) -> float:
     """Return the mean over the rows (Rousseeuw, 1987): 1 is far apart, 0 is no clusters."""
     return float(np.nanmean(widths)) if np.isfinite(widths).any() else np.nan
 
@@ -73,9 +70,7 @@ def _centres(clusters: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.n
     return codes, centres / sizes[:, None], sizes
 
 
-def _davies_bouldin(
-    known: np.ndarray, clusters: np.ndarray, widths: np.ndarray, places: np.ndarray
-) -> float:
+def _davies_bouldin(clusters: np.ndarray, places: np.ndarray, *_: Any) -> float:
     """Return how wide clusters are for their distance to the next (Davies and Bouldin, 1979)."""
     codes, centres, sizes = _centres(clusters, places)
     if len(sizes) < 2 or not places.shape[1]:
@@ -86,9 +81,7 @@ def _davies_bouldin(
     return float(np.mean(np.max((spread[:, None] + spread) / apart, axis=1)))
 
 
-def _calinski_harabasz(
-    known: np.ndarray, clusters: np.ndarray, widths: np.ndarray, places: np.ndarray
-) -> float:
+def _calinski_harabasz(clusters: np.ndarray, places: np.ndarray, *_: Any) -> float:
     """Return the variance between clusters over that within (Calinski and Harabasz, 1974)."""
     codes, centres, sizes = _centres(clusters, places)
     if len(sizes) < 2 or not places.shape[1]:
@@ -98,7 +91,7 @@ def _calinski_harabasz(
     return float(between / within * (len(codes) - len(sizes)) / (len(sizes) - 1))
 
 
-def _ari(known: np.ndarray, clusters: np.ndarray, widths: np.ndarray, places: np.ndarray) -> float:
+def _ari(clusters: np.ndarray, places: np.ndarray, widths: np.ndarray, known: np.ndarray) -> float:
     """Return the agreement with the known labels, corrected for chance (Hubert, Arabie, 1985)."""
     from sklearn.metrics import adjusted_rand_score  # slow to load, and only this needs it
 
@@ -106,23 +99,14 @@ def _ari(known: np.ndarray, clusters: np.ndarray, widths: np.ndarray, places: np
     return float(adjusted_rand_score(known[there], clusters[there])) if there.any() else np.nan
 
 
-METRICS = {
-    "silhouette": Metric(_silhouette, higher_is_better=True, title="Silhouette", arrays=arrays),
-    "stability": STABILITY,
-    "davies_bouldin": Metric(
-        _davies_bouldin, higher_is_better=False, title="Davies-Bouldin", arrays=arrays
-    ),
-    "calinski_harabasz": Metric(
-        _calinski_harabasz, higher_is_better=True, title="Calinski-Harabasz", arrays=arrays
-    ),
-    "ari": Metric(
-        _ari,
-        higher_is_better=True,
-        title="Adjusted Rand index with the known labels",
-        selects=False,
-        arrays=arrays,
-    ),
-}
+METRICS = metric_table(
+    arrays,
+    ("silhouette", _silhouette, HIGHER, "Silhouette"),
+    ("davies_bouldin", _davies_bouldin, LOWER, "Davies-Bouldin"),
+    ("calinski_harabasz", _calinski_harabasz, HIGHER, "Calinski-Harabasz"),
+    ("ari", _ari, HIGHER, "Adjusted Rand index with the known labels", False),
+)
+METRICS["stability"] = STABILITY
 
 
 def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
@@ -142,7 +126,7 @@ def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
     if most >= rows:
         raise UserError(
             f"[problem] clusters goes up to {most:,}, but [search] folds = {folds} leaves "
-            f"{rows:,} of the {len(target):,} rows to learn from; fewer clusters than these are "
+            f"{rows:,} of the {len(target):,} rows to train on; fewer clusters than these are "
             "needed."
         )
     if not problem.target:

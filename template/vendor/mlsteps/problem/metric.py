@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..variants import of_type
 
 Parts = tuple[Any, ...]  # what a metric's function is given, each with one entry for a row
+HIGHER, LOWER = True, False  # which values of a metric are better
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,14 @@ def select_metric(name: str, metrics: Metrics) -> Metric:
     return metrics[name]
 
 
+def metric_table(arrays: Callable[..., Parts], *rows: tuple[Any, ...]) -> dict[str, Metric]:
+    """Return metrics from rows of name, function, `HIGHER` or `LOWER`, title, and `selects`."""
+    return {
+        name: Metric(function, higher_is_better=higher, title=title, selects=all(s), arrays=arrays)
+        for name, function, higher, title, *s in rows
+    }
+
+
 def evaluate_metrics(
     metrics: Metrics, target: pd.Series, predictions: pd.DataFrame
 ) -> dict[str, float]:
@@ -139,14 +148,9 @@ def evaluate_parts(metrics: Metrics, parts: Mapping[Any, Parts]) -> dict[str, fl
     return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
-def _no_value() -> float:
-    return np.nan
-
-
 # How alike the predictions are of models fitted to different rows. The search measures it, because
 # the predictions of one model cannot tell.
-STABILITY = Metric(_no_value, higher_is_better=True, title="Stability", arrays=lambda *_: ())
-
+STABILITY = Metric(lambda: np.nan, higher_is_better=True, title="Stability", arrays=lambda *_: ())
 
 # The bootstrap calls the metrics thousands of times. scikit-learn's take a millisecond each, most
 # of it to check their input, so these and those of each problem type are written in numpy; the

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ..errors import UserError
 from .columns import ConversionError, convert
-from .metric import Metric, coverage, mae, mape, rmse
+from .metric import HIGHER, LOWER, coverage, mae, mape, metric_table, rmse
 from .settings import UNKNOWN_BAR, Kind, RowEvaluation, Supervised
 
 Evaluation = RowEvaluation
@@ -31,17 +31,13 @@ def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ..
     return (target.to_numpy(dtype=float), *columns.to_numpy(dtype=float).T)
 
 
-def _r2(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+def _r2(true: np.ndarray, predicted: np.ndarray, *_: np.ndarray) -> float:
     total = np.sum((true - true.mean()) ** 2)
     return float(1 - np.sum((true - predicted) ** 2) / total) if total else 0.0
 
 
-def _pinball(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
-    """Return the mean pinball loss of the two limits of the interval.
-
-    Koenker and Bassett (1978): a limit pays `1 - alpha` for each unit that the truth lies on its
-    rare side, and `alpha` for each unit on the other.
-    """
+def _pinball(true: np.ndarray, _: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """Return the mean pinball loss of the two limits of the interval (Koenker, Bassett, 1978)."""
     alpha = (1 - INTERVAL) / 2
     below, above = true - low, true - high
     losses = np.maximum(alpha * below, (alpha - 1) * below)
@@ -49,22 +45,15 @@ def _pinball(true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.
     return float(np.mean(losses) / 2)
 
 
-METRICS = {
-    "rmse": Metric(rmse, higher_is_better=False, title="RMSE", arrays=arrays),
-    "mae": Metric(mae, higher_is_better=False, title="MAE", arrays=arrays),
-    "r2": Metric(_r2, higher_is_better=True, title="R²", arrays=arrays),
-    "mape": Metric(mape, higher_is_better=False, title="MAPE", arrays=arrays),
-    "pinball": Metric(
-        _pinball, higher_is_better=False, title="Pinball loss", selects=False, arrays=arrays
-    ),
-    "coverage": Metric(
-        coverage,
-        higher_is_better=True,
-        title=f"Coverage of the {INTERVAL:.0%} interval",
-        selects=False,
-        arrays=arrays,
-    ),
-}
+METRICS = metric_table(
+    arrays,
+    ("rmse", rmse, LOWER, "RMSE"),
+    ("mae", mae, LOWER, "MAE"),
+    ("r2", _r2, HIGHER, "R²"),
+    ("mape", mape, LOWER, "MAPE"),
+    ("pinball", _pinball, LOWER, "Pinball loss", False),
+    ("coverage", coverage, HIGHER, f"Coverage of the {INTERVAL:.0%} interval", False),
+)
 
 
 def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
@@ -78,7 +67,7 @@ def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
 
 
 def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
-    """Check that the target can be learnt as a quantity, and describe it in a sentence."""
+    """Check that the target can be predicted as a quantity, and describe it in a sentence."""
     numbers = check_quantity(target, problem)
     if len(numbers) <= folds:
         raise UserError(
@@ -94,14 +83,12 @@ def check_quantity(target: pd.Series, problem: Supervised) -> pd.Series:
     try:
         numbers = convert(target, "number").dropna()
     except ConversionError as error:
-        raise UserError(
-            f"The {error}; if it is a class, `copier update --data problem_type=classification` "
-            "fits it."
-        ) from None
+        change = "`copier update --data problem_type=classification` fits it"
+        raise UserError(f"The {error}; if it is a class, {change}.") from None
     if numbers.empty:
         raise UserError(f"The {name} is missing in every row; numbers are needed.")
     if numbers.nunique() == 1:
-        raise UserError(f"The {name} is {numbers.iloc[0]:g} in every row; nothing can be learnt.")
+        raise UserError(f"The {name} is {numbers.iloc[0]:g} in every row; no model can use that.")
     zeros = (numbers == 0).mean()
     if problem.metric == "mape" and zeros > MOST_ZEROS:
         raise UserError(

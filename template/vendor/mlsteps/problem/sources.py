@@ -1,7 +1,7 @@
 """``[data]`` of project.toml: where the rows come from, a model for each source."""
 
 import re
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, model_validator
@@ -16,24 +16,34 @@ SECRET = re.compile(
 DATASET = re.compile(
     r"openml:[\w.-]+|uci:\d+|kaggle:(competitions/)?[\w.-]+(/[\w.-]+)?|(https?|env):.+"
 )
-TO_ENVIRONMENT = 'put the URL into an environment variable, DATA_URL say, and write "env:DATA_URL"'
 
 
 class Data(Table):
     """What every source has; all of it is stored with each version, so no secret may stand here."""
 
-    url_remedy: ClassVar[str] = TO_ENVIRONMENT
+    REMEDY: ClassVar[str] = (
+        'put the URL into an environment variable, DATA_URL say, and write "env:DATA_URL"'
+    )
 
     source: str
     path: str = ""
     missing: list[str] = []
 
     @model_validator(mode="after")
-    def _hold_no_secret(self) -> Self:
+    def _agree(self) -> Self:
         for key, value in self:
-            if isinstance(value, str):
-                refuse_secret(key, value, self.url_remedy if key == "url" else TO_ENVIRONMENT)
+            secret = _secret_in(value) if isinstance(value, str) else ""
+            if secret:
+                remedy = self.REMEDY if key == "url" else Data.REMEDY
+                raise ValueError(f"[data] {key} holds {secret}; {remedy}")
+        for is_wrong, sentence in [] if self.path else self.mistakes():
+            if is_wrong:
+                raise ValueError(f"[data] {sentence}")
         return self
+
+    def mistakes(self) -> list[tuple[Any, str]]:
+        """Return what may be wrong with the keys that fetch rows: whether it is, and a sentence."""
+        return []
 
 
 class FileData(Data):
@@ -55,22 +65,20 @@ class SqlData(Data):
     overlap: float = Field(default=0, ge=0)
     timeout_seconds: float = Field(default=600, gt=0)
 
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        if not self.path and bool(self.table) == bool(self.query):
-            found = "both are set" if self.table else "neither is set"
-            raise ValueError(
-                f'[data] path is "", so rows come from the database: set table or query; {found}'
-            )
-        if self.parameters and not self.query:
-            raise ValueError("[data] parameters are for a query, but query is not set")
-        return self
+    def mistakes(self) -> list[tuple[Any, str]]:
+        """Return what may be wrong with the keys that fetch rows."""
+        needs = 'path is "", so rows come from the database: set table or query'
+        return [
+            (self.table and self.query, f"{needs}; both are set"),
+            (not self.table and not self.query, f"{needs}; neither is set"),
+            (self.parameters and self.table, "parameters are for a query, but query is not set"),
+        ]
 
 
 class ApiData(Data):
     """A JSON API."""
 
-    url_remedy: ClassVar[str] = (
+    REMEDY: ClassVar[str] = (
         'put it into an environment variable, and name that in secret (for "user:password", with '
         'auth = "basic") or in parameters, as { key = "env:API_KEY" }'
     )
@@ -92,32 +100,20 @@ class ApiData(Data):
     timeout_seconds: float = Field(default=30, gt=0)
     attempts: int = Field(default=5, ge=1)
 
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        if self.path:
-            return self
-        if not self.url:
-            raise ValueError('[data] path is "", so rows come from the API: set url')
-        secrets = {
-            f"parameters {name}": v for name, v in self.parameters.items() if is_secret(name)
-        }
-        for key, value in {**secrets, "secret": self.secret}.items():
-            if isinstance(value, str) and not value.startswith("env:"):
-                raise ValueError(
-                    f"[data] {key} holds the secret itself; put it into an environment variable "
-                    'and write "env:API_TOKEN", with its name'
-                )
-        if self.paging == "cursor" and not self.next:
-            raise ValueError(
-                '[data] paging is "cursor", so next must say where the response has the next '
-                'cursor, "meta.next_cursor" say'
-            )
-        if bool(self.cursor) != bool(self.since_parameter):
-            raise ValueError(
-                "[data] cursor and since_parameter go together: the field that only grows, and the "
-                "parameter that requests records since a value of it"
-            )
-        return self
+    def mistakes(self) -> list[tuple[Any, str]]:
+        """Return what may be wrong with the keys that fetch rows."""
+        secrets = {f"parameters {k}": v for k, v in self.parameters.items() if _is_secret(k)}
+        secrets["secret"] = self.secret
+        shown = [key for key, value in secrets.items() if not str(value).startswith("env:")]
+        advice = 'put it into an environment variable and write "env:API_TOKEN", with its name'
+        lacks_next = self.paging == "cursor" and not self.next
+        half = bool(self.cursor) != bool(self.since_parameter)
+        return [
+            (shown, f"{' and '.join(shown)} holds the secret itself; {advice}"),
+            (not self.url, 'path is "", so rows come from the API: set url'),
+            (lacks_next, 'paging is "cursor", so next must say where a response has the next one'),
+            (half, "cursor and since_parameter go together: set both or neither"),
+        ]
 
 
 class OpenData(Data):
@@ -133,20 +129,17 @@ class OpenData(Data):
     timeout_seconds: float = Field(default=60, gt=0)
     attempts: int = Field(default=5, ge=1)
 
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        if not self.path and not DATASET.fullmatch(self.dataset):
-            raise ValueError(
-                f'[data] dataset is "{self.dataset}"; allowed: "openml:31" or "openml:credit-g", '
-                '"uci:53", "kaggle:owner/name", "kaggle:competitions/name", or a URL'
-            )
-        return self
+    def mistakes(self) -> list[tuple[Any, str]]:
+        """Return what may be wrong with the keys that fetch rows."""
+        allowed = '"openml:31", "uci:53", "kaggle:owner/name", "kaggle:competitions/name" or a URL'
+        wrong = not DATASET.fullmatch(self.dataset)
+        return [(wrong, f'dataset is "{self.dataset}"; allowed: {allowed}')]
 
 
 class ScrapingData(Data):
     """Pages of the web."""
 
-    url_remedy: ClassVar[str] = "read pages that need none, or ask for the data"
+    REMEDY: ClassVar[str] = "read pages that need none, or ask for the data"
 
     source: Literal["scraping"]
     url: str = ""
@@ -156,41 +149,26 @@ class ScrapingData(Data):
     table: str = ""
     next: str = ""
     decimal: Literal[".", ","] = "."
-    contact: str = ""
+    contact: str = Field(default="", pattern="^[ -~]*$")  # a header of HTTP holds ASCII only
     delay_seconds: float = Field(default=1, ge=0)
     cache_hours: float = Field(default=24, ge=0)
     max_pages: int = Field(default=1000, ge=1)
     timeout_seconds: float = Field(default=30, gt=0)
     attempts: int = Field(default=5, ge=1)
 
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        if self.path:
-            return self
-        if not self.url:
-            raise ValueError('[data] path is "", so rows come from pages: set url')
-        if not self.contact:
-            raise ValueError(
-                "[data] contact is not set; give an e-mail address or a page, so that the site can "
-                "tell who reads it"
-            )
-        if not (self.contact.isascii() and self.contact.isprintable()):
-            raise ValueError(
-                f'[data] contact is "{self.contact}", but a header of HTTP holds ASCII only; '
-                "write it without accents"
-            )
-        if bool(self.table) == bool(self.rows and self.fields):
-            raise ValueError(
-                "[data] needs either table, the selector of an HTML table, or rows and fields, the "
-                "selectors of a row and of the values in it"
-            )
+    def mistakes(self) -> list[tuple[Any, str]]:
+        """Return what may be wrong with the keys that fetch rows."""
+        either = bool(self.table) != bool(self.rows and self.fields)
         unknown = [name for name in self.optional if name not in self.fields]
-        if unknown:
-            raise ValueError(f'[data] optional names "{unknown[0]}", which is not among fields')
-        return self
+        return [
+            (not self.url, 'path is "", so rows come from pages: set url'),
+            (not self.contact, "contact is not set; give an e-mail address or a page of yours"),
+            (not either, "needs either table, or rows and fields: selectors of where values are"),
+            (unknown, f'optional names "{"".join(unknown[:1])}", which is not among fields'),
+        ]
 
 
-SOURCES = {
+SOURCES: dict[str, type[Data]] = {
     "file": FileData,
     "sql": SqlData,
     "api": ApiData,
@@ -199,20 +177,19 @@ SOURCES = {
 }
 
 
-def is_secret(name: str) -> bool:
+def _is_secret(name: str) -> bool:
     """Tell whether a parameter of this name holds a secret, such as ``api_key``."""
     return bool(SECRET.fullmatch(re.sub(r"[-_. ]", "", name.lower())))
 
 
-def refuse_secret(key: str, url: str, remedy: str) -> None:
-    """Raise a ValueError if a URL in ``[data]`` holds a password or another secret."""
+def _secret_in(url: str) -> str:
+    """Say which secret a URL holds, if it does."""
     try:
         parts = urlsplit(url)
     except ValueError:  # no URL: whoever opens it says so
-        return
+        return ""
     # The user of a database is no secret; in a web address it may be a token.
     if parts.password or (parts.username and parts.scheme.startswith("http")):
-        raise ValueError(f"[data] {key} holds a password; {remedy}")
-    names = [name for name, value in parse_qsl(parts.query) if value and is_secret(name)]
-    if parts.scheme and names:
-        raise ValueError(f'[data] {key} holds a secret, "{names[0]}"; {remedy}')
+        return "a password"
+    names = [name for name, value in parse_qsl(parts.query) if value and _is_secret(name)]
+    return f'a secret, "{names[0]}"' if parts.scheme and names else ""
