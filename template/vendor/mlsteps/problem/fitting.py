@@ -1,113 +1,65 @@
 """Tell which types of problem some data can be, whatever this project holds the code for."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from ..variants import of_type
-from .columns import convert, infer, labels
+from .columns import ConversionError, convert, infer
 
 FEW = 20  # whole numbers with so many different values can be classes as well as quantities
-RARE = 0.1  # a class below this share may be found better as what is not like the others
 LEAST_PERIODS = 8  # of a series
 LIKE, REGULAR = 0.25, 0.8  # so many steps between dates differ by less than that from their median
 FILLED = 0.5  # of the values that all series would have at all dates
-CHANGE = "copier update --data problem_type="
-UNCHANGED = "(nothing was written)"
 
 
-@dataclass(frozen=True)
-class Regular:
-    """The column of the dates, the one that tells series apart ("" for one), and the dates."""
+class Regular(NamedTuple):
+    """The column of regular dates, the one that tells series apart ("" for one), and the dates."""
 
     date: str
     by: str
     periods: int
 
-    def words(self) -> str:
-        """Say it, as the end of a sentence."""
-        each = f' for each "{self.by}"' if self.by else ""
-        return f'there once{each} for each of {self.periods:,} regular dates "{self.date}"'
-
 
 def check_type(frame: pd.DataFrame, target: str, own: str) -> str:
-    """Return why the type of this project fits the data, and which others do."""
+    """Return why the type of this project fits the data, or raise a UserError."""
     if not target:
-        return _without_target(frame, own)
-    if own == "clustering":
-        return (
-            f'"{target}" is only compared with the clusters; to predict it, `{CHANGE}'
-            "classification` (a label) or `… problem_type=regression` (a number)"
-        )
-    fitting = _fitting(frame, target)
-    if own in fitting:
-        others = {why: kind for kind, why in fitting.items() if why != fitting[own]}
-        also = [f"; {why}, so `{CHANGE}{kind}` fits as well" for why, kind in others.items()]
-        return fitting[own] + "".join(also)
-    kind, reason = next(iter(fitting.items()))
+        types, reason = ["clustering", "anomaly_detection"], "there is no column to predict"
+    elif own == "clustering":
+        return f'"{target}" is only compared with the clusters'
+    else:
+        types, reason = _types(frame, target)
+    if own in types:
+        return reason
+    found, name_it = types[0], ""
+    if not target:
+        found, name_it = " or ".join(types), "name the column with --target, or "
     raise UserError(
-        f"{reason}, so this is {kind}, but the project holds the code for {own}; run "
-        f"`{CHANGE}{kind}`, then this again {UNCHANGED}."
+        f"{reason}, so this is {found}, but the project holds the code for {own}; {name_it}run "
+        f"`copier update --data problem_type={types[0]}`, then this again (nothing was written)."
     )
 
 
-def _without_target(frame: pd.DataFrame, own: str) -> str:
-    uses = {
-        "clustering": "rows that are alike can be grouped",
-        "anomaly_detection": "rows that are not like the others can be flagged",
-    }
-    if own in uses:
-        other = next(kind for kind in uses if kind != own)
-        return (
-            f"there is no column to predict, so {uses[own]}; `{CHANGE}{other}` if {uses[other]} "
-            "instead"
-        )
-    regular = find_series(frame)
-    series = f" What is {regular.words()} can be forecast: name it." if regular else ""
-    if of_type("problem", own).Problem.of_series:
-        raise UserError(
-            f"Without --target nothing is named that can be forecast {UNCHANGED}.{series}"
-        )
-    raise UserError(
-        "Without --target there is no column to predict, so this is clustering or "
-        f"anomaly_detection, but the project holds the code for {own}; name the column with "
-        f"--target, or run `{CHANGE}clustering` or `… problem_type=anomaly_detection`, then this "
-        f"again {UNCHANGED}.{series}"
-    )
-
-
-def _fitting(frame: pd.DataFrame, target: str) -> dict[str, str]:
-    """Return the types that fit a target, the likeliest first, each with its reason."""
-    values = frame[target]
-    different = values.nunique()
-    if different < 2:
-        raise UserError(
-            f'The target "{target}" has {different} different values; at least two are needed.'
-        )
-    inferred = infer(values)
+def _types(frame: pd.DataFrame, target: str) -> tuple[list[str], str]:
+    """Return the types that fit a target, the likeliest first, and the reason."""
+    inferred, different = infer(frame[target]), frame[target].nunique()
     if inferred.kind in ("date", "text"):
         raise UserError(
             f'"{target}" {inferred.reason}, but a target is a label or a number; choose another '
             "column, or make one from it."
         )
-    if inferred.kind == "category" or different == 2:
-        reason = f'"{target}" holds {different:,} labels'
-        shares = labels(values).value_counts(normalize=True)
-        rare = len(shares) == 2 and shares.iloc[1] < RARE
-        is_rare = f', and "{shares.index[1]}" is rare ({shares.iloc[1]:.1%})' if rare else ""
-        return {"classification": reason, "anomaly_detection": reason + is_rare}
+    if inferred.kind == "category" or different <= 2:
+        return ["classification", "anomaly_detection"], f'"{target}" holds {different:,} labels'
     reason = f'"{target}" is a number with {different:,} different values'
-    numbers = pd.to_numeric(values.dropna(), errors="coerce")
-    fitting = {"regression": reason}
-    if different <= FEW and (numbers % 1 == 0).all():
-        reason += ", few enough for classes"
-        fitting = dict.fromkeys(("classification", "regression", "anomaly_detection"), reason)
-    regular = find_series(frame.drop(columns=target))
-    if regular:
-        fitting = {"forecasting": f'"{target}" is a number, {regular.words()}', **fitting}
-    return fitting
+    series = find_series(frame.drop(columns=target))
+    if series:
+        each = f' for each "{series.by}"' if series.by else ""
+        dates = f'{series.periods:,} regular dates "{series.date}"'
+        reason = f'"{target}" is a number, there once{each} for each of {dates}'
+    few = different <= FEW and (pd.to_numeric(frame[target].dropna()) % 1 == 0).all()
+    types = ["classification", "regression", "anomaly_detection"] if few else ["regression"]
+    return ["forecasting", *types] if series else types, reason
 
 
 def find_series(frame: pd.DataFrame) -> Regular | None:
@@ -116,21 +68,23 @@ def find_series(frame: pd.DataFrame) -> Regular | None:
         inferred = infer(frame[name])
         if inferred.kind != "date" or frame[name].isna().any():
             continue
-        dates = convert(frame[name], "date", inferred.date_format)
-        periods = dates.nunique()
-        if periods < LEAST_PERIODS or not _is_regular(dates):
+        try:
+            dates = convert(frame[name], "date", inferred.date_format)
+        except ConversionError:
+            continue
+        periods = np.sort(dates.unique()).astype("int64")
+        if len(periods) < LEAST_PERIODS or not _is_regular(np.diff(periods)):
             continue
         if dates.is_unique:
-            return Regular(str(name), "", periods)
+            return Regular(str(name), "", len(periods))
         for other in frame.columns.drop(name):
             count = frame[other].nunique()
-            full = count > 1 and len(frame) > FILLED * periods * count
+            full = count > 1 and len(frame) > FILLED * len(periods) * count
             if full and not pd.DataFrame({"date": dates, "by": frame[other]}).duplicated().any():
-                return Regular(str(name), str(other), periods)
+                return Regular(str(name), str(other), len(periods))
     return None
 
 
-def _is_regular(dates: pd.Series) -> bool:
-    steps = np.diff(np.sort(dates.unique()).astype("int64")).astype(float)
+def _is_regular(steps: np.ndarray) -> bool:
     middle = np.median(steps)
     return bool(np.mean(np.abs(steps - middle) <= LIKE * middle) >= REGULAR)

@@ -1,7 +1,7 @@
 """Suggest a definition for new data, and write it into project.toml."""
 
-import re
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,16 +16,23 @@ from ..files import write_text
 from ..variants import of_type
 from . import suspicious
 from .check import check
-from .columns import Inference, column_of, infer, labels
+from .columns import column_of, infer, labels
 from .definition import check_definition, read_definition
 from .fitting import LEAST_PERIODS, check_type, find_series
 from .metric import Metrics
+from .settings import Goal
+from .suspicious import Kinds, Reasons
+from .validation import check_present
 
 MANY_MISSING = 0.5
 MOST_AHEAD = 6  # periods that are forecast, until somebody says how many are needed
-DATES = 10  # an event date takes at least so many values
-BIRTH = re.compile(r"birth|born|dob", re.IGNORECASE)
 LISTS = ("id", "unknown_at_prediction", "drop")  # keys of [columns] that take several
+RULES: list[tuple[str, Callable[..., Reasons]]] = [  # a column is put where the first rule says
+    ("drop", suspicious.constant),
+    ("id", suspicious.id_like),
+    ("group", suspicious.group_like),
+    ("drop", suspicious.duplicate),
+]
 SAMPLES = "data/sample/"  # costs that were chosen for a sample mean nothing for other data
 
 
@@ -34,9 +41,9 @@ class Suggestion:
     """What project.toml should say of some data; each reason becomes a comment."""
 
     problem: dict[str, tuple[Any, str]]  # keys of [problem]: value and reason
-    missing: dict[str, str]  # texts that stand for a missing value, with reasons
-    columns: dict[str, dict[str, str]]  # keys of [columns]: names with reasons
-    kinds: dict[str, Inference]  # of the inputs
+    missing: Reasons  # of texts that stand for a missing value
+    columns: dict[str, Reasons]  # by key of [columns]
+    kinds: Kinds  # of the inputs
     frame: pd.DataFrame = field(repr=False)  # the data, with `missing` made missing
 
     def sentences(self) -> list[str]:
@@ -51,108 +58,60 @@ class Suggestion:
 
 def suggest(frame: pd.DataFrame, target: str, own: str) -> Suggestion:
     """Look at `frame` and suggest a definition of the type `own` for it."""
-    if target and target not in frame.columns:
-        raise UserError(
-            f'The data has no column "{target}"; it has {", ".join(frame.columns[:10])}'
-            f"{', …' if frame.shape[1] > 10 else ''}."
-        )
-    missing, frame, doubts = _without_strays(frame)
+    if target:
+        check_present("--target", [target], list(frame.columns))
+    missing, frame, doubts = suspicious.without_strays(frame)
     module = of_type("problem", own)
-    problem: dict[str, tuple[Any, str]] = {
-        "target": (target, ""),
-        "type": (own, check_type(frame, target, own)),
-    }
+    problem = {"target": (target, ""), "type": (own, check_type(frame, target, own))}
     known = column_of(frame, target)
     inputs = frame.drop(columns=target, errors="ignore")
     kinds = {str(name): infer(inputs[name]) for name in inputs}
     if module.Problem.of_series:
-        columns, ahead = _series_columns(inputs, kinds)
-        problem["horizon"] = (ahead, "how far ahead you need is yours to say")
+        columns, horizon = _series_columns(inputs, kinds)
+        problem["horizon"] = (horizon, "how far ahead you need is yours to say")
         kinds = {}
     else:
         columns, kinds = _row_columns(inputs, kinds, known, module.Problem)
-    for name in kinds:
+    for name, inferred in kinds.items():
         share = inputs[name].isna().mean()
         doubt = f", mostly missing ({share:.1%})" if share > MANY_MISSING else ""
-        kinds[name] = replace(kinds[name], reason=doubts.get(name, kinds[name].reason) + doubt)
+        kinds[name] = replace(inferred, reason=doubts.get(name, inferred.reason) + doubt)
     problem |= module.suggest_problem(len(frame), known)
     return Suggestion(problem, missing, columns, kinds, frame)
 
 
-def _without_strays(frame: pd.DataFrame) -> tuple[dict[str, str], pd.DataFrame, dict[str, str]]:
-    """Find the texts that stand for missing numbers, and turn their columns into numbers.
-
-    A text with a digit, like "10+", says something, and so does one that another column uses as
-    a label: such a column stays a category, for the reason that is returned.
-    """
-    strays = suspicious.stray_texts(frame)
-    others = frame.select_dtypes("str").columns.difference(list(strays), sort=False)
-    missing: dict[str, str] = {}
-    doubts, numbers = {}, {}
-    for name, texts in strays.items():
-        rows = f"{frame[name].isin(texts).sum():,} rows"
-        listed = ", ".join(f'"{text}"' for text in texts)
-        label_of = next((other for other in others if frame[other].isin(texts).any()), None)
-        if any(re.search(r"\d", text) for text in texts):
-            doubts[name] = f"holds numbers, and {listed} in {rows}: write numbers to make it one"
-        elif label_of:
-            doubts[name] = f'holds numbers, and {listed}, a label of "{label_of}" as well'
-        else:
-            reason = f'counts as missing: it stands among the numbers of "{name}" in {rows}'
-            missing |= dict.fromkeys(texts, reason)
-            numbers[name] = pd.to_numeric(frame[name].mask(frame[name].isin(texts)))
-    return missing, frame.assign(**numbers), doubts
-
-
 def _row_columns(
-    inputs: pd.DataFrame, kinds: dict[str, Inference], known: pd.Series, problem: Any
-) -> tuple[dict[str, dict[str, str]], dict[str, Inference]]:
-    """Return the columns that are not ordinary inputs, by key of ``[columns]``, and the others."""
-    rules: list[Any] = [
-        ("drop", suspicious.constant),
-        ("id", suspicious.id_like),
-        ("group", suspicious.group_like),
-        ("drop", suspicious.duplicate),
-    ]
-    if problem.needs_target:
-        classes = problem.target_kind == "category"
+    inputs: pd.DataFrame, kinds: Kinds, known: pd.Series, goal: type[Goal]
+) -> tuple[dict[str, Reasons], Kinds]:
+    """Return the columns by key of ``[columns]``, and the kinds of those that are inputs."""
+    rules = [*RULES]
+    if goal.needs_target:
+        classes = goal.target_kind == "category"
         target = labels(known) if classes else pd.to_numeric(known, errors="coerce")
         too_good = partial(suspicious.too_good, target=target, classes=classes)
         rules.append(("unknown_at_prediction", too_good))
-    columns: dict[str, dict[str, str]] = {key: {} for key in (*LISTS, "date", "group", "series")}
+    columns: dict[str, Reasons] = {key: {} for key in (*LISTS, "group", "series")}
     for key, find in rules:
         found = find(inputs, kinds)
         columns[key] |= found
         kinds = {name: kind for name, kind in kinds.items() if name not in found}
-    columns["date"] = _date(inputs, kinds)
+    columns["date"] = suspicious.event_date(inputs, kinds)
     return columns, kinds
 
 
-def _date(inputs: pd.DataFrame, kinds: dict[str, Inference]) -> dict[str, str]:
-    """Find the column that says when a row happened."""
-    dates = [n for n, k in kinds.items() if k.kind == "date" and not BIRTH.search(n)]
-    dates = [n for n in dates if inputs[n].notna().all() and inputs[n].nunique() >= DATES]
-    if len(dates) < 2:
-        return dict.fromkeys(dates, "is the only date that every row has")
-    return {dates[0]: f'is the first date that every row has; "{dates[1]}" is another'}
-
-
-def _series_columns(
-    inputs: pd.DataFrame, kinds: dict[str, Inference]
-) -> tuple[dict[str, dict[str, str]], int]:
-    """Return the columns of a table of series by key of ``[columns]``, and periods to forecast."""
+def _series_columns(inputs: pd.DataFrame, kinds: Kinds) -> tuple[dict[str, Reasons], int]:
+    """Return the columns by key of ``[columns]``, and how many periods may be forecast."""
     regular = find_series(inputs)
     if regular is None:  # `check_type` has refused this
         raise UserError("The data has no column with regular dates.")
     drop = suspicious.constant(inputs, kinds)
     others = inputs.columns.difference([regular.date, regular.by, *drop], sort=False)
-    by = {regular.by: "is the column that tells the series apart"} if regular.by else {}
     columns = {
         "id": {},
         "unknown_at_prediction": dict.fromkeys(others, "is left out, unless you know it ahead"),
         "drop": drop,
         "date": {regular.date: "is the date: it goes up in regular steps"},
-        "series": by,
+        "series": {regular.by: "is the column that tells the series apart"} if regular.by else {},
     }
     return columns, max(1, min(MOST_AHEAD, regular.periods // LEAST_PERIODS))
 
@@ -225,7 +184,7 @@ def _set(table: Table, key: str, value: Any, reason: str) -> None:
     table[key] = item
 
 
-def _listed(reasons: dict[str, str]) -> Array:
+def _listed(reasons: Reasons) -> Array:
     """Return an array with an entry on each line, and its reason after it."""
     array = tomlkit.array()
     for name, reason in reasons.items():

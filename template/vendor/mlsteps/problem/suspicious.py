@@ -4,7 +4,6 @@ Each function returns names of columns, each with the reason: a predicate that f
 """
 
 import re
-import warnings
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import TargetEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from .columns import LARGEST, Inference, convert, labels
+from .columns import ConversionError, Inference, convert, labels
 
 # A column that alone reaches this is too good to be true: ROC AUC of a class, R² of the ranks of
 # a quantity. Honest ones stay below: the best column of scikit-learn's breast cancer data has
@@ -25,8 +24,10 @@ TOO_GOOD = 0.98
 SAMPLE_ROWS = 5_000
 FEWEST_ROWS = 30  # with fewer, a good score is luck
 HEAD = 1_000  # rows that rule most columns out
-NUMBER_SHARE, STRAYS = 0.8, 10  # a column of so many numbers and so few other texts
+STRAY_SHARE, STRAYS = 0.2, 10  # at most so many texts, and different ones, stand among numbers
 ID_SHARE = 0.95
+DATES = 10  # an event date takes at least so many values
+BIRTH = re.compile(r"birth|born|dob", re.IGNORECASE)
 GROUP_SHARE = 0.1
 ID_NAME = re.compile(
     r"(?i:(^|[_\W])(id|ids|uuid|guid|key|nr|no|number|code)$)|[a-z]I[dD]$"  # but not malic_acid
@@ -93,17 +94,42 @@ def _pattern(values: pd.Series) -> bytes:
     return (codes if few else pd.util.hash_pandas_object(values, index=False).to_numpy()).tobytes()
 
 
-def stray_texts(frame: pd.DataFrame) -> dict[str, list[str]]:
-    """Return the columns of numbers among which a few texts stand, each with those texts."""
-    found = {}
-    for name in frame.select_dtypes("str"):
-        present = frame[name].dropna()
-        if pd.to_numeric(present.iloc[:HEAD], errors="coerce").notna().mean() < NUMBER_SHARE:
-            continue
-        strays = present[pd.to_numeric(present, errors="coerce").isna()]
-        if len(strays) <= (1 - NUMBER_SHARE) * len(present) and 0 < strays.nunique() <= STRAYS:
-            found[str(name)] = list(strays.unique())
-    return found
+def event_date(frame: pd.DataFrame, kinds: Kinds) -> Reasons:
+    """Find the column that says when a row happened."""
+    dates = [n for n, kind in kinds.items() if kind.kind == "date" and not BIRTH.search(n)]
+    dates = [n for n in dates if frame[n].notna().all() and frame[n].nunique() >= DATES]
+    if len(dates) < 2:
+        return dict.fromkeys(dates, "is the only date that every row has")
+    return {dates[0]: f'is the first date that every row has; "{dates[1]}" is another'}
+
+
+def without_strays(frame: pd.DataFrame) -> tuple[Reasons, pd.DataFrame, Reasons]:
+    """Find the texts that stand for missing numbers, and turn their columns into numbers.
+
+    A text with a digit, like "10+", says something, and so does one that is a label elsewhere:
+    such a column stays a category, for the reason that is returned.
+    """
+    texts, mixed = frame.select_dtypes("str"), {}
+    for name in texts:
+        if pd.to_numeric(texts[name].dropna().iloc[:HEAD], errors="coerce").isna().mean() < 0.5:
+            strays = texts.loc[pd.to_numeric(texts[name], errors="coerce").isna(), name].dropna()
+            if len(strays) <= STRAY_SHARE * len(frame) and 0 < strays.nunique() <= STRAYS:
+                mixed[str(name)] = strays
+    missing: Reasons = {}
+    doubts, numbers = {}, {}
+    for name, strays in mixed.items():
+        listed = ", ".join(f'"{text}"' for text in strays.unique())
+        elsewhere = texts.drop(columns=list(mixed)).isin(strays.unique()).any()
+        if strays.str.contains(r"\d").any():
+            doubts[name] = f"holds numbers, and {listed} in {len(strays):,} rows"
+        elif elsewhere.any():
+            doubts[name] = f'holds numbers, and {listed}, a label of "{elsewhere.idxmax()}" as well'
+        else:
+            rows = f"{len(strays):,} rows"
+            reason = f'counts as missing: it stands among the numbers of "{name}" in {rows}'
+            missing |= dict.fromkeys(strays.unique(), reason)
+            numbers[name] = pd.to_numeric(texts[name], errors="coerce")
+    return missing, frame.assign(**numbers), doubts
 
 
 def too_good(frame: pd.DataFrame, kinds: Kinds, target: pd.Series, *, classes: bool) -> Reasons:
@@ -118,7 +144,10 @@ def too_good(frame: pd.DataFrame, kinds: Kinds, target: pd.Series, *, classes: b
     title = "ROC AUC" if classes else "R² of ranks"
     found = {}
     for name, inferred in kinds.items():
-        score = _score(_numbers(frame.loc[known.index, name], inferred), true, classes=classes)
+        try:
+            score = _score(frame.loc[known.index, name], inferred, true, classes=classes)
+        except ConversionError:  # `check` refuses the column
+            continue
         if score >= TOO_GOOD:
             found[name] = (
                 f"predicts the target alone ({title} {score:.3f}), as if known only after it"
@@ -136,34 +165,23 @@ def _sample(target: pd.Series, *, classes: bool) -> pd.Series:
     return present.groupby(present, sort=False).head(SAMPLE_ROWS // max(1, present.nunique()))
 
 
-def _numbers(values: pd.Series, inferred: Inference) -> pd.Series:
-    """Return a column as a tree takes it; labels stay labels."""
-    if inferred.kind == "number":
-        numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-        return numbers.where(numbers.abs() <= LARGEST)
-    if inferred.kind == "date":
-        dates = convert(values, "date", inferred.date_format)
-        return dates.astype("int64").where(dates.notna()).astype("float64")
-    if inferred.kind == "text":  # whether there is one can predict; its words are not looked at
-        return values.notna().astype("float64")
-    return labels(values).fillna("").astype(object)
-
-
-def _score(values: pd.Series, true: np.ndarray, *, classes: bool) -> float:
+def _score(values: pd.Series, inferred: Inference, true: np.ndarray, *, classes: bool) -> float:
     """Return how well a tree predicts the target from one column: its worst class, or all ranks."""
-    if classes:
-        folds: Any = StratifiedKFold(3, shuffle=True, random_state=0)
-        model: Any = DecisionTreeClassifier(max_depth=4, min_samples_leaf=2, random_state=0)
-    else:
-        folds = KFold(3, shuffle=True, random_state=0)
-        model = DecisionTreeRegressor(max_depth=8, min_samples_leaf=5, random_state=0)
-    if values.dtype == object:
+    tree: Any = DecisionTreeClassifier if classes else DecisionTreeRegressor
+    model = tree(max_depth=6, min_samples_leaf=2, random_state=0)
+    folds = (StratifiedKFold if classes else KFold)(3, shuffle=True, random_state=0)
+    if inferred.kind == "text":  # whether there is one can predict; its words are not looked at
+        values = values.notna()
+    elif inferred.kind == "category":
         scale = "auto" if classes else "continuous"  # ranks are whole numbers, but not classes
+        values = labels(values).fillna("").astype(object)
         model = make_pipeline(TargetEncoder(target_type=scale, cv=folds), model)
+    else:
+        values = convert(values, inferred.kind, inferred.date_format)
+        if inferred.kind == "date":
+            values = values.astype("int64").where(values.notna()).astype("float64")
     method = "predict_proba" if classes else "predict"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a rare class may not reach every fold
-        predictions = cross_val_predict(model, values.to_frame(), true, cv=folds, method=method)
+    predictions = cross_val_predict(model, values.to_frame(), true, cv=folds, method=method)
     if not classes:
         return float(r2_score(true, predictions))
     return min(float(roc_auc_score(true == k, p)) for k, p in enumerate(predictions.T))
