@@ -14,9 +14,9 @@ import pyarrow as pa
 import pytest
 from mlsteps.collection import Stream, collect, read_raw
 from mlsteps.collection.collect import LABELLED
+from mlsteps.collection.file import read_table
 from mlsteps.collection.labelled import join
 from mlsteps.collection.stream import Source, without_secrets
-from mlsteps.collection.tables import read_table
 from mlsteps.errors import UserError
 from mlsteps.problem.project import Project
 from project import collect_rows

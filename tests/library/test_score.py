@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from mlsteps.collection import formats, tables
+from mlsteps.collection import formats
+from mlsteps.collection.file import open_parts
 from mlsteps.deployment import prediction_log
 from mlsteps.deployment import score as scoring
 from mlsteps.deployment.prediction_log import open_log, read_predictions
@@ -200,7 +201,7 @@ def test_types_are_those_of_the_whole_file(tmp_path):
     frame.loc[rows - 2, "code"] = "A7"
     frame.loc[0, "code"] = "007"
     frame.to_csv(tmp_path / "in.csv", index=False)
-    with tables.open_parts("in.csv", tmp_path) as found:
+    with open_parts("in.csv", tmp_path) as found:
         read = list(found)
     frames = [part.frame for part in read]
     assert len(frames) > 1

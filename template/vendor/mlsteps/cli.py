@@ -295,7 +295,7 @@ def _run_steps(
 
 def _define_anew(data: str | None, target: str | None, steps: Any, metrics: Part) -> None:
     from .collection.collect import ROWS
-    from .collection.tables import read_table
+    from .collection.file import read_table
     from .files import read_frame
     from .problem.definition import FILE_NAME
     from .problem.project import open_project

@@ -22,7 +22,7 @@ class UnreadableError(Exception):
 
 
 def check_names(names: Iterable[str]) -> list[str]:
-    """Return the names of columns, each there and there once, without blanks around them."""
+    """Return the names of columns without blanks around them, if each has one of its own."""
     stripped = [name.strip() for name in names]
     if "" in stripped:
         raise UnreadableError(
@@ -37,9 +37,8 @@ def check_names(names: Iterable[str]) -> list[str]:
 
 def plain_table(table: pa.Table, missing: Sequence[str] = ()) -> pa.Table:
     """Return numbers, booleans, times, categories and texts only, and what is missing as null."""
-    names = check_names(table.column_names)
     columns = [_blank(_simple(column), missing) for column in table.columns]
-    return pa.table(columns, names=names)
+    return pa.table(columns, names=check_names(table.column_names))
 
 
 def from_rows(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> pa.Table:
@@ -75,12 +74,6 @@ def bring(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def concat(tables: Sequence[pa.Table]) -> pa.Table:
-    """Return the rows of all tables in their common schema."""
-    schema = common_schema(table.schema for table in tables)
-    return pa.concat_tables([bring(table, schema) for table in tables])
-
-
 def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
     if one == other or types.is_null(other):
         return one
@@ -103,22 +96,11 @@ def _texts(values: pd.Series) -> pa.Array:
 
 
 def _array(values: Sequence[Any]) -> pa.Array:
-    if any(isinstance(value, dict | list) for value in values):
-        values = [_text(value) if isinstance(value, dict | list) else value for value in values]
+    values = [_written(value) if isinstance(value, dict | list) else value for value in values]
     try:
         return pa.array(values, from_pandas=True)
     except (pa.ArrowException, OverflowError):
         return _texts(pd.Series(values, dtype=object))  # of mixed types, or of one that Arrow lacks
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value)
 
 
 def _simple(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -143,7 +125,8 @@ def _simple(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column.cast(pa.timestamp("us", zone), safe=False)
     if types.is_large_string(kind) or types.is_string_view(kind):
         return column.cast(TEXT)
-    return pa.chunked_array([[_text(value) for value in column.to_pylist()]], TEXT)
+    texts = [None if value is None else _written(value) for value in column.to_pylist()]
+    return pa.chunked_array([texts], TEXT)
 
 
 def _blank(column: pa.ChunkedArray, missing: Sequence[str]) -> pa.ChunkedArray:
@@ -171,3 +154,11 @@ def _flat(record: dict[str, Any], outer: str = "") -> dict[str, Any]:
             check_names([*row, *inner])
         row |= inner
     return row
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)

@@ -5,7 +5,6 @@ import csv
 import re
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from io import TextIOWrapper
 from itertools import islice
 from typing import BinaryIO
@@ -17,58 +16,62 @@ from pyarrow import csv as arrow
 from .arrow import DECIMAL, TEXT, WHOLE, UnreadableError, check_names
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
-ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
-BYTE_ORDER_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 # What stands for a missing value where there is no other way to say so. "None" and "-" are not
 # among them, because they can be honest labels.
 MISSING = ["", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL"]
-CHUNK = 1 << 20  # bytes
-PART_BYTES = 4 * CHUNK
+HEAD_BYTES = 1 << 24  # tell the encoding
+PART_BYTES = 1 << 22
 SAMPLE = 500  # lines or values
 FEW = 100  # values tell nearly every column of labels
 
 
 def read_delimited(
     stream: BinaryIO, missing: Sequence[str], texts: Container[str]
-) -> tuple[str, Iterator[pa.Table]]:
-    """Return how delimited text with a header is written, and its rows part by part.
+) -> Iterator[tuple[str, pa.Table]]:
+    """Yield how delimited text with a header is written, and its rows, a few megabytes at a time.
 
     The columns named in `texts` stay text, and so do codes such as 007, dates and booleans.
     """
-    encoding, quotes = _survey(stream)
+    encoding = _find_encoding(stream.read(HEAD_BYTES))
     with _decoded(stream, encoding) as text:
         lines = list(islice(text, SAMPLE))
     delimiter = max(DELIMITERS, key=lambda sign: _fit(_rows(lines, sign)))
     header, *rows = _rows(lines, delimiter)
     names = check_names(header)
-    if quotes % 2:  # fine as inches, but not where a quoted value never ends
-        _find_bad_line(stream, encoding, delimiter, len(names))
     if not rows:
         raise UnreadableError("has a header but no rows")
     decimal = "," if delimiter != "," and _has_decimal_commas(rows) else "."
     comma = ", decimal comma" if decimal == "," else ""
-    note = f"{ENCODINGS[encoding]}, {DELIMITERS[delimiter]} between values{comma}"
-
-    def tables() -> Iterator[pa.Table]:
-        for table in _parse(stream, encoding, delimiter, header, quoted=quotes > 0):
-            columns = zip(names, table.columns, strict=True)
-            yield pa.table(
-                {
-                    name: typed(column, [*MISSING, *missing], decimal, as_text=name in texts)
-                    for name, column in columns
-                }
-            )
-
-    return note, tables()
+    note = f"{encoding}, {DELIMITERS[delimiter]} between values{comma}"
+    options = {
+        "read_options": arrow.ReadOptions(block_size=PART_BYTES, encoding=encoding),
+        "parse_options": arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        "convert_options": arrow.ConvertOptions(
+            column_types=dict.fromkeys(header, TEXT),
+            include_columns=header,
+            strings_can_be_null=False,
+        ),
+    }
+    stream.seek(0)
+    try:
+        doubtful = False
+        for batch in arrow.open_csv(pa.PythonFile(stream, mode="r"), **options):
+            columns = {
+                name: typed(column, [*MISSING, *missing], decimal, as_text=name in texts)
+                for name, column in zip(names, batch.columns, strict=True)
+            }
+            yield note, pa.table(columns)
+            doubtful = doubtful or any(map(_has_line_breaks, columns.values()))
+        if doubtful:  # a quoted value that never ends takes in the lines that follow
+            _find_bad_line(stream, encoding, delimiter, len(names))
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        _find_bad_line(stream, encoding, delimiter, len(names))
+        raise UnreadableError(f"is not a table ({error})") from None
 
 
 def typed(
-    texts: pa.ChunkedArray, missing: Sequence[str], decimal: str, *, as_text: bool = False
-) -> pa.ChunkedArray:
+    texts: pa.Array, missing: Sequence[str], decimal: str, *, as_text: bool = False
+) -> pa.Array:
     """Return numbers if all texts that are not missing are numbers, otherwise the texts."""
     texts = pc.utf8_trim_whitespace(texts)
     blank = pc.is_in(texts, value_set=pa.array(missing, TEXT))
@@ -88,7 +91,7 @@ def typed(
     return texts if numbers is None else numbers
 
 
-def _cast(texts: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
+def _cast(texts: pa.Array, kind: pa.DataType) -> pa.Array | None:
     try:
         texts.slice(0, FEW).cast(kind)  # a text that is no number takes long, so not for all
         return texts.cast(kind)
@@ -96,7 +99,7 @@ def _cast(texts: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
         return None
 
 
-def _ungrouped(texts: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
+def _ungrouped(texts: pa.Array, decimal: str) -> pa.Array:
     """Return numbers without what separates their thousands, and with a decimal point."""
     separator = f"[{'.' if decimal == ',' else ','}' \\x{{a0}}\\x{{202f}}]"
     pattern = rf"^[+-]?(\d{{1,3}}({separator}\d{{3}})+|\d+)([{decimal}]\d+)?$"
@@ -106,39 +109,34 @@ def _ungrouped(texts: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
     return pc.replace_substring(pc.replace_substring_regex(texts, separator, ""), decimal, ".")
 
 
+def _has_line_breaks(column: pa.Array) -> bool:
+    return column.type == TEXT and bool(pc.any(pc.match_substring(column, "\n")).as_py())
+
+
+def _find_encoding(head: bytes) -> str:
+    if not head.strip():
+        raise UnreadableError("is empty")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "UTF-16"
+    if b"\0" in head:
+        raise UnreadableError("is not text: it holds bytes of value 0")
+    text = head.decode("UTF-8", errors="surrogateescape")
+    wrong = len(re.findall("[\udc80-\udcff]", text))
+    accents = len(re.findall("[^\0-\x7f]", text)) - wrong
+    # Accents of Windows-1252 are almost never valid UTF-8, so valid ones mean a damaged file.
+    return "Windows-1252" if wrong > accents else "UTF-8"
+
+
 @contextmanager
 def _decoded(stream: BinaryIO, encoding: str) -> Iterator[TextIOWrapper]:
+    """Read from the beginning; what cannot be decoded becomes half of a surrogate pair."""
     stream.seek(0)
-    text = TextIOWrapper(stream, encoding, newline="")
+    codec = "utf-8-sig" if encoding == "UTF-8" else encoding
+    text = TextIOWrapper(stream, codec, errors="surrogateescape", newline="")
     try:
         yield text
     finally:
         text.detach()
-
-
-def _survey(stream: BinaryIO) -> tuple[str, int]:
-    """Return the encoding and the number of quotes; reads all of it, a chunk at a time."""
-    head = stream.read(CHUNK)
-    if not head.strip():
-        raise UnreadableError("is empty")
-    marks = (name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark))
-    encoding = next(marks, "utf-8")
-    if b"\0" in head and encoding != "utf-16":
-        raise UnreadableError("is not text: it holds bytes of value 0")
-    with suppress(UnicodeDecodeError), _decoded(stream, encoding) as text:
-        return encoding, sum(part.count('"') for part in iter(partial(text.read, CHUNK), ""))
-    good, quotes, bad = 0, 0, []
-    stream.seek(0)
-    for number, line in enumerate(stream, start=1):
-        quotes += line.count(b'"')
-        try:
-            good += not line.decode(encoding).isascii()
-        except UnicodeDecodeError:
-            bad.append(number)
-    # Accents of Windows-1252 are almost never valid UTF-8, so valid ones mean a damaged file.
-    if encoding != "utf-8" or good >= len(bad):
-        raise UnreadableError(f"is {ENCODINGS[encoding]} text, but damaged in line {bad[0]:,}")
-    return "cp1252", quotes
 
 
 def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
@@ -162,33 +160,6 @@ def _has_decimal_commas(rows: list[list[str]]) -> bool:
     return commas > points
 
 
-def _parse(
-    stream: BinaryIO, encoding: str, delimiter: str, header: list[str], *, quoted: bool
-) -> Iterator[pa.RecordBatch]:
-    """Yield all values as text; if a row does not fit the header, say in which line."""
-    stream.seek(0)
-    try:
-        yield from arrow.open_csv(
-            pa.PythonFile(stream, mode="r"),
-            arrow.ReadOptions(
-                block_size=PART_BYTES,
-                encoding="utf8" if encoding.startswith("utf-8") else encoding,
-            ),
-            arrow.ParseOptions(delimiter=delimiter, newlines_in_values=quoted),
-            arrow.ConvertOptions(
-                column_types=dict.fromkeys(header, TEXT),
-                include_columns=header,
-                strings_can_be_null=False,
-            ),
-        )
-    except UnicodeDecodeError:
-        reason = "is neither UTF-8, UTF-16 nor Windows-1252 text; save it as UTF-8"
-        raise UnreadableError(reason) from None
-    except pa.ArrowInvalid as error:
-        _find_bad_line(stream, encoding, delimiter, len(header))
-        raise UnreadableError(f"is not a table ({error})") from None
-
-
 def _find_bad_line(stream: BinaryIO, encoding: str, delimiter: str, width: int) -> None:
     """Raise an error that names the first line which does not fit the header, if there is one."""
     start = 1
@@ -196,11 +167,14 @@ def _find_bad_line(stream: BinaryIO, encoding: str, delimiter: str, width: int) 
         reader = csv.reader(text, delimiter=delimiter, strict=True)
         try:
             for row in reader:
+                "".join(row).encode()
                 if row and len(row) != width:
                     raise UnreadableError(
                         f"has {len(row)} value{'s' * (len(row) > 1)} in line {start:,}, "
                         f"but {width} column{'s' * (width > 1)} in its header"
                     )
                 start = reader.line_num + 1
+        except UnicodeError:
+            raise UnreadableError(f"is {encoding} text, but damaged in line {start:,}") from None
         except csv.Error:
             raise UnreadableError(f"has a quote in line {start:,} that does not end") from None

@@ -1,16 +1,15 @@
-"""Read an open file of any format as tables, so many rows at a time."""
+"""Read a file of any format as tables, so many rows at a time."""
 
 import json
 import warnings
 import zlib
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterator, Sequence
 from gzip import BadGzipFile
 from io import TextIOWrapper
 from itertools import islice
 from lzma import LZMAError
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from zipfile import BadZipFile
 
 import fsspec
@@ -28,14 +27,13 @@ ROWS = 50_000  # in a table
 BUFFER_BYTES = 1_000_000  # of each Parquet column that is read ahead
 DAMAGED = (EOFError, zlib.error, LZMAError, BadZipFile, BadGzipFile)
 
-NotedTables = tuple[str, Iterable[pa.Table]]  # how a file is written, and its rows
+NotedTables = Iterator[tuple[str, pa.Table]]  # each with how the file is written, in words
 
 
-@contextmanager
-def open_tables(
+def read_file(
     name: str, file: Path, missing: Sequence[str], texts: Container[str] = ()
-) -> Iterator[NotedTables]:
-    """Open a file; its suffix says how it is written, and a second one how it is compressed.
+) -> NotedTables:
+    """Read a file; its suffix says how it is written, and a second one how it is compressed.
 
     Columns of CSV that are named in `texts` stay text. What is wrong becomes one sentence.
     """
@@ -48,7 +46,8 @@ def open_tables(
         )
     try:
         with fsspec.open(str(file), "rb", compression=compression) as stream:
-            yield READERS[suffix](stream, missing, texts)
+            for note, table in READERS[suffix](stream, missing, texts):
+                yield note, table.rename_columns(check_names(table.column_names))
     except UnreadableError as error:
         raise UserError(f"{name} {error}.") from None
     except DAMAGED as error:
@@ -58,20 +57,19 @@ def open_tables(
 
 
 def _parquet(stream: BinaryIO, *_: object) -> NotedTables:
-    def tables() -> Iterator[pa.Table]:
-        try:
-            # pre_buffer would keep all parts, and without buffer_size a column of a row group is
-            # read at once.
-            source = pa.PythonFile(stream, mode="r")
-            file = parquet.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER_BYTES)
-            for batch in file.iter_batches(ROWS):
-                table = pa.Table.from_batches([batch])
-                index = [n for n in table.column_names if n.startswith("__index_level_")]
-                yield table.drop_columns(index)  # pandas wrote row numbers
-        except (pa.ArrowException, OSError) as error:
-            raise UnreadableError(f"cannot be read as Parquet ({_first_line(error)})") from None
-
-    return "Parquet", tables()
+    try:
+        # pre_buffer would keep all parts; without buffer_size a column of a row group is read at
+        # once.
+        source = pa.PythonFile(stream, mode="r")
+        file = parquet.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER_BYTES)
+        for batch in file.iter_batches(ROWS):
+            index = [name for name in batch.schema.names if name.startswith("__index_level_")]
+            yield (
+                "Parquet",
+                pa.Table.from_batches([batch]).drop_columns(index),
+            )  # pandas wrote row numbers
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable("Parquet", error) from None
 
 
 def _excel(stream: BinaryIO, missing: Sequence[str], *_: object) -> NotedTables:
@@ -82,64 +80,56 @@ def _excel(stream: BinaryIO, missing: Sequence[str], *_: object) -> NotedTables:
                 first, *others = map(str, book.sheet_names)
                 cells = book.parse(0, header=None, dtype=object, keep_default_na=False)
         except (*DAMAGED, KeyError, ValueError, OSError) as error:
-            raise UnreadableError(f"cannot be read as Excel ({_first_line(error)})") from None
+            raise _unreadable("Excel", error) from None
     cells = cells.mask(cells.isin([*MISSING, *missing]))
-    cells = cells.dropna(how="all").dropna(how="all", axis="columns")
+    cells = cells.dropna(how="all").dropna(how="all", axis="columns").astype(object)
     if cells.empty:
         raise UnreadableError(f'has an empty first sheet "{first}"')
-    names = check_names(labels(cells.iloc[0].astype(object)).fillna(""))
+    names = labels(cells.iloc[0]).fillna("")
     note = f'Excel sheet "{first}"'
     if others:
         note += f', the first of {len(others) + 1}: the others are "{", ".join(others)}"'
-    starts = range(1, len(cells), ROWS)
-    rows = cells.astype(object).to_numpy()
-    return note, (from_rows(rows[start : start + ROWS].tolist(), names) for start in starts)
+    for start in range(1, len(cells), ROWS):
+        yield note, from_rows(cells.iloc[start : start + ROWS].to_numpy().tolist(), names)
 
 
 def _json(stream: BinaryIO, *_: object) -> NotedTables:
     text = TextIOWrapper(stream, encoding="utf-8-sig")
-    is_array = text.read(1 << 16).lstrip().startswith("[")
-    text.seek(0)
-
-    def tables() -> Iterator[pa.Table]:
-        lines = enumerate([text.read()] if is_array else text, start=1)
-        try:
-            while batch := list(islice(lines, ROWS)):
-                records = [record for number, line in batch for record in _records(line, number)]
-                for start in range(0, len(records), ROWS):
-                    yield from_records(records[start : start + ROWS])
-        except UnicodeDecodeError as error:
-            raise UnreadableError(f"is not UTF-8 (byte {error.start})") from None
-        finally:
-            text.detach()
-
-    return "JSON array" if is_array else "JSON lines", tables()
-
-
-def _records(text: str, line: int) -> list[dict[str, object]]:
-    """Return the objects of a line, or of an array that begins there."""
-    if not text.strip():
-        return []
     try:
-        found = json.loads(text)
+        is_array = text.read(ROWS).lstrip().startswith("[")
+        text.seek(0)
+        lines = enumerate([text.read()] if is_array else text, start=1)
+        records = (record for number, line in lines for record in _records(line, number))
+        while batch := list(islice(records, ROWS)):
+            yield "JSON array" if is_array else "JSON lines", from_records(batch)
+    except UnicodeDecodeError as error:
+        raise UnreadableError(f"is not UTF-8 (byte {error.start})") from None
+    finally:
+        text.detach()
+
+
+def _records(text: str, line: int) -> list[dict[str, Any]]:
+    """Return the objects of a line, or of an array that begins there."""
+    try:
+        found = json.loads(text) if text.strip() else []
     except json.JSONDecodeError as error:
         line += error.lineno - 1
         raise UnreadableError(f"is damaged or cut off in line {line:,} ({error.msg})") from None
     records = found if isinstance(found, list) else [found]
-    for record in records:
-        if not isinstance(record, dict):
-            wrong = json.dumps(record)
-            raise UnreadableError(f"must hold one object for each row, but has {wrong:.40}")
+    wrong = [json.dumps(record) for record in records if not isinstance(record, dict)]
+    if wrong:
+        raise UnreadableError(f"must hold one object for each row, but has {wrong[0]:.40}")
     return records
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+def _unreadable(kind: str, error: Exception) -> UnreadableError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return UnreadableError(f"cannot be read as {kind} ({reason})")
 
 
 READERS: dict[str, Callable[[BinaryIO, Sequence[str], Container[str]], NotedTables]] = {
-    **dict.fromkeys((".csv", ".tsv", ".txt"), read_delimited),
+    **dict.fromkeys([".csv", ".tsv", ".txt"], read_delimited),
     ".parquet": _parquet,
-    **dict.fromkeys((".xlsx", ".xlsm"), _excel),
-    **dict.fromkeys((".json", ".jsonl", ".ndjson"), _json),
+    **dict.fromkeys([".xlsx", ".xlsm"], _excel),
+    **dict.fromkeys([".json", ".jsonl", ".ndjson"], _json),
 }

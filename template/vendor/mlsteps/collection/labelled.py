@@ -29,17 +29,13 @@ def join(
 
 def _like(values: pd.Series, pattern: pd.Series) -> pd.Series:
     """Write `values` as `pattern` is written, so that the column keeps its type and its format."""
-    if pd.api.types.is_bool_dtype(pattern):
-        return values
+    inferred = infer(pattern)
     try:
-        if pd.api.types.is_numeric_dtype(pattern):
-            return convert(values, "number")
-        inferred = infer(pattern)
-        if inferred.kind != "date":
-            return values
-        dates = convert(values, "date", inferred.date_format)
+        alike = convert(values, inferred.kind, inferred.date_format)
     except ConversionError:  # `prepare` will say what is wrong, with all rows in sight
         return values
+    if inferred.kind != "date":
+        return alike
     if pd.api.types.is_datetime64_any_dtype(pattern):
-        return dates.dt.tz_localize(pattern.dt.tz)
-    return dates.dt.strftime(inferred.date_format) if inferred.date_format else values
+        return alike.dt.tz_localize(pattern.dt.tz)
+    return alike.dt.strftime(inferred.date_format) if inferred.date_format else values

@@ -13,10 +13,10 @@ from ..environment import masked
 from ..errors import UserError
 from ..files import file_digest, read_json, replacing, write_json
 from ..problem.sources import OpenData as Data
+from .file import read_table
 from .formats import READERS
 from .repositories import Found, find
 from .stream import Stream, digest, without_secrets
-from .tables import read_table
 from .web import Web
 
 ABOUT = "about.json"

@@ -17,7 +17,7 @@ from pyarrow import parquet
 from pydantic_core import to_json
 from tqdm import tqdm
 
-from ..collection.tables import open_parts
+from ..collection.file import open_parts
 from ..errors import UserError
 from ..modeling import store
 from ..modeling.predictor import LoadPredictor, Predictor

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from tqdm import tqdm
 
-from ..collection.tables import Parts
+from ..collection.file import Parts
 from ..errors import UserError
 from ..files import release_memory
 from ..modeling.predictor import Predictor

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from ..collection.tables import Parts
+from ..collection.file import Parts
 from ..errors import UserError
 from ..modeling.forecast_predictor import LOGGED, PREDICTION
 from ..modeling.predictor import Predictor

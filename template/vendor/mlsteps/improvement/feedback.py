@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..collection.collect import LABELLED
-from ..collection.tables import read_table
+from ..collection.file import read_table
 from ..database import database_url, open_database
 from ..deployment.prediction_log import (
     find_predictions,
