@@ -177,7 +177,9 @@ def heat_map(
     """Draw a matrix of numbers from -1 (orange) to 1 (blue) as cells, with texts in them."""
     axes.imshow(values, DIVERGING, vmin=-1, vmax=1, interpolation="none", aspect="auto")
     long = max(len(str(column)) for column in columns) > 5
-    tilted = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if long else {}
+    tilted: dict[str, Any] = (
+        {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if long else {}
+    )
     axes.set_xticks(range(len(columns)), [shorten(c, 16) for c in columns], **tilted)
     axes.set_yticks(range(len(rows)), [shorten(r, 16) for r in rows])
     axes.grid(False)

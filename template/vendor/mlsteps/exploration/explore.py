@@ -61,12 +61,6 @@ def standard_sections(train: pd.DataFrame, schema: Schema) -> list[str]:
     -------
     list of str
         HTML, by `row_sections` or `series_sections`.
-
-    Examples
-    --------
-    In a notebook::
-
-        IPython.display.HTML("".join(standard_sections(train, schema)))
     """
     make = series_sections if problem_of(schema).of_series else row_sections
     return make(train, schema)

@@ -64,8 +64,15 @@ def plot_against_class(
     for label, colour in colours.items():
         own = numbers[(classes == label) & numbers.between(edges[0], edges[-1])]
         if len(own):
-            style = {"facecolor": (colour, 0.25), "edgecolor": colour, "linewidth": 1.4}
-            axes.hist(own, edges, density=True, histtype="stepfilled", **style)
+            axes.hist(
+                own,
+                edges,
+                density=True,
+                histtype="stepfilled",
+                facecolor=(colour, 0.25),
+                edgecolor=colour,
+                linewidth=1.4,
+            )
     axes.set_yticks([])
     _label_axis(axes, kind)
     return fig
@@ -139,17 +146,17 @@ def typical_range(numbers: pd.Series) -> tuple[float, float]:
     return start - room, end + room
 
 
-def histogram_edges(numbers: pd.Series) -> np.ndarray:
+def histogram_edges(numbers: pd.Series) -> list[float]:
     """Return the edges of a histogram's bins; whole numbers get bins of whole width."""
     if not numbers.notna().any():
-        return np.array([0.0, 1.0])
+        return [0.0, 1.0]
     start, end = typical_range(numbers)
     inside = numbers[numbers.between(start, end)]
     bins = int(np.clip(2 * np.sqrt(len(inside)), 5, MOST_BINS))
     if (inside % 1 == 0).all() and end - start < EXACT:  # as many whole numbers in each bin
         width = np.ceil((end - start + 1) / bins)
-        return np.arange(start - 0.5, end + width, width)
-    return np.linspace(start, end, bins + 1)
+        return list(np.arange(start - 0.5, end + width, width))
+    return list(np.linspace(start, end, bins + 1))
 
 
 def _frequent(values: pd.Series) -> pd.Series:

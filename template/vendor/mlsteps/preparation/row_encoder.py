@@ -13,6 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.utils import _safe_indexing
 
 from .features import check_finite, check_finite_numbers
 from .transformers import Clipper
@@ -33,41 +34,35 @@ class RowEncoder:
     """
 
     def __init__(self, encoder: ColumnTransformer) -> None:
-        self._parts = [_call(encoder)]
+        self._parts = [_call(encoder, slice(None))]
         if type(encoder) is ColumnTransformer and not encoder.transformer_weights:
-            parts = [
-                part for part in encoder.transformers_ if part[1] != "drop" and np.size(part[2])
+            self._parts = [
+                _part(transformer, columns)
+                for _, transformer, columns in encoder.transformers_
+                if transformer != "drop" and np.size(columns)
             ]
-            if all(_are_names(columns) for _, _, columns in parts):
-                self._parts = [_part(transformer, columns) for _, transformer, columns in parts]
 
     def encode(self, features: pd.DataFrame) -> np.ndarray:
         """Return the numbers of each row, (rows, numbers) of float64."""
         return np.hstack([part(features) for part in self._parts])
 
 
-def _are_names(columns: object) -> bool:
-    return isinstance(columns, str) or (
-        isinstance(columns, list) and all(isinstance(name, str) for name in columns)
-    )
-
-
-def _part(transformer: Any, columns: list[str]) -> Part:
-    if isinstance(transformer, OneHotEncoder | OrdinalEncoder) and _is_table(transformer):
-        return _labels(transformer, columns)
-    if type(transformer) is Pipeline:
-        steps = [_step(step) for _, step in transformer.steps]
+def _part(transformer: Any, columns: Any) -> Part:
+    if isinstance(columns, list) and all(isinstance(name, str) for name in columns):
+        if _looks_up(transformer):
+            return _look_up(transformer, columns)
+        steps = [_step(s) for s in transformer] if type(transformer) is Pipeline else [None]
         if None not in steps:
             return _numbers([step for step in steps if step], columns)
     return _call(transformer, columns)
 
 
-def _call(transformer: Any, columns: list[str] | None = None) -> Part:
+def _call(transformer: Any, columns: Any) -> Part:
     transform = transformer.transform
 
     def part(features: pd.DataFrame) -> np.ndarray:
         check_finite(features)
-        numbers = transform(features if columns is None else features[columns])
+        numbers = transform(_safe_indexing(features, columns, axis=1))
         return numbers.toarray() if hasattr(numbers, "toarray") else np.asarray(numbers)
 
     return part
@@ -93,45 +88,44 @@ def _step(transformer: Any) -> Step | None:
     """Return what a fitted transformer does to an array, or None if it is not known here."""
     kind = type(transformer)
     if kind is Clipper:
-        low, high = transformer.low_, transformer.high_
-        return lambda numbers: np.clip(numbers, low, high)
-    if kind is SimpleImputer and transformer.keep_empty_features:
-        return _impute(transformer) if pd.isna(transformer.missing_values) else None
+        return lambda numbers: np.clip(numbers, transformer.low_, transformer.high_)
     if kind is StandardScaler and transformer.with_mean and transformer.with_std:
-        mean, scale = transformer.mean_, transformer.scale_
-        return lambda numbers: (numbers - mean) / scale
+        return lambda numbers: (numbers - transformer.mean_) / transformer.scale_
     if kind is MinMaxScaler and not transformer.clip:
-        scale, least = transformer.scale_, transformer.min_
-        return lambda numbers: numbers * scale + least
+        return lambda numbers: numbers * transformer.scale_ + transformer.min_
+    if (
+        kind is SimpleImputer
+        and transformer.keep_empty_features
+        and pd.isna(transformer.missing_values)
+    ):
+        usual = np.nan_to_num(transformer.statistics_)  # an empty column becomes 0
+        marked = transformer.indicator_.features_ if transformer.add_indicator else []
+
+        def impute(numbers: np.ndarray) -> np.ndarray:
+            missing = np.isnan(numbers)
+            return np.hstack([np.where(missing, usual, numbers), missing[:, marked]])
+
+        return impute
     return None
 
 
-def _impute(imputer: SimpleImputer) -> Step:
-    usual = np.nan_to_num(imputer.statistics_)  # an empty column becomes 0
-    marked = imputer.indicator_.features_ if imputer.add_indicator else []
-
-    def step(numbers: np.ndarray) -> np.ndarray:
-        missing = np.isnan(numbers)
-        return np.hstack([np.where(missing, usual, numbers), missing[:, marked]])
-
-    return step
-
-
-def _is_table(encoder: OneHotEncoder | OrdinalEncoder) -> bool:
-    """Return whether the encoder takes any label, and was fitted to text or missing labels only."""
-    labels = [label for categories in encoder.categories_ for label in categories]
+def _looks_up(encoder: Any) -> bool:
+    """Return whether an encoder takes any label, and was fitted to text and missing values only."""
     return (
         type(encoder) in (OneHotEncoder, OrdinalEncoder)
         and encoder.handle_unknown not in ("error", "warn")
         and getattr(encoder, "drop", None) is None
         and not getattr(encoder, "sparse_output", False)
-        and all(isinstance(label, str) or pd.isna(label) for label in labels)
+        and all(isinstance(c, str) or pd.isna(c) for known in encoder.categories_ for c in known)
     )
 
 
-def _labels(encoder: OneHotEncoder | OrdinalEncoder, columns: list[str]) -> Part:
+def _look_up(encoder: OneHotEncoder | OrdinalEncoder, columns: list[str]) -> Part:
     """Encode each label once, and an unknown and a missing one; rows then look theirs up."""
-    widths = _widths(encoder)
+    widths = [1] * len(columns)
+    if isinstance(encoder, OneHotEncoder):  # the rare labels of a column share one number
+        rare = [0 if few is None else len(few) - 1 for few in encoder.infrequent_categories_]
+        widths = [len(known) - few for known, few in zip(encoder.categories_, rare, strict=True)]
     ends = np.cumsum(widths)
     tables = []
     for place, column in enumerate(columns):
@@ -151,14 +145,3 @@ def _labels(encoder: OneHotEncoder | OrdinalEncoder, columns: list[str]) -> Part
         return np.hstack(found)
 
     return part
-
-
-def _widths(encoder: OneHotEncoder | OrdinalEncoder) -> list[int]:
-    """Return how many numbers a fitted encoder makes of each column."""
-    if isinstance(encoder, OrdinalEncoder):
-        return [1] * len(encoder.categories_)
-    rare = encoder.infrequent_categories_
-    return [
-        len(known) - (0 if few is None else len(few) - 1)
-        for known, few in zip(encoder.categories_, rare, strict=True)
-    ]

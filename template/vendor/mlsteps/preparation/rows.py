@@ -62,9 +62,7 @@ def prepare_rows(
     )
 
 
-def find_eligible(
-    raw: pd.DataFrame, definition: Definition
-) -> tuple[pd.DataFrame, dict[str, object]]:
+def find_eligible(raw: pd.DataFrame, definition: Definition) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return target, date, group and key of the rows that can be used, and how many cannot.
 
     Nothing is fitted here to several rows, so it may happen before the split.

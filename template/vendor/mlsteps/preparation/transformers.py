@@ -1,4 +1,4 @@
-"""The transformers that scikit-learn does not have. Whatever they learn, they learn in `fit`."""
+"""The transformers that scikit-learn does not have."""
 
 from typing import Self
 
@@ -30,7 +30,7 @@ class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.share = share
 
     def fit(self, X: pd.DataFrame, y: object = None) -> Self:
-        """Learn the limits of each column; missing values do not count."""
+        """Fit the limits of each column; missing values do not count."""
         numbers = validate_data(self, X, dtype="numeric", ensure_all_finite="allow-nan")
         quantiles = [self.share, 1 - self.share]
         with np.errstate(all="ignore"):
@@ -61,11 +61,10 @@ class DateParts(TransformerMixin, BaseEstimator):
     """
 
     def fit(self, X: pd.DataFrame, y: object = None) -> Self:
-        """Learn which parts vary."""
+        """Find which parts vary."""
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         parts = self._parts(X)
-        years = {f"{name}_years" for name in X.columns}
-        self.names_ = [name for name in parts if name in years or parts[name].nunique() > 1]
+        self.names_ = [n for n in parts if n.endswith("_years") or parts[n].nunique() > 1]
         return self
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
@@ -103,6 +102,13 @@ class TextTopics(TransformerMixin, BaseEstimator):
         How many different words count, the most frequent first.
     seed
         For the randomized decomposition.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({"note": ["red wine", "white wine", "dark beer"]})
+    >>> TextTopics(topics=2).fit_transform(rows).shape
+    (3, 2)
     """
 
     def __init__(self, topics: int = 20, words: int = 5000, seed: int = 0) -> None:
@@ -111,7 +117,7 @@ class TextTopics(TransformerMixin, BaseEstimator):
         self.seed = seed
 
     def fit(self, X: pd.DataFrame, y: object = None) -> Self:
-        """Learn the words and the topics of the one column of `X`."""
+        """Fit the words and the topics of the one column of `X`."""
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         texts = X.iloc[:, 0].fillna("")
         self.vectorizer_ = TfidfVectorizer(max_features=self.words, sublinear_tf=True)
@@ -131,5 +137,5 @@ class TextTopics(TransformerMixin, BaseEstimator):
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Name the columns that `transform` returns."""
-        name = self.feature_names_in_[0]
-        return np.asarray([f"{name}_topic{k}" for k in range(self.topics_)], dtype=object)
+        names = [f"{self.feature_names_in_[0]}_topic{k}" for k in range(self.topics_)]
+        return np.asarray(names, dtype=object)
