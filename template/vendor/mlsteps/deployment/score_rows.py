@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ..collection.file import Parts
 from ..errors import UserError
 from ..files import release_memory
-from ..modeling.predictor import Predictor
+from ..modeling.predictor import RowPredictor
 from ..problem.columns import MOST_CATEGORIES, ConversionError, labels
 
 
@@ -44,7 +44,7 @@ class ScoredPart:
 class RowScorer:
     """Scores the rows of a file in parts, so that it may be of any size."""
 
-    def __init__(self, predictor: Predictor, source: str, parts: Parts) -> None:
+    def __init__(self, predictor: RowPredictor, source: str, parts: Parts) -> None:
         self._predictor = predictor
         self._source = source
         self._parts = parts
@@ -66,7 +66,7 @@ class RowScorer:
                 bar.update(len(predictions))
                 release_memory()
 
-    def shadow(self, challenger: Predictor, part: ScoredPart) -> pd.DataFrame:
+    def shadow(self, challenger: RowPredictor, part: ScoredPart) -> pd.DataFrame:
         """Return what a challenger predicts of the same rows; the index counts from 0."""
         return challenger.predict(part.rows)
 

@@ -8,8 +8,7 @@ import pyarrow as pa
 
 from ..collection.file import Parts
 from ..errors import UserError
-from ..modeling.forecast_predictor import LOGGED, PREDICTION
-from ..modeling.predictor import Predictor
+from ..modeling.forecast_predictor import LOGGED, PREDICTION, ForecastPredictor
 from ..problem.columns import ConversionError
 from ..problem.series import label_series, series_columns
 from .score_rows import ScoredPart
@@ -20,7 +19,7 @@ LOG_ONLY = [name for name in LOGGED if name not in PREDICTION]
 class SeriesScorer:
     """Forecasts the series of a file, all in one part: each needs its whole history."""
 
-    def __init__(self, predictor: Predictor, source: str, parts: Parts) -> None:
+    def __init__(self, predictor: ForecastPredictor, source: str, parts: Parts) -> None:
         self._predictor = predictor
         self._source = source
         rows = pd.concat([part.frame for part in parts], ignore_index=True)
@@ -45,7 +44,7 @@ class SeriesScorer:
         given = pa.Table.from_pandas(keys, preserve_index=False)
         yield ScoredPart(given, keys, keys.astype("str"), forecasts, LOG_ONLY)
 
-    def shadow(self, challenger: Predictor, part: ScoredPart) -> pd.DataFrame:
+    def shadow(self, challenger: ForecastPredictor, part: ScoredPart) -> pd.DataFrame:
         """Return what a challenger forecasts for those of the dates that it can."""
         return challenger.predict_paired(part.rows, part.predictions[LOGGED], self._history)
 

@@ -8,8 +8,8 @@ import pandas as pd
 from ..files import read_frame
 from ..modeling import store
 from ..modeling.forecast_model import add_true, roll_on
+from ..modeling.forecast_predictor import ForecastPredictor
 from ..modeling.forecasters import Drift, SeasonalNaive
-from ..modeling.predictor import Predictor
 from ..plots import BLUE, GREY, INK, ORANGE, new_figure, show_dates
 from ..preparation.panel import Panel
 from ..preparation.schema import Schema
@@ -32,7 +32,7 @@ MOST_SLICES = 200
 
 
 def test_model(
-    project: Project, predictor: Predictor, run: dict[str, Any], metrics: Metrics
+    project: Project, predictor: ForecastPredictor, run: dict[str, Any], metrics: Metrics
 ) -> TestResult:
     """Compare the test with its forecasts, which the train step has stored with the version.
 

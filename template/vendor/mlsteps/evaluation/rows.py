@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.inspection import permutation_importance
 
 from ..files import read_frame
-from ..modeling.predictor import Predictor
+from ..modeling.predictor import RowPredictor
 from ..modeling.search import few_threads
 from ..preparation.schema import GROUP, KEY
 from ..problem.columns import column_of
@@ -31,7 +31,7 @@ QUARTERS = ["lowest quarter", "second quarter", "third quarter", "highest quarte
 
 
 def test_model(
-    project: Project, predictor: Predictor, run: dict[str, Any], metrics: Metrics
+    project: Project, predictor: RowPredictor, run: dict[str, Any], metrics: Metrics
 ) -> TestResult:
     """Predict the test rows with the newest model, and measure how good that is."""
     test = read_frame(project.prepared / "test.parquet")
@@ -54,7 +54,7 @@ class RowTest:
     def __init__(
         self,
         rows: pd.DataFrame,
-        predictor: Predictor,
+        predictor: RowPredictor,
         definition: Definition,
         metrics: Metrics,
         run: dict[str, Any],

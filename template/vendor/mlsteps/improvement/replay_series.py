@@ -9,8 +9,8 @@ from ..deployment.prediction_log import LoggedPredictions
 from ..evaluation.forecasting import bootstrap_groups
 from ..files import read_frame
 from ..modeling import store
-from ..modeling.forecast_predictor import LOGGED, ForecastRequestError
-from ..modeling.predictor import LoadPredictor, Predictor
+from ..modeling.forecast_predictor import LOGGED, ForecastPredictor, ForecastRequestError
+from ..modeling.predictor import LoadPredictor
 from ..preparation.schema import Schema, read_schema
 from ..preparation.series import known_columns
 from ..problem.columns import Column
@@ -68,7 +68,7 @@ def monitored_columns(schema: Schema, date: str) -> tuple[list[Column], bool]:
 
 
 def _replay(
-    predictor: Predictor,
+    predictor: ForecastPredictor,
     raw: pd.DataFrame,
     wanted: pd.DataFrame,
     steps: pd.Series,

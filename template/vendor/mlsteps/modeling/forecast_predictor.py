@@ -1,17 +1,14 @@
 """The predictor of series: it continues them, from the end of what it or the caller knows."""
 
 import difflib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from ..files import read_json
-from ..preparation.features import AddFeatures, check_finite, make_features
+from ..preparation.features import check_finite
 from ..preparation.panel import Panel
-from ..preparation.schema import Schema
 from ..preparation.series import calendar_of, known_columns, number_names, panel_of
 from ..problem.columns import Column, convert
 from ..problem.series import (
@@ -23,9 +20,8 @@ from ..problem.series import (
     least_periods,
     series_columns,
 )
-from . import store
-from .forecast_model import ForecastModel, add_intervals, forecast_ahead
-from .predictor import Adjust, check_adjusted
+from .forecast_model import add_intervals, forecast_ahead
+from .predictor import Predictor
 
 RECENT_PERIODS = 36  # of each series in `describe`
 SHOWN_SERIES = 100  # in `describe`
@@ -41,36 +37,15 @@ class ForecastRequestError(UserError):
         self.field = field
 
 
-class ForecastPredictor:
-    """A fitted forecaster with its history and its schema.
+class ForecastPredictor(Predictor):
+    """Continues series, each from its history; the decision holds calendar, season and horizon."""
 
-    Attributes
-    ----------
-    folder : Path
-        Where the version is stored.
-    version : str
-        The name of that folder.
-    schema : Schema
-        The columns it needs, and the decision: calendar, season, horizon and intervals.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        pipeline: ForecastModel,
-        schema: Schema,
-        add_features: AddFeatures,
-        adjust: Adjust,
-    ) -> None:
-        self.folder = folder
-        self.version = folder.name
-        self.pipeline = pipeline
-        self.schema = schema
-        self._add_features = add_features
-        self._adjust = adjust
-        self._numbers = number_names(schema)
-        self._calendar = calendar_of(schema)
-        self._date, self._horizon = schema.decision["date"], schema.decision["horizon"]
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self._numbers = number_names(self.schema)
+        self._calendar = calendar_of(self.schema)
+        decision = self.schema.decision
+        self._date, self._horizon = decision["date"], decision["horizon"]
 
     def forecast(
         self,
@@ -165,10 +140,6 @@ class ForecastPredictor:
         rows = rows.drop(columns=self.schema.target, errors="ignore")
         return self._read(rows, "future")[[SERIES, PERIOD]]
 
-    def features(self, inputs: pd.DataFrame) -> pd.DataFrame:
-        """Return the features of inputs that `schema.conform` has brought to their kinds."""
-        return make_features(inputs, self._add_features)
-
     def complete(self, forecasts: pd.DataFrame, panel: Panel | None = None) -> pd.DataFrame:
         """Add intervals to what a forecaster has forecast, and apply the project's own rules."""
         panel = panel or self.pipeline.panel
@@ -177,27 +148,19 @@ class ForecastPredictor:
         rows.insert(0, self._date, self._calendar.dates(forecasts[PERIOD]))
         if self._numbers:
             rows[self._numbers] = panel.known[panel.at(forecasts[SERIES], forecasts[PERIOD])]
-        return forecasts.assign(**check_adjusted(self._adjust(forecasts[PREDICTION], rows), rows))
+        return forecasts.assign(**self.adjust(forecasts[PREDICTION], rows))
 
     def describe(self) -> dict[str, Any]:
         """Return what the model is, how good it was on the test, and what a request needs."""
-        run, metrics = read_json(self.folder / store.RUN), self.folder / store.METRICS
         panel = self.pipeline.panel
         recent = panel.history[:SHOWN_SERIES, -RECENT_PERIODS:]
         dates = self._calendar.texts(panel.end + np.arange(-recent.shape[1], 0))
-        return {
-            "version": self.version,
-            "problem": self.schema.problem,
-            "target": self.schema.target,
-            **{key: run[key] for key in ("model", "trained", "metric")},
-            "test": read_json(metrics)["test"] if metrics.exists() else {},
-            "classes": [],
+        return super().describe() | {
             **{key: self.schema.decision[key] for key in ("horizon", "season", "date")},
             "frequency": self._calendar.words(),
             "series": {"columns": self.schema.decision["series"], "labels": panel.names},
             "known": [column.model_dump() for column in self.known_ahead()],
             "history": {"until": dates[-1], "dates": dates},
-            "inputs": [column.model_dump() for column in self.schema.inputs],
             "example": self.example_request(),
             "recent": {
                 name: [None if np.isnan(value) else value for value in values]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
+from sklearn.base import BaseEstimator
 
 from ..errors import UserError
 from ..files import PART_ROWS, read_json
@@ -22,48 +22,14 @@ from . import store
 BLOCK = 8
 
 Adjust = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]  # predictions and rows
-Predictor = Any  # a RowPredictor or a ForecastPredictor
-LoadPredictor = Callable[[Path], Predictor]
+LoadPredictor = Callable[[Path], Any]  # a RowPredictor, or a ForecastPredictor for series
 
 
-def load_predictor(
-    folder: Path, add_features: AddFeatures, adjust: Adjust, trusted: Sequence[str] = ()
-) -> Predictor:
-    """Load the predictor of a version.
+class Predictor:
+    """A stored model that is ready to predict, with the code of the project around it.
 
-    Parameters
-    ----------
-    folder : Path
-        That of the version, in models/.
-    add_features : function of DataFrame
-        Returns the inputs with the features that the project computes of a row.
-    adjust : function of two DataFrames
-        Returns the predictions by the rules of the project; takes them and their features.
-    trusted : sequence of str
-        Types that the model may name beyond those of scikit-learn and of this library.
-
-    Returns
-    -------
-    RowPredictor or ForecastPredictor
-        ``predict(rows)`` returns a DataFrame with ``prediction`` and more, by type of problem.
-
-    Raises
-    ------
-    UserError
-        If a file is missing or damaged, needs a type that is not trusted, or was made by a version
-        of the library that cannot be read any more.
-    """
-    pipeline = store.load_pipeline(folder / store.MODEL, trusted)
-    schema = read_schema(folder / store.SCHEMA)
-    if schema.problem == "forecasting":
-        from .forecast_predictor import ForecastPredictor  # needs statsmodels
-
-        return ForecastPredictor(folder, pipeline, schema, add_features, adjust)
-    return RowPredictor(folder, pipeline, schema, add_features, adjust)
-
-
-class RowPredictor:
-    """A fitted pipeline with its schema, which predicts each row by itself.
+    `load_predictor` makes one: a `RowPredictor`, which predicts each row by itself, or a
+    `ForecastPredictor`, which continues series.
 
     Attributes
     ----------
@@ -71,14 +37,25 @@ class RowPredictor:
         Where the version is stored.
     version : str
         The name of that folder.
+    pipeline : BaseEstimator
+        What was fitted: the encoder and the estimator, or the forecaster with its history.
     schema : Schema
-        The columns it needs, and the decision that turns numbers into predictions.
+        The columns that the model needs, and the decision that makes predictions of its numbers.
+
+    Examples
+    --------
+    In a notebook of the project "churn"::
+
+        from churn.modeling.predictor import load_champion
+
+        model = load_champion()
+        model.predict(pd.read_csv("new_rows.csv"))
     """
 
     def __init__(
         self,
         folder: Path,
-        pipeline: Pipeline,
+        pipeline: BaseEstimator,
         schema: Schema,
         add_features: AddFeatures,
         adjust: Adjust,
@@ -89,17 +66,82 @@ class RowPredictor:
         self.schema = schema
         self._add_features = add_features
         self._adjust = adjust
-        self._problem = of_type("modeling", schema.problem)
-        self._encoder = RowEncoder(pipeline[0])
-        self._features = pd.Index([column.name for column in schema.features])
 
     def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Predict every row."""
-        return self.predict_features(self.features(self.schema.conform(rows)))
+        """Predict rows.
+
+        Parameters
+        ----------
+        rows : DataFrame of n rows
+            The inputs of the schema, in any order; further columns are left out. Of series, those
+            with a value of the target are history, and the others are forecast.
+
+        Returns
+        -------
+        DataFrame of n rows
+            With the index of the rows that are predicted: ``prediction``, and by type of problem
+            ``probability_<class>``, ``low`` and ``high``, ``distance``, or ``score``.
+
+        Raises
+        ------
+        UserError
+            If an input that the model needs is missing.
+        ConversionError
+            If a value is not of its column's kind.
+        """
+        raise NotImplementedError
+
+    def example_request(self) -> dict[str, Any]:
+        """Return an example of what the service can be sent."""
+        raise NotImplementedError
 
     def features(self, inputs: pd.DataFrame) -> pd.DataFrame:
         """Return the features of inputs that `schema.conform` has brought to their kinds."""
         return make_features(inputs, self._add_features)
+
+    def adjust(self, predictions: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return predictions by the rules of the project, which must keep rows and columns."""
+        adjusted = self._adjust(predictions, rows)
+        whole = isinstance(adjusted, pd.DataFrame) and adjusted.index.equals(rows.index)
+        if not whole or "prediction" not in adjusted.columns:
+            raise UserError(
+                "adjust in modeling/decision.py must return a DataFrame with the column "
+                '"prediction" and the rows it was given, in order.'
+            )
+        return adjusted
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the model is, how good it was on the test set, and which inputs it takes."""
+        run, path = read_json(self.folder / store.RUN), self.folder / store.METRICS
+        results = read_json(path) if path.exists() else {}
+        return {
+            "version": self.version,
+            "problem": self.schema.problem,
+            "target": self.schema.target,
+            **{key: run[key] for key in ("model", "trained", "metric")},
+            "test": results.get("test", {}),
+            "tested_on": results.get("tested_on", ""),
+            "classes": self.schema.decision.get("classes", []),
+            "profiles": self.schema.decision.get("profiles", {}),
+            "inputs": [
+                column.model_dump() | {"categories": column.categories[:SHOWN_CATEGORIES]}
+                for column in self.schema.inputs
+            ],
+        }
+
+
+class RowPredictor(Predictor):
+    """Predicts each row by itself."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self._problem = of_type("modeling", self.schema.problem)
+        self._encoder = RowEncoder(self.pipeline[0])
+        self._features = pd.Index([column.name for column in self.schema.features])
+
+    def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Predict every row, see `Predictor.predict`."""
+        return self.predict_features(self.features(self.schema.conform(rows)))
 
     def predict_features(self, features: pd.DataFrame) -> pd.DataFrame:
         """Predict rows that were prepared before."""
@@ -116,16 +158,6 @@ class RowPredictor:
         predictions = self.predict_features(features)
         return {str(name): values.to_numpy() for name, values in predictions.items()}
 
-    def adjust(self, predictions: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
-        """Return predictions by the rules of the project.
-
-        Raises
-        ------
-        UserError
-            If they lose rows or the column ``prediction``.
-        """
-        return check_adjusted(self._adjust(predictions, features), features)
-
     def numbers(self, features: pd.DataFrame) -> np.ndarray:
         """Return what the estimator is given of prepared rows."""
         return self._encoder.encode(features[self._features])
@@ -140,27 +172,8 @@ class RowPredictor:
         return {"rows": [{column.name: column.example for column in self.schema.inputs}]}
 
     def describe(self) -> dict[str, Any]:
-        """Return what the model is, how good it was on the test set, and which inputs it takes."""
-        run = read_json(self.folder / store.RUN)
-        metrics = self.folder / store.METRICS
-        results = read_json(metrics) if metrics.exists() else {}
-        return {
-            "version": self.version,
-            "problem": self.schema.problem,
-            "target": self.schema.target,
-            "model": run["model"],
-            "trained": run["trained"],
-            "metric": run["metric"],
-            "test": results.get("test", {}),
-            "tested_on": results.get("tested_on", ""),
-            "classes": self.schema.decision.get("classes", []),
-            "profiles": self.schema.decision.get("profiles", {}),
-            "inputs": [
-                column.model_dump() | {"categories": column.categories[:SHOWN_CATEGORIES]}
-                for column in self.schema.inputs
-            ],
-            "example": {column.name: column.example for column in self.schema.inputs},
-        }
+        """Return what the model is, with an example of a row."""
+        return super().describe() | {"example": self.example_request()["rows"][0]}
 
     def _choose(self, features: pd.DataFrame) -> pd.DataFrame:
         absent = [name for name in self._features if name not in features.columns]
@@ -179,15 +192,46 @@ class RowPredictor:
         return {name: values[: len(numbers)] for name, values in predictions.items()}
 
 
-def check_adjusted(adjusted: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return what `adjust` made of the predictions for rows."""
-    if (
-        not isinstance(adjusted, pd.DataFrame)
-        or not adjusted.index.equals(rows.index)
-        or "prediction" not in adjusted.columns
-    ):
-        raise UserError(
-            'adjust in modeling/predictor.py must return a DataFrame with the column "prediction" '
-            "and the rows it was given, in order."
-        )
-    return adjusted
+def load_predictor(
+    folder: Path, add_features: AddFeatures, adjust: Adjust, trusted: Sequence[str] = ()
+) -> Predictor:
+    """Load the predictor of a version.
+
+    Parameters
+    ----------
+    folder : Path
+        That of the version, in models/.
+    add_features : function of DataFrame
+        Returns the inputs with the features that the project computes of a row.
+    adjust : function of two DataFrames
+        Takes the predictions of a model and the features of their rows, and returns the predictions
+        by the rules of the project. It is applied wherever a stored model predicts: in the test,
+        to files, in the service, in a notebook. The search compares candidates without it.
+    trusted : sequence of str
+        Types that the model may name beyond those of scikit-learn and of this library.
+
+    Returns
+    -------
+    Predictor
+
+    Raises
+    ------
+    UserError
+        If a file is missing or damaged, or needs a type that is not trusted.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> load_predictor(
+    ...     Path("models/never"), add_features=lambda rows: rows, adjust=lambda found, rows: found
+    ... )
+    Traceback (most recent call last):
+    mlsteps.errors.UserError: models/never/model.skops does not exist; train a model with `run`.
+    """
+    pipeline = store.load_pipeline(folder / store.MODEL, trusted)
+    schema = read_schema(folder / store.SCHEMA)
+    if schema.problem == "forecasting":
+        from .forecast_predictor import ForecastPredictor  # needs statsmodels
+
+        return ForecastPredictor(folder, pipeline, schema, add_features, adjust)
+    return RowPredictor(folder, pipeline, schema, add_features, adjust)

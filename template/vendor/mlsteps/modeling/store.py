@@ -305,7 +305,7 @@ def _predicts(folder: Path, project: Project) -> bool:
 def _pointer(models: Path) -> dict[str, Any]:
     """Return the content of champion.json, which names no version before the first promotion."""
     path = models / CHAMPION
-    empty = {"version": None, "predecessors": [], "line": None}
+    empty: dict[str, Any] = {"version": None, "predecessors": [], "line": None}
     if not path.is_file():
         return empty
     pointer = read_json(path)

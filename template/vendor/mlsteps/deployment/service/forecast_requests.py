@@ -82,7 +82,7 @@ class ServedForecastModel(ServedModel):
 
     @staticmethod
     def predict_shadow(
-        challenger: Predictor, request: ForecastRequest, predictions: Mapping[str, Prediction]
+        challenger: Any, request: ForecastRequest, predictions: Mapping[str, Prediction]
     ) -> pd.DataFrame:
         """Return the forecasts of a challenger, by the ids of the champion's.
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...modeling.predictor import Predictor
+from ...modeling.predictor import RowPredictor
 from ...problem.columns import MOST_CATEGORIES, ConversionError, convert
 from .served_model import SCHEMAS, Prediction, ServedModel
 from .validation import RowList, invalid_values, read_object, shown
@@ -20,7 +20,7 @@ Rows = list[dict[str, Any]]
 class ServedRowModel(ServedModel):
     """The endpoints of a classifier, a regressor, a clustering or a detector."""
 
-    def __init__(self, predictor: Predictor, max_rows: int, missing: Sequence[str] = ()) -> None:
+    def __init__(self, predictor: RowPredictor, max_rows: int, missing: Sequence[str] = ()) -> None:
         super().__init__(predictor, max_rows, missing)
         self._inputs = inputs = predictor.schema.inputs
         self._columns = pd.Index([column.name for column in inputs])
@@ -59,7 +59,7 @@ class ServedRowModel(ServedModel):
 
     @staticmethod
     def predict_shadow(
-        challenger: Predictor,
+        challenger: Any,
         request: Rows,  # the predictions have the rows
         predictions: Mapping[str, Prediction],
     ) -> pd.DataFrame:

@@ -60,7 +60,7 @@ class ServedModel(ABC):
     """
 
     def __init__(self, predictor: Predictor, max_rows: int, missing: Sequence[str] = ()) -> None:
-        self.predictor = predictor
+        self.predictor: Any = predictor
         self.version: str = predictor.version
         self.description: dict[str, Any] = predictor.describe()
         self.classes: list[str] = predictor.schema.decision.get("classes", [])
@@ -76,7 +76,7 @@ class ServedModel(ABC):
     @staticmethod
     @abstractmethod
     def predict_shadow(
-        challenger: Predictor, request: Any, predictions: Mapping[str, Prediction]
+        challenger: Any, request: Any, predictions: Mapping[str, Prediction]
     ) -> pd.DataFrame:
         """Return the predictions of a challenger, by the ids of the champion's."""
 
