@@ -301,7 +301,7 @@ def _apply(project: Project, result: ImproveResult) -> None:
     if event == "rolled back":
         store.rollback(project, reason, **figures)
         return
-    if event == "promoted":
+    if event == "promoted" and result.other:
         store.promote(project, result.other, reason, **figures)
     else:
         line = store.new_line(event, result.champion, result.other, reason, **figures)

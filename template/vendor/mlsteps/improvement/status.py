@@ -29,8 +29,8 @@ def status(project: Project, metrics: Metrics) -> list[str]:
     if history := store.read_history(models):
         lines.append(f"last decision: {history[-1]['event']}; {history[-1]['reason']}")
     path = project.reports / FILE
-    found = read_json(path) if path.is_file() else {"version": None}
-    if found["version"] == champion:
+    found = read_json(path) if path.is_file() else {}
+    if found.get("version") == champion:
         lines += [f"alarm: {alarm}" for alarm in found["alarms"]]
     return lines
 
