@@ -101,8 +101,9 @@ def _cast(texts: pa.Array, kind: pa.DataType) -> pa.Array | None:
 
 def _ungrouped(texts: pa.Array, decimal: str) -> pa.Array:
     """Return numbers without what separates their thousands, and with a decimal point."""
-    separator = f"[{'.' if decimal == ',' else ','}' \\x{{a0}}\\x{{202f}}]"
-    pattern = rf"^[+-]?(\d{{1,3}}({separator}\d{{3}})+|\d+)([{decimal}]\d+)?$"
+    separator = f"[{'.' if decimal == ',' else ','}' \u00a0\u202f]"
+    # Without double braces, which Jinja would read when a project is rendered.
+    pattern = rf"^[+-]?(\d\d?\d?({separator}\d\d\d)+|\d+)([{decimal}]\d+)?$"
     for part in (texts.slice(0, SAMPLE), texts):  # most columns of labels fail at once
         if pc.all(pc.match_substring_regex(part, pattern)).as_py() is False:
             return texts
