@@ -27,7 +27,7 @@ PEERS = {
 # Ours, but the model is asked once, for the first row: every row gets that answer.
 NO_MODEL = """
 from dataclasses import replace
-from mlsteps.deployment.service.row_requests import ServedRowModel
+from mlsteps.deployment.service.served_model import ServedRowModel
 from my_model.cli import main
 predict, known = ServedRowModel.predict, []
 def constant(model, requests):

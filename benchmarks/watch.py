@@ -79,7 +79,7 @@ def watch_log(
             now,
         )
         labels = [
-            {"prediction": key, "at": now, "actual": json.dumps(label)}
+            {"prediction_id": key, "at": now, "actual": json.dumps(label)}
             for key, label in zip(ids, actual, strict=True)
         ]
         with log.begin() as connection:

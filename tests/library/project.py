@@ -140,15 +140,15 @@ def log(project, rows, truth=None, challenger=None):
             for k, (row, answer, shadow) in enumerate(lines):
                 key, at = f"{k:032d}", now + timedelta(microseconds=k)
                 line = {"id": key, "at": at, "version": predictor.version}
-                connection.execute(insert(PREDICTIONS).values(inputs=row, answer=answer, **line))
+                connection.execute(insert(PREDICTIONS).values(inputs=row, prediction=answer, **line))
                 if truth is not None:
                     actual = json.dumps(truth.tolist()[k])
                     connection.execute(
-                        insert(FEEDBACK).values(prediction=key, at=at, actual=actual)
+                        insert(FEEDBACK).values(prediction_id=key, at=at, actual=actual)
                     )
                 if challenger:
-                    seen = {"prediction": key, "version": challenger, "answer": shadow}
-                    connection.execute(insert(SHADOW).values(**seen))
+                    seen = {"prediction_id": key, "version": challenger}
+                    connection.execute(insert(SHADOW).values(prediction=shadow, **seen))
 
 
 def shadowed(project):

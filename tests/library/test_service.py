@@ -11,7 +11,7 @@ import time
 import pytest
 from mlsteps import UserError
 from mlsteps.deployment.service import ApiKeys, PredictionService
-from mlsteps.deployment.service.row_requests import ServedRowModel
+from mlsteps.deployment.service.served_model import ServedRowModel
 from mlsteps.modeling import store
 from project import FOLDER, edit, load, package, part, run_in
 from served import KEY, eventually, example_of, kill, logged, measured, post, running

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from mlsteps import UserError
-from mlsteps.deployment.prediction_log import log_engine
+from mlsteps.deployment.prediction_log import PREDICTIONS, log_engine, prediction_rows
 from mlsteps.deployment.service import PredictionService, log_writer, metrics
 from mlsteps.deployment.service.log_writer import LogWriter
 from mlsteps.problem.project import open_project
@@ -66,7 +66,7 @@ def test_log_keeps_up_with_large_requests_by_letting_them_wait(own, monkeypatch)
     writer = LogWriter(log_engine(own))
     writer.start()
     for _ in range(40):
-        writer.write("v", *many_rows(1000))
+        writer.add(PREDICTIONS, prediction_rows("v", *many_rows(1000)))
     writer.close()
     assert dropped() == before
     assert len(logged(own, version="v")) == 40_000
@@ -81,7 +81,7 @@ def test_log_that_stays_away_drops_and_counts(own, monkeypatch):
     with closing(sqlite3.connect(own.root / "predictions.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         for _ in range(5):
-            writer.write("v", *many_rows(1000))
+            writer.add(PREDICTIONS, prediction_rows("v", *many_rows(1000)))
         other.execute("ROLLBACK")
     writer.close()
     lost = dropped() - before

@@ -25,6 +25,8 @@ PATIENCE = {"psycopg": LIBPQ, "psycopg2": LIBPQ, "pymysql": {"connect_timeout": 
 INSTEAD = "PREDICTION_LOG"  # the environment variable that wins over [serving] log
 IDS_AT_ONCE = 500  # in one statement; databases limit its parameters
 
+Rows = list[dict[str, Any]]  # of a table
+
 TABLES = sa.MetaData()
 PREDICTIONS = sa.Table(
     "predictions",
@@ -33,13 +35,13 @@ PREDICTIONS = sa.Table(
     sa.Column("at", sa.DateTime, nullable=False, index=True),  # UTC
     sa.Column("version", sa.String(100), nullable=False),
     sa.Column("inputs", sa.JSON, nullable=False),
-    sa.Column("answer", sa.JSON, nullable=False),
+    sa.Column("prediction", sa.JSON, nullable=False),
 )
 FEEDBACK = sa.Table(
     "feedback",
     TABLES,
     sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("prediction", sa.String(32), nullable=False, index=True),
+    sa.Column("prediction_id", sa.String(32), nullable=False, index=True),
     sa.Column("at", sa.DateTime, nullable=False),  # UTC
     sa.Column("actual", sa.JSON, nullable=False),
 )
@@ -47,14 +49,13 @@ SHADOW = sa.Table(  # what the challenger predicts of the same rows
     "shadow",
     TABLES,
     sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("prediction", sa.String(32), nullable=False, index=True),
+    sa.Column("prediction_id", sa.String(32), nullable=False, index=True),
     sa.Column("version", sa.String(100), nullable=False),
-    sa.Column("answer", sa.JSON, nullable=False),
+    sa.Column("prediction", sa.JSON, nullable=False),
 )
-# The newest feedback of a prediction.
-ACTUAL = (
+NEWEST_ACTUAL = (
     sa.select(FEEDBACK.c.actual)
-    .where(FEEDBACK.c.prediction == PREDICTIONS.c.id)
+    .where(FEEDBACK.c.prediction_id == PREDICTIONS.c.id)
     .order_by(FEEDBACK.c.number.desc())
     .limit(1)
     .scalar_subquery()
@@ -68,13 +69,13 @@ class LoggedPredictions:
 
     Attributes
     ----------
-    metadata
+    metadata : DataFrame of n rows
         ``at`` (UTC), ``version`` and ``actual``: the newest feedback, None where there is none.
-    inputs
+    inputs : DataFrame of n rows
         The rows, as they were given.
-    predictions
+    predictions : DataFrame of n rows
         ``prediction`` and what came with it.
-    shadow
+    shadow : DataFrame of n rows, or none
         What the challenger predicted, if those were read.
     """
 
@@ -92,6 +93,14 @@ class LoggedPredictions:
 def open_log(project: Project) -> Iterator[sa.Engine]:
     """Open ``[serving] log``, for the functions of this module; close its connections at the end.
 
+    The environment variable ``PREDICTION_LOG`` wins, so that one project.toml does for a machine of
+    one's own and for containers, whose database is elsewhere.
+
+    Parameters
+    ----------
+    project : Project
+        Its definition names the log.
+
     Raises
     ------
     UserError
@@ -105,22 +114,17 @@ def open_log(project: Project) -> Iterator[sa.Engine]:
 
 
 def log_engine(project: Project) -> sa.Engine:
-    """Return the engine of ``[serving] log``; nothing is connected yet, and the caller disposes it.
-
-    The environment variable ``PREDICTION_LOG`` wins, so that one project.toml does for a machine of
-    one's own and for containers, whose database is elsewhere.
-    """
+    """Return the engine of the log; nothing is connected yet, and the caller disposes it."""
     given, key = project.definition.serving.log, "[serving] log"
     if os.environ.get(INSTEAD):
         given, key = FROM_ENVIRONMENT + INSTEAD, "the deployment"
     url = database_url(given, key, project.root)
-    sqlite = url.get_backend_name() == "sqlite"
-    options = {"connect_args": {"timeout": BUSY_SECONDS}} if sqlite else {"pool_pre_ping": True}
-    # The writer hands over JSON as text.
-    engine = open_database(url, key, json_serializer=str, **options)
-    if sqlite:
-        sa.event.listen(engine, "connect", _write_ahead)
-    sa.event.listen(engine, "do_connect", _limit_patience)
+    options: dict[str, Any] = {"json_serializer": str}  # rows come with JSON as text
+    if url.get_backend_name() != "sqlite":
+        patience = PATIENCE.get(url.drivername.partition("+")[2], {})
+        return open_database(url, key, pool_pre_ping=True, connect_args=patience, **options)
+    engine = open_database(url, key, connect_args={"timeout": BUSY_SECONDS}, **options)
+    sa.event.listen(engine, "connect", _write_ahead)
     return engine
 
 
@@ -147,22 +151,28 @@ def read_predictions(
     challenger : str, optional
         Only those of rows that this version has predicted in the shadow of the champion.
 
+    Returns
+    -------
+    LoggedPredictions
+        All of one request or file have the same time, and are ordered by their ids: how its rows
+        are sorted is not to look like a change in time.
+
     Raises
     ------
     UserError
         If the database does not answer.
     """
     newest_first = (PREDICTIONS.c.at.desc(), PREDICTIONS.c.id)
-    query = sa.select(PREDICTIONS, ACTUAL).order_by(*newest_first).limit(last)
+    query = sa.select(PREDICTIONS, NEWEST_ACTUAL).order_by(*newest_first).limit(last)
     if labelled:
-        query = query.where(PREDICTIONS.c.id.in_(sa.select(FEEDBACK.c.prediction)))
+        query = query.where(PREDICTIONS.c.id.in_(sa.select(FEEDBACK.c.prediction_id)))
     if version is not None:
         query = query.where(PREDICTIONS.c.version == version)
     if challenger is not None:
         query = (
-            query.join(SHADOW, SHADOW.c.prediction == PREDICTIONS.c.id)
+            query.join(SHADOW, SHADOW.c.prediction_id == PREDICTIONS.c.id)
             .where(SHADOW.c.version == challenger)
-            .add_columns(SHADOW.c.answer.label("shadow"))
+            .add_columns(SHADOW.c.prediction.label("shadow"))
         )
     rows = _rows(engine, query)[::-1]
     ids = pd.Index([row.id for row in rows], name="id", dtype="str")
@@ -171,21 +181,37 @@ def read_predictions(
     return LoggedPredictions(
         columns.astype({"at": "datetime64[us]", "version": "str"}),
         pd.DataFrame([row.inputs for row in rows], ids),
-        pd.DataFrame([row.answer for row in rows], ids),
+        pd.DataFrame([row.prediction for row in rows], ids),
         pd.DataFrame([row.shadow for row in rows] if challenger else None, ids),
     )
 
 
 def find_predictions(engine: sa.Engine, ids: Sequence[str]) -> pd.DataFrame:
     """Return ``at`` and ``actual`` of those of `ids` that the log knows; the index is the id."""
-    query = sa.select(PREDICTIONS.c.id, PREDICTIONS.c.at, ACTUAL)
     rows: list[Any] = []
     for start in range(0, len(ids), IDS_AT_ONCE):
-        some = ids[start : start + IDS_AT_ONCE]
-        rows += _rows(engine, query.where(PREDICTIONS.c.id.in_(some)))
+        some = PREDICTIONS.c.id.in_(ids[start : start + IDS_AT_ONCE])
+        rows += _rows(
+            engine, sa.select(PREDICTIONS.c.id, PREDICTIONS.c.at, NEWEST_ACTUAL).where(some)
+        )
     index = pd.Index([row.id for row in rows], dtype="str")
     at = pd.Series([row.at for row in rows], index, dtype="datetime64[us]")
     return pd.DataFrame({"at": at, "actual": pd.Series([r.actual for r in rows], index, object)})
+
+
+def count_predictions(
+    engine: sa.Engine, version: str | None = None, since: datetime | None = None
+) -> tuple[int, int]:
+    """Count predictions of a version, and those of them with a true label, known since a time."""
+    known = sa.select(FEEDBACK.c.prediction_id)
+    if since is not None:
+        known = known.where(FEEDBACK.c.at > since)
+    made = sa.select(sa.func.count()).select_from(PREDICTIONS)
+    if version is not None:
+        made = made.where(PREDICTIONS.c.version == version)
+    queries = (made, made.where(PREDICTIONS.c.id.in_(known)))
+    ((one, other),) = _rows(engine, sa.select(*(query.scalar_subquery() for query in queries)))
+    return int(one), int(other)
 
 
 def prediction_rows(
@@ -193,74 +219,46 @@ def prediction_rows(
     inputs: Iterable[dict[str, Any]],
     predictions: Mapping[str, dict[str, Any]],
     at: datetime | None = None,
-) -> list[dict[str, Any]]:
-    """Return predictions as rows of their table.
-
-    All have the same time, and are read in the order of their ids, which is none: rows of a request
-    or a file are often sorted by something else than time, and that is not to look like a change.
-
-    `predictions` has what was predicted of each of the `inputs` by the id of the prediction; `at`
-    is the time (UTC), now if not given.
-    """
-    at = at or datetime.now(UTC).replace(tzinfo=None)
+) -> Rows:
+    """Return predictions, by their ids, as rows of their table; all have the same time (UTC)."""
+    pairs = zip(inputs, predictions.items(), strict=True)
+    line = {"at": at or datetime.now(UTC).replace(tzinfo=None), "version": version}
     return [
-        {"id": key, "at": at, "version": version, "inputs": _json(row), "answer": _json(prediction)}
-        for row, (key, prediction) in zip(inputs, predictions.items(), strict=True)
+        {"id": key, **line, "inputs": _json(row), "prediction": _json(prediction)}
+        for row, (key, prediction) in pairs
     ]
 
 
-def shadow_rows(version: str, predictions: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def shadow_rows(version: str, predictions: Mapping[str, dict[str, Any]]) -> Rows:
     """Return what a challenger predicted as rows of its table, by the id of the prediction."""
     return [
-        {"prediction": key, "version": version, "answer": _json(prediction)}
+        {"prediction_id": key, "version": version, "prediction": _json(prediction)}
         for key, prediction in predictions.items()
     ]
 
 
-def write_rows(engine: sa.Engine, rows: Mapping[sa.Table, list[dict[str, Any]]]) -> None:
-    """Add rows of each table, all or none; many go to the database at a time."""
-    with engine.begin() as connection:
-        for table, new in rows.items():
-            if new:
-                connection.execute(table.insert(), new)
+def write_rows(engine: sa.Engine, rows: Mapping[sa.Table, Rows], *, once: bool = False) -> bool:
+    """Add rows of each table, all or none, and return whether it was done.
 
-
-def write_once(engine: sa.Engine, rows: Mapping[sa.Table, list[dict[str, Any]]]) -> bool:
-    """Add predictions unless the log has the first of them already; return whether it had not."""
-    first = [row["id"] for row in rows[PREDICTIONS][:1]]
-    if not find_predictions(engine, first).empty:
-        return False
+    With `once` it is not, if the log has the first of the predictions already; it may be new.
+    """
     with _one_sentence():
-        write_rows(engine, rows)
+        if once:
+            TABLES.create_all(engine)
+            first = [row["id"] for row in rows.get(PREDICTIONS, [])[:1]]
+            if len(find_predictions(engine, first)):
+                return False
+        with engine.begin() as connection:
+            for table, new in rows.items():
+                if new:
+                    connection.execute(table.insert(), new)
     return True
 
 
 def write_feedback(engine: sa.Engine, actual: Iterable[tuple[str, Any]], at: datetime) -> None:
-    """Add true labels, pairs of the id of a prediction and a value, all or none."""
-    rows = [{"prediction": key, "at": at, "actual": json.dumps(value)} for key, value in actual]
-    with _one_sentence():
-        write_rows(engine, {FEEDBACK: rows})
-
-
-def count_predictions(
-    engine: sa.Engine, version: str | None = None, since: datetime | None = None
-) -> tuple[int, int]:
-    """Count predictions, and those of them whose true label is known."""
-    made = sa.select(sa.func.count()).select_from(PREDICTIONS)
-    known = sa.select(sa.func.count(sa.distinct(FEEDBACK.c.prediction))).select_from(FEEDBACK)
-    if version is not None:
-        made = made.where(PREDICTIONS.c.version == version)
-        known = known.join(PREDICTIONS, PREDICTIONS.c.id == FEEDBACK.c.prediction)
-        known = known.where(PREDICTIONS.c.version == version)
-    if since is not None:
-        known = known.where(FEEDBACK.c.at > since)
-    ((one, other),) = _rows(engine, sa.select(made.scalar_subquery(), known.scalar_subquery()))
-    return int(one), int(other)
-
-
-def _json(value: Any) -> str:
-    """Write JSON; NaN and infinity, which it does not have, become null."""
-    return to_json(value, inf_nan_mode="null").decode()
+    """Add true labels, pairs of the id of a prediction and a value, all or none (time in UTC)."""
+    rows = [{"prediction_id": key, "at": at, "actual": json.dumps(value)} for key, value in actual]
+    write_rows(engine, {FEEDBACK: rows})
 
 
 def why(error: Exception) -> str:
@@ -268,6 +266,11 @@ def why(error: Exception) -> str:
     origin = getattr(error, "orig", None) or error
     lines = str(origin).splitlines() if origin is not error else []
     return ": ".join([type(origin).__name__, *lines[:1]])
+
+
+def _json(value: Any) -> str:
+    """Write JSON; NaN and infinity, which it does not have, become null."""
+    return to_json(value, inf_nan_mode="null").decode()
 
 
 def _rows(engine: sa.Engine, query: sa.Select[Any]) -> Sequence[Any]:
@@ -284,11 +287,6 @@ def _one_sentence() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise UserError(f"The prediction log does not answer ({why(error)}); try again.") from None
-
-
-def _limit_patience(dialect: sa.Dialect, _: Any, __: Any, options: dict[str, Any]) -> None:
-    for name, value in PATIENCE.get(dialect.driver, {}).items():
-        options.setdefault(name, value)  # what the URL says wins
 
 
 def _write_ahead(connection: Any, _: Any) -> None:

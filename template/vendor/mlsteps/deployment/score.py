@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -12,7 +12,6 @@ from uuid import NAMESPACE_OID, uuid5
 
 import pandas as pd
 import pyarrow as pa
-import sqlalchemy as sa
 from pyarrow import parquet
 from pydantic_core import to_json
 from tqdm import tqdm
@@ -26,10 +25,11 @@ from ..problem.project import Project
 from .prediction_log import (
     PREDICTIONS,
     SHADOW,
+    Rows,
     open_log,
     prediction_rows,
     shadow_rows,
-    write_once,
+    write_rows,
 )
 from .score_rows import RowScorer, ScoredPart
 
@@ -80,23 +80,19 @@ def score_file(project: Project, source: str, target: Path, load_predictor: Load
             f"allowed: {', '.join(WRITERS)}."
         )
     champion = load_predictor(store.champion_folder(project.models))
-    log_files = project.definition.serving.log_files
     with (
-        open_log(project) if log_files else nullcontext() as engine,
         open_parts(source, Path.cwd(), project.definition.data.missing) as parts,
         _folder_beside(target) as folder,
     ):
         scorer = _scorer(project)(champion, source, parts)
-        scored, trouble = scorer.parts(), ""
-        if engine is None:
-            WRITERS[target.suffix](map(_table, scored), folder / "whole")
-        else:
-            log = _Log(project, champion.version, parts.digest, folder, load_predictor)
-            tables = (_table(part, log.keep(part, scorer)) for part in scored)
-            WRITERS[target.suffix](tables, folder / "whole")
-            trouble = log.write(engine)
+        log, note = _Log(project, champion.version, parts.digest, folder, load_predictor), ""
+        logs = project.definition.serving.log_files
+        scored = ((part, log.keep(part, scorer) if logs else None) for part in scorer.parts())
+        WRITERS[target.suffix]((_table(part, ids) for part, ids in scored), folder / "whole")
+        if logs:
+            note = log.write()
         (folder / "whole").replace(target)
-    return f"{scorer.summary(target)}{trouble}"
+    return f"{scorer.summary(target)}{note}"
 
 
 def _scorer(project: Project) -> Callable[..., Any]:
@@ -107,7 +103,7 @@ def _scorer(project: Project) -> Callable[..., Any]:
     return SeriesScorer
 
 
-def _table(part: ScoredPart, ids: list[str] | None = None) -> pa.Table:
+def _table(part: ScoredPart, ids: list[str] | None) -> pa.Table:
     """Return rows as they were given with their predictions, as they are to be written."""
     columns: dict[str, Any] = {ID: ids} if ids else {}
     columns |= part.predictions.drop(columns=part.log_only).items()
@@ -129,60 +125,56 @@ class _Log:
         folder: Path,
         load_predictor: LoadPredictor,
     ) -> None:
-        self._version = version
+        self._project, self._version = project, version
         self._run = uuid5(NAMESPACE_OID, f"{digest} {version}")
-        self._folder = folder
+        self._folder, self._load_predictor = folder, load_predictor
         self._at = datetime.now(UTC).replace(tzinfo=None)
-        challenger = store.challenger(project.models)
-        self._challenger = project.models / challenger if challenger else None
-        self._load_predictor = load_predictor
+        self._files: list[dict[Any, Path]] = []  # of each part, by table
+        self._rows = 0
         self._shadow: Predictor | None = None
-        self._parts = self._rows = 0
-        self._trouble = ""
+        self._note = ""
 
     def keep(self, part: ScoredPart, scorer: Any) -> list[str]:
         """Keep a part until all are scored, and return the ids of its predictions."""
         ids = [uuid5(self._run, str(self._rows + k)).hex for k in range(len(part.predictions))]
         predictions = dict(zip(ids, _records(part.predictions), strict=True))
-        inputs = _records(part.inputs)
-        for table, rows in {
-            PREDICTIONS: prediction_rows(self._version, inputs, predictions, self._at),
+        rows = {
+            PREDICTIONS: prediction_rows(
+                self._version, _records(part.inputs), predictions, self._at
+            ),
             SHADOW: self._shadow_rows(part, scorer, ids),
-        }.items():
-            if rows:
-                parquet.write_table(pa.Table.from_pylist(rows), self._file(self._parts, table))
-        self._parts += 1
+        }
+        number = len(self._files)
+        self._files.append({t: self._folder / f"{number}.{t.name}" for t in rows if rows[t]})
+        for table, file in self._files[-1].items():
+            parquet.write_table(pa.Table.from_pylist(rows[table]), file)
         self._rows += len(ids)
         return ids
 
-    def write(self, engine: sa.Engine) -> str:
+    def write(self) -> str:
         """Write all parts to the log, unless it has them; return what there is to say of it."""
         added = False
-        for part in tqdm(range(self._parts), "log", unit=" parts", disable=None, leave=False):
-            files = {table: self._file(part, table) for table in (PREDICTIONS, SHADOW)}
-            rows = {
-                table: parquet.read_table(file).to_pylist()
-                for table, file in files.items()
-                if file.exists()
-            }
-            added |= write_once(engine, rows)
-        return self._trouble + ("" if added else "; the prediction log had these rows already")
+        with open_log(self._project) as engine:
+            for files in tqdm(self._files, "log", unit=" parts", disable=None, leave=False):
+                rows = {
+                    table: parquet.read_table(file).to_pylist() for table, file in files.items()
+                }
+                added |= write_rows(engine, rows, once=True)
+        return self._note + ("" if added else "; the prediction log had these rows already")
 
-    def _file(self, part: int, table: sa.Table) -> Path:
-        return self._folder / f"{part}.{table.name}"
-
-    def _shadow_rows(self, part: ScoredPart, scorer: Any, ids: list[str]) -> list[dict[str, Any]]:
+    def _shadow_rows(self, part: ScoredPart, scorer: Any, ids: list[str]) -> Rows:
         """Return what the challenger predicts of the same rows, if there is one and it can."""
-        if self._challenger is None:
+        challenger = store.challenger(self._project.models)
+        if challenger is None:
             return []
         try:
-            self._shadow = self._shadow or self._load_predictor(self._challenger)
+            self._shadow = self._shadow or self._load_predictor(self._project.models / challenger)
             found = scorer.shadow(self._shadow, part)
         except (UserError, ConversionError) as error:
-            self._trouble = f"; the challenger in the shadow does not answer: {error}"
+            self._note = f"; the challenger in the shadow does not answer: {error}"
             return []
         named = zip([ids[k] for k in found.index], _records(found), strict=True)
-        return shadow_rows(self._shadow.version, dict(named))
+        return shadow_rows(challenger, dict(named))
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

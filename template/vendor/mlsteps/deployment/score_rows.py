@@ -18,27 +18,13 @@ from ..problem.columns import MOST_CATEGORIES, ConversionError, labels
 
 @dataclass(frozen=True)
 class ScoredPart:
-    """Some rows with their predictions.
+    """Some rows with their predictions; the index of each frame counts from 0."""
 
-    Attributes
-    ----------
-    given
-        The rows as they were read, for the file.
-    rows
-        The rows as a model is given them; the index counts from 0.
-    inputs
-        What the log is to have of them.
-    predictions
-        What was predicted; the index counts from 0.
-    log_only
-        Columns of `predictions` that are not for the file.
-    """
-
-    given: pa.Table
-    rows: pd.DataFrame
-    inputs: pd.DataFrame
+    given: pa.Table  # as they were read, for the file
+    rows: pd.DataFrame  # as a model is given them
+    inputs: pd.DataFrame  # what the log is to have of them
     predictions: pd.DataFrame
-    log_only: list[str] = field(default_factory=list)
+    log_only: list[str] = field(default_factory=list)  # of the predictions, not for the file
 
 
 class RowScorer:
@@ -74,11 +60,7 @@ class RowScorer:
         """Say what was done, and what the model could make nothing of."""
         inputs = self._predictor.schema.inputs
         absent = [f'"{column.name}"' for column in inputs if column.name not in self._columns]
-        unseen = [
-            f'"{name}" in {rows:,} row{"s" * (rows > 1)}'
-            for name, rows in self._unseen.items()
-            if rows
-        ]
+        unseen = [f'"{name}" in {n:,} row{"s" * (n > 1)}' for name, n in self._unseen.items() if n]
         return (
             f"{self._parts.rows:,} rows scored by {self._predictor.version} into {target}"
             + (f"; taken as missing in every row: {', '.join(absent)}" if absent else "")

@@ -15,33 +15,14 @@ Model = TypeVar("Model")
 
 
 class FollowedVersion(Generic[Model]):
-    """A version that a file of models/ names, loaded anew when another is named.
-
-    Parameters
-    ----------
-    role
-        "champion" or "challenger".
-    current
-        Returns the version that is named now.
-    load
-        Loads a version.
-
-    Attributes
-    ----------
-    model, version
-        None before a version is named. Read the model once for a request, which is then served by
-        one version even if it changes meanwhile.
-    problem
-        Why the named version could not be loaded; empty if it could. Callers get to see it, so it
-        names no files.
-    """
+    """A version that a file of models/ names, loaded anew when another is named."""
 
     def __init__(
         self, role: str, current: Callable[[], str | None], load: Callable[[str], Model]
     ) -> None:
-        self.model: Model | None = None
+        self.model: Model | None = None  # read it once for a request: it may change meanwhile
         self.version: str | None = None
-        self.problem = ""
+        self.problem = ""  # why the named version could not be loaded; callers get to see it
         self._role, self._current, self._load = role, current, load
         self._failed: str | None = None
         self._retry_at = 0.0

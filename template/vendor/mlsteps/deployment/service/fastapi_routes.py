@@ -14,11 +14,10 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 
 from ...problem.project import Project
-from .listen import DRAIN_SECONDS, KEEP_ALIVE_SECONDS, listen
 from .openapi import OPERATIONS
-from .request_log import RequestContext, set_up_logs
 from .responses import HttpResponse, RequestError
 from .security import NO_KEY_NEEDED, ApiKeys, check_origin
+from .server import DRAIN_SECONDS, KEEP_ALIVE_SECONDS, RequestContext, listen, set_up_logs
 from .service import PredictionService
 
 Message = MutableMapping[str, Any]
@@ -46,12 +45,12 @@ def prediction_router(service: PredictionService) -> APIRouter:
 
     @router.post("/predict", openapi_extra=OPERATIONS["/predict"])
     async def predict(request: Request) -> Response:
-        return _response(await service.predict_async(await _body(request, service.max_bytes)))
+        return Response(*await service.predict_async(await _body(request, service.max_bytes)))
 
     @router.post("/feedback", openapi_extra=OPERATIONS["/feedback"])
     async def feedback(request: Request) -> Response:
         body = await _body(request, service.max_bytes)
-        return _response(await run_in_threadpool(service.feedback, body))
+        return Response(*await run_in_threadpool(service.feedback, body))
 
     for path, respond in service.pages.items():
         described = OPERATIONS.get(path)
@@ -187,10 +186,6 @@ async def _body(request: Request, most: int) -> bytes:
 
 def _endpoint(respond: Callable[[], HttpResponse]) -> Callable[[], Awaitable[Response]]:
     async def endpoint() -> Response:
-        return _response(respond())
+        return Response(*respond())
 
     return endpoint
-
-
-def _response(response: HttpResponse) -> Response:
-    return Response(response.body, response.status, response.headers)

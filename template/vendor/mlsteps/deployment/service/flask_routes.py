@@ -3,7 +3,7 @@
 import atexit
 import inspect
 import re
-from collections.abc import Callable
+import socket
 from math import ceil
 from typing import Any
 
@@ -13,12 +13,11 @@ from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException
 
 from ...problem.project import Project
-from .listen import DRAIN_SECONDS, KEEP_ALIVE_SECONDS, listen
 from .log_writer import CLOSE_SECONDS
 from .openapi import OPERATIONS
-from .request_log import RequestContext, set_up_logs
 from .responses import HttpResponse, RequestError
 from .security import NO_KEY_NEEDED, ApiKeys, check_origin
+from .server import DRAIN_SECONDS, KEEP_ALIVE_SECONDS, RequestContext, listen, set_up_logs
 from .service import PredictionService
 
 THREADS = 64  # each holds a request that waits; the model predicts all of them in one call
@@ -46,16 +45,15 @@ def prediction_blueprint(service: PredictionService) -> Blueprint:
     _add_hooks(blueprint, service)
 
     @blueprint.post("/predict")
-    def predict() -> Response:
-        return _response(service.predict(request.stream.read(service.max_bytes + 1)))
+    def predict() -> HttpResponse:
+        return service.predict(request.stream.read(service.max_bytes + 1))
 
     @blueprint.post("/feedback")
-    def feedback() -> Response:
-        return _response(service.feedback(request.stream.read(service.max_bytes + 1)))
+    def feedback() -> HttpResponse:
+        return service.feedback(request.stream.read(service.max_bytes + 1))
 
     for path, respond in service.pages.items():
-        name = path.strip("/").replace("/", "_") or "page"
-        blueprint.add_url_rule(path, name, _endpoint(respond))
+        blueprint.add_url_rule(path, path.replace("/", "_"), respond)
 
     if service.settings.docs:
 
@@ -141,18 +139,17 @@ def run(app: Flask, service: PredictionService, project: Project, host: str, por
         If the address cannot be had.
     """
     set_up_logs()
-    drain = min(DRAIN_SECONDS, ceil(project.definition.serving.max_seconds))
-    Server(app, service, drain, listen(host, port).detach()).run()  # gunicorn closes it
+    Server(app, service, ceil(project.definition.serving.max_seconds), listen(host, port)).run()
 
 
 class Server(BaseApplication):
     """gunicorn with one worker process of many threads, in which the service lives."""
 
     def __init__(
-        self, app: Flask, service: PredictionService, drain_seconds: int, descriptor: int
+        self, app: Flask, service: PredictionService, seconds: int, listener: socket.socket
     ) -> None:
-        self._app, self._service = app, service
-        self._drain_seconds, self._descriptor = drain_seconds, descriptor
+        self._app, self._service, self._seconds = app, service, seconds
+        self._descriptor = listener.detach()  # gunicorn closes it
         super().__init__()
 
     def load_config(self) -> None:
@@ -162,8 +159,7 @@ class Server(BaseApplication):
             "worker_class": "gthread",
             "threads": THREADS,
             "keepalive": KEEP_ALIVE_SECONDS,
-            # Then the worker is killed.
-            "graceful_timeout": self._drain_seconds + int(CLOSE_SECONDS) + 5,
+            "graceful_timeout": min(DRAIN_SECONDS, self._seconds) + int(CLOSE_SECONDS) + 5,
             "timeout": 120,
             "control_socket_disable": True,
             "forwarder_headers": "",  # a caller's SCRIPT_NAME would hide a part of the path
@@ -174,18 +170,11 @@ class Server(BaseApplication):
 
     def load(self) -> Flask:
         """Start the service inside of the worker: threads do not survive a fork."""
-        self.cfg.set("graceful_timeout", self._drain_seconds)  # here it is that of requests alone
+        # Here it is the time for requests alone; the log is written afterwards.
+        self.cfg.set("graceful_timeout", min(DRAIN_SECONDS, self._seconds))
         self._service.start()
         atexit.register(self._service.close)
         return self._app
-
-
-def _endpoint(respond: Callable[[], HttpResponse]) -> Callable[[], Response]:
-    return lambda: _response(respond())
-
-
-def _response(response: HttpResponse) -> Response:
-    return Response(response.body, response.status, response.headers)
 
 
 def _error(status: int, detail: Any) -> Response:

@@ -19,62 +19,67 @@ from prometheus_client.registry import Collector
 
 from .batcher import MOST_ROWS
 
+OWN = CollectorRegistry()  # of this process
 # Seconds; one row takes milliseconds, a thousand rows of a large forest take a second.
-BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-ROW_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, MOST_ROWS)
+TIMES: dict[str, Any] = {
+    "buckets": (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
+    "registry": OWN,
+}
+SIZES: dict[str, Any] = {
+    "buckets": (1, 2, 5, 10, 20, 50, 100, 200, 500, MOST_ROWS),
+    "registry": OWN,
+}
 
 logger = logging.getLogger(__name__)
 
-OWN = CollectorRegistry()  # counts of the process: those of all its services
+
+def _counter(name: str, what: str, *labels: str) -> Counter:
+    return Counter(f"service_{name}", what, labels, registry=OWN)
+
+
+def _gauge(name: str, what: str, *labels: str) -> Gauge:
+    return Gauge(f"service_{name}", what, labels, registry=OWN)
+
+
 ProcessCollector(registry=OWN)
-REQUESTS = Counter("service_requests", "Requests answered.", ["route", "status"], registry=OWN)
-SECONDS = Histogram(
-    "service_request_seconds",
-    "Time from a request's arrival to its response.",
-    ["route"],
-    buckets=BUCKETS,
-    registry=OWN,
+REQUESTS = _counter("requests", "Requests answered.", "route", "status")
+SECONDS = Histogram("service_request_seconds", "From arrival to response.", ["route"], **TIMES)
+WAITING_REQUESTS = _gauge("waiting_requests", "Requests that wait for the model.")
+CALL_SECONDS = Histogram("service_model_call_seconds", "Time of a call of the model.", **TIMES)
+CALL_ROWS = Histogram("service_model_call_rows", "Rows that waited together.", **SIZES)
+ROWS = _counter("predicted_rows", "Rows predicted.")
+FEEDBACK = _counter("feedback", "True labels taken.")
+CHAMPION = _gauge("model_info", "The model that serves.", "version")
+LOAD_FAILURES = _counter("champion_load_failures", "New champions that could not be loaded.")
+CHALLENGER = _gauge("shadow_info", "The challenger in shadow mode.", "version")
+SHADOW_ROWS = _counter("shadow_rows", "Rows that a challenger predicted.")
+SHADOW_DIFFERENT_ROWS = _counter(
+    "shadow_different_rows", "Of these, with another prediction than the champion's."
 )
-WAITING_REQUESTS = Gauge(
-    "service_waiting_requests", "Requests that wait for the model.", registry=OWN
-)
-CALL_SECONDS = Histogram(
-    "service_model_call_seconds", "Time of a call of the model.", buckets=BUCKETS, registry=OWN
-)
-CALL_ROWS = Histogram(
-    "service_model_call_rows",
-    "Rows in a call of the model: those of all requests that waited together.",
-    buckets=ROW_BUCKETS,
-    registry=OWN,
-)
-ROWS = Counter("service_predicted_rows", "Rows predicted.", registry=OWN)
-FEEDBACK = Counter("service_feedback", "True labels taken.", registry=OWN)
-CHAMPION = Gauge("service_model_info", "The model that serves.", ["version"], registry=OWN)
-LOAD_FAILURES = Counter(
-    "service_champion_load_failures", "New champions that could not be loaded.", registry=OWN
-)
-CHALLENGER = Gauge(
-    "service_shadow_info", "The challenger in shadow mode.", ["version"], registry=OWN
-)
-SHADOW_ROWS = Counter("service_shadow_rows", "Rows that a challenger predicted.", registry=OWN)
-SHADOW_DIFFERENT_ROWS = Counter(
-    "service_shadow_different_rows",
-    "Of these, with another prediction than the champion's.",
-    registry=OWN,
-)
-SHADOW_LOST_ROWS = Counter(
-    "service_shadow_lost_rows",
+SHADOW_LOST_ROWS = _counter(
+    "shadow_lost_rows",
     "Rows that it did not predict: too many waited, it failed or was not loaded.",
-    registry=OWN,
 )
-LOG_WAITING_ROWS = Gauge(
-    "service_log_waiting_rows", "Rows that wait for the prediction log.", registry=OWN
+LOG_WAITING_ROWS = _gauge("log_waiting_rows", "Rows that wait for the prediction log.")
+LOG_DROPPED_ROWS = _counter(
+    "log_dropped_rows", "Rows lost because the prediction log was away for too long."
 )
-LOG_DROPPED_ROWS = Counter(
-    "service_log_dropped_rows",
-    "Rows lost because the prediction log was away for too long.",
-    registry=OWN,
-)
+
+# What `monitor` finds: names of metrics, what they are, and their labels beside the version.
+MONITORED: dict[str, tuple[str, list[str]]] = {
+    "monitored_timestamp_seconds": ("When `monitor` last looked.", []),
+    "monitored_rows": ("Predictions that `monitor` looked at.", []),
+    "labelled_rows": ("Of these, with a known true label.", []),
+    "alarms": ("Alarms that `monitor` raised: of drift, and of errors.", ["kind"]),
+    "drift_p_value": (
+        "The chance of such a change, or a larger one, if nothing changed.",
+        ["column"],
+    ),
+    "drift_psi": ("Population stability index.", ["column"]),
+    "quality": ("The metric of the definition, with its 95 % interval.", ["bound"]),
+    "shadow_labelled_rows": ("The challenger's predictions whose true label is known.", []),
+    "shadow_quality": ("The metric of both on the same rows.", ["role", "bound"]),
+}
 
 
 def show_version(gauge: Gauge, version: str | None) -> None:
@@ -90,70 +95,45 @@ def metrics_text(report: Path) -> bytes:
 
 
 class Monitored(Collector):
-    """The metrics of the report of `monitor`; none before the first."""
+    """The metrics of the report of `monitor`; they have no values before the first."""
 
     def __init__(self, report: Path) -> None:
         self._report = report
 
     def collect(self) -> Iterator[Metric]:
         """Yield them."""
+        families = {
+            name: GaugeMetricFamily(f"model_{name}", what, labels=["version", *labels])
+            for name, (what, labels) in MONITORED.items()
+        }
         try:
             found = json.loads(self._report.read_text(encoding="utf-8"))
-            yield from _monitored(found, self._report.stat().st_mtime)
+            for name, labels, value in _values(found, self._report.stat().st_mtime):
+                if value is not None:
+                    families[name].add_metric(labels, value)
         except FileNotFoundError:
-            return
+            pass
         except (OSError, ValueError, KeyError, TypeError) as error:  # the others matter more
             logger.warning("%s cannot be read: %s", self._report, error)
+        yield from families.values()
 
 
-def _monitored(found: dict[str, Any], time: float) -> Iterator[Metric]:
-    version, shadow = found["version"], found["shadow"] or {"quality": {}}
-    of_version, challenger = {"version": version}, shadow.get("challenger", "")
-    both = {"champion": version, "challenger": challenger}
-    alarms = {"drift": len(found["drifted"]), "errors": len(found["decayed"])}
-    yield _gauge("monitored_timestamp_seconds", "When `monitor` last looked.", [(of_version, time)])
-    yield _gauge(
-        "monitored_rows", "Predictions that `monitor` looked at.", [(of_version, found["rows"])]
-    )
-    yield _gauge(
-        "labelled_rows", "Of these, with a known true label.", [(of_version, found["labelled"])]
-    )
-    yield _gauge(
-        "alarms",
-        "Alarms that `monitor` raised: of drift, and of errors.",
-        [(of_version | {"kind": kind}, number) for kind, number in alarms.items()],
-    )
-    for name, what in {
-        "p_value": "The chance of such a change of a column, or a larger one, if nothing changed.",
-        "psi": "Population stability index.",
-    }.items():
-        drifts = [(of_version | {"column": one["column"]}, one[name]) for one in found["drifts"]]
-        yield _gauge(f"drift_{name}", what, drifts)
-    yield _gauge(
-        "quality",
-        "The metric of the definition where the true label is known, with its 95 % interval.",
-        [(of_version | {"bound": b}, value) for b, value in (found["quality"] or {}).items()],
-    )
-    yield _gauge(
-        "shadow_labelled_rows",
-        "Predictions of the challenger whose true label is known.",
-        [({"version": challenger}, shadow.get("rows"))],
-    )
-    yield _gauge(
-        "shadow_quality",
-        "The metric of champion and challenger on the same rows, with its 95 % interval.",
-        [
-            ({"version": both[role], "role": role, "bound": bound}, value)
-            for role, numbers in shadow["quality"].items()
-            for bound, value in numbers.items()
-        ],
-    )
-
-
-def _gauge(name: str, what: str, samples: list[tuple[dict[str, str], float | None]]) -> Metric:
-    """Return a metric of the model with a value for each set of labels; None is left out."""
-    family = GaugeMetricFamily(f"model_{name}", what, labels=list(samples[0][0]) if samples else [])
-    for labels, value in samples:
-        if value is not None:
-            family.add_metric(list(labels.values()), value)
-    return family
+def _values(found: dict[str, Any], time: float) -> Iterator[tuple[str, list[str], float | None]]:
+    """Yield the name of each metric, the values of its labels, and its value."""
+    version = found["version"]
+    yield "monitored_timestamp_seconds", [version], time
+    yield "monitored_rows", [version], found["rows"]
+    yield "labelled_rows", [version], found["labelled"]
+    yield "alarms", [version, "drift"], len(found["drifted"])
+    yield "alarms", [version, "errors"], len(found["decayed"])
+    for one in found["drifts"]:
+        yield "drift_p_value", [version, one["column"]], one["p_value"]
+        yield "drift_psi", [version, one["column"]], one["psi"]
+    for bound, value in (found["quality"] or {}).items():
+        yield "quality", [version, bound], value
+    if shadow := found["shadow"]:
+        yield "shadow_labelled_rows", [shadow["challenger"]], shadow["rows"]
+        versions = {"champion": version, "challenger": shadow["challenger"]}
+        for role, numbers in shadow["quality"].items():
+            for bound, value in numbers.items():
+                yield "shadow_quality", [versions[role], role, bound], value

@@ -2,18 +2,15 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
-from .served_model import FEEDBACK, SCHEMAS, TEXT, ServedModel
-
-NO_MODEL = {"type": "object", "description": "There is no model yet."}
+from .served_model import SCHEMAS, ServedModel
 
 
-class Prediction(BaseModel):
+class Prediction(BaseModel, extra="allow"):
     """A prediction; what comes with it depends on the problem."""
 
-    model_config = ConfigDict(extra="allow")
     id: str = Field(description="Give it back with POST /feedback.")
     prediction: Any
     warnings: list[str] = Field([], description="What about the row training never saw.")
@@ -35,7 +32,7 @@ class Mistake(BaseModel):
 
 
 class WrongInput(BaseModel):
-    """All that is wrong with a body, as far as it was looked for."""
+    """What is wrong with a body."""
 
     detail: list[Mistake]
 
@@ -46,62 +43,58 @@ class Failure(BaseModel):
     detail: str
 
 
-RESPONSES = models_json_schema(
-    [(Predictions, "serialization"), (WrongInput, "serialization"), (Failure, "serialization")],
-    ref_template=SCHEMAS + "{model}",
-)[1]["$defs"]
-
-
-def _content(schema: str) -> dict[str, Any]:
-    shape = {"$ref": SCHEMAS + schema} if schema else {"type": "object"}
-    return {"application/json": {"schema": shape}}
-
-
-def _response(description: str, schema: str = "") -> dict[str, Any]:
-    return {"description": description, "content": _content(schema)}
-
-
 FAILURES = {
-    "401": _response("The key is missing or not known.", "Failure"),
-    "403": _response("A page of a site sent it that [serving] cors does not name.", "Failure"),
-    "413": _response("The body is larger than [serving] max_megabytes.", "Failure"),
-    "422": _response("The body does not fit; says row, field and reason.", "WrongInput"),
-    "500": _response("The service failed.", "Failure"),
-    "503": _response("There is no model, the log is away, or it took too long.", "Failure"),
+    "401": "The key is missing or not known.",
+    "403": "A page of another site sent it that [serving] cors does not name.",
+    "404": "No prediction has this id.",
+    "413": "The body is larger than [serving] max_megabytes.",
+    "422": "The body does not fit; says the row, the field and the reason.",
+    "500": "The service failed.",
+    "503": "There is no model yet, the log does not answer, or it took too long.",
 }
 
 
-def _post(summary: str, body: str, good: str, **more: Any) -> dict[str, Any]:
-    return {
-        "summary": summary,
-        "requestBody": {"required": True, "content": _content(body)},
-        "responses": {"200": _response("It is done.", good), **FAILURES, **more},
+def _content(schema: str) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": {"$ref": SCHEMAS + schema}}}}
+
+
+def _operation(summary: str, *statuses: str, body: str = "", good: str = "") -> dict[str, Any]:
+    """Return what OpenAPI calls an operation: its errors, and the schemas of its bodies."""
+    responses = {
+        status: {"description": FAILURES[status]}
+        | _content("WrongInput" if status == "422" else "Failure")
+        for status in statuses
     }
+    responses["200"] = {"description": "It is done.", **(_content(good) if good else {})}
+    sent = {"requestBody": {"required": True, **_content(body)}} if body else {}
+    return {"summary": summary, **sent, "responses": responses}
 
 
-def _get(summary: str, **more: Any) -> dict[str, Any]:
-    return {"summary": summary, "responses": {"200": _response("It is so."), **more}}
-
-
-METRICS = {"description": "Prometheus' text format.", "content": {"text/plain": {"schema": TEXT}}}
-# By path; each is what OpenAPI calls an operation.
+ALL = [status for status in FAILURES if status != "404"]
 OPERATIONS: dict[str, dict[str, Any]] = {
-    "/predict": _post("Predict rows", "Rows", "Predictions"),
-    "/feedback": _post(
-        "Say what a prediction turned out to be",
-        "Feedback",
-        "Feedback",
-        **{"404": _response("No prediction has this id.", "Failure")},
+    "/predict": _operation("Predict rows", *ALL, body="Rows", good="Predictions"),
+    "/feedback": _operation(
+        "Say what a prediction turned out to be", *FAILURES, body="Feedback", good="Feedback"
     ),
-    "/model": _get("Describe the model", **{status: FAILURES[status] for status in ("401", "503")}),
-    "/metrics": _get("Metrics for Prometheus", **{"200": METRICS}),
-    "/health/live": _get("Whether the process works"),
-    "/health/ready": _get("Whether a model is loaded", **{"503": _response("It is not.")}),
+    "/model": _operation("Describe the model", "401", "503"),
+    "/metrics": _operation("Metrics for Prometheus"),
+    "/health/live": _operation("Whether the process works"),
+    "/health/ready": _operation("Whether a model is loaded", "503"),
 }
 
 
 def schemas(model: ServedModel | None) -> dict[str, Any]:
     """Return the schemas that the operations refer to, with the row of the model that serves."""
-    bodies = model.json_schemas() if model else {"Rows": NO_MODEL}
-    feedback = model.feedback_schema() if model else NO_MODEL | {"description": FEEDBACK}
-    return {**RESPONSES, **bodies, "Feedback": feedback}
+    responses: list[Any] = [(one, "serialization") for one in (Predictions, WrongInput, Failure)]
+    found = models_json_schema(responses, ref_template=SCHEMAS + "{model}")[1]["$defs"]
+    classes = model.classes if model else []
+    feedback = {
+        "type": "object",
+        "required": ["id", "actual"],
+        "additionalProperties": False,
+        "properties": {
+            "id": {"type": "string", "description": "That of the prediction."},
+            "actual": {"enum": classes} if classes else {"type": "number"},
+        },
+    }
+    return {**found, **(model.json_schemas() if model else {"Rows": {}}), "Feedback": feedback}

@@ -1,37 +1,31 @@
-"""A version of the model behind the endpoints; rows and forecasts have a subclass each."""
+"""A version of the model behind the endpoints, from the body of a request to its predictions."""
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from pydantic_core import to_json
 
-from ...modeling.predictor import Predictor
-from ...problem.columns import label
-from .validation import invalid, read_object, shown
+from ...modeling.predictor import Predictor, RowPredictor
+from ...problem.columns import MOST_CATEGORIES, ConversionError, convert, label
+from .validation import RowList, invalid, read_object, shown
 
 SCHEMAS = "#/components/schemas/"
+FORM = '{"rows": [...]}'
 FEEDBACK = '{"id": ..., "actual": ...}'
 TEXT = {"type": "string"}
+STR = pd.Series(dtype="str").dtype  # looking it up by name takes as long as a column
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One prediction.
-
-    Attributes
-    ----------
-    row, logged
-        What the log gets: the row, and what was predicted of it.
-    shown
-        What the caller gets, with the id.
-    warnings
-        What about the row training never saw.
-    """
+    """A row, what the log and the caller get of its prediction, and what training never saw."""
 
     row: dict[str, Any]
     logged: dict[str, Any]
@@ -40,24 +34,7 @@ class Prediction:
 
 
 class ServedModel(ABC):
-    """What a request needs of one version, from its body to its predictions.
-
-    Parameters
-    ----------
-    predictor
-        Of the version.
-    max_rows
-        In each list of a request.
-    missing
-        Texts and numbers that stand for a missing value, as in the files.
-
-    Attributes
-    ----------
-    description
-        What ``GET /model`` responds.
-    classes
-        What a prediction may turn out to be; empty if that is a number.
-    """
+    """What a request needs of one version, from its body to its predictions."""
 
     def __init__(self, predictor: Predictor, max_rows: int, missing: Sequence[str] = ()) -> None:
         self.predictor: Any = predictor
@@ -84,10 +61,6 @@ class ServedModel(ABC):
     def json_schemas(self) -> dict[str, Any]:
         """Return the schema of the body of ``POST /predict``, "Rows", and what it refers to."""
 
-    def warm_up(self) -> None:
-        """Predict the example once, so that the first caller need not wait."""
-        self.predict([self.read(to_json(self.predictor.example_request()))])
-
     def read_feedback(self, body: bytes) -> tuple[str, str | float]:
         """Read the id of a prediction and its true label: one of the classes, or a number."""
         names = ("id", "actual")
@@ -105,15 +78,96 @@ class ServedModel(ABC):
         expected = f"one of {', '.join(self.classes)}" if self.classes else "a number"
         raise invalid(f"must be {expected}, got {shown(given)}", "actual")
 
-    def feedback_schema(self) -> dict[str, Any]:
-        """Return the schema of the body of ``POST /feedback``."""
-        kind = {"enum": self.classes} if self.classes else {"type": "number"}
-        return {
-            "type": "object",
-            "required": ["id", "actual"],
-            "additionalProperties": False,
-            "properties": {
-                "id": {**TEXT, "description": "The id that came with the prediction."},
-                "actual": {**kind, "description": "What it really was."},
-            },
+
+class ServedRowModel(ServedModel):
+    """The endpoints of a classifier, a regressor, a clustering or a detector."""
+
+    def __init__(self, predictor: RowPredictor, max_rows: int, missing: Sequence[str] = ()) -> None:
+        super().__init__(predictor, max_rows, missing)
+        self._inputs = inputs = predictor.schema.inputs
+        self._columns = pd.Index([column.name for column in inputs])
+        self._numbers = [column.name for column in inputs if column.kind == "number"]
+        self._rows = RowList(
+            "rows", inputs, predictor.schema.ignored, missing, min_rows=1, max_rows=max_rows
+        )
+        self._max_rows = max_rows
+        self._categories = {
+            column.name: frozenset(column.categories)
+            for column in inputs
+            if column.kind == "category" and len(column.categories) < MOST_CATEGORIES
         }
+
+    def read(self, body: bytes) -> Rows:
+        """Read the rows of a request; each has every input, None where it is missing."""
+        return self._rows.check(read_object(body, FORM, ["rows"], ["rows"])["rows"])
+
+    def predict(self, requests: list[Rows]) -> list[list[Prediction]]:
+        """Predict the rows of requests that waited together with one call of the model."""
+        rows = [row for request in requests for row in request]
+        try:
+            columns = self.predictor.predict_columns(self.predictor.features(self._frame(rows)))
+        except ConversionError as error:
+            reason = f"must be {error.expected}, got {shown(error.value)}"
+            raise invalid(reason, error.name, int(error.rows[0])) from None
+        lists = (values.tolist() for values in columns.values())
+        found = (dict(zip(columns, values, strict=True)) for values in zip(*lists, strict=True))
+        return [
+            [
+                Prediction(row, given, given, self._warnings(row))
+                for row, given in zip(request, islice(found, len(request)), strict=True)
+            ]
+            for request in requests
+        ]
+
+    @staticmethod
+    def predict_shadow(
+        challenger: Any,
+        request: Rows,  # the predictions have the rows
+        predictions: Mapping[str, Prediction],
+    ) -> pd.DataFrame:
+        """Return the predictions of a challenger, by the ids of the champion's."""
+        rows = [one.row for one in predictions.values()]
+        return challenger.predict(pd.DataFrame(rows, index=list(predictions)))
+
+    def json_schemas(self) -> dict[str, Any]:
+        """Return the schemas of the body of ``POST /predict`` and of a row in it."""
+        rows = {"type": "array", "minItems": 1, "maxItems": self._max_rows}
+        body = {
+            "type": "object",
+            "required": ["rows"],
+            "additionalProperties": False,
+            "properties": {"rows": rows | {"items": {"$ref": SCHEMAS + "Row"}}},
+            "examples": [{"rows": [self.description["example"]]}],
+        }
+        return {"Rows": body, "Row": self._rows.json_schema}
+
+    def _frame(self, rows: Rows) -> pd.DataFrame:
+        """Return checked rows as `schema.conform` would, which takes longer for any table."""
+        numbers = np.array([[row[name] for name in self._numbers] for row in rows], dtype=float)
+        if len(self._numbers) == len(self._inputs):
+            return pd.DataFrame(numbers, columns=self._columns, copy=False)
+        columns: dict[int, Any] = {}
+        given = iter(numbers.T)
+        for place, column in enumerate(self._inputs):
+            if column.kind == "number":
+                columns[place] = next(given)
+                continue
+            columns[place] = pd.array([row[column.name] for row in rows], dtype=STR)
+            if column.kind != "category":  # labels were written as training does when checked
+                texts = pd.Series(columns[place], name=column.name)
+                columns[place] = convert(texts, column.kind, column.date_format)
+        frame = pd.DataFrame(columns, copy=False)
+        frame.columns = self._columns  # one index for all frames knows where each name is
+        return frame
+
+    def _warnings(self, row: dict[str, Any]) -> list[str]:
+        """Say what about a checked row training never saw."""
+        found = []
+        for column in self._inputs:
+            value = row[column.name]
+            if value is None:
+                if column.required:
+                    found.append(f"{column.name} is missing, but training always had it")
+            elif column.name in self._categories and value not in self._categories[column.name]:
+                found.append(f"{column.name} is {shown(value)}, which training never saw")
+        return found

@@ -14,18 +14,16 @@ from typing import Any, Self
 from pydantic_core import from_json, to_json
 
 from ...modeling import store
-from ...modeling.predictor import LoadPredictor, Predictor
+from ...modeling.predictor import LoadPredictor
 from ...problem.project import Project
-from ..prediction_log import log_engine
+from ..prediction_log import PREDICTIONS, log_engine, prediction_rows
 from . import metrics
 from .batcher import Batcher
 from .champion import FollowedVersion
 from .log_writer import LogWriter
 from .openapi import schemas
-from .pages import page
-from .responses import HttpResponse, RequestError, json_response
-from .row_requests import ServedRowModel
-from .served_model import Prediction, ServedModel
+from .responses import HttpResponse, RequestError, json_response, page
+from .served_model import Prediction, ServedModel, ServedRowModel
 from .shadow import Shadow
 
 POLL_SECONDS = 1.0  # between looks at which versions are champion and challenger
@@ -34,12 +32,12 @@ NO_MODEL = "There is no model yet; train and promote one with `run`."
 TOO_SLOW = "It took too long; send it again later."
 FAILED = "The service failed to answer; its log says why."
 
-logger = logging.getLogger(__name__)
-
 Pages = dict[str, Callable[[], HttpResponse]]
 
+logger = logging.getLogger(__name__)
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True)
 class Job:
     """A checked request that waits for the model that checked it."""
 
@@ -79,23 +77,19 @@ class PredictionService:
     """
 
     def __init__(self, project: Project, load_predictor: LoadPredictor) -> None:
-        settings = project.definition.serving
-        self.settings = settings
-        self.max_bytes = int(settings.max_megabytes * 1e6)
-        self._project = project
-        self._load_predictor = load_predictor
+        self.settings = project.definition.serving
+        self.max_bytes = int(self.settings.max_megabytes * 1e6)
+        self._project, self._load_predictor = project, load_predictor
+        models = project.models
         self._champion: FollowedVersion[ServedModel] = FollowedVersion(
-            "champion", partial(store.champion, project.models), self._load
+            "champion", partial(store.champion, models), self._load
         )
-        self._challenger: FollowedVersion[Predictor] = FollowedVersion(
-            "challenger",
-            partial(store.challenger, project.models),
-            lambda version: load_predictor(project.models / version),
+        self._challenger: FollowedVersion[Any] = FollowedVersion(
+            "challenger", partial(store.challenger, models), lambda v: load_predictor(models / v)
         )
         self._log = LogWriter(log_engine(project))
         self._shadow = Shadow(self._challenger, self._log)
-        self._batcher: Batcher[Job, HttpResponse] = Batcher(self._predict)
-        metrics.WAITING_REQUESTS.set_function(lambda: len(self._batcher))
+        self._batcher = Batcher(self._predict)
         self._started = False
         self._starting = threading.Lock()
         self._stop = threading.Event()
@@ -105,18 +99,24 @@ class PredictionService:
             "/health/live": lambda: json_response(200, {"status": "live"}),
             "/health/ready": self.ready,
         }
-        if settings.page:
-            form = "forecast.html" if project.definition.problem.of_series else "page.html"
-            self.pages["/"] = partial(page, form)
-        if settings.docs:
+        if self.settings.page:
+            series = project.definition.problem.of_series
+            self.pages["/"] = partial(page, "forecast.html" if series else "page.html")
+        if self.settings.docs:
             self.pages["/docs"] = partial(page, "docs.html")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def start(self) -> None:
         """Load the champion and start the threads; a second call does nothing."""
         with self._starting:
             if self._started:
                 return
-            self._started = True
             self._log.start()
             self._refresh()
             self._shadow.start()
@@ -124,6 +124,7 @@ class PredictionService:
             self._stop.clear()
             self._follower = threading.Thread(target=self._follow, name="follower", daemon=True)
             self._follower.start()
+            self._started = True
         if self._champion.model is None:
             logger.warning("%s", self._champion.problem or NO_MODEL)
         # Libraries are here to stay; to look through them for garbage stops all for 0.1 seconds.
@@ -142,13 +143,6 @@ class PredictionService:
             self._log.close()
             self._started = False
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def predict_json(self, content: dict[str, Any]) -> list[dict[str, Any]]:
         """Predict in an endpoint of your own; the predictions are logged like all others.
 
@@ -165,18 +159,17 @@ class PredictionService:
         Raises
         ------
         RequestError
-            With the status and the detail that ``POST /predict`` would respond; a caller who gets
-            to see them need not catch it.
+            With what ``POST /predict`` would respond; uncaught, it is the response to the caller.
 
         Examples
         --------
         >>> service.predict_json({"rows": [{"age": 36, "income": 123}]})  # doctest: +SKIP
         [{'id': '9ed6cf084b314df099634502ed81668f', 'prediction': 'good', ...}]
         """
-        response = self.predict(to_json(content))
-        found = from_json(response.body)
-        if response.status != 200:
-            raise RequestError(response.status, found["detail"])
+        body, status, _ = self.predict(to_json(content))
+        found = from_json(body)
+        if status != 200:
+            raise RequestError(status, found["detail"])
         return list(found["predictions"])
 
     def predict(self, body: bytes) -> HttpResponse:
@@ -198,7 +191,7 @@ class PredictionService:
         """Respond to ``POST /feedback``."""
         try:
             key, actual = self._model_for(body).read_feedback(body)
-            self._log.write_feedback(key, actual)
+            self._log.add_feedback(key, actual)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets a response
             return _error_response(error)
         metrics.FEEDBACK.inc()
@@ -211,8 +204,10 @@ class PredictionService:
 
     def metrics_text(self) -> HttpResponse:
         """Respond to ``GET /metrics``."""
+        metrics.WAITING_REQUESTS.set(len(self._batcher))
+        metrics.LOG_WAITING_ROWS.set(len(self._log))
         text = metrics.metrics_text(self._project.reports / "monitor.json")
-        return HttpResponse(200, text, METRICS_TYPE)
+        return HttpResponse(text, 200, METRICS_TYPE)
 
     def ready(self) -> HttpResponse:
         """Respond to ``GET /health/ready``."""
@@ -235,8 +230,8 @@ class PredictionService:
 
             served = ServedForecastModel
         predictor = self._load_predictor(self._project.models / version)
-        model = served(predictor, definition.serving.max_rows, definition.data.missing)
-        model.warm_up()
+        model = served(predictor, self.settings.max_rows, definition.data.missing)
+        model.predict([model.read(to_json(predictor.example_request()))])
         return model
 
     def _follow(self) -> None:
@@ -260,7 +255,7 @@ class PredictionService:
     def _model_for(self, body: bytes) -> ServedModel:
         """Return what serves now, unless the body is too long for it to be read."""
         if len(body) > self.max_bytes:
-            limit = f"{self.max_bytes / 1e6:g}"
+            limit = f"{self.settings.max_megabytes:g}"
             raise RequestError(413, f"The body is larger than {limit} MB; send the rows in parts.")
         model = self._champion.model
         if model is None:
@@ -283,14 +278,27 @@ class PredictionService:
         metrics.CALL_ROWS.observe(sum(map(len, jobs)))
         with metrics.CALL_SECONDS.time():
             found = model.predict([job.request for job in jobs])
-        by_id = _with_ids(found)
+        drawn = os.urandom(16 * sum(map(len, found)))  # whoever guesses an id can send feedback
+        ids = (drawn[start : start + 16].hex() for start in range(0, len(drawn), 16))
+        by_id = [{next(ids): one for one in each} for each in found]
         everything = {key: one for each in by_id for key, one in each.items()}
         rows = [one.row for one in everything.values()]
-        self._log.write(model.version, rows, {key: one.logged for key, one in everything.items()})
+        logged = {key: one.logged for key, one in everything.items()}
+        self._log.add(PREDICTIONS, prediction_rows(model.version, rows, logged))
         metrics.ROWS.inc(len(rows))
         for job, each in zip(jobs, by_id, strict=True):
             self._shadow.submit(model, job.request, each)
-        return [_predictions(model.version, each) for each in by_id]
+        return [
+            json_response(
+                200, {"model": model.version, "predictions": list(map(_shown, each.items()))}
+            )
+            for each in by_id
+        ]
+
+
+def _shown(found: tuple[str, Prediction]) -> dict[str, Any]:
+    key, one = found
+    return {"id": key, **one.shown, **({"warnings": one.warnings} if one.warnings else {})}
 
 
 def _error_response(error: Exception) -> HttpResponse:
@@ -300,18 +308,3 @@ def _error_response(error: Exception) -> HttpResponse:
         return json_response(503, {"detail": TOO_SLOW})
     logger.error("A request could not be answered.", exc_info=error)
     return json_response(500, {"detail": FAILED})
-
-
-def _with_ids(found: list[list[Prediction]]) -> list[dict[str, Prediction]]:
-    """Give each prediction an id that cannot be guessed: whoever knows it can send feedback."""
-    drawn = os.urandom(16 * sum(map(len, found))).hex()
-    ids = (drawn[start : start + 32] for start in range(0, len(drawn), 32))
-    return [{next(ids): one for one in each} for each in found]
-
-
-def _predictions(version: str, by_id: dict[str, Prediction]) -> HttpResponse:
-    predictions = [
-        {"id": key, **one.shown, **({"warnings": one.warnings} if one.warnings else {})}
-        for key, one in by_id.items()
-    ]
-    return json_response(200, {"model": version, "predictions": predictions})

@@ -15,11 +15,10 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 from typing_extensions import TypedDict  # Python 3.11 lacks what pydantic needs
 
-from ...problem.columns import LARGEST, SHOWN_CATEGORIES, Column, label
+from ...problem.columns import LARGEST, Column, label
 from .responses import RequestError
 
 MOST_REASONS = 100  # a caller who got everything wrong learns no more from ten thousand
-MOST_NAMES = 30
 LONG = 60  # characters of a wrong value or name that are repeated
 EXPECTED = {
     "number": "a number",
@@ -33,25 +32,10 @@ Detail = dict[str, Any]
 
 
 class RowList:
-    """A list of rows in the body of a request.
+    """A list of rows in the body of a request; `json_schema` is that of a row, for OpenAPI.
 
-    Parameters
-    ----------
-    name
-        Of the list in the body.
-    columns
-        What a row may have.
-    ignored
-        Names of columns that may be given and are not used.
-    missing
-        Texts and numbers that stand for a missing value, as in the files.
-    min_rows, max_rows
-        How many rows there may be.
-
-    Attributes
-    ----------
-    json_schema
-        Of a row, for OpenAPI.
+    `ignored` names columns that may be given and are not used, `missing` texts and numbers that
+    stand for a missing value.
     """
 
     def __init__(
@@ -105,15 +89,9 @@ class RowList:
                 yield _detail(reason, field, number)
         for name in row:
             if name not in self._known:
-                yield _detail(self._unknown(name), name[:LONG], number)
-
-    def _unknown(self, name: str) -> str:
-        close = difflib.get_close_matches(name[:LONG], self._kinds, n=1)
-        names = list(self._kinds)
-        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        known = f"the model knows {', '.join(names[:MOST_NAMES])}{more}"
-        advice = f'did you mean "{close[0]}"?' if close else known
-        return f"is not a column of the model; {advice}"
+                close = difflib.get_close_matches(name[:LONG], self._kinds, n=1)
+                advice = f'did you mean "{close[0]}"?' if close else "GET /model names them"
+                yield _detail(f"is not a column of the model; {advice}", name[:LONG], number)
 
 
 def read_object(body: bytes, form: str, required: Iterable[str], known: Iterable[str]) -> Any:
@@ -136,13 +114,6 @@ def read_object(body: bytes, form: str, required: Iterable[str], known: Iterable
 def invalid(reason: str, field: str | None = None, row: int | None = None) -> RequestError:
     """Return the error for one mistake."""
     return RequestError(422, [_detail(reason, field, row)])
-
-
-def invalid_values(field: str, expected: str, values: dict[int, Any]) -> RequestError:
-    """Return the error for values of one field, by their rows."""
-    some = islice(values.items(), MOST_REASONS)
-    details = [_detail(f"must be {expected}, got {shown(v)}", field, row) for row, v in some]
-    return RequestError(422, details)
 
 
 def shown(value: Any) -> str:
@@ -181,27 +152,12 @@ def _type(column: Column, marks: set[str | float]) -> Any:
             return None if value.strip() in marks else value
         return None if type(value) in (int, float) and value in marks else value
 
-    shows = Field(
-        title=column.name,
-        description=_description(column),
-        examples=[] if column.example is None else [column.example],
-    )
+    written = column.date_format and f", written {column.date_format} or as ISO 8601"
+    shows = Field(description=f"A {column.kind}{written}.", examples=[column.example])
     kind: Any = Annotated[TYPES[column.kind] | None, shows]
     if marks:
         kind = Annotated[kind, BeforeValidator(normalise)]
     return kind if column.required else NotRequired[kind]
-
-
-def _description(column: Column) -> str:
-    if column.minimum is not None and column.maximum is not None:
-        return f"A number; {column.minimum:g} to {column.maximum:g} in training."
-    if column.categories:
-        more = " and more" if len(column.categories) > SHOWN_CATEGORIES else ""
-        return f"A category; in training {', '.join(column.categories[:SHOWN_CATEGORIES])}{more}."
-    if column.kind == "date":
-        own = f"written {column.date_format} or " if column.date_format else ""
-        return f"A date, {own}as ISO 8601."
-    return f"A {column.kind}."
 
 
 def _marks(missing: Iterable[str]) -> set[str | float]:

@@ -10,25 +10,10 @@ Item = TypeVar("Item")
 
 
 class Worker(Generic[Item]):
-    """A thread that handles items in the order they come, those that wait together at once.
+    """A thread that handles items in their order, those that wait together at once.
 
-    Parameters
-    ----------
-    name
-        Of the thread.
-    handle
-        Takes the items of a turn.
-    size
-        Returns the size of an item.
-    most
-        How much is handled in a turn; a larger item has a turn of its own.
-    room
-        How much may wait; a larger item waits until all others are gone.
-
-    Attributes
-    ----------
-    closing
-        Set once nothing more is to come.
+    Items have a `size`: `most` is handled at a time, and `room` is for those that wait. A larger
+    item is handled alone, once no other waits.
     """
 
     def __init__(
@@ -84,12 +69,17 @@ class Worker(Generic[Item]):
             self._handle(items)
             self._in_hand = []
 
+    def _gather(self) -> None:
+        """Let more items come before a turn begins."""
+
     def _take(self) -> list[Item]:
         """Wait for items and take those of a turn; there are none once the worker is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self.closing.is_set())
+        self._gather()
         taken: list[Item] = []
         size = 0
         with self._changed:
-            self._changed.wait_for(lambda: self._items or self.closing.is_set())
             while self._items and (not taken or size + self._size(self._items[0]) <= self._most):
                 taken.append(self._items.popleft())
                 size += self._size(taken[-1])
