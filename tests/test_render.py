@@ -37,9 +37,8 @@ TEST_IMPORT = re.compile(r"\s*(from|import) {{ cookiecutter\.package_name }}")
 USED_BY = {
     "collection/api.py": {"api"},
     "collection/open_data.py": {"open_data"},
-    "collection/postgresql.py": {"sql"},
-    "collection/repositories.py": {"open_data"},
     "collection/scraping.py": {"scraping"},
+    "collection/sql.py": {"sql"},
     "collection/web.py": {"api", "open_data", "scraping"},
     "deployment/service/*.py": {"fastapi", "flask"},
     "deployment/service/fastapi_routes.py": {"fastapi"},

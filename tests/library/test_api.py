@@ -209,7 +209,7 @@ def test_a_preview_writes_nothing(point):
 
 
 ANSWERS = [
-    ((200, {}, "<html>hello"), r"answers with no JSON \(of no type, beginning '<html>hello'\)"),
+    ((200, {}, "<html>hello"), r"gives no JSON, but '<html>hello'"),
     ((200, {}, '{"error": "no"}'), r'gives no list of objects at "data\.items"; .* keys error'),
     ((200, {}, '{"data": {"items": [1]}}'), r"gives no list of objects"),
     ((200, {}, '{"data": {"items": [{"a.b": 1, "a": {"b": 2}}]}}'), r'2 columns named "a\.b"'),
@@ -253,13 +253,13 @@ def test_a_secret_that_the_server_repeats_is_masked(point, api, monkeypatch, way
 def test_a_secret_that_no_header_can_hold_is_not_repeated(point, monkeypatch):
     monkeypatch.setenv("API_TOKEN", f"{SECRET}\n{SECRET}")
     said = run_in(point(auth="bearer").root, "collect").output
-    assert "no header can hold the credentials: what [data] secret names" in said
+    assert "[data] secret names env:API_TOKEN, which no header can hold" in said
     assert SECRET not in said
 
 
 def test_a_server_that_does_not_answer_is_not_waited_for(point, api):
     api.troubles = {0: "silent"}
-    with pytest.raises(UserError, match=r"does not answer in time; .* or raise timeout_seconds"):
+    with pytest.raises(UserError, match=r"does not answer \(timed out\); .* or raise timeout_seconds"):
         collect_rows(point(attempts=1, timeout_seconds=0.1))
 
 
@@ -273,7 +273,7 @@ MISTAKES = [
     ({"url": ""}, r"rows come from the API: set url"),
     ({"url": "example.org/x"}, r"example\.org/x is not the address of a server"),
     ({"url": "http://127.0.0.1:port/x"}, r":port/x is not the address of a server; one looks like"),
-    ({"paging": "link", "next": "data"}, r'next is "data", where the answer has no address but a'),
+    ({"paging": "link", "next": "data"}, r'next is "data", where the response has no address'),
     ({"url": "http://127.0.0.1:1/x"}, r"http://127\.0\.0\.1:1/x does not answer \(.*refused"),
     ({"url": "http://me:pw@127.0.0.1/x"}, r"\[data\] url holds a password"),
     ({"url": "http://host.invalid/x?api_key=pw"}, r'url holds a secret, "api_key"; put it into an'),

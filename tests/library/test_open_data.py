@@ -222,11 +222,11 @@ def test_a_preview_writes_nothing(point):
 
 
 BAD = [
-    ("openml:7", r'OpenML has no data set "7"; look at http'),
-    ("openml:nothing", r'OpenML has no data set "nothing"'),
-    ("uci:7", r'UCI has no data set "7"'),
+    ("openml:7", r'There is no data set "7" at http.*; look there'),
+    ("openml:nothing", r'There is no data set "nothing"'),
+    ("uci:7", r'There is no data set "7"'),
     ("uci:54", r'"uci:54" has no table that can be imported'),
-    ("kaggle:ann/nothing", r'Kaggle has no data set "ann/nothing"'),
+    ("kaggle:ann/nothing", r'There is no data set "ann/nothing"'),
     ("kaggle:competitions/closed", r"\(403 Forbidden\): accept the rules at .*/closed/rules"),
     ("SERVER/none.csv", r"none\.csv does not exist \(404 Not Found\)"),
     ("http://127.0.0.1:1/x.csv", r"x\.csv does not answer \(.*refused"),

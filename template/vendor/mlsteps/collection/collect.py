@@ -19,7 +19,7 @@ from ..files import file_digest, read_frame, read_json, write_json
 from ..problem.project import Project
 from . import file
 from .labelled import join
-from .storage import find_stored, store
+from .storage import store
 from .stream import Source, Stream
 
 ROWS = "data.parquet"
@@ -58,8 +58,7 @@ def collect(project: Project, read_rows: ReadRows, *, anew: bool = False) -> str
     if anew:
         shutil.rmtree(project.raw / CACHE, ignore_errors=True)
     stream = _as_stream(read_rows(project), project.root.name)
-    stored = None if anew else find_stored(path, stream)
-    store(path, stream, stored)
+    stored = store(path, stream, anew=anew)
     rows, types = parquet.read_metadata(path).num_rows, _types(path)
     sources = [replace(s, rows=rows if s.rows is None else s.rows) for s in stream.sources]
     changes = _changes(project, stream.title(), types)
@@ -76,8 +75,8 @@ def collect(project: Project, read_rows: ReadRows, *, anew: bool = False) -> str
         },
     )
     summary = f"{rows:,} rows and {len(types):,} columns from {stream.title()}"
-    if stored:
-        summary += f", {rows - stored.rows:,} of them new"
+    if stored is not None:
+        summary += f", {rows - stored:,} of them new"
     _write_card(project, summary, sources, changes)
     for left in project.raw.rglob(".*.tmp"):  # by collections that were killed
         left.unlink()
@@ -218,60 +217,36 @@ def _types(path: Path) -> dict[str, str]:
 
 def _changes(project: Project, name: str, types: dict[str, str]) -> list[str]:
     """Name what is different from the last collection, if that was from the same source."""
-    if not (project.raw / PROVENANCE).is_file():
-        return []
-    last = read_json(project.raw / PROVENANCE)
-    if last["source"] != name:
+    path = project.raw / PROVENANCE
+    last = read_json(path) if path.is_file() else {}
+    if last.get("source") != name:
         return []
     before = last["columns"]
+    changed = [n for n, kind in types.items() if before.get(n, kind) != kind]
     return [
         *(f'"{column}" is gone' for column in before if column not in types),
         *(f'"{column}" is new ({kind})' for column, kind in types.items() if column not in before),
-        *(
-            f'"{column}" was {before[column]} and is {kind} now'
-            for column, kind in types.items()
-            if before.get(column, kind) != kind
-        ),
+        *(f'"{column}" was {before[column]} and is {types[column]} now' for column in changed),
     ]
 
 
 def _write_card(project: Project, summary: str, sources: list[Source], changes: list[str]) -> None:
+    with parquet.ParquetFile(project.raw / ROWS, pre_buffer=False) as stored:
+        rows, first = stored.metadata.num_rows, next(stored.iter_batches(1)).to_pylist()[0]
+    columns = [
+        {"column": name, "stored as": kind, "first value": first[name]}
+        for name, kind in _types(project.raw / ROWS).items()
+    ]
     listed = pd.DataFrame(sources).rename(
         columns={"name": "source", "note": "read as", "sha256": "SHA-256"}
     )
-    optional = [name for name in ("SHA-256", "licence", "citation") if not any(listed[name])]
-    rows, columns = _columns(project.raw / ROWS)
-    missing = columns["missing, %"].mean() / 100
+    empty = [name for name in ("SHA-256", "licence", "citation") if not any(listed[name])]
     report.write_card(
         project.reports,
         "collect",
         summary,
         *(report.notice(f"{change} since the last collection.", "warn") for change in changes),
-        report.facts(
-            {
-                "rows": rows,
-                "columns": len(columns),
-                "sources": len(sources),
-                "cells missing": f"{missing:.1%}",
-            }
-        ),
-        report.table(listed.drop(columns=optional), "Where the rows came from"),
+        report.facts({"rows": rows, "columns": len(columns), "sources": len(sources)}),
+        report.table(listed.drop(columns=empty), "Where the rows came from"),
         report.details("Columns as collected", report.table(columns, "Columns as collected")),
     )
-
-
-def _columns(path: Path) -> tuple[int, pd.DataFrame]:
-    """Count the rows, and describe the columns by the file's own statistics and its first row."""
-    with parquet.ParquetFile(path, pre_buffer=False) as stored:
-        about, first = stored.metadata, next(stored.iter_batches(1)).to_pylist()[0]
-    groups = [about.row_group(k) for k in range(about.num_row_groups)]
-    nulls = [
-        sum(group.column(k).statistics.null_count for group in groups) for k in range(len(first))
-    ]
-    columns = {
-        "column": list(first),
-        "stored as": list(_types(path).values()),
-        "missing, %": [100 * count / about.num_rows for count in nulls],
-        "first value": [None if v is None else str(v)[:60] for v in first.values()],
-    }
-    return about.num_rows, pd.DataFrame(columns)

@@ -77,8 +77,6 @@ def _query(data: Data, root: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UserError(f"[data] query {data.query} cannot be read: {reason}.") from None
-    if not text:
-        raise UserError(f"[data] query {data.query} is empty; write a SELECT into it.")
     used, given = set(sa.text(text).compile().params), set(data.parameters)
     if used != given:
         raise UserError(
@@ -165,8 +163,6 @@ def _read_postgresql(url: sa.URL, statement: Statement, seconds: float) -> Itera
 def _reason(error: Exception) -> str:
     """Return what the database said, in a line without secrets."""
     given = getattr(error, "orig", None) or error
-    number, *text = getattr(given, "args", ()) or (None,)
-    said = str(text[0] if isinstance(number, int) and text else given).strip()  # as MySQL has it
-    line = (said.splitlines() or [type(error).__name__])[0]
+    line = (str(given).strip().splitlines() or [type(error).__name__])[0]
     line = re.sub(r"^.*(Failed to connect: |ERROR:\s+|FATAL:\s+)", "", line).rstrip(". ")
     return quoted(line)

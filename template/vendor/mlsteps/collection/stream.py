@@ -14,26 +14,12 @@ from ..environment import masked
 
 @dataclass(frozen=True)
 class Source:
-    """One file, query or page that rows came from.
+    """One file, query or page that rows came from, as provenance.json has it."""
 
-    Attributes
-    ----------
-    name : str
-        Where it is, without any secret.
-    sha256 : str
-        The digest of its bytes in hexadecimal; "" if it has none of its own.
-    rows : int or None
-        How many rows it gave; None for all.
-    note : str
-        How it was read, in words.
-    licence, citation : str
-        What its publisher asks for.
-    """
-
-    name: str
-    sha256: str = ""
-    rows: int | None = None
-    note: str = ""
+    name: str  # where it is, without any secret
+    sha256: str = ""  # of its bytes, if it has such
+    rows: int | None = None  # None for all
+    note: str = ""  # how it was read
     licence: str = ""
     citation: str = ""
 
@@ -71,7 +57,7 @@ class Stream:
     name: str = ""
 
     def title(self) -> str:
-        """Return what messages call it."""
+        """Return what the sources are called together."""
         return self.name or self.sources[0].name
 
 
