@@ -210,7 +210,7 @@ BAD = [
     ({"url": "postgresql://127.0.0.1:1/shop"}, r"shop does not give table orders: .*refused"),
     ({"table": "none"}, r"does not give table none: no such table"),
     ({"cursor": "none"}, r"does not give table orders: no such column: none"),
-    ({"cursor": "name"}, r'cursor "name" holds texts'),
+    ({"cursor": "name"}, r'cursor is "name", which does not tell which rows are new'),
     ({"table": "", "query": "no.sql"}, r"query no\.sql cannot be read: No such file"),
     ({"table": ""}, r"set table or query; neither is set"),
     ({"query": "query.sql"}, r"set table or query; both are set"),
@@ -244,7 +244,7 @@ def test_a_column_that_grows_needs_a_value_in_each_row(shop, execute):
     collect_rows(project)
     execute("INSERT INTO orders VALUES (NULL, '', '', 0, 0)")
     for look in (collect_rows, preview):
-        with pytest.raises(UserError, match=r'cursor "id" is missing in 1 rows'):
+        with pytest.raises(UserError, match=r'cursor is "id", .* with a value in each row'):
             look(project)
 
 

@@ -77,6 +77,8 @@ def _query(data: Data, root: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UserError(f"[data] query {data.query} cannot be read: {reason}.") from None
+    if not text:
+        raise UserError(f"[data] query {data.query} is empty; write a SELECT into it.")
     used, given = set(sa.text(text).compile().params), set(data.parameters)
     if used != given:
         raise UserError(
