@@ -202,7 +202,7 @@ def test_types_are_those_of_the_whole_file(tmp_path):
     frame.loc[0, "code"] = "007"
     frame.to_csv(tmp_path / "in.csv", index=False)
     with open_parts("in.csv", tmp_path) as found:
-        read = list(found)
+        read = list(found.parts)
     frames = [part.frame for part in read]
     assert len(frames) > 1
     assert found.rows == rows

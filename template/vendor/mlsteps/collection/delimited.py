@@ -3,7 +3,7 @@
 import codecs
 import csv
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from itertools import islice
@@ -25,47 +25,57 @@ SAMPLE = 500  # lines or values
 FEW = 100  # values tell nearly every column of labels
 
 
-def read_delimited(
-    stream: BinaryIO, missing: Sequence[str], texts: Container[str]
-) -> Iterator[tuple[str, pa.Table]]:
+def read_delimited(stream: BinaryIO, missing: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
     """Yield how delimited text with a header is written, and its rows, a few megabytes at a time.
 
-    The columns named in `texts` stay text, and so do codes such as 007, dates and booleans.
+    All is read twice, since a column has numbers only if there is no other text in any part.
     """
     encoding = _find_encoding(stream.read(HEAD_BYTES))
     with _decoded(stream, encoding) as text:
         lines = list(islice(text, SAMPLE))
     delimiter = max(DELIMITERS, key=lambda sign: _fit(_rows(lines, sign)))
     header, *rows = _rows(lines, delimiter)
-    names = check_names(header)
+    names, marks = check_names(header), [*MISSING, *missing]
     if not rows:
         raise UnreadableError("has a header but no rows")
     decimal = "," if delimiter != "," and _has_decimal_commas(rows) else "."
     comma = ", decimal comma" if decimal == "," else ""
     note = f"{encoding}, {DELIMITERS[delimiter]} between values{comma}"
-    options = {
-        "read_options": arrow.ReadOptions(block_size=PART_BYTES, encoding=encoding),
-        "parse_options": arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-        "convert_options": arrow.ConvertOptions(
-            column_types=dict.fromkeys(header, TEXT),
-            include_columns=header,
-            strings_can_be_null=False,
-        ),
-    }
-    stream.seek(0)
-    try:
+    texts: set[str] = set()
+    for again in (False, True):
         doubtful = False
-        for batch in arrow.open_csv(pa.PythonFile(stream, mode="r"), **options):
+        for batch in _parse(stream, encoding, delimiter, header):
             columns = {
-                name: typed(column, [*MISSING, *missing], decimal, as_text=name in texts)
+                name: typed(column, marks, decimal, as_text=name in texts)
                 for name, column in zip(names, batch.columns, strict=True)
             }
-            yield note, pa.table(columns)
-            doubtful = doubtful or any(map(_has_line_breaks, columns.values()))
-        if doubtful:  # a quoted value that never ends takes in the lines that follow
+            texts |= {name for name, column in columns.items() if column.type == TEXT}
+            if again:
+                yield note, pa.table(columns)
+            else:  # a quoted value that never ends takes in the lines that follow
+                doubtful |= any(_has_line_breaks(columns[name]) for name in texts)
+        if doubtful:
             _find_bad_line(stream, encoding, delimiter, len(names))
+
+
+def _parse(
+    stream: BinaryIO, encoding: str, delimiter: str, header: list[str]
+) -> Iterator[pa.RecordBatch]:
+    """Yield all values as text."""
+    stream.seek(0)
+    try:
+        yield from arrow.open_csv(
+            pa.PythonFile(stream, mode="r"),
+            arrow.ReadOptions(block_size=PART_BYTES, encoding=encoding),
+            arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            arrow.ConvertOptions(
+                column_types=dict.fromkeys(header, TEXT),
+                include_columns=header,
+                strings_can_be_null=False,
+            ),
+        )
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        _find_bad_line(stream, encoding, delimiter, len(names))
+        _find_bad_line(stream, encoding, delimiter, len(header))
         raise UnreadableError(f"is not a table ({error})") from None
 
 
@@ -111,7 +121,7 @@ def _ungrouped(texts: pa.Array, decimal: str) -> pa.Array:
 
 
 def _has_line_breaks(column: pa.Array) -> bool:
-    return column.type == TEXT and bool(pc.any(pc.match_substring(column, "\n")).as_py())
+    return bool(pc.any(pc.match_substring(column, "\n")).as_py())
 
 
 def _find_encoding(head: bytes) -> str:
@@ -121,11 +131,11 @@ def _find_encoding(head: bytes) -> str:
         return "UTF-16"
     if b"\0" in head:
         raise UnreadableError("is not text: it holds bytes of value 0")
-    text = head.decode("UTF-8", errors="surrogateescape")
+    text = head.decode("UTF-8", errors="surrogateescape") if not head.isascii() else ""
     wrong = len(re.findall("[\udc80-\udcff]", text))
-    accents = len(re.findall("[^\0-\x7f]", text)) - wrong
     # Accents of Windows-1252 are almost never valid UTF-8, so valid ones mean a damaged file.
-    return "Windows-1252" if wrong > accents else "UTF-8"
+    valid = len(re.findall("[^\0-\x7f]", text)) - wrong
+    return "Windows-1252" if wrong > valid else "UTF-8"
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 import json
 import warnings
 import zlib
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from gzip import BadGzipFile
 from io import TextIOWrapper
 from itertools import islice
@@ -19,9 +20,11 @@ from fsspec.utils import infer_compression
 from pyarrow import parquet
 
 from ..errors import UserError
+from ..files import file_digest
 from ..problem.columns import labels
 from .arrow import UnreadableError, check_names, from_records, from_rows
 from .delimited import MISSING, read_delimited
+from .stream import Source
 
 ROWS = 50_000  # in a table
 BUFFER_BYTES = 1_000_000  # of each Parquet column that is read ahead
@@ -31,11 +34,11 @@ NotedTables = Iterator[tuple[str, pa.Table]]  # each with how the file is writte
 
 
 def read_file(
-    name: str, file: Path, missing: Sequence[str], texts: Container[str] = ()
-) -> NotedTables:
-    """Read a file; its suffix says how it is written, and a second one how it is compressed.
+    name: str, file: Path, missing: Sequence[str], sources: list[Source]
+) -> Iterator[pa.Table]:
+    """Yield the rows of a file, then append it to `sources`; what is wrong becomes one sentence.
 
-    Columns of CSV that are named in `texts` stay text. What is wrong becomes one sentence.
+    Its suffix says how it is written, and a second one how it is compressed.
     """
     compression = infer_compression(file.name)
     suffix = (Path(file.stem) if compression else file).suffix.lower()
@@ -44,19 +47,24 @@ def read_file(
             f'{name} has the suffix "{suffix}", which no reader knows; allowed: '
             f"{', '.join(READERS)}, also with .gz, .bz2, .xz or .zip after it."
         )
+    rows: Counter[str] = Counter()
     try:
         with fsspec.open(str(file), "rb", compression=compression) as stream:
-            for note, table in READERS[suffix](stream, missing, texts):
-                yield note, table.rename_columns(check_names(table.column_names))
+            for note, table in READERS[suffix](stream, missing):
+                rows[note] += len(table)
+                yield table.rename_columns(check_names(table.column_names))
+        if not rows.total():
+            raise UnreadableError("has no rows")  # noqa: TRY301
     except UnreadableError as error:
         raise UserError(f"{name} {error}.") from None
     except DAMAGED as error:
         raise UserError(f"{name} is damaged or cut off ({error}).") from None
     except OSError as error:
         raise UserError(f"{name} cannot be read ({error.strerror or error}).") from None
+    sources += [Source(name, file_digest(file), count, note) for note, count in rows.items()]
 
 
-def _parquet(stream: BinaryIO, *_: object) -> NotedTables:
+def _parquet(stream: BinaryIO, _: object) -> NotedTables:
     try:
         # pre_buffer would keep all parts; without buffer_size a column of a row group is read at
         # once.
@@ -72,7 +80,7 @@ def _parquet(stream: BinaryIO, *_: object) -> NotedTables:
         raise _unreadable("Parquet", error) from None
 
 
-def _excel(stream: BinaryIO, missing: Sequence[str], *_: object) -> NotedTables:
+def _excel(stream: BinaryIO, missing: Sequence[str]) -> NotedTables:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openpyxl tells of styles and menus that it leaves out
         try:
@@ -93,7 +101,7 @@ def _excel(stream: BinaryIO, missing: Sequence[str], *_: object) -> NotedTables:
         yield note, from_rows(cells.iloc[start : start + ROWS].to_numpy().tolist(), names)
 
 
-def _json(stream: BinaryIO, *_: object) -> NotedTables:
+def _json(stream: BinaryIO, _: object) -> NotedTables:
     text = TextIOWrapper(stream, encoding="utf-8-sig")
     try:
         is_array = text.read(ROWS).lstrip().startswith("[")
@@ -127,7 +135,7 @@ def _unreadable(kind: str, error: Exception) -> UnreadableError:
     return UnreadableError(f"cannot be read as {kind} ({reason})")
 
 
-READERS: dict[str, Callable[[BinaryIO, Sequence[str], Container[str]], NotedTables]] = {
+READERS: dict[str, Callable[[BinaryIO, Sequence[str]], NotedTables]] = {
     **dict.fromkeys([".csv", ".tsv", ".txt"], read_delimited),
     ".parquet": _parquet,
     **dict.fromkeys([".xlsx", ".xlsm"], _excel),

@@ -42,7 +42,7 @@ class RowScorer:
         inputs = [column.name for column in self._predictor.schema.inputs]
         before = 0
         with tqdm(total=self._parts.rows, unit=" rows", disable=None, leave=False) as bar:
-            for part in self._parts:
+            for part in self._parts.parts:
                 rows = part.frame.reset_index(drop=True)
                 predictions = self._predict(rows, before)
                 self._columns = part.given.column_names

@@ -22,7 +22,7 @@ class SeriesScorer:
     def __init__(self, predictor: ForecastPredictor, source: str, parts: Parts) -> None:
         self._predictor = predictor
         self._source = source
-        rows = pd.concat([part.frame for part in parts], ignore_index=True)
+        rows = pd.concat([part.frame for part in parts.parts], ignore_index=True)
         target = predictor.schema.target
         known = rows[target].notna() if target in rows else pd.Series(data=False, index=rows.index)
         self._rows, self._history, self._wanted = rows, rows[known], rows[~known]
