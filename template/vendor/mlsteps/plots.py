@@ -40,10 +40,6 @@ STYLE: dict[Any, Any] = {
     "axes.facecolor": "none",
     "axes.edgecolor": GRID,
     "axes.labelcolor": MUTED,
-    "axes.titlecolor": INK,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
     "axes.grid": True,
     "axes.axisbelow": True,
     "axes.prop_cycle": cycler(color=PALETTE),
@@ -176,11 +172,10 @@ def heat_map(
 ) -> None:
     """Draw a matrix of numbers from -1 (orange) to 1 (blue) as cells, with texts in them."""
     axes.imshow(values, DIVERGING, vmin=-1, vmax=1, interpolation="none", aspect="auto")
-    long = max(len(str(column)) for column in columns) > 5
-    tilted: dict[str, Any] = (
-        {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if long else {}
-    )
-    axes.set_xticks(range(len(columns)), [shorten(c, 16) for c in columns], **tilted)
+    tilt = 40 if max(len(str(column)) for column in columns) > 5 else 0
+    axes.set_xticks(range(len(columns)), [shorten(c, 16) for c in columns], rotation=tilt)
+    for label in axes.get_xticklabels() if tilt else ():
+        label.set(ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(rows)), [shorten(r, 16) for r in rows])
     axes.grid(False)
     axes.spines[:].set_visible(False)

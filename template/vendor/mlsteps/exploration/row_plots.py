@@ -62,17 +62,10 @@ def plot_against_class(
     numbers = as_numbers(values, kind)
     edges = histogram_edges(numbers)
     for label, colour in colours.items():
-        own = numbers[(classes == label) & numbers.between(edges[0], edges[-1])]
-        if len(own):
-            axes.hist(
-                own,
-                edges,
-                density=True,
-                histtype="stepfilled",
-                facecolor=(colour, 0.25),
-                edgecolor=colour,
-                linewidth=1.4,
-            )
+        own = numbers[classes == label]
+        shares = np.full(len(own), 1 / max(len(own), 1))
+        axes.hist(own, edges, weights=shares, histtype="stepfilled", color=colour, alpha=0.25)
+        axes.hist(own, edges, weights=shares, histtype="step", color=colour, linewidth=1.4)
     axes.set_yticks([])
     _label_axis(axes, kind)
     return fig
@@ -104,10 +97,9 @@ def plot_against_number(values: pd.Series, kind: Kind, target: pd.Series) -> Fig
         return fig
     pairs = pd.DataFrame({"x": as_numbers(values, kind), "y": target}).dropna()
     fig, axes = new_figure(grid="both")
-    near = pairs["x"].between(*typical_range(pairs["x"])) & pairs["y"].between(
-        *typical_range(pairs["y"])
-    )
-    draw_points(axes, pairs.loc[near, "x"], pairs.loc[near, "y"])
+    near = [pairs[axis].between(*typical_range(pairs[axis])) for axis in pairs]
+    shown = pairs[near[0] & near[1]]
+    draw_points(axes, shown["x"], shown["y"])
     parts = min(len(pairs) // 10, 10)
     if parts > 1 and pairs["x"].nunique() > 1:
         part = pd.qcut(pairs["x"], parts, duplicates="drop")

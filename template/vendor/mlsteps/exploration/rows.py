@@ -4,7 +4,7 @@ import pandas as pd
 
 from ..plots import BLUE, GREY, ORANGE, PALETTE, bars, new_figure
 from ..preparation.schema import Schema
-from ..report import columns, facts, figure, heading, legend, notice, paragraph, table
+from ..report import columns, facts, figure, heading, legend, paragraph, table
 from .measures import (
     SAMPLE_ROWS,
     as_numbers,
@@ -24,20 +24,25 @@ from .row_plots import (
 
 SHOWN_BARS = 20
 SHOWN_PLOTS = 12
-COLOURED_CLASSES = 5  # the most frequent ones; all others are drawn together, in grey
 WEAK = 0.1  # below it, an association is not worth a word
+EXPLAINED = {
+    "category": "Numbers: their distribution within each class, each with the same area. "
+    "Categories: the share of the classes within each label, with its number of rows.",
+    "number": "Numbers: the target upwards, for some of the rows. "
+    "Categories: the target to the right, as a box for each label, with its number of rows.",
+    "": "Numbers: how many rows have them. Categories: the share of the rows.",
+}
+COLOURED_CLASSES = 5  # the most frequent ones; all others are drawn together, in grey
 
 
 def summarize_rows(rows: pd.DataFrame, schema: Schema) -> str:
     """Return what was found, in a line."""
     ranking = rank_features(rows, schema)
-    first, strong = ranking.index[0], ranking.iloc[0] >= WEAK
+    found = f"{' and '.join(ranking.index[:2])} go together with others most"
     if problem_of(schema).needs_target:
-        weak = f"no feature alone tells much about {schema.target}"
-        found = f"{first} tells most about {schema.target}" if strong else weak
-    else:
-        both = " and ".join(ranking.index[:2])
-        found = f"{both} go together with others most" if strong else "no two features go together"
+        found = f"{ranking.index[0]} tells most about {schema.target}"
+    if ranking.iloc[0] < WEAK:
+        found = "no feature alone tells much"
     gaps = rows[list(ranking.index)].isna().any().sum()
     missing = f"missing values in {gaps:,}" if gaps else "nothing is missing"
     return f"{len(rows):,} training rows, {len(ranking):,} features; {found}; {missing}"
@@ -70,34 +75,20 @@ def row_sections(rows: pd.DataFrame, schema: Schema) -> list[str]:
 
 
 def show_overview(described: pd.DataFrame, rows: int) -> str:
-    """Return the key figures, and what should be known of some columns."""
-    kinds, missing = described["kind"].value_counts(), described["missing"]
+    """Return the key figures, and whether the rest of the sections are about a sample."""
+    kinds, missing = described["kind"].value_counts(), described["missing"].mean()
     plural = {"number": "Numbers", "category": "Categories", "date": "Dates", "text": "Texts"}
     figures = {
         "Training rows": rows,
         **{plural[kind]: int(count) for kind, count in kinds.items()},
-        "Values missing": f"{missing.mean():.1%}" if missing.any() else "none",
+        "Values missing": f"{missing:.1%}" if missing else "none",
         "Outliers (1.5 IQR)": int(described["outliers"].sum()),
     }
-    doubtful = {
-        "Missing in every training row": missing == 1,
-        "The same in every training row": described["distinct"] == 1,
-        "Missing in more than half of the training rows": (missing > 0.5) & (missing < 1),
-    }
-    parts = [facts(figures)]
-    for what, which in doubtful.items():
-        names = described.index[which]
-        more = f" and {len(names) - 10:,} more" if len(names) > 10 else ""
-        if len(names):
-            parts.append(notice(f"{what}: {', '.join(names[:10])}{more}.", "warn"))
-    if rows > SAMPLE_ROWS:
-        parts.append(
-            paragraph(
-                f"Plots, associations and correlations are made from a random sample of "
-                f"{SAMPLE_ROWS:,} of the {rows:,} training rows; other numbers are of all."
-            )
-        )
-    return "".join(parts)
+    sampled = (
+        f"Plots, associations and correlations are made from a random sample of {SAMPLE_ROWS:,} of "
+        f"the {rows:,} training rows; other numbers are of all."
+    )
+    return facts(figures) + (paragraph(sampled) if rows > SAMPLE_ROWS else "")
 
 
 def show_associations(sample: pd.DataFrame, schema: Schema, described: pd.DataFrame) -> str:
@@ -123,37 +114,23 @@ def show_associations(sample: pd.DataFrame, schema: Schema, described: pd.DataFr
 def show_features(sample: pd.DataFrame, schema: Schema, described: pd.DataFrame) -> str:
     """Return a plot of each feature, against the target if there is one, the strongest first."""
     problem, plots = problem_of(schema), []
-    kind = problem.target_kind if problem.needs_target else ""
-    target = sample[schema.target] if kind else None
-    colours = _colours(target, kind) if kind else {}
+    against = problem.target_kind if problem.needs_target else ""
+    target = sample[schema.target] if against else None
+    colours = _colours(target, against) if against else {}
     shown = described[described["distinct"] > 0].head(SHOWN_PLOTS)
     for name, line in shown.iterrows():
-        values = sample[name]
-        if kind == "category":
-            fig = plot_against_class(values, line["kind"], target, colours)
-        elif kind == "number":
-            fig = plot_against_number(values, line["kind"], target)
+        values, kind = sample[name], line["kind"]
+        if against == "category":
+            fig = plot_against_class(values, kind, target, colours)
+        elif against == "number":
+            fig = plot_against_number(values, kind, target)
         else:
-            fig = plot_distribution(values, line["kind"])
+            fig = plot_distribution(values, kind)
         missing = f", {line['missing']:.1%} missing" if line["missing"] else ""
         plots.append(figure(fig, f"association {line['association']:.2f}{missing}", str(name)))
-    explained = {
-        "category": "Numbers: their distribution within each class, each with the same area. "
-        "Categories: the share of the classes within each label, with its number of rows.",
-        "number": "Numbers: the target upwards, for some of the rows. Categories: the target to "
-        "the right, as a box for each label, with its number of rows.",
-        "": "Numbers: how many rows have them. Categories: the share of the rows.",
-    }
-    return "".join(
-        [
-            heading(f"Features against {schema.target}" if kind else "Distributions"),
-            paragraph(
-                f"Strongest association first.{_left_out(shown, described)} {explained[kind]}"
-            ),
-            legend(colours),
-            columns(*plots),
-        ]
-    )
+    title = f"Features against {schema.target}" if against else "Distributions"
+    explained = f"Strongest association first.{_left_out(shown, described)} {EXPLAINED[against]}"
+    return heading(title) + paragraph(explained) + legend(colours) + columns(*plots)
 
 
 def show_correlations(sample: pd.DataFrame, described: pd.DataFrame) -> str:
