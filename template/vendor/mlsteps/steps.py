@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -92,81 +92,54 @@ def run_step(
 ) -> Outcome:
     """Do the work of a step unless its inputs, settings and code are what they were."""
     root = project.root
-    settings = project.definition.model_dump(mode="json")
-    _require_inputs(root, step)
+    for pattern in step.reads:
+        if not _find(root, (pattern,)):
+            raise UserError(f"{_newest(root, pattern)} does not exist yet; `run` makes it.")
     source = step.changed(project) if step.changed else ""
+    digest = _digest(project, step, source)
     before = _read_record(root).get(step.name, {})
-    digest = _digest(root, settings, step, source)
     known = source is not None and before.get("digest") == digest
-    if known and not force and _is_whole(root, before["wrote"]):
+    if known and not force and _digests(root, before["wrote"]) == before["wrote"]:
         return Outcome(before["summary"], 0.0, skipped=True)
     given = {"force": force, "trained_on": trained_on}
     started = time.monotonic()
     summary = step.function(project, **{name: given[name] for name in step.takes})
     seconds = time.monotonic() - started
     release_memory()
-    wrote = {
-        path.relative_to(root).as_posix(): file_digest(path) for path in _find(root, step.writes)
-    }
-    record = _read_record(root) | {
-        step.name: {"digest": digest, "summary": summary, "seconds": seconds, "wrote": wrote}
-    }
-    write_json(root / "reports" / RECORD, record)
+    wrote = _digests(root, step.writes)
+    left = {"digest": digest, "summary": summary, "seconds": seconds, "wrote": wrote}
+    write_json(root / "reports" / RECORD, _read_record(root) | {step.name: left})
     return Outcome(summary, seconds, skipped=False)
-
-
-def _require_inputs(root: Path, step: Step) -> None:
-    for pattern in step.reads:
-        if not _find(root, (pattern,)):
-            raise UserError(f"{_newest(root, pattern)} does not exist yet; `run` makes it.")
-
-
-def _is_whole(root: Path, wrote: dict[str, str]) -> bool:
-    """Tell whether the files that a step wrote are still there, and still the same."""
-    return all(
-        (root / name).is_file() and file_digest(root / name) == digest
-        for name, digest in wrote.items()
-    )
 
 
 def _read_record(root: Path) -> dict[str, Any]:
     """Return what the steps left behind; without it, or if it is damaged, they run again."""
     try:
-        steps = read_json(root / "reports" / RECORD).items()
-        return {name: dict(step) for name, step in steps}
+        return {name: dict(step) for name, step in read_json(root / "reports" / RECORD).items()}
     except (UserError, AttributeError, TypeError, ValueError):
         return {}
 
 
-def _digest(root: Path, settings: dict[str, Any], step: Step, source: str | None) -> str:
-    """Return a digest of everything that the outcome depends on."""
+def _digest(project: Any, step: Step, source: str | None) -> str:
+    """Return a digest of everything that the outcome of a step depends on."""
+    settings = project.definition.model_dump(mode="json")
+    code = {"/".join(path.parts[-3:]): file_digest(path) for path in code_files(step.function)}
     return _hash(
         {
             "settings": {key: _setting(settings, key) for key in step.settings},
-            "code": _code_digest(step),
-            "reads": {str(f.relative_to(root)): file_digest(f) for f in _find(root, step.reads)},
-            "source": source,
-        }
-    )
-
-
-def _code_digest(step: Step) -> str:
-    """Return a digest of all code that a step depends on, its libraries among it."""
-    own = {"/".join(path.parts[-3:]): file_digest(path) for path in code_files(step.function)}
-    return _hash(
-        {
             "function": source_of(step.function),
-            "project": sorted(own.items()),
+            "code": code,
             "library": _library_digest(),
             "libraries": {name: version(name) for name in LIBRARIES},
+            "reads": _digests(project.root, step.reads),
+            "source": source,
         }
     )
 
 
 @cache
 def _library_digest() -> str:
-    folder = Path(__file__).parent
-    return _hash({str(f.relative_to(folder)): file_digest(f) for f in folder.rglob("*.py")})
+    return _hash(_digests(Path(__file__).parent, ("**/*.py",)))
 
 
 def _hash(parts: dict[str, Any]) -> str:
@@ -178,7 +151,12 @@ def _setting(settings: dict[str, Any], key: str) -> Any:
     return settings.get(table, {}).get(name) if name else settings.get(table)
 
 
-def _find(root: Path, patterns: tuple[str, ...]) -> list[Path]:
+def _digests(root: Path, patterns: Iterable[str]) -> dict[str, str]:
+    """Return the digest of each file that the patterns match, by its path below `root`."""
+    return {path.relative_to(root).as_posix(): file_digest(path) for path in _find(root, patterns)}
+
+
+def _find(root: Path, patterns: Iterable[str]) -> list[Path]:
     return sorted(f for pattern in patterns for f in root.glob(_newest(root, pattern)))
 
 
