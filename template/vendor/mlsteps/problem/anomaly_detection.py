@@ -11,12 +11,11 @@ from pydantic import Field, model_validator
 from ..errors import UserError
 from .columns import labels
 from .metric import HIGHER, STABILITY, average_precision, metric_table, roc_area
-from .settings import Label, RowEvaluation, Unsupervised
+from .settings import UNKNOWN_BAR, Label, RowEvaluation, Unsupervised
 
 Evaluation = RowEvaluation
 NORMAL, ANOMALY = "normal", "anomaly"  # the predictions, and the labels that are known
 DISTANCE = " distance"  # to the mean; no column that was collected begins with a blank
-USUAL_LABEL = "the most frequent label; any other is an anomaly"
 USUAL_SHARE = 0.05  # to flag, where nothing is known
 
 
@@ -37,16 +36,12 @@ class Problem(Unsupervised):
 
     @model_validator(mode="after")
     def _has_labels(self) -> Self:
-        needs = {
-            f'learn_from is "{self.learn_from}"': self.learn_from != "all",
-            f'metric is "{self.metric}"': self.metric in LABELLED,
-        }
-        for what, needed in needs.items():
-            if needed and not self.target:
-                raise ValueError(
-                    f"[problem] {what}, which takes labels, but target names no column of them; "
-                    'name one, or set learn_from to "all" and metric to "stability"'
-                )
+        if not self.target and (self.learn_from != "all" or self.metric in LABELLED):
+            raise ValueError(
+                f'[problem] metric "{self.metric}" with learn_from "{self.learn_from}" takes '
+                "labels, but target names no column of them; name one, or set learn_from to "
+                '"all" and metric to "stability"'
+            )
         return self
 
     def as_target(self, values: pd.Series) -> pd.Series:
@@ -55,7 +50,7 @@ class Problem(Unsupervised):
         return kept.where(kept.isna() | (kept == NORMAL), ANOMALY)
 
     def learns_from(self, target: pd.Series) -> np.ndarray:
-        """Return which rows are learnt from, by what is known of them."""
+        """Return which rows are for training, by what is known of them."""
         if self.learn_from == "normal":
             return (target == NORMAL).to_numpy()
         return (target != ANOMALY).to_numpy() | (self.learn_from == "all")
@@ -105,55 +100,45 @@ LABELLED = ("roc_auc", "pr_auc")  # metrics that need known anomalies and known 
 
 def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
     """Return labels, share, metric and bar for new data, each with its reason."""
-    counts = labels(target).value_counts()
-    share = (USUAL_SHARE, "nobody has said how many: set how many you can look at")
-    if len(counts) < 2:
-        normal = str(counts.index[0]) if len(counts) else NORMAL
-        metric, minimum = ("stability", "no label tells which rows are anomalies"), 0.0
-    else:
-        normal, known = str(counts.index[0]), 1 - counts.iloc[0] / counts.sum()
-        metric, minimum = ("roc_auc", ""), 0.5
-        if known < 0.5:
-            share = (float(f"{known:.3g}"), "as many as the labels say")
+    counts = labels(target).value_counts(normalize=True)
+    usual, others = (str(counts.index[0]), 1 - counts.iloc[0]) if len(counts) else (NORMAL, 0)
+    share = (USUAL_SHARE, "set how many you can look at")
+    if 0 < others < 0.5:
+        share = (float(f"{others:.3g}"), "as many as the labels say")
+    no_labels = ("stability", "no label tells which rows are anomalies")
     return {
-        "normal": (normal, USUAL_LABEL if len(counts) else ""),
+        "normal": (usual, "the most frequent label; any other is an anomaly"),
         "learn_from": ("all", ""),
         "flagged_share": share,
-        "metric": metric,
-        "minimum": (minimum, "no better than chance: set what is good enough for you"),
+        "metric": ("roc_auc", "") if others else no_labels,
+        "minimum": (0.5 if others else 0.0, UNKNOWN_BAR),
     }
 
 
 def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
     """Check that the labels can do what the definition asks of them, and describe them."""
-    if not problem.target:
+    if target.isna().all() and problem.metric not in LABELLED and problem.learn_from == "all":
         return ""
-    counts, name = labels(target).value_counts(), f'target "{problem.target}"'
-    known = problem.as_target(labels(target))
+    found = labels(target)
+    known = problem.as_target(found)
     normal, anomalies = int((known == NORMAL).sum()), int((known == ANOMALY).sum())
     if anomalies and not normal:
+        few = ", ".join(map(str, found.value_counts().index[:10]))
         raise UserError(
-            f'[problem] normal is "{problem.normal}", a label that no row has; the {name} has '
-            f"{', '.join(map(str, counts.index[:10]))}."
+            f'[problem] normal is "{problem.normal}", a label that no row has; "{problem.target}" '
+            f"has {few}."
         )
     if problem.metric in LABELLED and not (normal and anomalies):
-        found = f'all {normal:,} labels are "{problem.normal}"' if normal else "no row has a label"
         raise UserError(
-            f"[problem] metric {problem.metric} takes normal rows and anomalies, but in the {name} "
-            f'{found}; set metric to "stability" until anomalies are known.'
+            f"[problem] metric {problem.metric} takes normal rows and anomalies, but in "
+            f'"{problem.target}" all {normal:,} labels are "{problem.normal}"; set metric to '
+            '"stability" until anomalies are known.'
         )
     rows = int(problem.learns_from(known).sum())
     if rows <= 2 * folds:
         raise UserError(
-            f'[problem] learn_from is "{problem.learn_from}", which leaves {rows:,} rows to '
-            f'learn from; more than twice [search] folds = {folds} are needed, or "all".'
+            f'[problem] learn_from is "{problem.learn_from}", which leaves {rows:,} rows for '
+            f'training; more than twice [search] folds = {folds} are needed, or "all".'
         )
-    use = {
-        "all": "its labels only score the model",
-        "not_anomalies": "known anomalies are not learnt from",
-        "normal": f"only the {normal:,} rows known as normal are learnt from",
-    }
-    if not (normal or anomalies):
-        return ""
     few = f"{anomalies:,} of {normal + anomalies:,} labels"
-    return f'; by "{problem.target}", {few} are anomalies, {use[problem.learn_from]}'
+    return f'; by "{problem.target}", {few} are anomalies, and {rows:,} rows are for training'

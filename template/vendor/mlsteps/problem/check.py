@@ -106,40 +106,27 @@ def _bar(definition: Definition, metric: Metric) -> list[str]:
 
 
 def _validate_rows(definition: Definition, frame: pd.DataFrame) -> ValidationResult:
-    problem, slices, folds = (
-        definition.problem,
-        definition.evaluation.slices,
-        definition.search.folds,
-    )
-    check_present("[evaluation] slices", slices, list(frame.columns))
-    for name in set(slices) & set(definition.columns.not_features()):
+    problem, folds = definition.problem, definition.search.folds
+    _check_slices(definition, frame)
+    values = column_of(frame, problem.target)
+    used = int(values.notna().sum()) if problem.needs_target else len(frame)
+    test = int(used * definition.split.test_share)
+    if used and (used - test <= folds or test < 2):
         raise UserError(
-            f'[evaluation] slices names "{name}", which stands in [columns] as no input of the '
-            "model; only inputs can be sliced by."
-        )
-    labelled = column_of(frame, problem.target).notna() | (not problem.needs_target)
-    test = int(labelled.sum() * definition.split.test_share)
-    if labelled.any() and (labelled.sum() - test <= folds or test < 2):
-        raise UserError(
-            f"The data has {_number(len(frame), 'row')}, {labelled.sum():,} of them usable; that "
-            f"is not enough for [search] folds = {folds} and [split] test_share = "
+            f"The data has {_number(len(frame), 'row')}, {used:,} of them usable; that is not "
+            f"enough for [search] folds = {folds} and [split] test_share = "
             f"{definition.split.test_share:g}, so add rows or lower folds."
         )
-    check_target = of_type("problem", problem.type).check_target
-    target = check_target(column_of(frame, problem.target), problem, folds)
+    target = of_type("problem", problem.type).check_target(values, problem, folds)
     split = _check_split(definition, frame)
     kinds = _kinds(definition, frame)
-    task = problem.TASK.format(
-        problem=problem,
-        target=target,
-        columns=_number(len(kinds), "column"),
-        rows=_number(len(frame), "row"),
-    )
+    columns, rows = _number(len(kinds), "column"), _number(len(frame), "row")
+    task = problem.TASK.format(problem=problem, target=target, columns=columns, rows=rows)
     empty = [f'"{name}"' for name in kinds if frame[name].isna().all()]
     unknown = [f'"{name}"' for name in definition.columns.unknown_at_prediction]
     later = problem.target and problem.target not in frame.columns
     notes = {
-        f"{(~labelled).sum():,} rows have no target; they are not used.": not labelled.all(),
+        f"{len(frame) - used:,} rows have no target; they are not used.": used < len(frame),
         f'The data has no column "{problem.target}", so no row has a label yet.': later,
         f"Empty, so without use: {', '.join(empty)}; [columns] drop leaves it out.": empty,
         f"Not known at prediction time, so not used: {', '.join(unknown)}.": unknown,
@@ -151,33 +138,39 @@ def _number(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
+def _check_slices(definition: Definition, frame: pd.DataFrame) -> None:
+    slices = definition.evaluation.slices
+    check_present("[evaluation] slices", slices, list(frame.columns))
+    for name in set(slices) & set(definition.columns.not_features()):
+        raise UserError(
+            f'[evaluation] slices names "{name}", which [columns] puts aside; only inputs of the '
+            "model can be sliced by."
+        )
+
+
 def _check_split(definition: Definition, frame: pd.DataFrame) -> str:
     """Say how the test set is taken, once its dates and groups were checked."""
     share, folds = f"{definition.split.test_share:.0%}", definition.search.folds
-    date, group = definition.columns.date, definition.columns.group
+    date, group, span, groups = definition.columns.date, definition.columns.group, "", 0
     if date:
         inferred = Inference("date", "", infer(frame[date]).date_format)
         dates = convert_column(frame[date], inferred, "[columns] date").dropna()
         if dates.nunique() < 2:
-            raise UserError(
-                f'[columns] date "{date}" has {dates.nunique()} different dates; at least 2 are '
-                "needed to split by it."
-            )
-    groups = frame[group].nunique() if group else 0
-    if group and groups <= folds:
-        raise UserError(
-            f'[columns] group "{group}" has {groups} groups; more than [search] folds = {folds} '
-            "are needed."
-        )
-    by = definition.split_by()
-    if by == "none":
-        return "All rows are for training, and all are scored."
-    if by == "date":
+            raise UserError(f'[columns] date "{date}" has no two different dates to split by.')
         span = f"{dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}"
-        return f'Test on the newest {share} of the rows by "{date}" ({span}).'
-    if by == "group":
-        return f'Test on {share} of the {groups:,} groups "{group}", drawn at random.'
-    return f"Test on {share} of the rows, drawn at random."
+    if group:
+        groups = frame[group].nunique()
+        if groups <= folds:
+            raise UserError(
+                f'[columns] group "{group}" has {groups} groups; more than [search] folds = '
+                f"{folds} are needed."
+            )
+    return {
+        "none": "All rows are for training, and all are scored.",
+        "date": f'Test on the newest {share} of the rows by "{date}" ({span}).',
+        "group": f'Test on {share} of the {groups:,} groups "{group}", drawn at random.',
+        "random": f"Test on {share} of the rows, drawn at random.",
+    }[definition.split_by()]
 
 
 def _kinds(definition: Definition, frame: pd.DataFrame) -> dict[str, Inference]:

@@ -38,7 +38,7 @@ class Problem(Unsupervised):
         if not 2 <= fewest <= most:
             raise ValueError(
                 f"[problem] clusters is {self.clusters}; it must be the fewest and the most that "
-                "are tried, from 2 up, like [2, 10], or one number twice if it is known"
+                "are tried, from 2 up, like [2, 10]"
             )
         return self
 
@@ -73,19 +73,15 @@ def _centres(clusters: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.n
 def _davies_bouldin(clusters: np.ndarray, places: np.ndarray, *_: Any) -> float:
     """Return how wide clusters are for their distance to the next (Davies and Bouldin, 1979)."""
     codes, centres, sizes = _centres(clusters, places)
-    if len(sizes) < 2 or not places.shape[1]:
-        return np.nan
     spread = np.bincount(codes, np.linalg.norm(places - centres[codes], axis=1)) / sizes
     apart = np.linalg.norm(centres[:, None] - centres, axis=2)
-    np.fill_diagonal(apart, np.inf)
-    return float(np.mean(np.max((spread[:, None] + spread) / apart, axis=1)))
+    np.fill_diagonal(apart, np.nan)
+    return float(np.mean(np.nanmax((spread[:, None] + spread) / apart, axis=1)))
 
 
 def _calinski_harabasz(clusters: np.ndarray, places: np.ndarray, *_: Any) -> float:
     """Return the variance between clusters over that within (Calinski and Harabasz, 1974)."""
     codes, centres, sizes = _centres(clusters, places)
-    if len(sizes) < 2 or not places.shape[1]:
-        return np.nan
     between = np.sum(sizes * np.sum((centres - places.mean(axis=0)) ** 2, axis=1))
     within = np.sum((places - centres[codes]) ** 2)
     return float(between / within * (len(codes) - len(sizes)) / (len(sizes) - 1))
@@ -126,8 +122,7 @@ def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
     if most >= rows:
         raise UserError(
             f"[problem] clusters goes up to {most:,}, but [search] folds = {folds} leaves "
-            f"{rows:,} of the {len(target):,} rows to train on; fewer clusters than these are "
-            "needed."
+            f"{rows:,} of the {len(target):,} rows for training; lower clusters."
         )
     if not problem.target:
         return ""

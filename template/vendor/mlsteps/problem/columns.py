@@ -26,18 +26,25 @@ SAMPLE_ROWS = 10_000  # enough to tell a kind; `convert` checks every row
 class Column(BaseModel):
     """One column that the model is given: the contract of files and of requests alike.
 
-    Attributes
+    Parameters
     ----------
-    required
+    name : str
+    kind : {"number", "category", "date", "text"}
+    required : bool
         No training row lacked it, so a request without it is refused.
-    minimum, maximum
+    minimum, maximum : float, optional
         The training range of a number.
-    categories
+    categories : list of str
         The training values of a category, the most frequent first, `MOST_CATEGORIES` at most.
-    date_format
+    date_format : str
         How dates are written, where they are not ISO 8601.
-    example
+    example : str or float, optional
         A typical value.
+
+    Examples
+    --------
+    >>> Column(name="age", kind="number", minimum=18, maximum=90).required
+    False
     """
 
     name: str
@@ -60,21 +67,11 @@ class Inference:
 
 
 class ConversionError(ValueError):
-    """Values that do not fit their column's kind.
-
-    Attributes
-    ----------
-    rows
-        Positions of the rows at fault, counted from 0.
-    value
-        The first value at fault.
-    expected
-        What is allowed, in words.
-    """
+    """Values that do not fit their column's kind: which rows, the first value, what is allowed."""
 
     def __init__(self, name: str, wrong: pd.Series, expected: str) -> None:
         self.name = name
-        self.rows = np.flatnonzero(wrong.notna().to_numpy())
+        self.rows = np.flatnonzero(wrong.notna().to_numpy())  # their positions
         value = wrong.iloc[self.rows[0]]
         self.value = value.item() if hasattr(value, "item") else value  # 58, not np.int64(58)
         self.expected = expected
@@ -120,7 +117,7 @@ def convert(values: pd.Series, kind: Kind, date_format: str = "") -> pd.Series:
     if kind == "number":
         if values.dtype == "float64" and not (np.abs(values.to_numpy()) > LARGEST).any():
             return values
-        numbers = _numbers(values)
+        numbers = pd.to_numeric(values, errors="coerce").astype("float64")
         _refuse(name, values, numbers.isna() & values.notna(), "a number")
         _refuse(name, values, numbers.abs() > LARGEST, f"a finite number, {LARGEST:g} at most")
         return numbers
@@ -146,12 +143,9 @@ def labels(values: pd.Series) -> pd.Series:
     if values.dtype == "str":
         return values.str.strip()
     if values.dtype == object:
-        texts = values.map(label, na_action="ignore").astype("str")
-    elif pd.api.types.is_float_dtype(values):
-        texts = values.astype("str").str.removesuffix(".0")
-    else:
-        texts = values.astype("str").str.strip()
-    return texts.where(values.notna())
+        return values.map(label, na_action="ignore").astype("str").where(values.notna())
+    texts = values.astype("str").str.strip().where(values.notna())
+    return texts.str.removesuffix(".0") if pd.api.types.is_float_dtype(values) else texts
 
 
 def label(value: object) -> str:
@@ -163,28 +157,23 @@ def label(value: object) -> str:
 def describe(values: pd.Series, kind: Kind, date_format: str = "") -> Column:
     """Write the contract of a column from its converted training values."""
     present = values.dropna()
-    column = Column(
-        name=str(values.name), kind=kind, required=values.notna().all(), date_format=date_format
-    )
+    required = len(present) == len(values)
+    column = Column(name=str(values.name), kind=kind, required=required, date_format=date_format)
     if present.empty:
         return column
-    if kind == "number":
-        column.minimum, column.maximum = float(present.min()), float(present.max())
-        column.example = float(present.sort_values().iloc[len(present) // 2])
-    elif kind == "date":
-        column.example = present.sort_values().iloc[len(present) // 2].isoformat()
-    else:
-        frequent = present.value_counts().index
-        column.example = str(frequent[0])
-        if kind == "category":
-            column.categories = [str(label) for label in frequent[:MOST_CATEGORIES]]
+    if kind in ("number", "date"):
+        middle = present.sort_values().iloc[len(present) // 2]
+        if kind == "date":
+            column.example = middle.isoformat()
+        else:
+            column.minimum, column.maximum = float(present.min()), float(present.max())
+            column.example = float(middle)
+        return column
+    frequent = present.value_counts().index
+    column.example = str(frequent[0])
+    if kind == "category":
+        column.categories = [str(value) for value in frequent[:MOST_CATEGORIES]]
     return column
-
-
-def _numbers(values: pd.Series) -> pd.Series:
-    if values.dtype == object or pd.api.types.is_string_dtype(values):
-        values = values.map(lambda v: v.strip() if isinstance(v, str) else v, na_action="ignore")
-    return pd.to_numeric(values, errors="coerce").astype("float64")
 
 
 def _dates(values: pd.Series, date_format: str) -> pd.Series:

@@ -99,18 +99,8 @@ def check_definition(table: dict[str, Any], name: str = FILE_NAME, held: str = "
 
     `name` begins the messages; `held` is the type whose code the template put into the project.
     """
-    choices = {("problem", "type"): PROBLEM_TYPES, ("data", "source"): list(SOURCES)}
-    chosen = []
-    for (part, key), allowed in choices.items():
-        content = table.get(part, {})
-        if not isinstance(content, dict):
-            raise UserError(f"{name}: [{part}] is {content!r}, but should be a table.")
-        chosen.append(content.get(key, ""))
-        if chosen[-1] not in allowed:
-            raise UserError(
-                f'{name}: [{part}] {key} is "{chosen[-1]}"; allowed: {", ".join(allowed)}.'
-            )
-    kind, source = chosen
+    kind = _choice(table, "problem", "type", PROBLEM_TYPES, name)
+    source = _choice(table, "data", "source", list(SOURCES), name)
     if held and kind != held:
         raise UserError(
             f'{name}: [problem] type is "{kind}", but the project holds the code for {held}; set '
@@ -123,6 +113,16 @@ def check_definition(table: dict[str, Any], name: str = FILE_NAME, held: str = "
         # A key that is not known may be the one that is missing, misspelt.
         found = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         raise UserError(f"{name}: {_sentence(found[0], model)}") from None
+
+
+def _choice(table: dict[str, Any], part: str, key: str, allowed: list[str], name: str) -> str:
+    content = table.get(part, {})
+    if not isinstance(content, dict):
+        raise UserError(f"{name}: [{part}] is {content!r}, but should be a table.")
+    value = content.get(key, "")
+    if value not in allowed:
+        raise UserError(f'{name}: [{part}] {key} is "{value}"; allowed: {", ".join(allowed)}.')
+    return str(value)
 
 
 @lru_cache
@@ -145,18 +145,16 @@ def definition_model(problem_type: str, source: str) -> type[Definition]:
 def _sentence(error: ErrorDetails, model: type[Definition]) -> str:
     """Say what pydantic found wrong, with the key as the user wrote it."""
     table, *keys = [str(part) for part in error["loc"]] or [""]
-    key = f"[{table}] {'.'.join(keys)}".strip()
-    if error["type"] == "extra_forbidden":
+    key, kind, message = f"[{table}] {'.'.join(keys)}".strip(), error["type"], error["msg"]
+    if kind == "extra_forbidden":
         fields: Any = model.model_fields
         known = list(fields[table].annotation.model_fields if keys else fields)
         close = difflib.get_close_matches(keys[-1] if keys else table, known, n=1)
         hint = f'did you mean "{close[0]}"?' if close else f"known keys: {', '.join(known)}."
         return f"{key} is not a known key; {hint}"
-    if error["type"] == "missing":
+    if kind == "missing":
         return f"{key} is missing."
-    if error["type"] == "value_error":
-        return error["msg"].removeprefix("Value error, ") + "."
-    reason = error["msg"].removeprefix("Input ").replace("String", "it").replace("List", "it")
-    if error["type"] == "model_type":
-        reason = "should be a table"
-    return f"{key} is {error['input']!r}, but {reason}."
+    if kind == "value_error":
+        return message.removeprefix("Value error, ") + "."
+    reason = message.removeprefix("Input ").replace("String", "it").replace("List", "it")
+    return f"{key} is {error['input']!r}, but {reason.partition(' or instance')[0]}."

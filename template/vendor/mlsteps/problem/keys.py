@@ -24,15 +24,13 @@ def row_keys(frame: pd.DataFrame) -> pd.Series:
 
 
 def _hashes(values: pd.Series) -> np.ndarray:
-    if pd.api.types.is_datetime64_any_dtype(values):
+    types = pd.api.types
+    if types.is_datetime64_any_dtype(values):
         return pd.util.hash_array(values.dt.as_unit("us").astype("int64").to_numpy())
-    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
-        return _number_hashes(values)
-    texts = labels(values)
-    numbers = pd.to_numeric(texts, errors="coerce")
-    hashes = pd.util.hash_pandas_object(texts, index=False).to_numpy()
-    return np.where(numbers.notna(), _number_hashes(numbers), hashes)
-
-
-def _number_hashes(values: pd.Series) -> np.ndarray:
-    return pd.util.hash_array(values.to_numpy(dtype="float64", na_value=np.nan) + 0.0)  # no -0.0
+    is_number = types.is_numeric_dtype(values) and not types.is_bool_dtype(values)
+    texts = values if is_number else labels(values)
+    numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+    hashes = pd.util.hash_array(numbers + 0.0)  # no -0.0
+    if is_number:
+        return hashes
+    return np.where(np.isnan(numbers), pd.util.hash_pandas_object(texts, index=False), hashes)

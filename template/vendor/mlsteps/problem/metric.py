@@ -148,13 +148,11 @@ def evaluate_parts(metrics: Metrics, parts: Mapping[Any, Parts]) -> dict[str, fl
     return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
-# How alike the predictions are of models fitted to different rows. The search measures it, because
-# the predictions of one model cannot tell.
+# How alike models of different rows predict: measured by the search, one model cannot tell.
 STABILITY = Metric(lambda: np.nan, higher_is_better=True, title="Stability", arrays=lambda *_: ())
 
-# The bootstrap calls the metrics thousands of times. scikit-learn's take a millisecond each, most
-# of it to check their input, so these and those of each problem type are written in numpy; the
-# tests hold them against its.
+# The bootstrap calls metrics thousands of times. scikit-learn's take a millisecond each, mostly to
+# check their input, so all are written in numpy, and tests compare them with scikit-learn's.
 
 
 def roc_area(hits: np.ndarray, scores: np.ndarray) -> float:

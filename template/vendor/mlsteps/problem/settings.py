@@ -7,7 +7,6 @@ import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Kind = Literal["number", "category", "date", "text"]
-Labels = Literal["columns", "codes"]  # how an estimator is given those of a category
 Origin = Annotated[str, Field(pattern=r"^https?://[^/*\s]+$")]  # of a web site, as browsers send it
 UNKNOWN_BAR = "no better than guessing: set what is good enough for you"
 
@@ -29,30 +28,16 @@ class Table(BaseModel):
 
 
 class Goal(Table):
-    """What every ``[problem]`` has. `TASK`, `PURPOSE` and `RIVAL` are parts of sentences.
-
-    Attributes
-    ----------
-    target_kind
-        What the target is: a category or a number.
-    learns_from_feedback
-        Whether what comes back as feedback is a value of the target.
-    needs_target
-        Whether a row without one is of no use.
-    plain_split
-        How the test set is taken of rows without a date and a group.
-    of_series
-        Whether rows are dates of series.
-    """
+    """What every ``[problem]`` has."""
 
     target_kind: ClassVar[Kind] = "category"
-    learns_from_feedback: ClassVar[bool] = True
-    needs_target: ClassVar[bool] = True
-    plain_split: ClassVar[str] = "random"
-    of_series: ClassVar[bool] = False
-    TASK: ClassVar[str]  # what is to be done
-    PURPOSE: ClassVar[str]  # what a model is for
-    RIVAL: ClassVar[str]  # what a model has to be clearly better than
+    learns_from_feedback: ClassVar[bool] = True  # whether feedback is a value of the target
+    needs_target: ClassVar[bool] = True  # whether a row without one is of no use
+    plain_split: ClassVar[str] = "random"  # of rows without a date and a group
+    of_series: ClassVar[bool] = False  # whether rows are dates of series
+    TASK: ClassVar[str]  # sentences: what is to be done,
+    PURPOSE: ClassVar[str]  # what a model is for,
+    RIVAL: ClassVar[str]  # and what it has to be clearly better than
 
     type: str
     target: str = ""

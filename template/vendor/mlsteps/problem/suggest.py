@@ -62,7 +62,10 @@ def suggest(frame: pd.DataFrame, target: str, own: str) -> Suggestion:
         check_present("--target", [target], list(frame.columns))
     missing, frame, doubts = suspicious.without_strays(frame)
     module = of_type("problem", own)
-    problem = {"target": (target, ""), "type": (own, check_type(frame, target, own))}
+    problem: dict[str, tuple[Any, str]] = {
+        "target": (target, ""),
+        "type": (own, check_type(frame, target, own)),
+    }
     known = column_of(frame, target)
     inputs = frame.drop(columns=target, errors="ignore")
     kinds = {str(name): infer(inputs[name]) for name in inputs}
