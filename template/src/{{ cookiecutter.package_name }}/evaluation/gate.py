@@ -18,5 +18,5 @@ def gate(result: TestResult) -> list[Check]:
         reaches_minimum(result),
         *beats_baselines(result),
         *within_constraints(result),
-        *result.checks,  # whether there are rows enough to tell
+        *result.checks,  # whether there are enough rows, and what the type of problem needs
     ]

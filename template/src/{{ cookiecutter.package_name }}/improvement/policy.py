@@ -12,12 +12,12 @@ DRIFT_SHARE = 0.5  # of the false alarms that are allowed; the other half is for
 
 
 def has_drifted(drift: Drift, settings: Improvement) -> bool:
-    """Tell whether the change of a column is an alarm: it is hardly chance."""
+    """Return whether the change of a column is an alarm: it is hardly chance."""
     return drift.p_value < DRIFT_SHARE * settings.false_alarm_rate
 
 
 def has_decayed(performance: Performance, settings: Improvement) -> bool:
-    """Tell whether the errors are an alarm: the metric is worse than tested, or they rose."""
+    """Return whether the errors are an alarm: the metric is worse than tested, or they rose."""
     return performance.is_worse_than_tested or performance.change is not None
 
 
@@ -51,12 +51,12 @@ def reasons_to_retrain(situation: Situation, settings: Improvement) -> dict[str,
 
 
 def promotes(comparison: Comparison, settings: Improvement) -> bool:
-    """Tell whether a challenger takes the champion's place: it is better by the margin, surely."""
+    """Return whether a challenger takes the champion's place: it is surely better by the margin."""
     return comparison.gain > settings.margin and comparison.confidence >= settings.confidence
 
 
 def rolls_back(comparison: Comparison, settings: Improvement) -> bool:
-    """Tell whether the predecessor serves again: it is better on live rows, hardly by chance."""
+    """Return whether the predecessor serves again: it is better on live rows, hardly by chance."""
     confidence = 1 - settings.false_alarm_rate
     return comparison.gain > settings.margin and comparison.confidence >= confidence
 

@@ -16,7 +16,7 @@ from ..problem.anomaly_detection import ANOMALY, DISTANCE, LABELLED, NORMAL
 from ..problem.metric import evaluate_metrics
 from ..report import figure, heading, number, paragraph, table
 from .bootstrap import Measured, compare_pairs, interval
-from .gate import Check, enough_to_tell
+from .gate import Check, enough
 from .result import OUT_OF_FOLD
 from .rows import LEAST_ROWS, RowTest
 
@@ -74,15 +74,15 @@ class Test(RowTest):
         return found if labelled else dict(reversed(found.items()))
 
     def checks(self, measured: Measured) -> list[Check]:
-        """Check that there are rows enough to tell, and that a simple distance is not better."""
+        """Check that there are enough rows, and that a simple distance is not surely better."""
         if self.definition.problem.metric not in LABELLED:
-            return [enough_to_tell({"rows": (len(self.rows), LEAST_ROWS)})]
+            return [enough({"rows": (len(self.rows), LEAST_ROWS)})]
         normal, anomalies = ((self.target == label).sum() for label in (NORMAL, ANOMALY))
         counts = {
             "known normal rows": (normal, LEAST_ROWS),
             "known anomalies": (anomalies, LEAST_ANOMALIES),
         }
-        return [self._against_distance(), enough_to_tell(counts)]
+        return [self._against_distance(), enough(counts)]
 
     def _against_distance(self) -> Check:
         """Check that the distance to the mean is not surely better, by a paired bootstrap."""
@@ -110,7 +110,7 @@ class Test(RowTest):
     def outcome(self) -> dict[str, object]:
         """Return the threshold, what it flags, and what it finds."""
         flagged, anomalies = self.predictions["prediction"] == ANOMALY, self.target == ANOMALY
-        found = "none: nothing tells whether the right rows are flagged"
+        found = "none, so nobody knows whether the right rows are flagged"
         if anomalies.any():
             found = f"{(flagged & anomalies).sum()} of {anomalies.sum()} are flagged"
         return {

@@ -11,7 +11,7 @@ from ..plots import GREY, PALETTE, new_figure
 from ..problem.clustering import PLACE, WIDTH
 from ..report import figure, heading, table
 from .bootstrap import Measured
-from .gate import Check, enough_to_tell
+from .gate import Check, enough
 from .result import SEEN
 from .rows import LEAST_ROWS, RowTest
 
@@ -41,12 +41,12 @@ class Test(RowTest):
         return self.run["baselines"] | {"random": mean_of_each(found)}
 
     def checks(self, measured: Measured) -> list[Check]:
-        """Check that the clusters hold, and that there are rows enough to tell."""
+        """Check that the clusters hold, and that there are enough rows."""
         stability = measured["stability"]["value"]
         least = self.definition.problem.minimum_stability
         reason = f"Stability is {stability:.2f}; at least {least:g} is needed"
-        enough = enough_to_tell({"rows": (len(self.rows), LEAST_ROWS)})
-        return [Check(stability >= least, reason), enough]
+        rows_enough = enough({"rows": (len(self.rows), LEAST_ROWS)})
+        return [Check(stability >= least, reason), rows_enough]
 
     def shuffled_score(self, sample: pd.DataFrame) -> Callable[[pd.DataFrame], float]:
         """Return the function that measures how far clusters stay with shuffled features."""

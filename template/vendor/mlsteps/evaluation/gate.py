@@ -126,12 +126,12 @@ def within_constraints(result: "TestResult") -> list[Check]:
     return checks
 
 
-def enough_to_tell(counts: Mapping[str, tuple[int, int]]) -> Check:
+def enough(counts: Mapping[str, tuple[int, int]]) -> Check:
     """Check that there is enough of each thing; `counts` has what there is and the least."""
     found = ", ".join(f"{count:,} {what}" for what, (count, _) in counts.items())
     needed = " and ".join(str(least) for _, least in counts.values())
     passed = all(count >= least for count, least in counts.values())
-    return Check(passed, f"{found}; at least {needed} are needed to tell")
+    return Check(passed, f"{found}; at least {needed} are needed")
 
 
 def _found(result: "TestResult") -> str:

@@ -46,7 +46,7 @@ def model_card(
         tested_on=results["tested_on"],
         quality=_table(quality),
         outcome=f"{outcome.capitalize()}.",
-        slices=_table(worst) if worst else "No slice has enough rows to tell.",
+        slices=_table(worst) if worst else "No slice has enough rows.",
         features="\n".join([f"{results['loss']}:\n", *features]) if features else "Not measured.",
         candidates=len(run["leaderboard"]),
         scored_by=run["scored_by"],

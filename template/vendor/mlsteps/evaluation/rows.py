@@ -18,7 +18,7 @@ from ..problem.metric import Metrics, evaluate_metrics
 from ..problem.project import Project
 from ..variants import of_type
 from .bootstrap import Measured, measure
-from .gate import Check, enough_to_tell
+from .gate import Check, enough
 from .result import UNSEEN, TestResult, check_defined, costs_of, milliseconds
 
 LEAST_ROWS, LEAST_OF_CLASS, LEAST_GROUPS = 20, 5, 5
@@ -94,7 +94,7 @@ class RowTest:
             counts[f'of class "{classes.index[1]}"'] = (int(classes.iloc[1]), LEAST_OF_CLASS)
         if self.group is not None:
             counts["groups"] = (self.group.nunique(), LEAST_GROUPS)
-        return [enough_to_tell(counts)]
+        return [enough(counts)]
 
     def shuffled_score(self, sample: pd.DataFrame) -> Callable[[pd.DataFrame], float]:
         """Return the function that scores the rows of `sample` with shuffled features."""

@@ -36,7 +36,7 @@ class MonitorResult:
     drifted, decayed : list of str
         A sentence for each alarm: of inputs and predictions, and of errors.
     notes : list of str
-        What could not be told, and why.
+        What was not tested, and why.
     feedback : str
         What became of the true labels that ``[improvement] truth`` names, in a sentence.
     drifts : list of Drift
@@ -127,12 +127,14 @@ def monitor(
         served = read_predictions(log, last=MOST_TIMES * settings.window, labelled=True)
     drifts, performance = [], None
     if len(newest) < least:
-        notes.append(f"not enough yet to tell drift: {len(newest)} predictions, {least} are needed")
+        notes.append(
+            f"not enough yet to test for drift: {len(newest)} predictions, {least} are needed"
+        )
     else:
         drifts = _drifts(newest, predictor, definition)
     if len(labelled) < least:
         found = f"{len(labelled)} predictions with true labels"
-        notes.append(f"not enough yet to tell errors: {found}, {least} are needed")
+        notes.append(f"not enough yet to measure errors: {found}, {least} are needed")
     else:
         performance = _performance(labelled, predictor, metric, definition)
     decayed = performance is not None and policy.has_decayed(performance, settings)

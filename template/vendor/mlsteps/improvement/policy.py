@@ -25,7 +25,7 @@ class Situation:
 
     Examples
     --------
-    >>> from datetime import UTC
+    >>> from datetime import UTC, datetime
     >>> now = Situation([], [], trained=datetime(2026, 1, 31, tzinfo=UTC), new_labels=120)
     >>> now.new_labels >= 100
     True
