@@ -104,6 +104,7 @@ def ids(project):
     return read_raw(project)["id"].tolist()
 
 
+ELSEWHERE = json.dumps({"data": {"items": []}, "link": "http://elsewhere.invalid/"})
 PAGING = {
     "link": {"paging": "link", "next": "link"},
     "cursor": {"paging": "cursor", "next": "meta.next", "page_parameter": "after"},
@@ -216,7 +217,7 @@ ANSWERS = [
     ((403, {}, ""), r"refuses to answer \(403 Forbidden\): it wants credentials, so set"),
     ((404, {}, ""), r"does not exist \(404 Not Found\)"),
     ((429, {"Retry-After": "9000"}, ""), r"is too busy \(429 Too Many Requests"),
-    ((302, {"Location": "http://elsewhere.invalid/"}, ""), r"leads to another server, elsewhere"),
+    ((302, {"Location": "http://elsewhere.invalid/"}, ""), r"has moved \(302 Found\); correct"),
 ]
 
 
@@ -259,8 +260,16 @@ def test_a_secret_that_no_header_can_hold_is_not_repeated(point, monkeypatch):
 
 def test_a_server_that_does_not_answer_is_not_waited_for(point, api):
     api.troubles = {0: "silent"}
-    with pytest.raises(UserError, match=r"does not answer \(timed out\); .* or raise timeout_seconds"):
+    with pytest.raises(
+        UserError, match=r"does not answer \(timed out\); .* or raise timeout_seconds"
+    ):
         collect_rows(point(attempts=1, timeout_seconds=0.1))
+
+
+def test_a_link_to_another_server_is_refused(point, api):
+    api.troubles = {0: (200, {}, ELSEWHERE)}
+    with pytest.raises(UserError, match=r"leads to another server, elsewhere\.invalid, which"):
+        collect_rows(point(**PAGING["link"]))
 
 
 def test_a_page_that_repeats_is_refused(point, api):

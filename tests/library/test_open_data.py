@@ -207,7 +207,7 @@ def test_kaggle_is_told_who_asks_and_nobody_else(point, repository, monkeypatch,
     assert source(project)["licence"].startswith("CC0 for *")
     repository.answers["/api/v1/datasets/view/ann/credit"] = (401, {})
     said += run_in(project.root, "collect", "--force").output
-    assert "refuses to answer (401 Unauthorized): accept its licence at" in said
+    assert "refuses to answer (401 Unauthorized): accept the rules or the licence at" in said
     assert KEY not in said
     written = [f.read_bytes() for f in project.root.rglob("*") if f.is_file()]
     assert not [content for content in written if KEY.encode() in content]
@@ -227,7 +227,7 @@ BAD = [
     ("uci:7", r'There is no data set "7"'),
     ("uci:54", r'"uci:54" has no table that can be imported'),
     ("kaggle:ann/nothing", r'There is no data set "ann/nothing"'),
-    ("kaggle:competitions/closed", r"\(403 Forbidden\): accept the rules at .*/closed/rules"),
+    ("kaggle:competitions/closed", r"\(403 Forbidden\): accept the rules or the licence at .*/closed, and see"),
     ("SERVER/none.csv", r"none\.csv does not exist \(404 Not Found\)"),
     ("http://127.0.0.1:1/x.csv", r"x\.csv does not answer \(.*refused"),
     ("https://me:pw@host.invalid/x.csv", r"dataset holds a password; put the URL into an env"),

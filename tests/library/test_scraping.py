@@ -152,7 +152,7 @@ def test_a_preview_writes_nothing(point):
 CHANGES = [
     ("book", "volume", r'/1 has nothing that matches \[data\] rows "li\.book"'),
     (Site.page(1), "[1]", r"/1 has nothing that matches"),
-    ("<i>", "<em>", r'/1 has no row in which \[data\] fields price "i::text" matches'),
+    ("<i>", "<em>", r'/1 has nothing that matches \[data\] fields price "i::text"'),
     ('href="2"', 'href="1"', r"has more pages than \[data\] max_pages = 1000"),
 ]
 
@@ -187,7 +187,7 @@ MISTAKES = [
     ({"optional": ["prise"]}, r'optional names "prise", which is not among fields'),
     ({"max_pages": 2}, r"has more pages than \[data\] max_pages = 2"),
     ({"url": "http://127.0.0.1:1/x"}, r"does not answer \(.*refused"),
-    ({"table": "ul", "rows": "", "fields": {}}, r'no rows in a table that matches .* "ul"'),
+    ({"table": "ul", "rows": "", "fields": {}}, r'no table with a header and rows .* "ul"'),
 ]
 
 

@@ -19,30 +19,17 @@ Page = tuple[httpx2.URL, dict[str, Any]]  # an address and parameters, secrets a
 
 def open_stream(data: Data, root: Path, cache: Path) -> Stream:
     """Return the records of the API that ``[data]`` names, as a source."""
-    shown, home = without_secrets(data.url), address(data.url)
+    shown = without_secrets(data.url)
     secrets = {
         name: from_environment(value, f"[data] parameters {name}")
         for name, value in data.parameters.items()
         if isinstance(value, str) and value.startswith(FROM_ENVIRONMENT)
     }
-
-    def stay(request: httpx2.Request) -> None:
-        if (request.url.host, request.url.port) != (home.host, home.port):
-            raise UserError(
-                f"{shown} leads to another server, {quoted(request.url.host)}, which would get the "
-                "credentials; set [data] url to that one if it is right."
-            )
-
-    client = httpx2.Client(
-        timeout=data.timeout_seconds,
-        follow_redirects=True,
-        headers={"Accept": "application/json"} | _credentials(data),
-        event_hooks={"request": [stay]},
-    )
     remedy = "it wants credentials, so set [data] auth and secret"
     if data.auth != "none":
         remedy = f"what [data] secret names ({data.secret}) is wrong or has expired, so renew it"
-    web = Web(client, 1 / data.requests_per_second, data.attempts, remedy)
+    headers = {"Accept": "application/json"} | _credentials(data)
+    web = Web(data, seconds=1 / data.requests_per_second, remedy=remedy, headers=headers)
 
     def read(since: Any) -> Iterator[pa.Table]:
         parameters = {n: value for n, value in data.parameters.items() if n not in secrets}
@@ -50,9 +37,9 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
             parameters[data.since_parameter] = since
         if data.paging in {"page", "offset"}:
             parameters[data.page_parameter] = data.first_page if data.paging == "page" else 0
-        page: Page | None = home, parameters
+        page: Page | None = address(data.url), parameters
         before: list[dict[str, Any]] = []
-        with client:
+        with web.client:
             while page:
                 response = web.get(str(page[0].copy_merge_params(page[1] | secrets)))
                 body = _json(response, shown)
@@ -96,9 +83,17 @@ def _next_page(
     (url, parameters), name = page, data.page_parameter
     if data.paging == "link":
         link = _at(body, data.next) if data.next else response.links.get("next", {}).get("url")
-        if link and not isinstance(link, str):
+        if not link:
+            return None
+        if not isinstance(link, str):
             raise UserError(f'[data] next is "{data.next}", where the response has no address.')
-        return (address(link, str(response.url)), {}) if link else None
+        following = address(link, str(response.url))
+        if (following.host, following.port) != (url.host, url.port):
+            raise UserError(
+                f"{without_secrets(data.url)} leads to another server, {quoted(following.host)}, "
+                "which would get the credentials; set [data] url to that one if it is right."
+            )
+        return following, {}
     if data.paging == "cursor":
         value = _at(body, data.next)
         return (url, parameters | {name: value}) if value else None

@@ -13,7 +13,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pyarrow as pa
 
 from ..environment import from_environment, masked, remember
@@ -59,8 +58,8 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
 
 def _download(data: Data, folder: Path, shown: str) -> None:
     """Put the file of a data set into the cache, and what is known of it beside it."""
-    with httpx2.Client(timeout=data.timeout_seconds, follow_redirects=True) as client:
-        web = Web(client, attempts=data.attempts)
+    web = Web(data, follow_redirects=True)
+    with web.client:
         place, _, name = data.dataset.partition(":")
         if place in PLACES:
             find, server = PLACES[place]
@@ -69,7 +68,7 @@ def _download(data: Data, folder: Path, shown: str) -> None:
             url = from_environment(data.dataset, KEY)
             file = address(url).path.rpartition("/")[2]
             found = Source(file, licence=data.licence, citation=data.citation)
-        web.download(url, folder / found.name)
+        web.get(url, target=folder / found.name)
     if place == "kaggle":
         found = replace(found, name=_extract(folder / found.name, data.file, shown))
     said = {"licence": masked(found.licence), "citation": masked(found.citation)}
@@ -134,24 +133,20 @@ def _find_kaggle(web: Web, server: str, name: str) -> Found:
     """Find a data set of Kaggle, or the files of a competition."""
     kind, _, short = name.rpartition("/")
     web.client.headers.update(_kaggle_credentials())
-    renew = "see that KAGGLE_API_TOKEN is set to a token that has not expired (kaggle.com/settings)"
-    if kind == "competitions":
-        page = f"{server}/competitions/{short}"
-        web.remedy = f"accept the rules at {page}/rules, and {renew}"
-        return f"{server}/api/v1/competitions/data/download-all/{short}", Source(
-            f"{short}.zip",
-            licence="the rules of the competition",
-            citation=f"{short}. Kaggle. {page}",
-        )
-    page = f"{server}/datasets/{name}"
-    web.remedy = f"accept its licence at {page} if it asks for that, and {renew}"
-    about = _json(web, f"{server}/api/v1/datasets/view/{name}", name)
-    owner, title = about.get("ownerName") or kind, about.get("title") or short
-    return f"{server}/api/v1/datasets/download/{name}", Source(
-        f"{short}.zip",
-        licence=_text(about.get("licenseName")),
-        citation=f"{owner}. {title}. Kaggle. {page}",
+    page = f"{server}/{name if kind == 'competitions' else f'datasets/{name}'}"
+    web.remedy = (
+        f"accept the rules or the licence at {page}, and see that KAGGLE_API_TOKEN is set to a "
+        "token that has not expired (kaggle.com/settings)"
     )
+    if kind == "competitions":
+        url, licence = f"competitions/data/download-all/{short}", "the rules of the competition"
+        title = short
+    else:
+        about = _json(web, f"{server}/api/v1/datasets/view/{name}", name)
+        url, licence = f"datasets/download/{name}", _text(about.get("licenseName"))
+        title = f"{about.get('ownerName') or kind}. {about.get('title') or short}"
+    found = Source(f"{short}.zip", licence=licence, citation=f"{title}. Kaggle. {page}")
+    return f"{server}/api/v1/{url}", found
 
 
 PLACES: dict[str, tuple[Callable[[Web, str, str], Found], str]] = {

@@ -33,12 +33,13 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
             raise UserError(
                 f'[data] has "{selector}", which is no CSS selector ({error}).'
             ) from None
-    client = httpx2.Client(
+    web = Web(
+        data,
+        seconds=data.delay_seconds,
+        remedy="ask its owner for the data",
         headers={"User-Agent": f"{AGENT} (+{data.contact})"},
-        timeout=data.timeout_seconds,
         follow_redirects=True,
     )
-    web = Web(client, data.delay_seconds, data.attempts, remedy="ask its owner for the data")
     robots: dict[httpx2.URL, Protego] = {}
 
     def fetch(url: str) -> str:
@@ -52,7 +53,7 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
 
     def read(_: object) -> Iterator[pa.Table]:
         url, pages = data.url, 0
-        with client:
+        with web.client:
             while url:
                 if pages == data.max_pages:
                     raise UserError(
@@ -87,18 +88,17 @@ def _rows(page: parsel.Selector, data: Data, name: str) -> Rows:
         {field: _value(row, selector) for field, selector in data.fields.items()}
         for row in page.css(data.rows)
     ]
-    if not found:
+    lacking = [
+        (f"fields {field}", selector)
+        for field, selector in data.fields.items()
+        if field not in data.optional and not any(row[field] for row in found)
+    ]
+    if lacking or not found:
+        key, selector = lacking[0] if found else ("rows", data.rows)
         raise UserError(
-            f'{name} has nothing that matches [data] rows "{data.rows}"; if the site has changed, '
-            "change the selector."
+            f'{name} has nothing that matches [data] {key} "{selector}"; if the site has changed, '
+            "change the selector; a field that a page may lack stands in optional."
         )
-    for field in data.fields.keys() - set(data.optional):
-        if not any(row[field] for row in found):
-            raise UserError(
-                f'{name} has no row in which [data] fields {field} "{data.fields[field]}" matches; '
-                "if the site has changed, change the selector; if a page may lack it, name it in "
-                "optional."
-            )
     return found
 
 
@@ -117,15 +117,10 @@ def _table(page: parsel.Selector, data: Data, name: str) -> Rows:
     ]
     header, *rows = [line for line in lines if line] or [[]]
     names = check_names([text or "" for text in header])
-    if not rows:
+    if not rows or any(len(row) != len(names) for row in rows):
         raise UserError(
-            f'{name} has no rows in a table that matches [data] table "{data.table}"; if the site '
-            "has changed, change the selector."
-        )
-    if any(len(row) != len(names) for row in rows):
-        raise UserError(
-            f"{name} has a table whose rows have not as many cells as its header; select the rows "
-            "by [data] rows and fields instead."
+            f"{name} has no table with a header and rows of as many cells at [data] table "
+            f'"{data.table}"; change the selector, or select by rows and fields.'
         )
     return [dict(zip(names, row, strict=True)) for row in rows]
 

@@ -2,10 +2,9 @@
 
 import time
 from base64 import b64encode
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import httpx2
 import stamina
@@ -19,61 +18,54 @@ PATIENCE = 300.0  # seconds that a server may want us to wait
 BLOCK = 1 << 20  # bytes
 BUSY = (429, 500, 502, 503, 504)
 STATUS = {
+    **dict.fromkeys((301, 302, 303, 307, 308), "has moved ({status}); correct [data] url."),
     **dict.fromkeys((401, 403, 407), "refuses to answer ({status}): {remedy}."),
     **dict.fromkeys((404, 410), "does not exist ({status}); correct the address in [data]."),
     **dict.fromkeys(BUSY, "is too busy ({status}, {attempts} attempts); try again later."),
 }
 CERTIFICATE = "CERTIFICATE_VERIFY"
-NO_ADDRESS = "{} is not the address of a server; one looks like https://example.org/path."
-
-Result = TypeVar("Result")
 
 stamina.instrumentation.set_on_retry_hooks([])  # it would log what it does, with the address
 
 
-@dataclass
 class Web:
     """A client that keeps to a pace."""
 
-    client: httpx2.Client
-    seconds: float = 0.0  # between the beginnings of two requests
-    attempts: int = 5  # of a request that the server is too busy for, or that is cut off
-    remedy: str = "it wants credentials"  # when the server refuses: the end of a sentence
-    _last: float = field(default=float("-inf"), init=False)
+    def __init__(
+        self,
+        data: Any,
+        *,
+        seconds: float = 0.0,  # between the beginnings of two requests
+        remedy: str = "it wants credentials",  # when the server refuses: the end of a sentence
+        **options: Any,  # of the client
+    ) -> None:
+        self.client = httpx2.Client(timeout=data.timeout_seconds, **options)
+        self.attempts, self.seconds, self.remedy = data.attempts, seconds, remedy
+        self._last = float("-inf")
 
-    def get(self, url: str, allowed: Collection[int] = ()) -> httpx2.Response:
-        """Return the response to a GET request, read to its end."""
-
-        def send() -> httpx2.Response:
-            response = self.client.get(url)
-            return response if response.status_code in allowed else response.raise_for_status()
-
-        return self._try(url, send)
-
-    def download(self, url: str, target: Path) -> None:
-        """Write what a URL gives to a file, whole or not at all."""
-
-        def fetch() -> None:
-            with self.client.stream("GET", url) as response, replacing(target) as temporary:
-                response.raise_for_status()
-                with temporary.open("wb") as file:
-                    for block in response.iter_bytes(BLOCK):
-                        file.write(block)
-
-        self._try(url, fetch)
-
-    def _try(self, url: str, send: Callable[[], Result]) -> Result:
-        """Send a request until it succeeds or is not worth another attempt."""
+    def get(
+        self, url: str, *, allowed: Collection[int] = (), target: Path | None = None
+    ) -> httpx2.Response:
+        """Return the response to a GET request, read to its end or written to a file."""
         shown = without_secrets(str(address(url)))
-        waits = {"wait_initial": FIRST_WAIT, "wait_max": LONGEST_WAIT}
+        waits = {"wait_initial": FIRST_WAIT, "wait_max": LONGEST_WAIT, "timeout": None}
         try:
             for attempt in stamina.retry_context(
-                on=_is_worth_another, attempts=self.attempts, timeout=None, **waits
+                on=_is_worth_another, attempts=self.attempts, **waits
             ):
                 with attempt:
                     time.sleep(max(0.0, self._last + self.seconds - time.monotonic()))
                     self._last = time.monotonic()
-                    return send()
+                    with self.client.stream("GET", url) as response:
+                        if response.status_code not in allowed:
+                            response.raise_for_status()
+                        if target is None:
+                            response.read()
+                            return response
+                        with replacing(target) as temporary, temporary.open("wb") as file:
+                            for block in response.iter_bytes(BLOCK):
+                                file.write(block)
+                        return response
         except httpx2.HTTPStatusError as error:
             code, phrase = error.response.status_code, error.response.reason_phrase
             said = STATUS.get(code, "answers {status}; correct [data] in project.toml.").format(
@@ -107,7 +99,10 @@ def address(url: str, page: str = "") -> httpx2.URL:
     except httpx2.InvalidURL:
         full = httpx2.URL()
     if full.scheme not in {"http", "https"} or not full.host:
-        raise UserError(NO_ADDRESS.format(without_secrets(url)))
+        raise UserError(
+            f"{without_secrets(url)} is not the address of a server; one looks like "
+            "https://example.org/path."
+        )
     return full
 
 
