@@ -37,6 +37,12 @@ def explore(project: Project, sections: Sections) -> str:
     ------
     UserError
         If a prepared file is missing or damaged.
+
+    Examples
+    --------
+    With nothing but a table of the means::
+
+        explore(open_project(), lambda train, schema: [table(train.groupby(schema.target).mean())])
     """
     schema = read_schema(project.prepared / "schema.json")
     train = read_frame(project.prepared / "train.parquet")
@@ -61,6 +67,12 @@ def standard_sections(train: pd.DataFrame, schema: Schema) -> list[str]:
     -------
     list of str
         HTML, by `row_sections` or `series_sections`.
+
+    Examples
+    --------
+    In a notebook::
+
+        IPython.display.HTML("".join(standard_sections(train, schema)))
     """
     make = series_sections if problem_of(schema).of_series else row_sections
     return make(train, schema)

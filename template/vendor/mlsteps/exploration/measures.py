@@ -7,7 +7,6 @@ from ..preparation.schema import Schema
 from ..problem.settings import Goal, Kind
 from ..variants import of_type
 
-FENCE = 1.5  # interquartile ranges between the box and what counts as an outlier
 NUMBER_GROUPS = 10
 MOST_GROUPS = 30
 SAMPLE_ROWS = 20_000  # associations of this many rows are exact to about 0.01
@@ -34,14 +33,14 @@ def as_numbers(values: pd.Series, kind: Kind) -> pd.Series:
     return values.astype("float64")
 
 
-def fences(numbers: pd.Series) -> tuple[float, float]:
-    """Return the limits beyond which a number is an outlier.
+def fences(numbers: pd.Series, ranges: float = 1.5) -> tuple[float, float]:
+    """Return the limits beyond which a number is an outlier: so many interquartile ranges away.
 
-    The rule of Tukey (1977): 1.5 interquartile ranges from the quartiles. It says nothing where
-    the middle half of the numbers are equal; then the limits are infinite.
+    The rule of Tukey (1977). It says nothing where the middle half of the numbers are equal; then
+    the limits are infinite.
     """
     low, high = numbers.quantile([0.25, 0.75])
-    reach = FENCE * (high - low)
+    reach = ranges * (high - low)
     return (low - reach, high + reach) if reach > 0 else (-np.inf, np.inf)
 
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 
 from ..plots import BLUE, GREY, INK, ORANGE, bars, heat_map, new_figure, shorten, show_dates
 from ..problem.settings import Kind
-from .measures import as_numbers
+from .measures import as_numbers, fences
 
 MOST_BINS = 30
 MOST_POINTS = 400
@@ -21,12 +21,11 @@ OTHERS = "all others"
 LAST_DAYS = date2num([date.min, date.max])  # that matplotlib can name
 EXACT = 2**53  # beyond, floats skip whole numbers
 FAR = 4.5  # interquartile ranges from the quartiles; what lies further is not drawn
+Colours = Mapping[str, str]  # of the classes
 NUMBERED_COLUMNS = 12  # up to so many, the cells of the heat map hold their numbers
 
 
-def plot_distribution(
-    values: pd.Series, kind: Kind, colours: Mapping[str, str] | None = None
-) -> Figure:
+def plot_distribution(values: pd.Series, kind: Kind, _: object, colours: Colours) -> Figure:
     """Plot the share of each frequent label of a category; of all else a histogram."""
     if kind == "category":
         shares = values.value_counts(normalize=True).head(MOST_BARS)
@@ -43,14 +42,15 @@ def plot_distribution(
 
 
 def plot_against_class(
-    values: pd.Series, kind: Kind, target: pd.Series, colours: Mapping[str, str]
+    values: pd.Series, kind: Kind, target: pd.Series, colours: Colours
 ) -> Figure:
     """Plot the share of the classes within each label; of all else the histogram of each class."""
     classes = target.where(target.isin(list(colours)), OTHERS)
     fig, axes = new_figure(grid="")
     if kind == "category":
-        counts = _frequent(values)
-        shares = pd.crosstab(values.fillna("(missing)"), classes, normalize="index")
+        values = values.fillna("(missing)")
+        counts = values.value_counts().head(MOST_BARS)
+        shares = pd.crosstab(values, classes, normalize="index")
         start = np.zeros(len(counts))
         for label, colour in colours.items():
             width = shares[label].reindex(counts.index).to_numpy()
@@ -71,18 +71,19 @@ def plot_against_class(
     return fig
 
 
-def plot_against_number(values: pd.Series, kind: Kind, target: pd.Series) -> Figure:
+def plot_against_number(values: pd.Series, kind: Kind, target: pd.Series, _: object) -> Figure:
     """Plot a box of the target for each label of a category; of all else rows as points.
 
     A line goes through the median of the target in up to ten equal parts of the rows.
     """
     if kind == "category":
-        counts, labels = _frequent(values), values.fillna("(missing)")
-        medians = target.groupby(labels).median()[counts.index]
+        values = values.fillna("(missing)")
+        counts = values.value_counts().head(MOST_BARS)
+        medians = target.groupby(values).median()[counts.index]
         counts = counts[medians.sort_values(ascending=False, kind="stable").index]
         fig, axes = new_figure(grid="x")
         axes.boxplot(
-            [target[labels == label] for label in counts.index],
+            [target[values == label] for label in counts.index],
             tick_labels=_with_counts(counts),
             widths=0.6,
             orientation="horizontal",
@@ -97,7 +98,7 @@ def plot_against_number(values: pd.Series, kind: Kind, target: pd.Series) -> Fig
         return fig
     pairs = pd.DataFrame({"x": as_numbers(values, kind), "y": target}).dropna()
     fig, axes = new_figure(grid="both")
-    near = [pairs[axis].between(*typical_range(pairs[axis])) for axis in pairs]
+    near = [values.between(*fences(values, FAR)) for _, values in pairs.items()]
     shown = pairs[near[0] & near[1]]
     draw_points(axes, shown["x"], shown["y"])
     parts = min(len(pairs) // 10, 10)
@@ -126,34 +127,21 @@ def draw_points(axes: Axes, x: pd.Series, y: pd.Series) -> None:
     axes.plot(x, y.loc[x.index], "o", color=BLUE, alpha=0.45, ms=3, markeredgewidth=0, zorder=1)
 
 
-def typical_range(numbers: pd.Series) -> tuple[float, float]:
-    """Return the range that is drawn: all of it, unless a few values lie far away."""
-    low, high = numbers.quantile([0.25, 0.75])
-    start, end = numbers.min(), numbers.max()
-    if high > low:
-        reach = FAR * (high - low)
-        start, end = max(start, low - reach), min(end, high + reach)
-    size = max(abs(start), abs(end))
-    room = max(0.5, 1e-9 * size) if end - start <= 1e-12 * size else 0  # too little to draw
-    return start - room, end + room
-
-
 def histogram_edges(numbers: pd.Series) -> list[float]:
     """Return the edges of a histogram's bins; whole numbers get bins of whole width."""
-    if not numbers.notna().any():
+    inside = numbers[numbers.between(*fences(numbers, FAR))]
+    if inside.empty:
         return [0.0, 1.0]
-    start, end = typical_range(numbers)
-    inside = numbers[numbers.between(start, end)]
+    start, end = inside.min(), inside.max()
+    size = max(abs(start), abs(end))
+    if end - start <= 1e-12 * size:  # too little to draw
+        room = max(0.5, 1e-9 * size)
+        start, end = start - room, end + room
     bins = int(np.clip(2 * np.sqrt(len(inside)), 5, MOST_BINS))
     if (inside % 1 == 0).all() and end - start < EXACT:  # as many whole numbers in each bin
         width = np.ceil((end - start + 1) / bins)
         return list(np.arange(start - 0.5, end + width, width))
     return list(np.linspace(start, end, bins + 1))
-
-
-def _frequent(values: pd.Series) -> pd.Series:
-    """Return how often each of the most frequent labels is there, and how often none."""
-    return values.fillna("(missing)").value_counts().head(MOST_BARS)
 
 
 def _with_counts(counts: pd.Series) -> list[str]:

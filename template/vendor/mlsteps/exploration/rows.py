@@ -25,6 +25,8 @@ from .row_plots import (
 SHOWN_BARS = 20
 SHOWN_PLOTS = 12
 WEAK = 0.1  # below it, an association is not worth a word
+# By the kind of the target, "" where there is none.
+PLOTS = {"category": plot_against_class, "number": plot_against_number, "": plot_distribution}
 EXPLAINED = {
     "category": "Numbers: their distribution within each class, each with the same area. "
     "Categories: the share of the classes within each label, with its number of rows.",
@@ -62,6 +64,16 @@ def row_sections(rows: pd.DataFrame, schema: Schema) -> list[str]:
     -------
     list of str
         HTML.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from mlsteps.preparation import Column, Schema
+    >>> ages = [Column(name="age", kind="number")]
+    >>> schema = Schema(problem="regression", target="pay", inputs=ages, features=ages, ignored=[])
+    >>> rows = pd.DataFrame({"age": [20.0, 30.0, 40.0], "pay": [1.0, 2.0, 3.0]})
+    >>> "<h3>Features against pay</h3>" in "".join(row_sections(rows, schema))
+    True
     """
     described, sample = describe_columns(rows, schema), sample_rows(rows)
     return [
@@ -106,7 +118,8 @@ def show_associations(sample: pd.DataFrame, schema: Schema, described: pd.DataFr
     if not problem.needs_target:
         return heading("How the features go together") + associations
     target = sample[schema.target]
-    fig = plot_distribution(target, problem.target_kind, _colours(target, problem.target_kind))
+    colours = _colours(target, problem.target_kind)
+    fig = plot_distribution(target, problem.target_kind, None, colours)
     distribution = figure(fig, f"{target.nunique():,} different values", "Distribution")
     return heading(f"The target, {target.name}") + columns(distribution, associations)
 
@@ -119,13 +132,7 @@ def show_features(sample: pd.DataFrame, schema: Schema, described: pd.DataFrame)
     colours = _colours(target, against) if against else {}
     shown = described[described["distinct"] > 0].head(SHOWN_PLOTS)
     for name, line in shown.iterrows():
-        values, kind = sample[name], line["kind"]
-        if against == "category":
-            fig = plot_against_class(values, kind, target, colours)
-        elif against == "number":
-            fig = plot_against_number(values, kind, target)
-        else:
-            fig = plot_distribution(values, kind)
+        fig = PLOTS[against](sample[name], line["kind"], target, colours)
         missing = f", {line['missing']:.1%} missing" if line["missing"] else ""
         plots.append(figure(fig, f"association {line['association']:.2f}{missing}", str(name)))
     title = f"Features against {schema.target}" if against else "Distributions"

@@ -44,6 +44,15 @@ def prepare(
     ------
     UserError
         If a value does not fit its column, or the rows cannot be split.
+
+    Examples
+    --------
+    With every fifth row for the test, and no feature added::
+
+        def every_fifth(rows, definition, may_test):
+            return np.arange(len(rows)) % 5 == 0
+
+        prepare(open_project(), pd.read_csv("data/sales.csv"), every_fifth, lambda rows: rows)
     """
     make = prepare_series if project.definition.problem.of_series else prepare_rows
     prepared = make(raw, project.definition, take_test, add_features, trained_on)

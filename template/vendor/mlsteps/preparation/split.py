@@ -62,6 +62,13 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
     ------
     UserError
         If a side would be empty, or lack a class.
+
+    Examples
+    --------
+    A project's own rule can narrow what may be chosen::
+
+        north = (rows["region"] == "north").to_numpy()
+        return mlsteps.preparation.take_test(rows, definition, may_test & north)
     """
     problem, split, by = definition.problem, definition.split, definition.split_by()
     if problem.of_series:
@@ -172,6 +179,12 @@ def cut_folds(train: pd.DataFrame, definition: Definition) -> list[Fold]:
     ------
     UserError
         If there are too few rows, groups or rows of a class for so many folds.
+
+    Examples
+    --------
+    A project's own `cut_folds` may return what a splitter of scikit-learn yields::
+
+        return RepeatedKFold(n_splits=5, n_repeats=2).split(train)
     """
     if definition.problem.of_series:
         return _cut_origins(train, definition)
