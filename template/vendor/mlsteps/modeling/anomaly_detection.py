@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # a predictor is loaded without the search
 
 MOST_REASONS = 3
 LEAST_PART = 0.2  # of what the strongest reason adds; what adds less is not named
-MOST_NUMBERS = 2_000_000  # that are made at a time
+EXPLAINED_ROWS = 500  # at a time: each is scored twice for each feature
 MOST_VALUES = 1000  # of each feature, to see which numbers follow from it
 
 
@@ -46,8 +46,11 @@ def predict(
     scores = estimator.score(numbers)
     flagged = scores > decision["threshold"]
     why = np.full(len(scores), "", dtype=object)
-    if flagged.any() and "typical" in decision:
-        why[flagged] = _reasons(estimator, numbers[flagged], decision)
+    if "typical" in decision:
+        places = np.flatnonzero(flagged)
+        for start in range(0, len(places), EXPLAINED_ROWS):
+            part = places[start : start + EXPLAINED_ROWS]
+            why[part] = _reasons(estimator, numbers[part], decision)
     return {"prediction": _label(flagged), "score": scores, "reasons": why}
 
 
@@ -110,19 +113,17 @@ def describe_model(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -
     For the latter, each feature of the typical row is given the values of other rows in turn: so it
     holds for whatever an encoder is made of.
     """
-    encoder = pipeline[0]
-    columns = {column.name: column for column in schema.features}
-    examples = {name: pd.Series([c.example], name=name) for name, c in columns.items()}
-    row = pd.DataFrame({name: convert(x, columns[name].kind) for name, x in examples.items()})
+    encoder, columns = pipeline[0], schema.features
+    examples = {c.name: convert(pd.Series([c.example], name=c.name), c.kind) for c in columns}
+    row, positions = pd.DataFrame(examples), {}
     typical = encoder.transform(row)[0]
-    positions = {}
-    for name in columns:
+    for name in row:
         values = features[name].drop_duplicates().head(MOST_VALUES).reset_index(drop=True)
         changed = row.loc[[0] * len(values)].reset_index(drop=True).assign(**{name: values})
         same = np.isclose(encoder.transform(changed), typical, rtol=0, atol=0, equal_nan=True)
         if not same.all():
             positions[name] = np.flatnonzero(~same.all(axis=0)).tolist()
-    ordered = [name for name, column in columns.items() if column.kind == "number"]
+    ordered = [column.name for column in columns if column.kind == "number"]
     return {"typical": typical.tolist(), "positions": positions, "ordered": ordered}
 
 
@@ -135,40 +136,22 @@ def _reasons(detector: "Detector", numbers: np.ndarray, known: dict[str, Any]) -
     company, the other what several features say together.
     """
     typical, positions = np.array(known["typical"]), known["positions"]
-    masks = np.zeros((len(positions), len(typical)), dtype=bool)
-    for mask, own in zip(masks, positions.values(), strict=True):
-        mask[own] = True
-    firsts = [own[0] for own in positions.values()]
-    step = max(1, MOST_NUMBERS // (2 * masks.size))
-    named: list[str] = []
-    for start in range(0, len(numbers), step):
-        part = numbers[start : start + step]
-        higher = part[:, firsts] > typical[firsts]
-        added = _added(detector, part, typical, masks)
-        named += [_words(*row, list(positions), known) for row in zip(added, higher, strict=True)]
+    rows = [typical[None, :], numbers]
+    for places in positions.values():
+        alone, without = np.tile(typical, (len(numbers), 1)), numbers.copy()
+        alone[:, places], without[:, places] = numbers[:, places], typical[places]
+        rows += [alone, without]
+    scores = detector.score(np.vstack(rows))
+    usual, own, changed = scores[0], scores[1 : len(numbers) + 1], scores[len(numbers) + 1 :]
+    pairs = changed.reshape(len(positions), 2, len(numbers))
+    added = ((pairs[:, 0] - usual) + (own - pairs[:, 1])) / 2
+    named = []
+    for row, parts in zip(numbers, added.T, strict=True):
+        words = []
+        for k in np.argsort(-parts, kind="stable")[:MOST_REASONS]:
+            name, first = list(positions)[k], list(positions.values())[k][0]
+            if parts[k] > LEAST_PART * parts.max():
+                way = "high" if row[first] > typical[first] else "low"
+                words.append(f"{way if name in known['ordered'] else 'unusual'} {name}")
+        named.append("; ".join(words))
     return named
-
-
-def _added(
-    detector: "Detector", numbers: np.ndarray, typical: np.ndarray, masks: np.ndarray
-) -> np.ndarray:
-    """Return (rows, features) of what each feature adds to the score of each row."""
-    rows = numbers[:, None, :]
-    alone = np.where(masks, rows, typical)  # typical but for one feature
-    without = np.where(masks, typical, rows)  # typical in one feature
-    scores = detector.score(np.vstack([typical[None, :], numbers, *alone, *without]))
-    usual, own = scores[0], scores[1 : len(numbers) + 1]
-    alone, without = scores[len(numbers) + 1 :].reshape(2, len(numbers), len(masks))
-    added: np.ndarray = ((alone - usual) + (own[:, None] - without)) / 2
-    return added
-
-
-def _words(
-    added: np.ndarray, higher: np.ndarray, features: list[str], known: dict[str, Any]
-) -> str:
-    found = [k for k in np.argsort(-added, kind="stable") if added[k] > LEAST_PART * added.max()]
-    words = [
-        ("high" if higher[k] else "low") if features[k] in known["ordered"] else "unusual"
-        for k in found[:MOST_REASONS]
-    ]
-    return "; ".join(f"{word} {features[k]}" for word, k in zip(words, found, strict=False))

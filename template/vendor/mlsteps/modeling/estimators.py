@@ -15,15 +15,15 @@ MOST_CORES = 5000  # rows that are stored of clusters without a centre
 class Clusterer(ClusterMixin, BaseEstimator):
     """Wraps a clusterer of scikit-learn so that every one of them can predict new rows.
 
-    k-means, mini-batch, Gaussian mixture and Birch predict themselves. With
-    hierarchical clustering a row belongs to the nearest centre; with HDBSCAN to the cluster of
-    the nearest row that is sure of its own, so that no row is left without one.
+    k-means, mini-batch, Gaussian mixture and Birch predict themselves. With hierarchical clustering
+    a row belongs to the nearest centre; with HDBSCAN to the cluster of the nearest row that is sure
+    of its own, so that no row is left without one.
 
     Parameters
     ----------
-    method
+    method : BaseEstimator
         The clusterer.
-    n_clusters
+    n_clusters : int or None
         How many clusters it shall find; None for those that find out themselves.
 
     Attributes
@@ -33,6 +33,15 @@ class Clusterer(ClusterMixin, BaseEstimator):
     centres_ : ndarray of (clusters, numbers) or None
         What distance is measured to. None with HDBSCAN, whose clusters may have any shape: then
         it is measured to the nearest row that is sure of its cluster.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.cluster import AgglomerativeClustering
+    >>> rows = np.array([[0.0], [0.1], [0.2], [9.0], [9.1]])
+    >>> clusterer = Clusterer(AgglomerativeClustering(), n_clusters=2).fit(rows)
+    >>> clusterer.predict(np.array([[1.0], [8.0]])).tolist()
+    ['1', '2']
     """
 
     def __init__(self, method: BaseEstimator, n_clusters: int | None = 3) -> None:
@@ -44,13 +53,7 @@ class Clusterer(ClusterMixin, BaseEstimator):
         return {**super().__getstate__(), "method": None}
 
     def fit(self, X: np.ndarray, y: object = None) -> Self:
-        """Find the clusters.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer than two, or one has hardly any rows.
-        """
+        """Find the clusters; a ValueError if there are fewer than two, or one has hardly a row."""
         X = validate_data(self, X)
         method = clone(self.method)
         if self.n_clusters is not None:
@@ -114,25 +117,34 @@ class Detector(OutlierMixin, BaseEstimator):
 
     Parameters
     ----------
-    method
+    method : BaseEstimator
         The detector; it has to score new rows (LOF: ``novelty=True``).
 
     Attributes
     ----------
     middle_, unit_ : float
         The median and the interquartile range of the method's own scores.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.covariance import EllipticEnvelope
+    >>> rows = np.random.default_rng(0).normal(size=(100, 2))
+    >>> detector = Detector(EllipticEnvelope(random_state=0)).fit(rows)
+    >>> usual, strange = detector.score(np.array([[0.0, 0.0], [9.0, 9.0]]))
+    >>> bool(usual < 0 < 10 < strange)
+    True
     """
 
     def __init__(self, method: BaseEstimator) -> None:
         self.method = method
 
     def fit(self, X: np.ndarray, y: object = None) -> Self:
-        """Learn what rows are like."""
+        """Fit the detector, and scale its scores."""
         X = validate_data(self, X)
         self.method_ = clone(self.method).fit(X)
-        low, self.middle_, high = map(
-            float, np.quantile(-self.method_.score_samples(X), [0.25, 0.5, 0.75])
-        )
+        quartiles = np.quantile(-self.method_.score_samples(X), [0.25, 0.5, 0.75])
+        low, self.middle_, high = map(float, quartiles)
         self.unit_ = high - low if high > low else 1.0
         return self
 

@@ -35,7 +35,6 @@ from .search import (
 )
 
 REFERENCE_ROWS = 5000  # what drift is measured against; more would not change a test's outcome
-PROBE_ROWS = 100_000  # with more rows, the time of a fit is first estimated from a tenth of them
 MOST_NUMBERS = 30_000_000  # of all folds: with more, each is encoded anew for every trial
 SCORED_BY = {"clustering": "clusterings of parts of the rows"}  # others by cross-validation
 
@@ -95,32 +94,19 @@ def fit_best(
 def cross_validate(
     rows: TrainingRows, folds: list[Fold], candidates: Candidates, metric: Metric
 ) -> SearchResult:
-    """Score every candidate on every fold, see `search_candidates`.
-
-    No trial is started that is not expected to end within the budget, and one that outlasts it does
-    not count.
-    """
+    """Score every candidate on every fold, see `search_candidates`."""
     definition = rows.definition
     score = _score_held_out
     if not definition.problem.needs_target:
         score = of_type("modeling", definition.problem.type).score_trial
-    seconds: dict[str, float] = {}  # what one fit of a candidate took
     encoded: dict[BuildEncoder, list[EncodedFold]] = {}
 
     def score_trial(trial: Trial, deadline: float) -> None:
-        name = trial.candidate
-        candidate, encoder = candidates[name], _encoder(name, candidates)
+        encoder = _encoder(trial.candidate, candidates)
         if encoder not in encoded:
             encoded[encoder] = [EncodedFold(rows, encoder, *fold) for fold in folds]
-        if name not in seconds and len(rows) > PROBE_ROWS and time.monotonic() < deadline:
-            few = rows.sample(len(rows) // 10)
-            seconds[name] = 10 * _fit(
-                build_estimator(candidate, {}, definition), EncodedFold(rows, encoder, few, few)
-            )
-        if time.monotonic() + seconds.get(name, 0.0) * len(folds) >= deadline:
-            raise OutOfTimeError
-        score(trial, _fit_folds(trial, candidate, encoded[encoder], deadline), metric, definition)
-        seconds[name] = max(trial.fit_seconds)
+        fitted = _fit_folds(trial, candidates[trial.candidate], encoded[encoder], deadline)
+        score(trial, fitted, metric, definition)
 
     return search_candidates(score_trial, len(rows), candidates, metric, definition)
 

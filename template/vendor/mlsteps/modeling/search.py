@@ -21,6 +21,7 @@ from ..problem.definition import Definition
 from ..problem.metric import Metric
 
 FEW_ROWS = 10_000
+OUT_OF_TIME = "the time budget ended first"
 RANGE = [2.5, 97.5]  # percentiles, of what several models gave
 
 BuildEncoder = Callable[[list[Column], Definition], ColumnTransformer]
@@ -133,32 +134,18 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class FittedModel:
-    """A model that is ready to be stored.
-
-    Attributes
-    ----------
-    pipeline, schema
-        The best candidate, fitted, and the decision that turns its numbers into predictions.
-    keys, reference
-        The keys (uint64) of the rows that it was fitted to, and a sample of their features.
-    scored_by
-        What the candidates were scored by, in a word or two.
-    baselines
-        What the test needs of the baselines that have to be fitted, by name.
-    test_forecasts
-        Of series: forecasts of the test by the best candidate, fitted to what came before it.
-    """
+    """A model that is ready to be stored, and what is known of it."""
 
     result: SearchResult
     pipeline: BaseEstimator
-    schema: Schema
-    keys: np.ndarray
-    reference: pd.DataFrame
+    schema: Schema  # with the decision that turns its numbers into predictions
+    keys: np.ndarray  # (uint64) of the rows that it was fitted to
+    reference: pd.DataFrame  # a sample of their features, which drift is measured against
     search_seconds: float
     fit_seconds: float
-    scored_by: str
-    baselines: dict[str, dict[str, Any]] = field(default_factory=dict)
-    test_forecasts: pd.DataFrame | None = None
+    scored_by: str  # in a word or two
+    baselines: dict[str, dict[str, Any]] = field(default_factory=dict)  # what the test needs
+    test_forecasts: pd.DataFrame | None = None  # of series, by a model fitted before the test
 
 
 def search_candidates(
@@ -170,20 +157,26 @@ def search_candidates(
 ) -> SearchResult:
     """Score every candidate with its default settings, then with others, while there is time.
 
-    All candidates get their first turn before any gets its second. One that fails, because it needs
+    All candidates get their first turn before any gets its second. No trial is started that would
+    not end in time if it took as long as the candidate's last one. One that fails, because it needs
     more rows say, is left out; an error in the project's own code is raised.
     """
     deadline = time.monotonic() + definition.search.budget_seconds
     left_out: dict[str, str] = {}
     trials: list[Trial] = []
+    seconds: dict[str, float] = {}  # what the last trial of a candidate took
     plan = _plan(candidates, definition, rows, left_out)
     with tqdm(plan, desc="search", unit="trial", disable=None, leave=False) as bar:
         for trial in bar:
             bar.set_postfix_str(trial.candidate)
+            started = time.monotonic()
+            if started + seconds.get(trial.candidate, 0.0) >= deadline:
+                left_out[trial.candidate] = OUT_OF_TIME
+                continue
             try:
                 score_trial(trial, deadline)
             except OutOfTimeError:
-                left_out[trial.candidate] = "the time budget ended first"
+                left_out[trial.candidate] = OUT_OF_TIME
             except (ValueError, TypeError) as error:  # what an estimator says of data or settings
                 if raised_by_project(error):
                     raise
@@ -191,6 +184,7 @@ def search_candidates(
                 settings = trial.settings or "its defaults"
                 left_out[trial.candidate] = f"it fails with {settings} ({why})"
             else:
+                seconds[trial.candidate] = time.monotonic() - started
                 trials.append(trial)
                 sign = 1 if metric.higher_is_better else -1
                 trials.sort(key=lambda scored: (scored.eligible, sign * scored.mean), reverse=True)

@@ -55,12 +55,23 @@ def train(
     ------
     UserError
         If no candidate could be scored in time, or one is made of a class that is not trusted.
+
+    Examples
+    --------
+    The step of a project's ``pipeline.py``::
+
+        def train(project: Project) -> str:
+            return mlsteps.modeling.train(project, CANDIDATES, cut_folds, METRICS, TRUSTED)
     """
     definition = project.definition
     known = all_metrics(definition.problem.type, metrics)
     metric = select_metric(definition.problem.metric, known)
     if trusted is not None:
-        _check_trusted(project, candidates, trusted)
+        features = read_schema(project.prepared / "schema.json").features
+        for name in candidates.keys() & definition.models.candidates:
+            build = candidates[name].encoder
+            parts = [candidates[name].estimator, build(features, definition) if build else None]
+            store.check_trusted(name, parts, trusted)
     if definition.problem.of_series:
         from .backtest import fit_best  # needs statsmodels
     else:
@@ -76,8 +87,8 @@ def train(
         "settings": best.settings,
         "metric": definition.problem.metric,
         "scored_by": model.scored_by,
-        "leaderboard": _lines(result.leaderboard),
-        "trials": _lines(result.trials),
+        "leaderboard": [_line(trial) for trial in result.leaderboard],
+        "trials": [_line(trial) for trial in result.trials],
         "measured": best.measured,
         "left_out": result.left_out,
         "baselines": model.baselines,
@@ -88,7 +99,9 @@ def train(
         "definition": definition.model_dump(),
         "versions": {"python": platform.python_version(), **{n: installed(n) for n in LIBRARIES}},
     }
-    _store(project.models / version, model, record, crossed=definition.split_by() == "none")
+    with replacing(project.models / version) as folder:
+        folder.mkdir()
+        _store(folder, model, record, out_of_fold=definition.split_by() == "none")
     score = f"{metric.title} {number(best.mean)} ± {number(best.std)}"
     summary = f"{best.candidate} is best: {score} in {model.scored_by}"
     unscored = result.left_out.keys() - {trial.candidate for trial in result.leaderboard}
@@ -98,56 +111,40 @@ def train(
     return f"{summary} (version {version})"
 
 
-def _check_trusted(project: Project, candidates: Candidates, trusted: Sequence[str]) -> None:
-    """Check what the candidates and their encoders are made of, while they are not fitted."""
-    features = read_schema(project.prepared / "schema.json").features
-    for name in project.definition.models.candidates:
-        if name in candidates:
-            candidate = candidates[name]
-            parts = [candidate.estimator]
-            if candidate.encoder:
-                parts.append(candidate.encoder(features, project.definition))
-            store.check_trusted(name, parts, trusted)
+def _store(folder: Path, model: FittedModel, record: dict[str, Any], *, out_of_fold: bool) -> None:
+    store.save_pipeline(model.pipeline, folder / store.MODEL)
+    write_text(folder / store.SCHEMA, model.schema.model_dump_json(indent=2) + "\n")
+    np.save(folder / store.KEYS, model.keys)
+    model.reference.to_parquet(folder / store.REFERENCE)
+    if model.test_forecasts is not None:
+        model.test_forecasts.to_parquet(folder / store.TEST_FORECASTS)
+    if out_of_fold and not model.result.predictions.empty:
+        # There is no test set apart, so these are what the model is tested on.
+        model.result.predictions.to_parquet(folder / store.OUT_OF_FOLD)
+    record["model_megabytes"] = (folder / store.MODEL).stat().st_size / 1e6
+    write_json(folder / store.RUN, record)
 
 
-def _store(folder: Path, model: FittedModel, record: dict[str, Any], *, crossed: bool) -> None:
-    with replacing(folder) as temporary:
-        temporary.mkdir()
-        store.save_pipeline(model.pipeline, temporary / store.MODEL)
-        write_text(temporary / store.SCHEMA, model.schema.model_dump_json(indent=2) + "\n")
-        np.save(temporary / store.KEYS, model.keys)
-        model.reference.to_parquet(temporary / store.REFERENCE)
-        if model.test_forecasts is not None:
-            model.test_forecasts.to_parquet(temporary / store.TEST_FORECASTS)
-        if crossed and not model.result.predictions.empty:
-            # There is no test set apart, so these are what the model is tested on.
-            model.result.predictions.to_parquet(temporary / store.OUT_OF_FOLD)
-        record["model_megabytes"] = (temporary / store.MODEL).stat().st_size / 1e6
-        write_json(temporary / store.RUN, record)
-
-
-def _lines(trials: list[Trial]) -> list[dict[str, Any]]:
-    return [
-        {
-            "model": trial.candidate,
-            "cv_mean": trial.mean,
-            "cv_std": trial.std,
-            "fit_seconds": float(np.mean(trial.fit_seconds)),
-            "settings": trial.settings,
-            **{name: numbers["value"] for name, numbers in trial.measured.items()},
-        }
-        for trial in trials
-    ]
+def _line(trial: Trial) -> dict[str, Any]:
+    return {
+        "model": trial.candidate,
+        "cv_mean": trial.mean,
+        "cv_std": trial.std,
+        "fit_seconds": float(np.mean(trial.fit_seconds)),
+        "settings": trial.settings,
+        **{name: numbers["value"] for name, numbers in trial.measured.items()},
+    }
 
 
 def _write_card(reports: Path, summary: str, metrics: Metrics, record: dict[str, Any]) -> None:
-    title = metrics[record["metric"]].title
+    titles = {name: metric.title for name, metric in metrics.items()}
+    others = [name for name in record["measured"] if name != record["metric"]]
     rows = [
         {
             "candidate": line["model"],
-            f"{title}, mean of the folds": line["cv_mean"],
+            f"{titles[record['metric']]}, mean of the folds": line["cv_mean"],
             "deviation": line["cv_std"],
-            **{_title(n, metrics): line[n] for n in record["measured"] if n != record["metric"]},
+            **{titles.get(name, name): line[name] for name in others},
             "seconds to fit": line["fit_seconds"],
             "settings": ", ".join(f"{k} {v}" for k, v in line["settings"].items()) or "default",
         }
@@ -155,7 +152,3 @@ def _write_card(reports: Path, summary: str, metrics: Metrics, record: dict[str,
     ]
     left_out = [paragraph(f"{name}: {why}.") for name, why in record["left_out"].items()]
     write_card(reports, "train", summary, table(rows, mark=record["model"]), *left_out)
-
-
-def _title(measured: str, metrics: Metrics) -> str:
-    return metrics[measured].title if measured in metrics else measured
