@@ -10,7 +10,7 @@ from ..collection.file import Parts
 from ..errors import UserError
 from ..modeling.forecast_predictor import LOGGED, PREDICTION, ForecastPredictor
 from ..problem.columns import ConversionError
-from ..problem.series import label_series, series_columns
+from ..problem.series import label_series
 from .score_rows import ScoredPart
 
 LOG_ONLY = [name for name in LOGGED if name not in PREDICTION]
@@ -20,13 +20,11 @@ class SeriesScorer:
     """Forecasts the series of a file, all in one part: each needs its whole history."""
 
     def __init__(self, predictor: ForecastPredictor, source: str, parts: Parts) -> None:
-        self._predictor = predictor
-        self._source = source
-        rows = pd.concat([part.frame for part in parts.parts], ignore_index=True)
-        target = predictor.schema.target
-        known = rows[target].notna() if target in rows else pd.Series(data=False, index=rows.index)
-        self._rows, self._history, self._wanted = rows, rows[known], rows[~known]
-        self._made = ""
+        self._predictor, self._source = predictor, source
+        self._rows = pd.concat([part.frame for part in parts.parts], ignore_index=True)
+        target = self._rows.get(predictor.schema.target, pd.Series(None, self._rows.index))
+        self._history, self._wanted = self._rows[target.notna()], self._rows[target.isna()]
+        self._made = 0
 
     def parts(self) -> Iterator[ScoredPart]:
         """Yield the forecasts."""
@@ -38,9 +36,7 @@ class SeriesScorer:
             ) from None
         except UserError as error:
             raise UserError(f"{self._source}: {error.message.rstrip('.')}.") from None
-        columns = self._predictor.schema.decision["series"]
-        series = len(keys[columns].drop_duplicates()) if columns else 1
-        self._made = f"{len(keys):,} forecasts of {series:,} series by {self._predictor.version}"
+        self._made = len(keys)
         given = pa.Table.from_pandas(keys, preserve_index=False)
         yield ScoredPart(given, keys, keys.astype("str"), forecasts, LOG_ONLY)
 
@@ -50,22 +46,18 @@ class SeriesScorer:
 
     def summary(self, target: Path) -> str:
         """Say what was done."""
-        return f"{self._made} into {target}"
+        return f"{self._made:,} forecasts by {self._predictor.version} into {target}"
 
     def _forecast(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return the series, the date and what is known ahead of each row, and its forecast."""
-        schema = self._predictor.schema
-        date, columns = schema.decision["date"], schema.decision["series"]
-        absent = [name for name in (date, *columns) if name not in self._rows]
+        """Return the date, the series and what is known ahead of each row, and its forecast."""
+        schema, columns = self._predictor.schema, self._predictor.schema.decision["series"]
+        absent = [name for name in columns if name not in self._rows]
         if absent:
             raise UserError(f'column "{absent[0]}" is missing; a forecast needs it')
         if len(self._wanted):
             keys = self._wanted.filter([column.name for column in schema.inputs])
             forecasts = self._predictor.predict(self._rows)
-            return keys.reset_index(drop=True), forecasts.loc[keys.index].reset_index(drop=True)
-        labels = label_series(self._rows, columns).dropna().unique().tolist()
+            return keys.reset_index(drop=True), forecasts.reset_index(drop=True)
+        labels = label_series(self._rows, columns).dropna().unique()
         found = self._predictor.forecast(history=self._history, series=labels)
-        keys = series_columns(found["series"], columns)
-        keys.insert(0, date, found["date"])
-        known_ahead = found.drop(columns=["series", "date", *LOGGED])
-        return pd.concat([keys, known_ahead], axis=1), found[LOGGED]
+        return self._predictor.inputs_of(found), found[LOGGED]

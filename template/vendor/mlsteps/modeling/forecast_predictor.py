@@ -1,6 +1,7 @@
 """The predictor of series: it continues them, from the end of what it or the caller knows."""
 
 import difflib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -78,27 +79,19 @@ class ForecastPredictor(Predictor):
         ForecastRequestError
             If something is missing, or the horizon is too long.
         """
-        horizon = self._horizon if horizon is None else horizon
-        if not 1 <= horizon <= self._horizon:
-            raise ForecastRequestError(
-                "horizon",
-                f"horizon is {horizon:,}, but the model was tested on 1 to {self._horizon:,} "
-                "periods; set [problem] horizon and train again for more",
-            )
         panel = self._with_history(history)
-        names = self._known_series(panel, series)
-        ahead = pd.MultiIndex.from_product(
-            [names, panel.end + np.arange(horizon)], names=[SERIES, PERIOD]
-        )
-        rows, known = ahead.to_frame(index=False), [column.name for column in self.known_ahead()]
-        stored = panel.known.shape[1] - panel.periods
-        if self._numbers and (future is not None or stored < horizon):
-            rows = self._merge_future(rows, future)
-            panel = panel.updated(self._panel(rows, names))
-        forecasts = self._forecast(panel, panel.end, names, horizon)
+        names = panel.names if series is None else list(dict.fromkeys(series))
+        self._check_series(panel, names)
+        periods = np.arange(panel.end, panel.end + (horizon or self._horizon))
+        keys = pd.MultiIndex.from_product([names, periods], names=[SERIES, PERIOD])
+        rows, stored = keys.to_frame(index=False), panel.known.shape[1] - panel.periods
+        if self._numbers and (future is not None or stored < len(periods)):
+            rows = self._with_future(rows, future)
+            panel = panel.updated(self._panel(rows))
+        forecasts = self._forecast(panel, rows)
         forecasts["date"] = self._calendar.texts(forecasts[PERIOD])
         forecasts = forecasts.rename(columns={SERIES: "series"})[["series", "date", *LOGGED]]
-        return pd.concat([forecasts, rows.filter(known)], axis=1)
+        return forecasts.join(rows.filter([column.name for column in self.known_ahead()]))
 
     def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Forecast the rows that have a date and a series, but no target; the others are history.
@@ -110,18 +103,8 @@ class ForecastPredictor(Predictor):
         ahead = rows[target].isna() if target in rows else pd.Series(True, index=rows.index)
         panel = self._with_history(rows[~ahead])
         wanted = self._read(rows[ahead].drop(columns=target, errors="ignore"), "future")
-        names = self._known_series(panel, wanted[SERIES].tolist())
-        origin = min(int(wanted[PERIOD].min()), panel.end)
-        last = int(wanted[PERIOD].max())
-        if last - origin >= self._horizon:
-            raise ForecastRequestError(
-                "future",
-                f"{self._calendar.texts([last])[0]} is {last + 1 - origin:,} periods after what is "
-                f"known, but the model was tested on 1 to {self._horizon:,}; send newer values, or "
-                "train again",
-            )
-        panel = panel.updated(self._panel(wanted, panel.names))
-        forecasts = self._forecast(panel, origin, names, last + 1 - origin)
+        self._check_series(panel, wanted[SERIES])
+        forecasts = self._forecast(panel.updated(self._panel(wanted)), wanted)
         keys = pd.MultiIndex.from_frame(wanted[[SERIES, PERIOD]])
         return forecasts.set_index([SERIES, PERIOD])[LOGGED].loc[keys].set_axis(wanted.index)
 
@@ -139,6 +122,12 @@ class ForecastPredictor(Predictor):
         """Return `SERIES` and `PERIOD` of each row, with the index of the rows."""
         rows = rows.drop(columns=self.schema.target, errors="ignore")
         return self._read(rows, "future")[[SERIES, PERIOD]]
+
+    def inputs_of(self, forecasts: pd.DataFrame) -> pd.DataFrame:
+        """Return the date, the series and what was known ahead, under their names in the data."""
+        rows = series_columns(forecasts["series"], self.schema.decision["series"])
+        rows.insert(0, self._date, forecasts["date"])
+        return rows.join(forecasts.filter([column.name for column in self.known_ahead()]))
 
     def complete(self, forecasts: pd.DataFrame, panel: Panel | None = None) -> pd.DataFrame:
         """Add intervals to what a forecaster has forecast, and apply the project's own rules."""
@@ -184,13 +173,21 @@ class ForecastPredictor(Predictor):
         dates = self._calendar.texts(self.pipeline.panel.end + np.arange(self._horizon))
         return pd.DataFrame({self._date: dates}).assign(**typical) if typical else None
 
-    def _forecast(self, panel: Panel, origin: int, names: list[str], horizon: int) -> pd.DataFrame:
-        """Forecast series of a panel from a period on."""
+    def _forecast(self, panel: Panel, rows: pd.DataFrame) -> pd.DataFrame:
+        """Forecast the series of some rows, with all inputs, up to the last of their periods."""
         decision = self.schema.decision
+        last, origin = int(rows[PERIOD].max()), min(int(rows[PERIOD].min()), panel.end)
+        if last - origin >= self._horizon:
+            raise ForecastRequestError(
+                "future",
+                f"{self._calendar.texts([last])[0]} is {last + 1 - origin:,} periods after what is "
+                f"known, but the model was tested on 1 to {self._horizon:,}; send newer values, or "
+                "train again with a longer [problem] horizon",
+            )
         head = panel.head(origin - panel.start, decision["gaps"])
-        head = head.rows(pd.Index(head.names).get_indexer(names))
-        forecasts = forecast_ahead(self.pipeline.forecaster, head, decision["season"], horizon)
-        return self.complete(forecasts, panel)
+        head = head.rows(pd.Index(head.names).get_indexer(rows[SERIES].unique()))
+        ahead = (decision["season"], last + 1 - origin)
+        return self.complete(forecast_ahead(self.pipeline.forecaster, head, *ahead), panel)
 
     def _with_history(self, history: pd.DataFrame | None) -> Panel:
         """Return the history that the model knows, with newer values."""
@@ -203,9 +200,8 @@ class ForecastPredictor(Predictor):
             raise ForecastRequestError("rows", error.message) from None
         return self.pipeline.panel.updated(self._panel(rows))
 
-    def _known_series(self, panel: Panel, series: list[str] | None) -> list[str]:
-        """Return the series to forecast, once each was found to have enough of a history."""
-        names = panel.names if series is None else list(dict.fromkeys(series))
+    def _check_series(self, panel: Panel, names: Iterable[str]) -> None:
+        """Check that each series is known, and has enough of a history."""
         least = least_periods(self.schema.decision["season"])
         lengths = dict(zip(panel.names, panel.lengths(), strict=True))
         for name in names:
@@ -219,16 +215,16 @@ class ForecastPredictor(Predictor):
                     f'the series "{name}" has {lengths[name]:,} periods, but a forecast needs '
                     f"{least:,}; send more of its history",
                 )
-        return names
 
-    def _merge_future(self, rows: pd.DataFrame, future: pd.DataFrame | None) -> pd.DataFrame:
+    def _with_future(self, rows: pd.DataFrame, future: pd.DataFrame | None) -> pd.DataFrame:
         """Add to series and periods their columns, and what is known of them ahead of time."""
-        known, names = self.known_ahead(), self.schema.decision["series"]
-        given = pd.DataFrame(columns=[SERIES, PERIOD, *(column.name for column in known)])
-        keys = [SERIES, PERIOD]
-        if future is not None:
-            keys = keys if set(names) <= set(future.columns) else [PERIOD]
-            given = self._read(future, "future", for_all=keys == [PERIOD])
+        names, known = self.schema.decision["series"], self.known_ahead()
+        dates = {self._date: self._calendar.dates(rows[PERIOD]), self.schema.target: np.nan}
+        rows = rows.assign(**dates).join(series_columns(rows[SERIES], names))
+        if future is None:
+            future = pd.DataFrame(columns=[self._date, *names])
+        keys = [SERIES, PERIOD] if set(names) <= set(future.columns) else [PERIOD]
+        given = self._read(future, "future", for_all=keys == [PERIOD])
         given = given[[*keys, *(column.name for column in known)]].drop_duplicates(
             keys, keep="last"
         )
@@ -243,8 +239,7 @@ class ForecastPredictor(Predictor):
                     f'"{absent[SERIES].iloc[0]}" and {len(absent) - 1:,} others; give it for each '
                     "date",
                 )
-        dates = {self._date: self._calendar.dates(rows[PERIOD]), self.schema.target: np.nan}
-        return rows.assign(**dates).join(series_columns(rows[SERIES], names))
+        return rows
 
     def _read(self, rows: pd.DataFrame, part: str, *, for_all: bool = False) -> pd.DataFrame:
         """Return the inputs and the target of rows of a request, with their series and period."""
@@ -261,9 +256,9 @@ class ForecastPredictor(Predictor):
         inputs[target] = convert(rows[target], "number") if target in rows else np.nan
         return inputs
 
-    def _panel(self, rows: pd.DataFrame, names: list[str] | None = None) -> Panel:
+    def _panel(self, rows: pd.DataFrame) -> Panel:
         """Return rows with all inputs, their series and period as a panel."""
         inputs = rows[[column.name for column in self.schema.inputs]]
         features = check_finite(self.features(inputs))
         others = rows[[SERIES, PERIOD, self.schema.target]]
-        return panel_of(pd.concat([features, others], axis=1), self.schema, names)
+        return panel_of(pd.concat([features, others], axis=1), self.schema)

@@ -81,7 +81,7 @@ class Panel:
 
         def merge(old: np.ndarray, new: np.ndarray, least: int = 0) -> np.ndarray:
             new = new[:, skipped:]
-            periods = max(old.shape[1], begin + new.shape[1], least)
+            periods = max(old.shape[1], begin + new.shape[1] if new.shape[1] else 0, least)
             merged, changed = np.full((2, len(names), periods, *old.shape[2:]), np.nan)
             merged[: len(old), : old.shape[1]] = old
             changed[rows, begin : begin + new.shape[1]] = new

@@ -126,9 +126,9 @@ def number_names(schema: Schema) -> list[str]:
     return list(as_numbers(features, schema).columns)
 
 
-def panel_of(rows: pd.DataFrame, schema: Schema, names: list[str] | None = None) -> Panel:
+def panel_of(rows: pd.DataFrame, schema: Schema) -> Panel:
     """Return prepared rows as a panel; a gap in what is known ahead takes the value before it."""
-    names = sorted(rows[SERIES].unique()) if names is None else names
+    names = sorted(rows[SERIES].unique())
     numbers = pd.concat([rows[schema.target].astype(float), as_numbers(rows, schema)], axis=1)
     start = int(rows[PERIOD].min())
     cube = np.full((int(rows[PERIOD].max()) + 1 - start, len(names), numbers.shape[1]), np.nan)
@@ -137,4 +137,4 @@ def panel_of(rows: pd.DataFrame, schema: Schema, names: list[str] | None = None)
     length = np.flatnonzero(~np.isnan(history).all(axis=1)).max(initial=-1) + 1
     filled = pd.DataFrame(known.reshape(len(known), -1)).ffill().bfill().fillna(0.0)
     known = filled.to_numpy().reshape(known.shape)
-    return Panel(list(names), start, history[:length].T, known.transpose(1, 0, 2))
+    return Panel(names, start, history[:length].T, known.transpose(1, 0, 2))

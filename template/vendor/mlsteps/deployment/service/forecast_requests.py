@@ -6,10 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from ...modeling.forecast_predictor import ForecastRequestError
+from ...modeling.forecast_predictor import LOGGED, PREDICTION, ForecastRequestError
 from ...modeling.predictor import Predictor
 from ...problem.columns import Column, ConversionError
-from ...problem.series import SEPARATOR
 from .served_model import SCHEMAS, TEXT, Prediction, ServedModel
 from .validation import RowList, invalid, read_object, shown
 
@@ -18,17 +17,7 @@ FORM = '{"horizon": ..., "series": [...], "rows": [...], "future": [...]}'
 
 @dataclass(frozen=True)
 class ForecastRequest:
-    """A request that was checked.
-
-    Attributes
-    ----------
-    horizon
-        Periods ahead; None for as many as the model can.
-    series
-        Labels of the series to forecast; None for all.
-    rows, future
-        Newer history, and what is known ahead of time; None where nothing was sent.
-    """
+    """A request that was checked, see `ForecastPredictor.forecast`; None is what was not sent."""
 
     horizon: int | None = None
     series: list[str] | None = None
@@ -44,18 +33,14 @@ class ServedForecastModel(ServedModel):
 
     def __init__(self, predictor: Predictor, max_rows: int, missing: Sequence[str] = ()) -> None:
         super().__init__(predictor, max_rows, missing)
-        schema = predictor.schema
+        schema, decision = predictor.schema, predictor.schema.decision
+        self._horizon: int = decision["horizon"]
         self._max_rows = max_rows
-        self._horizon: int = schema.decision["horizon"]
-        date, series = schema.decision["date"], schema.decision["series"]
         target = Column(name=schema.target, kind="number", required=True)
-        places = [c for c in schema.inputs if c.name in (date, *series)]
-        known = [c for c in schema.inputs if c not in places]
-        dates = [c for c in places if c.name == date]
-        labels = [c for c in places if c.name != date]
+        known = {column.name for column in predictor.known_ahead()}
         columns = {
-            "rows": [*places, target, *_optional(known)],
-            "future": [*dates, *_optional(labels), *known],
+            "rows": [*_optional(schema.inputs, known), target],
+            "future": _optional(schema.inputs, decision["series"]),
         }
         ignored = [*schema.ignored, schema.target]
         self._lists = {
@@ -67,14 +52,14 @@ class ServedForecastModel(ServedModel):
         """Read a request; every part of it may be left out."""
         parts = ("horizon", "series", "rows", "future")
         content = {k: v for k, v in read_object(body, FORM, (), parts).items() if v is not None}
-        horizon, series = content.get("horizon"), content.get("series")
+        horizon, series = content.get("horizon"), content.get("series", [])
         if horizon is not None and (type(horizon) is not int or not 1 <= horizon <= self._horizon):
             reason = f"must be a whole number from 1 to {self._horizon:,}, got {shown(horizon)}"
             raise invalid(reason, "horizon")
-        if series is not None and not _are_texts(series):
+        if not isinstance(series, list) or not all(isinstance(label, str) for label in series):
             raise invalid(f"must be a list of texts, got {shown(series)}", "series")
         checked = {k: self._lists[k].check(content[k]) for k in self._lists if k in content}
-        return ForecastRequest(horizon, series, **checked)
+        return ForecastRequest(**content | checked)
 
     def predict(self, requests: list[ForecastRequest]) -> list[list[Prediction]]:
         """Forecast each series and date of each request."""
@@ -104,22 +89,15 @@ class ServedForecastModel(ServedModel):
             "rows": {**rows, "items": {"$ref": SCHEMAS + "Past"}},
             "future": {**rows, "items": {"$ref": SCHEMAS + "Ahead"}},
         }
-        body = {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": properties,
-            "examples": [{"horizon": self._horizon}],
-        }
-        lists = self._lists
+        body = {"type": "object", "additionalProperties": False, "properties": properties}
         return {
-            "Rows": body,
-            "Past": lists["rows"].json_schema,
-            "Ahead": lists["future"].json_schema,
+            "Rows": body | {"examples": [{"horizon": self._horizon}]},
+            "Past": self._lists["rows"].json_schema,
+            "Ahead": self._lists["future"].json_schema,
         }
 
     def _forecast(self, request: ForecastRequest) -> list[Prediction]:
-        history = pd.DataFrame(request.rows) if request.rows else None
-        future = pd.DataFrame(request.future) if request.future else None
+        history, future = (pd.DataFrame(rows or []) for rows in (request.rows, request.future))
         try:
             found = self.predictor.forecast(request.horizon, history, future, request.series)
         except ForecastRequestError as error:
@@ -127,25 +105,16 @@ class ServedForecastModel(ServedModel):
         except ConversionError as error:
             reason = f"must be {error.expected}, got {shown(error.value)}"
             raise invalid(reason, error.name, int(error.rows[0])) from None
-        return [self._prediction(line) for line in found.to_dict("records")]
-
-    def _prediction(self, line: dict[str, Any]) -> Prediction:
-        schema = self.predictor.schema
-        date, columns = schema.decision["date"], schema.decision["series"]
-        label = line["series"]
-        labels = label.split(SEPARATOR, len(columns) - 1) if len(columns) > 1 else [label]
-        numbers = {name: line[name] for name in ("prediction", "low", "high")}
-        known = {c.name: line[c.name] for c in schema.inputs if c.name in line}
-        row = {date: line["date"], **dict(zip(columns, labels, strict=False)), **known}
-        series = {"series": label} if columns else {}
-        logged = {**numbers, "scale": line["scale"], "step": line["step"]}
-        return Prediction(row, logged, {**series, "date": line["date"], **numbers})
+        series = ["series"] if self.predictor.schema.decision["series"] else []
+        parts = (
+            self.predictor.inputs_of(found),
+            found[LOGGED],
+            found[[*series, "date", *PREDICTION]],
+        )
+        records = (part.to_dict("records") for part in parts)
+        return [Prediction(*line) for line in zip(*records, strict=True)]
 
 
-def _are_texts(values: Any) -> bool:
-    return isinstance(values, list) and all(isinstance(value, str) for value in values)
-
-
-def _optional(columns: list[Column]) -> list[Column]:
-    """Return columns that may be left out."""
-    return [column.model_copy(update={"required": False}) for column in columns]
+def _optional(columns: list[Column], names: Sequence[str] | set[str]) -> list[Column]:
+    """Return columns of which some may be left out."""
+    return [c.model_copy(update={"required": False}) if c.name in names else c for c in columns]
