@@ -17,7 +17,7 @@ import tomlkit
 import yaml
 from click.testing import CliRunner
 from mlsteps.collection import collect, open_source
-from mlsteps.deployment.prediction_log import FEEDBACK, PREDICTIONS, SHADOW, TABLES, open_log
+from mlsteps.deployment.prediction_log import FEEDBACK, PREDICTIONS, TABLES, open_log
 from mlsteps.modeling import store
 from mlsteps.problem.project import open_project
 from sqlalchemy import insert
@@ -147,8 +147,10 @@ def log(project, rows, truth=None, challenger=None):
                         insert(FEEDBACK).values(prediction_id=key, at=at, actual=actual)
                     )
                 if challenger:
-                    seen = {"prediction_id": key, "version": challenger}
-                    connection.execute(insert(SHADOW).values(prediction=shadow, **seen))
+                    seen = {"id": f"{k:031d}s", "at": at, "version": challenger, "inputs": "{}"}
+                    connection.execute(
+                        insert(PREDICTIONS).values(prediction=shadow, shadow_of=key, **seen)
+                    )
 
 
 def shadowed(project):

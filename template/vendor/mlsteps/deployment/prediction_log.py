@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pandas as pd
 import sqlalchemy as sa
@@ -36,6 +37,9 @@ PREDICTIONS = sa.Table(
     sa.Column("version", sa.String(100), nullable=False),
     sa.Column("inputs", sa.JSON, nullable=False),
     sa.Column("prediction", sa.JSON, nullable=False),
+    sa.Column(
+        "shadow_of", sa.String(32), index=True
+    ),  # the id of the champion's, if a challenger's
 )
 FEEDBACK = sa.Table(
     "feedback",
@@ -45,14 +49,8 @@ FEEDBACK = sa.Table(
     sa.Column("at", sa.DateTime, nullable=False),  # UTC
     sa.Column("actual", sa.JSON, nullable=False),
 )
-SHADOW = sa.Table(  # what the challenger predicts of the same rows
-    "shadow",
-    TABLES,
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("prediction_id", sa.String(32), nullable=False, index=True),
-    sa.Column("version", sa.String(100), nullable=False),
-    sa.Column("prediction", sa.JSON, nullable=False),
-)
+SHADOW = PREDICTIONS.alias("shadow")
+CHAMPIONS = PREDICTIONS.c.shadow_of.is_(None)
 NEWEST_ACTUAL = (
     sa.select(FEEDBACK.c.actual)
     .where(FEEDBACK.c.prediction_id == PREDICTIONS.c.id)
@@ -163,14 +161,15 @@ def read_predictions(
         If the database does not answer.
     """
     newest_first = (PREDICTIONS.c.at.desc(), PREDICTIONS.c.id)
-    query = sa.select(PREDICTIONS, NEWEST_ACTUAL).order_by(*newest_first).limit(last)
+    query = sa.select(PREDICTIONS, NEWEST_ACTUAL).where(CHAMPIONS)
+    query = query.order_by(*newest_first).limit(last)
     if labelled:
         query = query.where(PREDICTIONS.c.id.in_(sa.select(FEEDBACK.c.prediction_id)))
     if version is not None:
         query = query.where(PREDICTIONS.c.version == version)
     if challenger is not None:
         query = (
-            query.join(SHADOW, SHADOW.c.prediction_id == PREDICTIONS.c.id)
+            query.join(SHADOW, SHADOW.c.shadow_of == PREDICTIONS.c.id)
             .where(SHADOW.c.version == challenger)
             .add_columns(SHADOW.c.prediction.label("shadow"))
         )
@@ -206,7 +205,7 @@ def count_predictions(
     known = sa.select(FEEDBACK.c.prediction_id)
     if since is not None:
         known = known.where(FEEDBACK.c.at > since)
-    made = sa.select(sa.func.count()).select_from(PREDICTIONS)
+    made = sa.select(sa.func.count()).select_from(PREDICTIONS).where(CHAMPIONS)
     if version is not None:
         made = made.where(PREDICTIONS.c.version == version)
     queries = (made, made.where(PREDICTIONS.c.id.in_(known)))
@@ -223,6 +222,7 @@ def prediction_rows(
     """Return predictions, by their ids, as rows of their table; all have the same time (UTC)."""
     pairs = zip(inputs, predictions.items(), strict=True)
     line = {"at": at or datetime.now(UTC).replace(tzinfo=None), "version": version}
+    line |= {"shadow_of": None}
     return [
         {"id": key, **line, "inputs": _json(row), "prediction": _json(prediction)}
         for row, (key, prediction) in pairs
@@ -230,11 +230,9 @@ def prediction_rows(
 
 
 def shadow_rows(version: str, predictions: Mapping[str, dict[str, Any]]) -> Rows:
-    """Return what a challenger predicted as rows of its table, by the id of the prediction."""
-    return [
-        {"prediction_id": key, "version": version, "prediction": _json(prediction)}
-        for key, prediction in predictions.items()
-    ]
+    """Return what a challenger predicted, by the ids of the champion's, as rows of the table."""
+    rows = prediction_rows(version, [{}] * len(predictions), predictions)
+    return [row | {"id": uuid4().hex, "shadow_of": row["id"]} for row in rows]
 
 
 def write_rows(engine: sa.Engine, rows: Mapping[sa.Table, Rows], *, once: bool = False) -> bool:

@@ -24,7 +24,6 @@ from ..problem.columns import ConversionError
 from ..problem.project import Project
 from .prediction_log import (
     PREDICTIONS,
-    SHADOW,
     Rows,
     open_log,
     prediction_rows,
@@ -129,7 +128,7 @@ class _Log:
         self._run = uuid5(NAMESPACE_OID, f"{digest} {version}")
         self._folder, self._load_predictor = folder, load_predictor
         self._at = datetime.now(UTC).replace(tzinfo=None)
-        self._files: list[dict[Any, Path]] = []  # of each part, by table
+        self._files: list[Path] = []  # of each part
         self._rows = 0
         self._shadow: Predictor | None = None
         self._note = ""
@@ -138,16 +137,10 @@ class _Log:
         """Keep a part until all are scored, and return the ids of its predictions."""
         ids = [uuid5(self._run, str(self._rows + k)).hex for k in range(len(part.predictions))]
         predictions = dict(zip(ids, _records(part.predictions), strict=True))
-        rows = {
-            PREDICTIONS: prediction_rows(
-                self._version, _records(part.inputs), predictions, self._at
-            ),
-            SHADOW: self._shadow_rows(part, scorer, ids),
-        }
-        number = len(self._files)
-        self._files.append({t: self._folder / f"{number}.{t.name}" for t in rows if rows[t]})
-        for table, file in self._files[-1].items():
-            parquet.write_table(pa.Table.from_pylist(rows[table]), file)
+        rows = prediction_rows(self._version, _records(part.inputs), predictions, self._at)
+        self._files.append(self._folder / f"{len(self._files)}.log")
+        shadow = self._shadow_rows(part, scorer, ids)
+        parquet.write_table(pa.Table.from_pylist(rows + shadow), self._files[-1])
         self._rows += len(ids)
         return ids
 
@@ -155,11 +148,9 @@ class _Log:
         """Write all parts to the log, unless it has them; return what there is to say of it."""
         added = False
         with open_log(self._project) as engine:
-            for files in tqdm(self._files, "log", unit=" parts", disable=None, leave=False):
-                rows = {
-                    table: parquet.read_table(file).to_pylist() for table, file in files.items()
-                }
-                added |= write_rows(engine, rows, once=True)
+            for file in tqdm(self._files, "log", unit=" parts", disable=None, leave=False):
+                rows = parquet.read_table(file).to_pylist()
+                added |= write_rows(engine, {PREDICTIONS: rows}, once=True)
         return self._note + ("" if added else "; the prediction log had these rows already")
 
     def _shadow_rows(self, part: ScoredPart, scorer: Any, ids: list[str]) -> Rows:

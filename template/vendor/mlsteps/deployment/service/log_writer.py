@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ...errors import UserError
-from ..prediction_log import FEEDBACK, PREDICTIONS, SHADOW, Rows, find_predictions, write_rows
+from ..prediction_log import FEEDBACK, PREDICTIONS, Rows, find_predictions, write_rows
 from . import metrics
 from .responses import RequestError
 from .worker import Worker
@@ -94,7 +94,7 @@ class LogWriter(Worker[Entry]):
 
     def _write(self, entries: list[Entry]) -> None:
         """Write rows in one transaction, as often as it takes."""
-        rows: dict[sa.Table, Rows] = {PREDICTIONS: [], FEEDBACK: [], SHADOW: []}
+        rows: dict[sa.Table, Rows] = {PREDICTIONS: [], FEEDBACK: []}
         for entry in entries:
             rows[entry.table] += entry.rows
         while not self._wrote(rows):

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ...modeling.predictor import Predictor
-from ..prediction_log import SHADOW, shadow_rows
+from ..prediction_log import PREDICTIONS, shadow_rows
 from . import metrics
 from .champion import FollowedVersion
 from .log_writer import LogWriter
@@ -47,7 +47,7 @@ class Shadow(Worker[Work]):
         for champion, request, predictions in work:
             try:
                 found = _records(champion.predict_shadow(predictor, request, predictions))
-                self._log.add(SHADOW, shadow_rows(predictor.version, found))
+                self._log.add(PREDICTIONS, shadow_rows(predictor.version, found))
             except Exception:  # nobody waits for it
                 metrics.SHADOW_LOST_ROWS.inc(len(predictions))
                 logger.exception("The challenger %s cannot predict.", predictor.version)
