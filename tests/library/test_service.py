@@ -333,6 +333,10 @@ def add_order(order: Order) -> Order:
     "Add an order."
     return order
 
+@app.post("/first")
+def predict_first(row: dict[str, object]) -> dict[str, object]:
+    return service.predict_json({"rows": [row]})[0]
+
 @app.middleware("http")
 async def add_header(request: Request, call_next):
     response = await call_next(request)
@@ -351,6 +355,10 @@ def read_order(number):
 def add_order():
     "Add an order."
     return request.get_json()
+
+@app.post("/first")
+def predict_first():
+    return service.predict_json({"rows": [request.get_json()]})[0]
 
 @app.after_request
 def add_header(response):
@@ -376,6 +384,11 @@ def test_endpoints_of_the_project_are_served_like_the_others(own, serving, tmp_p
         assert response.headers["x-shop"] == "open"
         assert len(response.headers["x-request-id"]) == 32
         assert client.post("/orders", json={"amount": 2.5}).json() == {"amount": 2.5}
+        predicted = client.post("/first", json=client.get("/model").json()["example"])
+        eventually(lambda: predicted.json()["id"] in logged(own).metadata.index)
+        refused = client.post("/first", json={"nobody": 1})
+        assert refused.status_code == 422
+        assert refused.json()["detail"][-1]["field"] == "nobody"
         paths = client.get("/openapi.json").json()["paths"]
         assert {"/predict", "/feedback", "/model", "/orders"} <= paths.keys()
         (reading,) = [path for path in paths if path.startswith("/orders/{")]

@@ -4,6 +4,7 @@ import atexit
 import inspect
 import re
 import socket
+from contextlib import suppress
 from math import ceil
 from typing import Any
 
@@ -76,8 +77,9 @@ def _add_hooks(blueprint: Blueprint, service: PredictionService) -> None:
 
     @blueprint.after_app_request
     def finish(response: Response) -> Response:
-        while request.stream.read(1 << 16):  # what is left, or the caller would not hear why
-            pass
+        with suppress(HTTPException):  # if the application limits the length
+            while request.stream.read(1 << 16):  # what is left, or the caller would not hear why
+                pass
         response.headers.update(g.context.headers())
         rule = request.url_rule.rule if request.url_rule else None
         g.context.finish(rule, response.status_code, g.get("key", ""))
