@@ -220,12 +220,11 @@ def prediction_rows(
     at: datetime | None = None,
 ) -> Rows:
     """Return predictions, by their ids, as rows of their table; all have the same time (UTC)."""
-    pairs = zip(inputs, predictions.items(), strict=True)
-    line = {"at": at or datetime.now(UTC).replace(tzinfo=None), "version": version}
-    line |= {"shadow_of": None}
+    at = at or datetime.now(UTC).replace(tzinfo=None)
+    same = {"at": at, "version": version, "shadow_of": None}
     return [
-        {"id": key, **line, "inputs": _json(row), "prediction": _json(prediction)}
-        for row, (key, prediction) in pairs
+        {"id": key, **same, "inputs": _json(row), "prediction": _json(prediction)}
+        for row, (key, prediction) in zip(inputs, predictions.items(), strict=True)
     ]
 
 

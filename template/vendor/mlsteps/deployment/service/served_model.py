@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -25,12 +25,11 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Prediction:
-    """A row, what the log and the caller get of its prediction, and what training never saw."""
+    """A row, and what the log and the caller get of its prediction."""
 
     row: dict[str, Any]
     logged: dict[str, Any]
     shown: dict[str, Any]
-    warnings: list[str] = field(default_factory=list)
 
 
 class ServedModel(ABC):
@@ -111,13 +110,11 @@ class ServedRowModel(ServedModel):
             raise invalid(reason, error.name, int(error.rows[0])) from None
         lists = (values.tolist() for values in columns.values())
         found = (dict(zip(columns, values, strict=True)) for values in zip(*lists, strict=True))
-        return [
-            [
-                Prediction(row, given, given, self._warnings(row))
-                for row, given in zip(request, islice(found, len(request)), strict=True)
-            ]
-            for request in requests
-        ]
+        predictions = (
+            Prediction(row, given, given | self._warnings(row))
+            for row, given in zip(rows, found, strict=True)
+        )
+        return [list(islice(predictions, len(request))) for request in requests]
 
     @staticmethod
     def predict_shadow(
@@ -160,8 +157,8 @@ class ServedRowModel(ServedModel):
         frame.columns = self._columns  # one index for all frames knows where each name is
         return frame
 
-    def _warnings(self, row: dict[str, Any]) -> list[str]:
-        """Say what about a checked row training never saw."""
+    def _warnings(self, row: dict[str, Any]) -> dict[str, list[str]]:
+        """Say what about a checked row training never saw; nothing if there is nothing."""
         found = []
         for column in self._inputs:
             value = row[column.name]
@@ -170,4 +167,4 @@ class ServedRowModel(ServedModel):
                     found.append(f"{column.name} is missing, but training always had it")
             elif column.name in self._categories and value not in self._categories[column.name]:
                 found.append(f"{column.name} is {shown(value)}, which training never saw")
-        return found
+        return {"warnings": found} if found else {}

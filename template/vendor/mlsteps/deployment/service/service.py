@@ -23,7 +23,7 @@ from .champion import FollowedVersion
 from .log_writer import LogWriter
 from .openapi import schemas
 from .responses import HttpResponse, RequestError, json_response, page
-from .served_model import Prediction, ServedModel, ServedRowModel
+from .served_model import ServedModel, ServedRowModel
 from .shadow import Shadow
 
 POLL_SECONDS = 1.0  # between looks at which versions are champion and challenger
@@ -281,24 +281,14 @@ class PredictionService:
         drawn = os.urandom(16 * sum(map(len, found)))  # whoever guesses an id can send feedback
         ids = (drawn[start : start + 16].hex() for start in range(0, len(drawn), 16))
         by_id = [{next(ids): one for one in each} for each in found]
-        everything = {key: one for each in by_id for key, one in each.items()}
-        rows = [one.row for one in everything.values()]
-        logged = {key: one.logged for key, one in everything.items()}
+        rows = [one.row for each in by_id for one in each.values()]
+        logged = {key: one.logged for each in by_id for key, one in each.items()}
         self._log.add(PREDICTIONS, prediction_rows(model.version, rows, logged))
         metrics.ROWS.inc(len(rows))
         for job, each in zip(jobs, by_id, strict=True):
             self._shadow.submit(model, job.request, each)
-        return [
-            json_response(
-                200, {"model": model.version, "predictions": list(map(_shown, each.items()))}
-            )
-            for each in by_id
-        ]
-
-
-def _shown(found: tuple[str, Prediction]) -> dict[str, Any]:
-    key, one = found
-    return {"id": key, **one.shown, **({"warnings": one.warnings} if one.warnings else {})}
+        shown = ([{"id": key, **one.shown} for key, one in each.items()] for each in by_id)
+        return [json_response(200, {"model": model.version, "predictions": s}) for s in shown]
 
 
 def _error_response(error: Exception) -> HttpResponse:
