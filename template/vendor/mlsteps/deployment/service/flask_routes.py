@@ -8,7 +8,7 @@ from contextlib import suppress
 from math import ceil
 from typing import Any
 
-from flask import Blueprint, Flask, Response, abort, current_app, g, jsonify, request
+from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from gunicorn.app.base import BaseApplication
 from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException
@@ -87,7 +87,10 @@ def _add_hooks(blueprint: Blueprint, service: PredictionService) -> None:
 
     @blueprint.app_errorhandler(RequestError)
     def refused(error: RequestError) -> Response:
-        return _error(error.status, error.detail)
+        response = _error(error.status, error.detail)
+        if error.status == 401:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
 
     @blueprint.app_errorhandler(HTTPException)
     def as_json(error: HTTPException) -> Any:
@@ -111,14 +114,8 @@ def require_key(keys: ApiKeys) -> None:
     keys : ApiKeys
         The keys that are known.
     """
-    if request.url_rule is None:
-        return
-    try:
+    if request.url_rule is not None:
         g.key = keys.check(request.path, request.headers.get("Authorization"))
-    except RequestError as error:
-        response = _error(error.status, error.detail)
-        response.headers["WWW-Authenticate"] = "Bearer"
-        abort(response)
 
 
 def run(app: Flask, service: PredictionService, project: Project, host: str, port: int) -> None:
