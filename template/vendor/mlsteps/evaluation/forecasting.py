@@ -20,8 +20,8 @@ from ..problem.project import Project
 from ..problem.series import ONLY, PERIOD, SERIES
 from ..report import figure
 from .bootstrap import measure
-from .gate import Check
-from .result import TestResult, check_defined, costs_of, milliseconds
+from .gate import enough
+from .result import TestResult, check_defined, costs_of
 
 BLOCK = 3  # neighbouring dates are alike, so the bootstrap draws them together
 LEAST_SERIES = 10  # from which whole series are drawn
@@ -53,9 +53,7 @@ def test_model(
     baselines = {"seasonal_naive": SeasonalNaive(schema.decision["season"]), "drift": Drift()}
     ordered = sorted(baselines, key=lambda name: name != definition.problem.baseline)
     named = predictions.rename(columns={SERIES: "series"})
-    enough = f"{len(named):,} values in the test; at least {LEAST_VALUES} are needed to tell"
     future, label = predictor.typical_future(), panel.names[:1]
-    cost = milliseconds(lambda: predictor.forecast(series=label, future=future), times=10)
     return TestResult(
         target=predictions["true"],
         predictions=named,
@@ -63,14 +61,14 @@ def test_model(
         schema=schema,
         definition=definition,
         metric=metrics[definition.problem.metric],
-        costs=costs_of(run, cost),
+        costs=costs_of(run, lambda: predictor.forecast(series=label, future=future), times=10),
         rows=len(predictions),
         measured=measured,
         baselines={
             name: _measure_baseline(baselines[name], panel, begin, schema, metrics)
             for name in ordered
         },
-        checks=[Check(len(predictions) >= LEAST_VALUES, enough)],
+        checks=[enough({"values in the test": (len(predictions), LEAST_VALUES)})],
         outcome=_outcome(predictions, schema, definition),
         slices=_by_series(predictions, metrics, definition),
         importance=[],

@@ -1,7 +1,7 @@
 """What came of the test."""
 
 import statistics
-import time
+import timeit
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -114,21 +114,12 @@ def check_defined(measured: Measured, rows: int, definition: Definition) -> None
         )
 
 
-def costs_of(run: dict[str, Any], predict_milliseconds: float) -> dict[str, float]:
-    """Return what a model takes, under the keys of [constraints]."""
+def costs_of(run: dict[str, Any], predict: Callable[[], object], times: int) -> dict[str, float]:
+    """Return what a model takes, under the keys of [constraints]; `predict` is timed."""
+    with few_threads(1):
+        seconds = timeit.repeat(predict, number=1, repeat=times)
     return {
         "train_seconds": run["fit_seconds"],
         "model_megabytes": run["model_megabytes"],
-        "predict_milliseconds": predict_milliseconds,
+        "predict_milliseconds": 1000 * statistics.median(seconds),
     }
-
-
-def milliseconds(predict: Callable[[], object], times: int) -> float:
-    """Return the median time of a call."""
-    seconds = []
-    with few_threads(1):
-        for _ in range(times):
-            started = time.perf_counter()
-            predict()
-            seconds.append(time.perf_counter() - started)
-    return 1000 * statistics.median(seconds)

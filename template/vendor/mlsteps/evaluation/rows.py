@@ -19,7 +19,7 @@ from ..problem.project import Project
 from ..variants import of_type
 from .bootstrap import Measured, measure
 from .gate import Check, enough
-from .result import UNSEEN, TestResult, check_defined, costs_of, milliseconds
+from .result import UNSEEN, TestResult, check_defined, costs_of
 
 LEAST_ROWS, LEAST_OF_CLASS, LEAST_GROUPS = 20, 5, 5
 IMPORTANCE_ROWS = 2000  # at most
@@ -120,7 +120,6 @@ class RowTest:
         measured |= {name: x for name, x in self.run["measured"].items() if name not in measured}
         check_defined(measured, len(target), self.definition)
         example = pd.DataFrame([{column.name: column.example for column in schema.inputs}])
-        time = milliseconds(lambda: self.predictor.predict(example), times=20)
         return TestResult(
             target=target,
             predictions=predictions,
@@ -128,7 +127,7 @@ class RowTest:
             schema=schema,
             definition=self.definition,
             metric=self.metric,
-            costs=costs_of(self.run, time),
+            costs=costs_of(self.run, lambda: self.predictor.predict(example), times=20),
             rows=len(target),
             measured=measured,
             baselines=self.baselines(),

@@ -105,7 +105,7 @@ class Predictor:
         whole = isinstance(adjusted, pd.DataFrame) and adjusted.index.equals(rows.index)
         if not whole or "prediction" not in adjusted.columns:
             raise UserError(
-                "adjust in modeling/decision.py must return a DataFrame with the column "
+                "adjust in modeling/predictor.py must return a DataFrame with the column "
                 '"prediction" and the rows it was given, in order.'
             )
         return adjusted
