@@ -1,6 +1,5 @@
 """Data sets of OpenML, UCI, Kaggle and of a URL, from a server that answers as theirs do."""
 
-import base64
 import hashlib
 import io
 import json
@@ -63,9 +62,7 @@ def repository(monkeypatch):
     threading.Thread(target=server.serve_forever, args=[0.01]).start()
     said.address = f"http://127.0.0.1:{server.server_port}"
     monkeypatch.setattr(web, "FIRST_WAIT", 0.001)
-    for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("KAGGLE_CONFIG_DIR", "/nowhere")
+    monkeypatch.delenv("KAGGLE_API_TOKEN", raising=False)
     described = {
         "id": "31",
         "name": "credit-g",
@@ -187,23 +184,12 @@ def test_one_of_several_files_is_named(point):
     pd.testing.assert_frame_equal(read_raw(project), ROWS)
 
 
-@pytest.mark.parametrize("way", ["token", "environment", "file"])
-def test_kaggle_is_told_who_asks_and_nobody_else(point, repository, monkeypatch, tmp_path, way):
-    basic = base64.b64encode(f"ann:{KEY}".encode()).decode()
-    if way == "token":
-        monkeypatch.setenv("KAGGLE_API_TOKEN", KEY)
-    elif way == "environment":
-        monkeypatch.setenv("KAGGLE_USERNAME", "ann")
-        monkeypatch.setenv("KAGGLE_KEY", KEY)
-    else:
-        said = json.dumps({"username": "ann", "key": KEY})
-        (tmp_path / "kaggle.json").write_text(said, encoding="utf-8")
-        monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path))
+def test_kaggle_is_told_who_asks_and_nobody_else(point, repository, monkeypatch):
+    monkeypatch.setenv("KAGGLE_API_TOKEN", KEY)
     project = point("kaggle:ann/credit")
     repository.answers["/api/v1/datasets/view/ann/credit"][1]["licenseName"] = f"CC0 for {KEY}"
     said = run_in(project.root, "collect").output
-    expected = f"Bearer {KEY}" if way == "token" else f"Basic {basic}"
-    assert {who for _, who in repository.asked} == {expected}
+    assert {who for _, who in repository.asked} == {f"Bearer {KEY}"}
     assert source(project)["licence"].startswith("CC0 for *")
     repository.answers["/api/v1/datasets/view/ann/credit"] = (401, {})
     said += run_in(project.root, "collect", "--force").output
@@ -227,7 +213,7 @@ BAD = [
     ("uci:7", r'There is no data set "7"'),
     ("uci:54", r'"uci:54" has no table that can be imported'),
     ("kaggle:ann/nothing", r'There is no data set "ann/nothing"'),
-    ("kaggle:competitions/closed", r"\(403 Forbidden\): accept the rules or the licence at .*/closed, and see"),
+    ("kaggle:competitions/closed", r"\(403 Forbidden\): accept the rules or .*/closed, and"),
     ("SERVER/none.csv", r"none\.csv does not exist \(404 Not Found\)"),
     ("http://127.0.0.1:1/x.csv", r"x\.csv does not answer \(.*refused"),
     ("https://me:pw@host.invalid/x.csv", r"dataset holds a password; put the URL into an env"),

@@ -206,7 +206,7 @@ BAD = [
     ({"url": "duckdb:///none.db"}, r"a database file that does not exist: .*none\.db"),
     ({"url": "mysql://me@db/shop"}, r"needs the Python package mysqlclient; add it with `uv add"),
     ({"url": "postgresql://me:secret@db/shop"}, r"\[data\] url holds a password"),
-    ({"url": "foo://db/shop"}, r'kind "foo", which SQLAlchemy lacks'),
+    ({"url": "foo://db/shop"}, r'kind "foo", which SQLAlchemy cannot open'),
     ({"url": "postgresql://127.0.0.1:1/shop"}, r"shop does not give table orders: .*refused"),
     ({"table": "none"}, r"does not give table none: no such table"),
     ({"cursor": "none"}, r"does not give table orders: no such column: none"),

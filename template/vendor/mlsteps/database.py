@@ -44,17 +44,13 @@ def open_database(url: sa.URL, key: str, **options: Any) -> sa.Engine:
     """Return the engine of a database; nothing is connected yet."""
     try:  # rows may hold personal data: no error repeats them
         return sa.create_engine(url, hide_parameters=True, **options)
-    except NoSuchModuleError:
-        raise UserError(
-            f'{key} names a database of the kind "{url.drivername}", which SQLAlchemy lacks; '
-            "correct the URL, or add the package that brings it."
-        ) from None
     except ModuleNotFoundError as error:
         package = PACKAGES.get(str(error.name), error.name)
         raise UserError(
             f"{key} needs the Python package {package}; add it with `uv add {package}`."
         ) from None
-    except (ArgumentError, ValueError, TypeError):
+    except (NoSuchModuleError, ArgumentError, ValueError, TypeError):
         raise UserError(
-            f"{key} has an option that its database does not know; correct what follows the ?."
+            f'{key} names a database of the kind "{url.drivername}", which SQLAlchemy cannot open '
+            "with these options; correct the URL, or add the package that brings it."
         ) from None

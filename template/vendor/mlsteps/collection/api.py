@@ -1,5 +1,6 @@
 """The source is a JSON API that gives its records page by page."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from ..errors import UserError
 from ..problem.sources import ApiData as Data
 from .arrow import from_records, plain_table
 from .stream import Source, Stream, digest, quoted, without_secrets
-from .web import Web, address, basic
+from .web import Web, address
 
 Page = tuple[httpx2.URL, dict[str, Any]]  # an address and parameters, secrets apart
 
@@ -70,11 +71,10 @@ def _credentials(data: Data) -> dict[str, str]:
             f"[data] secret names {data.secret}, which no header can hold: it has a line break, or "
             "letters that are not ASCII."
         )
-    return {
-        "bearer": {"Authorization": f"Bearer {secret}"},
-        "basic": {"Authorization": basic(secret)},
-        "header": {data.auth_header: secret},
-    }[data.auth]
+    if data.auth == "header":
+        return {data.auth_header: secret}
+    basic = b64encode(secret.encode()).decode()
+    return {"Authorization": f"Bearer {secret}" if data.auth == "bearer" else f"Basic {basic}"}
 
 
 def _next_page(

@@ -103,7 +103,7 @@ def preview(project: Project) -> str:
     """
     with TemporaryDirectory() as folder:
         path = Path(folder) / ROWS
-        store(path, _open_source(project.definition.data, project.root, Path(folder)))
+        store(path, _open_source(project, Path(folder)))
         with parquet.ParquetFile(path) as stored:
             count, first = stored.metadata.num_rows, next(stored.iter_batches(PREVIEW_ROWS))
         types = _types(path)
@@ -135,7 +135,7 @@ def open_source(project: Project) -> Stream:
     UserError
         If a setting of the source is wrong, or a library that it needs is not installed.
     """
-    return _open_source(project.definition.data, project.root, project.raw / CACHE)
+    return _open_source(project, project.raw / CACHE)
 
 
 def fingerprint(project: Project) -> str | None:
@@ -197,9 +197,10 @@ def _as_stream(rows: Rows, name: str) -> Stream:
     return Stream(lambda _: tables, [Source(f"read_rows of {name}")])
 
 
-def _open_source(data: Any, root: Path, cache: Path) -> Stream:
+def _open_source(project: Project, cache: Path) -> Stream:
+    data: Any = project.definition.data
     if data.path:
-        return file.open_stream(data, root, cache)
+        return file.open_stream(data, project.root, cache)
     try:
         module = import_module(f".{data.source}", __package__)
     except ModuleNotFoundError as error:  # a project has the libraries of its own source only
@@ -207,7 +208,7 @@ def _open_source(data: Any, root: Path, cache: Path) -> Stream:
             f'[data] source is "{data.source}", but {error.name} is not installed; run `copier '
             f"update --data data_source={data.source}`, which adds it to pyproject.toml."
         ) from None
-    return module.open_stream(data, root, cache)
+    return module.open_stream(data, project.root, cache)
 
 
 def _types(path: Path) -> dict[str, str]:

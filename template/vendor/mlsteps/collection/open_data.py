@@ -22,7 +22,7 @@ from ..problem.sources import OpenData as Data
 from .file import read_table
 from .formats import READERS
 from .stream import Source, Stream, digest, without_secrets
-from .web import Web, address, basic
+from .web import Web, address
 
 Found = tuple[str, Source]  # where it can be downloaded, and what it is, named by its file
 
@@ -49,8 +49,8 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
                 "changed since, so look at it before you write the new one."
             )
         table, (source,) = read_table(found.name, folder, data.missing)
-        said = {"licence": found.licence, "citation": found.citation}
-        stream.sources.append(replace(source, name=shown, **said))
+        about = replace(found, name=shown, sha256=sha256, rows=source.rows, note=source.note)
+        stream.sources.append(about)
         yield table
 
     return stream
@@ -71,8 +71,8 @@ def _download(data: Data, folder: Path, shown: str) -> None:
         web.get(url, target=folder / found.name)
     if place == "kaggle":
         found = replace(found, name=_extract(folder / found.name, data.file, shown))
-    said = {"licence": masked(found.licence), "citation": masked(found.citation)}
-    write_json(folder / ABOUT, asdict(replace(found, **said)))
+    found = replace(found, licence=masked(found.licence), citation=masked(found.citation))
+    write_json(folder / ABOUT, asdict(found))
 
 
 def _extract(archive: Path, wanted: str, shown: str) -> str:
@@ -132,7 +132,9 @@ def _find_uci(web: Web, server: str, name: str) -> Found:
 def _find_kaggle(web: Web, server: str, name: str) -> Found:
     """Find a data set of Kaggle, or the files of a competition."""
     kind, _, short = name.rpartition("/")
-    web.client.headers.update(_kaggle_credentials())
+    if token := os.environ.get("KAGGLE_API_TOKEN"):
+        remember(token)
+        web.client.headers["Authorization"] = f"Bearer {token}"
     page = f"{server}/{name if kind == 'competitions' else f'datasets/{name}'}"
     web.remedy = (
         f"accept the rules or the licence at {page}, and see that KAGGLE_API_TOKEN is set to a "
@@ -154,22 +156,6 @@ PLACES: dict[str, tuple[Callable[[Web, str, str], Found], str]] = {
     "uci": (_find_uci, "https://archive.ics.uci.edu"),
     "kaggle": (_find_kaggle, "https://www.kaggle.com"),
 }
-
-
-def _kaggle_credentials() -> dict[str, str]:
-    """Return the header that says who downloads, from the environment or Kaggle's own file."""
-    token = os.environ.get("KAGGLE_API_TOKEN")
-    if token:
-        remember(token)
-        return {"Authorization": f"Bearer {token}"}
-    user, key = os.environ.get("KAGGLE_USERNAME"), os.environ.get("KAGGLE_KEY")
-    file = Path(os.environ.get("KAGGLE_CONFIG_DIR") or Path.home() / ".kaggle") / "kaggle.json"
-    if not (user and key) and file.is_file():
-        user, key = (read_json(file).get(name) for name in ("username", "key"))
-    if not (user and key):
-        return {}
-    remember(f"{user}:{key}")
-    return {"Authorization": basic(f"{user}:{key}")}
 
 
 def _json(web: Web, url: str, name: str) -> Any:

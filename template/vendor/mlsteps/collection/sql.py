@@ -124,9 +124,9 @@ def _read(url: sa.URL, statement: Statement, seconds: float) -> Iterator[pa.Tabl
     except TypeError as error:
         raise UserError(f"{KEY} has an option that its driver does not know: {error}.") from None
     driver: Any = connection.connection.driver_connection
-    # Of SQLite, DuckDB and Oracle; others have limits of their own.
-    interrupt = getattr(driver, "interrupt", None) or getattr(driver, "cancel", lambda: None)
-    timer = threading.Timer(seconds, interrupt)
+    # SQLite and DuckDB are interrupted, Oracle is cancelled; others have limits of their own.
+    stop = getattr(driver, "interrupt", getattr(driver, "cancel", lambda: None))
+    timer = threading.Timer(seconds, stop)
     timer.daemon = True
     timer.start()
     try:

@@ -1,7 +1,6 @@
 """Request pages of the web: at a pace, again where that helps, and with a sentence where not."""
 
 import time
-from base64 import b64encode
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -48,10 +47,13 @@ class Web:
     ) -> httpx2.Response:
         """Return the response to a GET request, read to its end or written to a file."""
         shown = without_secrets(str(address(url)))
-        waits = {"wait_initial": FIRST_WAIT, "wait_max": LONGEST_WAIT, "timeout": None}
         try:
             for attempt in stamina.retry_context(
-                on=_is_worth_another, attempts=self.attempts, **waits
+                on=_is_worth_another,
+                attempts=self.attempts,
+                timeout=None,
+                wait_initial=FIRST_WAIT,
+                wait_max=LONGEST_WAIT,
             ):
                 with attempt:
                     time.sleep(max(0.0, self._last + self.seconds - time.monotonic()))
@@ -104,8 +106,3 @@ def address(url: str, page: str = "") -> httpx2.URL:
             "https://example.org/path."
         )
     return full
-
-
-def basic(user_and_password: str) -> str:
-    """Return the value of the header Authorization for ``user:password``."""
-    return f"Basic {b64encode(user_and_password.encode()).decode()}"
