@@ -249,12 +249,12 @@ def test_a_candidate_of_a_class_of_ones_own(project: Path, churn: Command, check
     (trusted,) = re.findall(
         r"^    (TRUSTED = .*)$", (HOW_TO / "candidate.md").read_text("utf-8"), re.MULTILINE
     )
-    predictor = project / "src/churn/modeling/predictor.py"
-    predictor.write_text(merge_python(predictor.read_text("utf-8"), trusted), encoding="utf-8")
+    names = project / "src/churn/modeling/__init__.py"
+    names.write_text(merge_python(names.read_text("utf-8"), trusted), encoding="utf-8")
     toml = project / "project.toml"
     only = "[models]\ncandidates = ['vote', 'tree']"
     toml.write_text(merge_toml(toml.read_text("utf-8"), only), encoding="utf-8")
-    check({str(path), str(predictor)})
+    check({str(path), str(names)})
     churn("run")
     assert {line["model"] for line in results(project)["leaderboard"]} == {"vote", "tree"}
 

@@ -20,8 +20,9 @@ from .evaluation.card import CARD
 from .evaluation.gate import gate
 from .evaluation.plots import evaluation_sections
 from .exploration.plots import exploration_sections
+from .modeling import TRUSTED
 from .modeling.candidates import CANDIDATES
-from .modeling.predictor import TRUSTED, load_model
+from .modeling.predictor import load_model
 from .preparation.clean import clean
 from .preparation.features import add_features
 from .preparation.split import cut_folds, take_test

@@ -7,17 +7,14 @@ from mlsteps import open_project
 from mlsteps.modeling import Predictor, champion_folder, load_predictor
 
 from ..preparation.features import add_features
-
-# A stored model may be made of the estimators of scikit-learn, of the library's, and of the classes
-# named here: your own, as "package.module.Class".
-TRUSTED: list[str] = []
+from . import TRUSTED
 
 
 def adjust(predictions: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the predictions by the rules of your business: the same in test, file and service.
 
-    Rules come after the model. Its calibration, threshold and intervals are learned in training,
-    by [evaluation] in project.toml.
+    Rules come after the model. The search compares candidates without them, and calibration,
+    threshold and intervals are fitted without them, by [evaluation] in project.toml.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ def load_pipeline(path: Path, trusted: Sequence[str] = ()) -> BaseEstimator:
         raise UserError(f"{path} cannot be read ({error}); train again with `run`.") from error
     raise UserError(
         f"{path} needs the types {', '.join(unknown)}, which are not trusted; if they are yours, "
-        "add them to TRUSTED in modeling/predictor.py, otherwise train again with `run`."
+        "add them to TRUSTED in modeling/__init__.py, otherwise train again with `run`."
     )
 
 
@@ -123,7 +123,7 @@ def check_trusted(name: str, parts: list[BaseEstimator | None], trusted: Sequenc
     if unknown:
         raise UserError(
             f'Candidate "{name}" needs the types {", ".join(unknown)}, which are not trusted; if '
-            "they are yours, add them to TRUSTED in modeling/predictor.py."
+            "they are yours, add them to TRUSTED in modeling/__init__.py."
         )
 
 

@@ -3,7 +3,7 @@
 One of your own is a BaseEstimator with ``fit(panel)`` and ``forecast(panel, horizon)``, as those
 of ``mlsteps.modeling.forecasters`` are. Of the parameters ``season``, ``horizon`` and
 ``frequency``, those that it has are set from the data. Name its class in TRUSTED of
-modeling/predictor.py.
+modeling/__init__.py.
 """
 
 from mlsteps.modeling import Candidate
