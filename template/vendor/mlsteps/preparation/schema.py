@@ -73,10 +73,8 @@ class Schema(BaseModel):
         """
         absent = [c.name for c in self.inputs if c.required and c.name not in rows.columns]
         if absent:
-            raise UserError(
-                f"Column {_quoted(absent)} is missing; the model needs "
-                f"{_quoted([c.name for c in self.inputs])}."
-            )
+            names = ", ".join(f'"{name}"' for name in absent)
+            raise UserError(f"Column {names} is missing; no row of the training lacked it.")
         inputs = {
             c.name: convert(column_of(rows, c.name), c.kind, c.date_format) for c in self.inputs
         }
@@ -104,7 +102,3 @@ def read_schema(path: Path) -> Schema:
         return Schema.model_validate(content)
     except ValidationError as error:
         raise unreadable(path, error) from None
-
-
-def _quoted(names: list[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
