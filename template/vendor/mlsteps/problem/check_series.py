@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import pandas as pd
 
 from ..errors import UserError
-from . import forecasting
 from .columns import Inference, infer
 from .definition import Definition
+from .regression import check_target
 from .series import align
 from .validation import ValidationResult, convert_column
 
@@ -16,7 +16,7 @@ def validate_series(definition: Definition, frame: pd.DataFrame) -> ValidationRe
     """Check what the definition says of series."""
     problem, settings = definition.problem, definition.preparation
     names = definition.columns.series_names()
-    target = forecasting.check_target(frame[problem.target], problem, definition.search.folds)
+    target = check_target(frame[problem.target], problem, folds=0)
     kinds = known_kinds(definition, frame)
     aligned = align(frame, definition)
     lengths, dates = aligned.lengths(), aligned.history[definition.columns.date]

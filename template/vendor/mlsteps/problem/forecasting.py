@@ -7,8 +7,7 @@ import pandas as pd
 from pydantic import Field
 
 from . import settings
-from .metric import Metric, coverage, mae, mape, rmse
-from .regression import check_quantity, describe_quantity
+from .metric import HIGHER, LOWER, coverage, mae, mape, metric_table, rmse
 from .settings import UNKNOWN_BAR, Kind, Supervised, Table
 
 
@@ -65,29 +64,22 @@ def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ..
     return (target.to_numpy(dtype=float), *columns.to_numpy(dtype=float).T)
 
 
-def _mase(
-    true: np.ndarray, predicted: np.ndarray, low: np.ndarray, high: np.ndarray, scale: np.ndarray
-) -> float:
+def _mase(true: np.ndarray, predicted: np.ndarray, *others: np.ndarray) -> float:
     """Return the mean absolute scaled error (Hyndman and Koehler, 2006).
 
     Below 1, errors are smaller than what a season differs from the one before.
     """
-    return float(np.mean(np.abs(true - predicted) / scale))
+    return float(np.mean(np.abs(true - predicted) / others[-1]))
 
 
-METRICS = {
-    "mase": Metric(_mase, higher_is_better=False, title="MASE", arrays=arrays),
-    "mape": Metric(mape, higher_is_better=False, title="MAPE", arrays=arrays),
-    "rmse": Metric(rmse, higher_is_better=False, title="RMSE", arrays=arrays),
-    "mae": Metric(mae, higher_is_better=False, title="MAE", arrays=arrays),
-    "coverage": Metric(
-        coverage,
-        higher_is_better=True,
-        title="Coverage of the interval",
-        selects=False,
-        arrays=arrays,
-    ),
-}
+METRICS = metric_table(
+    arrays,
+    ("mase", _mase, LOWER, "MASE"),
+    ("mape", mape, LOWER, "MAPE"),
+    ("rmse", rmse, LOWER, "RMSE"),
+    ("mae", mae, LOWER, "MAE"),
+    ("coverage", coverage, HIGHER, "Coverage of the interval", False),
+)
 
 
 def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
@@ -97,8 +89,3 @@ def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
         "baseline": ("seasonal_naive", ""),
         "minimum": (1.0, UNKNOWN_BAR),
     }
-
-
-def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
-    """Check that the target can be forecast, and describe it in a sentence."""
-    return describe_quantity(check_quantity(target, problem))

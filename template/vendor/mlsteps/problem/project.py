@@ -9,7 +9,20 @@ from .definition import FILE_NAME, Definition, read_definition
 
 @dataclass(frozen=True)
 class Project:
-    """The folder with project.toml; every step reads and writes below it."""
+    """A project on disk; every step reads and writes below its root.
+
+    Parameters
+    ----------
+    root : Path
+        The folder with project.toml.
+    definition : Definition
+        Its content.
+
+    Examples
+    --------
+    >>> open_project().reports.relative_to(Path.cwd()).as_posix()  # doctest: +SKIP
+    'reports'
+    """
 
     root: Path
     definition: Definition
@@ -17,12 +30,12 @@ class Project:
     @property
     def raw(self) -> Path:
         """The rows as collected."""
-        return self.root / "data" / "raw"
+        return self.root / "data/raw"
 
     @property
     def prepared(self) -> Path:
         """Training and test rows, and the schema."""
-        return self.root / "data" / "prepared"
+        return self.root / "data/prepared"
 
     @property
     def models(self) -> Path:

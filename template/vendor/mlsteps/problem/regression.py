@@ -66,19 +66,8 @@ def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
     }
 
 
-def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
+def check_target(target: pd.Series, problem: Supervised, folds: int) -> str:
     """Check that the target can be predicted as a quantity, and describe it in a sentence."""
-    numbers = check_quantity(target, problem)
-    if len(numbers) <= folds:
-        raise UserError(
-            f'The target "{problem.target}" has {len(numbers)} rows; more than [search] folds = '
-            f"{folds} are needed, so add rows or lower folds."
-        )
-    return describe_quantity(numbers)
-
-
-def check_quantity(target: pd.Series, problem: Supervised) -> pd.Series:
-    """Return the values of a target that are there, as numbers."""
     name = f'target "{problem.target}"'
     try:
         numbers = convert(target, "number").dropna()
@@ -89,18 +78,16 @@ def check_quantity(target: pd.Series, problem: Supervised) -> pd.Series:
         raise UserError(f"The {name} is missing in every row; numbers are needed.")
     if numbers.nunique() == 1:
         raise UserError(f"The {name} is {numbers.iloc[0]:g} in every row; no model can use that.")
+    if len(numbers) <= folds:
+        raise UserError(
+            f"The {name} has {len(numbers)} rows; more than [search] folds = {folds} are needed, "
+            "so add rows or lower folds."
+        )
     zeros = (numbers == 0).mean()
     if problem.metric == "mape" and zeros > MOST_ZEROS:
         raise UserError(
             f'[problem] metric "mape" leaves out rows whose target is 0, but that is {zeros:.0%} '
             f'of "{problem.target}", and {MOST_ZEROS:.0%} at most are allowed; take "mae", say.'
         )
-    return numbers
-
-
-def describe_quantity(numbers: pd.Series) -> str:
-    """Describe the values of a target, as part of a sentence."""
-    return (
-        f"a number from {numbers.min():,.6g} to {numbers.max():,.6g}, "
-        f"typically {numbers.median():,.6g}"
-    )
+    extent = f"{numbers.min():,.6g} to {numbers.max():,.6g}"
+    return f"a number from {extent}, typically {numbers.median():,.6g}"

@@ -176,7 +176,15 @@ class Serving(Table):
 
 
 class Improvement(Table):
-    """``[improvement]``: when to raise an alarm and when to change the champion."""
+    """``[improvement]``: when to raise an alarm and when to change the champion.
+
+    Its attributes are the keys of the table, which project.toml describes.
+
+    Examples
+    --------
+    >>> Improvement(every_days=1).window
+    1000
+    """
 
     tracking: Literal["json", "mlflow"] = "json"
     truth: str = ""
