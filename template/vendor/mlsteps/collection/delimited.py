@@ -4,9 +4,8 @@ import codecs
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from io import TextIOWrapper
-from itertools import islice
+from contextlib import suppress
+from io import StringIO, TextIOWrapper
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -20,6 +19,7 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 # among them, because they can be honest labels.
 MISSING = ["", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL"]
 HEAD_BYTES = 1 << 24  # tell the encoding
+SAMPLE_BYTES = 1 << 20  # tell the delimiter
 PART_BYTES = 1 << 22
 SAMPLE = 500  # lines or values
 FEW = 100  # values tell nearly every column of labels
@@ -30,9 +30,10 @@ def read_delimited(stream: BinaryIO, missing: Sequence[str]) -> Iterator[tuple[s
 
     All is read twice, since a column has numbers only if there is no other text in any part.
     """
-    encoding = _find_encoding(stream.read(HEAD_BYTES))
-    with _decoded(stream, encoding) as text:
-        lines = list(islice(text, SAMPLE))
+    head = stream.read(HEAD_BYTES)
+    encoding = _find_encoding(head)
+    text = head[:SAMPLE_BYTES].decode(encoding, errors="replace").removeprefix("\ufeff")
+    lines = StringIO(text, newline="").readlines()[:SAMPLE]
     delimiter = max(DELIMITERS, key=lambda sign: _fit(_rows(lines, sign)))
     header, *rows = _rows(lines, delimiter)
     names, marks = check_names(header), [*MISSING, *missing]
@@ -53,7 +54,8 @@ def read_delimited(stream: BinaryIO, missing: Sequence[str]) -> Iterator[tuple[s
             if again:
                 yield note, pa.table(columns)
             else:  # a quoted value that never ends takes in the lines that follow
-                doubtful |= any(_has_line_breaks(columns[name]) for name in texts)
+                breaks = [pc.any(pc.match_substring(columns[name], "\n")) for name in texts]
+                doubtful |= any(found.as_py() for found in breaks)
         if doubtful:
             _find_bad_line(stream, encoding, delimiter, len(names))
 
@@ -120,10 +122,6 @@ def _ungrouped(texts: pa.Array, decimal: str) -> pa.Array:
     return pc.replace_substring(pc.replace_substring_regex(texts, separator, ""), decimal, ".")
 
 
-def _has_line_breaks(column: pa.Array) -> bool:
-    return bool(pc.any(pc.match_substring(column, "\n")).as_py())
-
-
 def _find_encoding(head: bytes) -> str:
     if not head.strip():
         raise UnreadableError("is empty")
@@ -136,18 +134,6 @@ def _find_encoding(head: bytes) -> str:
     # Accents of Windows-1252 are almost never valid UTF-8, so valid ones mean a damaged file.
     valid = len(re.findall("[^\0-\x7f]", text)) - wrong
     return "Windows-1252" if wrong > valid else "UTF-8"
-
-
-@contextmanager
-def _decoded(stream: BinaryIO, encoding: str) -> Iterator[TextIOWrapper]:
-    """Read from the beginning; what cannot be decoded becomes half of a surrogate pair."""
-    stream.seek(0)
-    codec = "utf-8-sig" if encoding == "UTF-8" else encoding
-    text = TextIOWrapper(stream, codec, errors="surrogateescape", newline="")
-    try:
-        yield text
-    finally:
-        text.detach()
 
 
 def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
@@ -173,19 +159,23 @@ def _has_decimal_commas(rows: list[list[str]]) -> bool:
 
 def _find_bad_line(stream: BinaryIO, encoding: str, delimiter: str, width: int) -> None:
     """Raise an error that names the first line which does not fit the header, if there is one."""
+    stream.seek(0)
+    codec = "utf-8-sig" if encoding == "UTF-8" else encoding
+    text = TextIOWrapper(stream, codec, errors="surrogateescape", newline="")
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
     start = 1
-    with _decoded(stream, encoding) as text:
-        reader = csv.reader(text, delimiter=delimiter, strict=True)
-        try:
-            for row in reader:
-                "".join(row).encode()
-                if row and len(row) != width:
-                    raise UnreadableError(
-                        f"has {len(row)} value{'s' * (len(row) > 1)} in line {start:,}, "
-                        f"but {width} column{'s' * (width > 1)} in its header"
-                    )
-                start = reader.line_num + 1
-        except UnicodeError:
-            raise UnreadableError(f"is {encoding} text, but damaged in line {start:,}") from None
-        except csv.Error:
-            raise UnreadableError(f"has a quote in line {start:,} that does not end") from None
+    try:
+        for row in reader:
+            "".join(row).encode()  # fails if something was not decoded
+            if row and len(row) != width:
+                raise UnreadableError(
+                    f"has {len(row)} value{'s' * (len(row) > 1)} in line {start:,}, "
+                    f"but {width} column{'s' * (width > 1)} in its header"
+                )
+            start = reader.line_num + 1
+    except UnicodeError:
+        raise UnreadableError(f"is {encoding} text, but damaged in line {start:,}") from None
+    except csv.Error:
+        raise UnreadableError(f"has a quote in line {start:,} that does not end") from None
+    finally:
+        text.detach()

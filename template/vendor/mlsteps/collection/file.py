@@ -21,17 +21,13 @@ from .formats import read_file
 from .stream import Source, Stream, digest, quoted, without_secrets
 
 
-class Part(NamedTuple):
-    """Some rows: with the types that they were read with, and as a model is given them."""
-
-    given: pa.Table
-    frame: pd.DataFrame
-
-
 class Parts(NamedTuple):
-    """Rows part by part, how many there are, and a digest of the files that they come from."""
+    """Rows part by part, how many there are, and a digest of the files that they come from.
 
-    parts: Iterator[Part]
+    Each part is the rows with the types that they were read with, and as a model is given them.
+    """
+
+    parts: Iterator[tuple[pa.Table, pd.DataFrame]]
     rows: int
     digest: str
 
@@ -92,7 +88,7 @@ def open_parts(path: str, root: Path, missing: Sequence[str] = ()) -> Iterator[P
 
 def _parts(
     files: Iterable[str], schema: pa.Schema, plain_schema: pa.Schema, missing: Sequence[str]
-) -> Iterator[Part]:
+) -> Iterator[tuple[pa.Table, pd.DataFrame]]:
     for file in files:
         given = bring(feather.read_table(file, memory_map=False), schema)
         plain = bring(plain_table(given, missing), plain_schema)
@@ -101,7 +97,7 @@ def _parts(
                 null = pa.scalar(None, field.type)
                 kept = pc.if_else(pc.is_valid(plain[place]), given[place], null)
                 given = given.set_column(place, field, kept)
-        yield Part(given, plain.to_pandas(split_blocks=True))
+        yield given, plain.to_pandas(split_blocks=True)
 
 
 def _read(
@@ -165,10 +161,9 @@ def _download(path: str, folder: Path) -> list[tuple[str, Path]]:
     except Exception as error:  # noqa: BLE001 - each file system raises its own
         reason = "there is nothing" if isinstance(error, FileNotFoundError) else str(error)
         reason = quoted(reason.replace(url, shown)).rstrip(".") or type(error).__name__
-        remedy = "see to that, or correct the address"
-        if "CERTIFICATE_VERIFY" in reason:
-            remedy = "if it is your own organisation's, set SSL_CERT_FILE to its authority's file"
-        raise UserError(f"{shown} cannot be read: {reason}; {remedy}.") from None
+        raise UserError(
+            f"{shown} cannot be read: {reason}; see to that, or correct the address."
+        ) from None
     if not copies:
         raise UserError(f"No file matches {shown}.")
     return copies

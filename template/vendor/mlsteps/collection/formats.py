@@ -3,10 +3,9 @@
 import json
 import warnings
 import zlib
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from gzip import BadGzipFile
-from io import TextIOWrapper
 from itertools import islice
 from lzma import LZMAError
 from pathlib import Path
@@ -27,8 +26,9 @@ from .delimited import MISSING, read_delimited
 from .stream import Source
 
 ROWS = 50_000  # in a table
+CHUNK = 1 << 16
 BUFFER_BYTES = 1_000_000  # of each Parquet column that is read ahead
-DAMAGED = (EOFError, zlib.error, LZMAError, BadZipFile, BadGzipFile)
+DAMAGED = (EOFError, OSError, zlib.error, LZMAError, BadZipFile)
 
 NotedTables = Iterator[tuple[str, pa.Table]]  # each with how the file is written, in words
 
@@ -57,25 +57,22 @@ def read_file(
             raise UnreadableError("has no rows")  # noqa: TRY301
     except UnreadableError as error:
         raise UserError(f"{name} {error}.") from None
+    except PermissionError as error:
+        raise UserError(f"{name} cannot be read ({error.strerror}).") from None
     except DAMAGED as error:
         raise UserError(f"{name} is damaged or cut off ({error}).") from None
-    except OSError as error:
-        raise UserError(f"{name} cannot be read ({error.strerror or error}).") from None
     sources += [Source(name, file_digest(file), count, note) for note, count in rows.items()]
 
 
 def _parquet(stream: BinaryIO, _: object) -> NotedTables:
     try:
-        # pre_buffer would keep all parts; without buffer_size a column of a row group is read at
-        # once.
+        # pre_buffer would keep all parts; without buffer_size a whole column is read at once.
         source = pa.PythonFile(stream, mode="r")
         file = parquet.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER_BYTES)
         for batch in file.iter_batches(ROWS):
-            index = [name for name in batch.schema.names if name.startswith("__index_level_")]
-            yield (
-                "Parquet",
-                pa.Table.from_batches([batch]).drop_columns(index),
-            )  # pandas wrote row numbers
+            table = pa.Table.from_batches([batch])
+            index = [name for name in table.column_names if name.startswith("__index_level_")]
+            yield "Parquet", table.drop_columns(index)  # pandas wrote row numbers
     except (pa.ArrowException, OSError) as error:
         raise _unreadable("Parquet", error) from None
 
@@ -87,7 +84,7 @@ def _excel(stream: BinaryIO, missing: Sequence[str]) -> NotedTables:
             with pd.ExcelFile(stream, engine="openpyxl") as book:
                 first, *others = map(str, book.sheet_names)
                 cells = book.parse(0, header=None, dtype=object, keep_default_na=False)
-        except (*DAMAGED, KeyError, ValueError, OSError) as error:
+        except (*DAMAGED, KeyError, ValueError) as error:
             raise _unreadable("Excel", error) from None
     cells = cells.mask(cells.isin([*MISSING, *missing]))
     cells = cells.dropna(how="all").dropna(how="all", axis="columns").astype(object)
@@ -102,27 +99,23 @@ def _excel(stream: BinaryIO, missing: Sequence[str]) -> NotedTables:
 
 
 def _json(stream: BinaryIO, _: object) -> NotedTables:
-    text = TextIOWrapper(stream, encoding="utf-8-sig")
-    try:
-        is_array = text.read(ROWS).lstrip().startswith("[")
-        text.seek(0)
-        lines = enumerate([text.read()] if is_array else text, start=1)
-        records = (record for number, line in lines for record in _records(line, number))
-        while batch := list(islice(records, ROWS)):
-            yield "JSON array" if is_array else "JSON lines", from_records(batch)
-    except UnicodeDecodeError as error:
-        raise UnreadableError(f"is not UTF-8 (byte {error.start})") from None
-    finally:
-        text.detach()
+    is_array = stream.read(CHUNK).removeprefix(BOM_UTF8).lstrip().startswith(b"[")
+    stream.seek(0)
+    lines = enumerate([stream.read()] if is_array else stream, start=1)
+    records = (record for number, line in lines for record in _records(line, number))
+    while batch := list(islice(records, ROWS)):
+        yield "JSON", from_records(batch)
 
 
-def _records(text: str, line: int) -> list[dict[str, Any]]:
+def _records(text: bytes, line: int) -> list[dict[str, Any]]:
     """Return the objects of a line, or of an array that begins there."""
     try:
         found = json.loads(text) if text.strip() else []
     except json.JSONDecodeError as error:
         line += error.lineno - 1
         raise UnreadableError(f"is damaged or cut off in line {line:,} ({error.msg})") from None
+    except UnicodeDecodeError:
+        raise UnreadableError(f"is not UTF-8 in line {line:,}") from None
     records = found if isinstance(found, list) else [found]
     wrong = [json.dumps(record) for record in records if not isinstance(record, dict)]
     if wrong:
