@@ -203,13 +203,13 @@ def test_types_are_those_of_the_whole_file(tmp_path):
     frame.to_csv(tmp_path / "in.csv", index=False)
     with open_parts("in.csv", tmp_path) as found:
         read = list(found.parts)
-    frames = [part.frame for part in read]
+    frames = [frame for _, frame in read]
     assert len(frames) > 1
     assert found.rows == rows
     assert {str(f["number"].dtype) for f in frames} == {"float64"}
     assert {str(f["code"].dtype) for f in frames} == {"str"}
-    assert {str(part.given["number"].type) for part in read} == {"int64"}
-    assert {str(part.given["code"].type) for part in read} == {"string"}
+    assert {str(given["number"].type) for given, _ in read} == {"int64"}
+    assert {str(given["code"].type) for given, _ in read} == {"string"}
     codes = pd.concat(frames)["code"]
     assert codes.iloc[0] == "007"
     assert codes.iloc[-2:].tolist() == ["A7", str(rows - 1)]

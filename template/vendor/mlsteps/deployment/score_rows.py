@@ -42,12 +42,11 @@ class RowScorer:
         inputs = [column.name for column in self._predictor.schema.inputs]
         before = 0
         with tqdm(total=self._parts.rows, unit=" rows", disable=None, leave=False) as bar:
-            for part in self._parts.parts:
-                rows = part.frame.reset_index(drop=True)
+            for given, rows in self._parts.parts:
                 predictions = self._predict(rows, before)
-                self._columns = part.given.column_names
+                self._columns = given.column_names
                 self._count_unseen(rows)
-                yield ScoredPart(part.given, rows, rows.filter(inputs), predictions)
+                yield ScoredPart(given, rows, rows.filter(inputs), predictions)
                 before += len(predictions)
                 bar.update(len(predictions))
                 release_memory()

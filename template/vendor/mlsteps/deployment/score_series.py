@@ -21,7 +21,7 @@ class SeriesScorer:
 
     def __init__(self, predictor: ForecastPredictor, source: str, parts: Parts) -> None:
         self._predictor, self._source = predictor, source
-        self._rows = pd.concat([part.frame for part in parts.parts], ignore_index=True)
+        self._rows = pd.concat([frame for _, frame in parts.parts], ignore_index=True)
         target = self._rows.get(predictor.schema.target, pd.Series(None, self._rows.index))
         self._history, self._wanted = self._rows[target.notna()], self._rows[target.isna()]
         self._made = 0
