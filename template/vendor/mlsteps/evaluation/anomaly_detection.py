@@ -138,12 +138,12 @@ class Test(RowTest):
         sections = [self._scores()]
         known = self.target.dropna()
         if known.nunique() == 2:
-            plot, axes = new_figure(grid="both")
+            fig, axes = new_figure(grid="both")
             for column, name in {"score": "model", DISTANCE: "distance to the mean"}.items():
                 scores = self.predictions.loc[known.index, column]
                 RocCurveDisplay.from_predictions(known == ANOMALY, scores, ax=axes, name=name)
             axes.set(xlabel="false positive rate", ylabel="true positive rate", aspect="auto")
-            sections.append(figure(plot, "Of the rows whose label is known.", "ROC"))
+            sections.append(figure(fig, "Of the rows whose label is known.", "ROC"))
         return sections
 
     def _scores(self) -> str:
@@ -153,7 +153,7 @@ class Test(RowTest):
         known = self.target.fillna("not known")
         colours = {NORMAL: BLUE, ANOMALY: ORANGE, "not known": GREY}
         parts = [within[known == name] for name in colours]
-        plot, axes = new_figure()
+        fig, axes = new_figure()
         axes.hist(parts, BINS, stacked=True, color=[*colours.values()], label=[*colours])
         axes.axvline(threshold, color=GREY, linestyle=":")
         axes.set_yscale("symlog", linthresh=10)
@@ -163,4 +163,4 @@ class Test(RowTest):
         caption = (
             "Dotted, the threshold: what lies above is flagged. The last bar holds all beyond."
         )
-        return figure(plot, caption, "Scores")
+        return figure(fig, caption, "Scores")

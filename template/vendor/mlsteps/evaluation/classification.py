@@ -64,7 +64,7 @@ class Test(RowTest):
         chosen = [1] if len(classes) == 2 else pd.Series(true).value_counts().index[:MOST_CURVES]
         sections = [_confusion(true, predicted, classes)]
         for display, settings, title, caption in CURVES:
-            plot, axes = new_figure(grid="both")
+            fig, axes = new_figure(grid="both")
             for k in chosen:
                 display.from_predictions(
                     true == k, probabilities[:, k], ax=axes, name=classes[k], **settings
@@ -74,15 +74,15 @@ class Test(RowTest):
             x, y = AXES[title]
             axes.set(xlabel=x, ylabel=y, aspect="auto")
             axes.legend()
-            sections.append(figure(plot, caption, title))
+            sections.append(figure(fig, caption, title))
         return sections
 
 
 def _confusion(true: np.ndarray, predicted: np.ndarray, classes: list[str]) -> str:
     counts = confusion_matrix(true, predicted, labels=range(len(classes)))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    plot, axes = new_figure(grid="")
+    fig, axes = new_figure(grid="")
     texts = [[f"{count:,}" for count in row] for row in counts] if len(classes) <= 12 else ()
     heat_map(axes, shares, classes, classes, texts)
     axes.set(xlabel="predicted", ylabel="true")
-    return figure(plot, "Test rows, coloured by the share of their true class.", "Confusion")
+    return figure(fig, "Test rows, coloured by the share of their true class.", "Confusion")

@@ -96,7 +96,7 @@ class Test(RowTest):
         projection = PCA(min(2, *places.shape)).fit(places)
         points = np.zeros((len(places), 2))
         points[:, : projection.n_components_] = projection.transform(places)
-        plot, axes = new_figure(grid="both")
+        fig, axes = new_figure(grid="both")
         for name, colour in zip(names, colours, strict=True):
             mine = points[(sample["prediction"] == name).to_numpy()]
             axes.plot(*mine.T, "o", color=colour, alpha=0.6, label=name)
@@ -104,11 +104,11 @@ class Test(RowTest):
         if len(names) <= 8:
             axes.legend(title="cluster")
         kept = f"{projection.explained_variance_ratio_.sum():.0%} of the variance"
-        return figure(plot, f"The two directions that keep most: {kept}.", "Map")
+        return figure(fig, f"The two directions that keep most: {kept}.", "Map")
 
     def _silhouettes(self, names: list[str], colours: list[str]) -> str:
         """Plot the silhouette of each row, cluster by cluster."""
-        plot, axes = new_figure(height=2.6, grid="x")
+        fig, axes = new_figure(height=2.6, grid="x")
         start, ticks, predictions = 0, [], self.predictions
         for name, colour in zip(names, colours, strict=True):
             widths = predictions.loc[predictions["prediction"] == name, WIDTH].dropna()
@@ -121,4 +121,4 @@ class Test(RowTest):
         axes.invert_yaxis()
         axes.set(xlabel="silhouette", ylabel="cluster")
         caption = "A line for each row: 1 is deep inside its cluster, below 0 nearer to another."
-        return figure(plot, f"{caption} Dotted, the mean.", "Silhouettes")
+        return figure(fig, f"{caption} Dotted, the mean.", "Silhouettes")

@@ -185,9 +185,9 @@ def _importance(result: TestResult) -> list[str]:
     shown = result.importance[:SHOWN_FEATURES]
     if not shown:
         return []
-    plot, axes = new_figure(height=1 + 0.17 * len(shown), grid="x")
+    fig, axes = new_figure(height=1 + 0.17 * len(shown), grid="x")
     losses, deviations = ([line[key] for line in shown] for key in ("loss", "deviation"))
     bars(axes, [line["feature"] for line in shown], losses, xerr=deviations)
     left = len(result.importance) - len(shown)
     more = f"; the {left} that matter less are not shown" if left else ""
-    return [figure(plot, f"{result.loss}{more}.", "Importance")]
+    return [figure(fig, f"{result.loss}{more}.", "Importance")]

@@ -80,12 +80,12 @@ def show_history(rows: pd.DataFrame, schema: Schema) -> list[str]:
     for name, line in described.head(SHOWN_SERIES).iterrows():
         values = pd.Series(panel.history[panel.names.index(name)], index=dates)[-line["periods"] :]
         gaps = values.interpolate()[values.isna()]
-        plot, axes = new_figure()
+        fig, axes = new_figure()
         show_dates(axes)
         axes.plot(values.index, values, color=BLUE, linewidth=1)
         axes.plot(gaps.index, gaps, "o", color=ORANGE, markersize=2)
         caption = f"{line['periods']:,} periods, typically {number(line['median'])}"
-        plots.append(figure(plot, caption, str(name)))
+        plots.append(figure(fig, caption, str(name)))
     shown = (
         f"{len(plots)} of {len(described):,}, the largest first. Dots are dates without a value."
     )
@@ -99,21 +99,21 @@ def show_season(rows: pd.DataFrame, schema: Schema) -> list[str]:
     if season > 1:
         rest, means = _season_means(history, season)
         shapes = np.roll(means.tail(season) / rest.std(ddof=0), panel.end % season, axis=0)
-        plot, axes = new_figure()
+        fig, axes = new_figure()
         axes.plot(np.arange(season) + 1, shapes[:, :30], color=GREY, linewidth=0.6, alpha=0.6)
         axes.plot(np.arange(season) + 1, np.nanmedian(shapes, axis=1), color=BLUE)
         axes.set(xlabel="period of the season", ylabel="above its level")
         caption = "Each series against its own level; the line is the median of the series."
-        figures.append(figure(plot, caption, "The season"))
+        figures.append(figure(fig, caption, "The season"))
     changes = history.diff().iloc[1:]
     lags = range(1, min(max(LONGEST_LAG, 2 * season), len(changes) // 2, 120) + 1)
     colours = [ORANGE if season > 1 and lag % season == 0 else BLUE for lag in lags]
-    plot, axes = new_figure()
+    fig, axes = new_figure()
     axes.bar(lags, [changes.corrwith(changes.shift(k)).mean() for k in lags], color=colours)
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.set(xlabel="periods before")
     caption = "Correlation of the changes between periods with earlier ones, mean of the series."
-    figures.append(figure(plot, caption, "Autocorrelation"))
+    figures.append(figure(fig, caption, "Autocorrelation"))
     return [heading("Season and autocorrelation"), columns(*figures)]
 
 

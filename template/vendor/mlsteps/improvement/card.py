@@ -60,7 +60,7 @@ def _monitored(project: Project, found: dict[str, Any], title: str) -> list[str]
 def _over_time(title: str, found: dict[str, Any]) -> str:
     """Plot the metric on windows of the predictions with true labels, and who made them."""
     windows = pd.DataFrame(found["windows"])
-    plot, axes = new_figure(width=6.5)
+    fig, axes = new_figure(width=6.5)
     ends, value = windows["rows"].cumsum() - windows["rows"] / 2, windows["value"]
     errors = [(value - windows["low"]).clip(lower=0), (windows["high"] - value).clip(lower=0)]
     axes.errorbar(ends, value, errors, color=BLUE, ecolor=GREY, elinewidth=1, marker="o")
@@ -75,7 +75,7 @@ def _over_time(title: str, found: dict[str, Any]) -> str:
         f"{title} with its 95 % interval, on windows. The band is what the test set promised of "
         "the champion that serves; a dashed line is a change of the champion."
     )
-    return figure(plot, caption, "Over time")
+    return figure(fig, caption, "Over time")
 
 
 def _decisions(project: Project) -> list[str]:
