@@ -40,9 +40,9 @@ def model_card(
         gate=f"{'passed' if gate['passed'] else 'not passed'}.{reasons}",
         source=definition.data.path or definition.data.source,
         inputs=", ".join(f"`{column.name}`" for column in schema.inputs),
-        data=f"{run['training_rows']:,} training rows; split by {definition.split_by()}. Tested on "
-        f"{tested_rows(results['tested_on'], results['test_rows'])}."
-        f" {results['test_opened']} version(s) have met this test set.",
+        data=f"{run['training_rows']:,} training rows. Tested on "
+        f"{tested_rows(results['tested_on'], results['test_rows'])}; [split] by is "
+        f"{definition.split_by()}. {results['test_opened']} version(s) have met this test set.",
         tested_on=results["tested_on"],
         quality=_table(quality),
         outcome=f"{outcome.capitalize()}.",

@@ -98,11 +98,11 @@ class TestResult:
 def tested_rows(tested_on: str, rows: int) -> str:
     """Say how many rows were tested on, and whether the model had seen them."""
     seen = {
-        UNSEEN: "that no model has seen",
-        SEEN: "to which the model was fitted as well",
-        OUT_OF_FOLD: "each predicted by a model of the search that has not seen it",
+        UNSEEN: " that no model has seen",
+        SEEN: ", to which the model was fitted as well",
+        OUT_OF_FOLD: ", each predicted by a model of the search that has not seen it",
     }
-    return f"{rows:,} rows, {seen[tested_on]}"
+    return f"{rows:,} rows{seen[tested_on]}"
 
 
 def check_defined(measured: Measured, rows: int, definition: Definition) -> None:

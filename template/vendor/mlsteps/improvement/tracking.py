@@ -5,7 +5,6 @@ import os
 import warnings
 from contextlib import redirect_stderr
 from io import StringIO
-from typing import Any
 
 import pandas as pd
 from skops.io import get_untrusted_types
@@ -88,10 +87,17 @@ def _record(project: Project, version: str, load_predictor: LoadPredictor) -> st
 
     folder, name = project.models / version, project.root.name
     run, results = read_json(folder / store.RUN), read_json(folder / store.METRICS)
+    chosen = pd.json_normalize({**run["definition"], "model": run["settings"]}).iloc[0].to_dict()
+    parameters = chosen | {"model": run["model"], "training_rows": run["training_rows"]}
+    metrics = {f"baseline_{name}": value for name, value in results["baseline"].items()}
+    for metric, numbers in results["test"].items():
+        metrics[f"test_{metric}"] = numbers["value"]
+        metrics |= {f"test_{metric}_{end}": numbers[end] for end in ("low", "high")}
+    metrics |= {f"cv_{line['model']}": line["cv_mean"] for line in results["leaderboard"]}
     tags = {"version": version, "model": run["model"], "problem": results["problem"]}
     with mlflow.start_run(run_name=version, tags=tags):
-        mlflow.log_params(_parameters(run))
-        mlflow.log_metrics(_metrics(results))
+        mlflow.log_params({key: str(value)[:MOST_LETTERS] for key, value in parameters.items()})
+        mlflow.log_metrics(metrics | results["costs"])
         mlflow.log_artifacts(str(folder), "version")  # the model, its card, its schema
         if version == store.newest_version(project.models):
             mlflow.log_artifact(str(build(project.reports, name)), "report")
@@ -105,21 +111,3 @@ def _record(project: Project, version: str, load_predictor: LoadPredictor) -> st
             pip_requirements=[f"{n}=={v}" for n, v in run["versions"].items() if n != "python"],
         )
     return str(mlflow.register_model(model.model_uri, name, tags={"version": version}).version)
-
-
-def _parameters(run: dict[str, Any]) -> dict[str, str]:
-    """Return what was chosen: the candidate with its settings, and the definition."""
-    definition = pd.json_normalize({**run["definition"], "model": run["settings"]}).iloc[0]
-    parameters = definition.to_dict() | {"model": run["model"]}
-    parameters["training_rows"] = run["training_rows"]
-    return {name: str(value)[:MOST_LETTERS] for name, value in parameters.items()}
-
-
-def _metrics(results: dict[str, Any]) -> dict[str, float]:
-    """Return the metrics of the test with their intervals, of the baseline and of the search."""
-    metrics = {f"baseline_{name}": value for name, value in results["baseline"].items()}
-    for name, numbers in results["test"].items():
-        metrics[f"test_{name}"] = numbers["value"]
-        metrics |= {f"test_{name}_{end}": numbers[end] for end in ("low", "high")}
-    metrics |= {f"cv_{line['model']}": line["cv_mean"] for line in results["leaderboard"]}
-    return metrics | results["costs"]
