@@ -119,7 +119,8 @@ def log_engine(project: Project) -> sa.Engine:
     url = database_url(given, key, project.root)
     options: dict[str, Any] = {"json_serializer": str}  # rows come with JSON as text
     if url.get_backend_name() != "sqlite":
-        patience = PATIENCE.get(url.drivername.partition("+")[2], {})
+        known = PATIENCE.get(url.drivername.partition("+")[2], {})
+        patience = {name: value for name, value in known.items() if name not in url.query}
         return open_database(url, key, pool_pre_ping=True, connect_args=patience, **options)
     engine = open_database(url, key, connect_args={"timeout": BUSY_SECONDS}, **options)
     sa.event.listen(engine, "connect", _write_ahead)

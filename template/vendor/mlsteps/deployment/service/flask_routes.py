@@ -188,8 +188,9 @@ def _document(app: Flask, service: PredictionService) -> dict[str, Any]:
         if operation is None and rule.endpoint.startswith("predictions."):
             continue
         if operation is None:
-            summary = inspect.getdoc(app.view_functions[rule.endpoint]) or rule.endpoint
-            operation = {"summary": summary, "responses": {"200": {"description": "OK"}}}
+            doc = inspect.getdoc(app.view_functions[rule.endpoint]) or rule.endpoint
+            operation = {"summary": doc.partition("\n")[0], "description": doc}
+            operation["responses"] = {"200": {"description": "OK"}}
             operation["parameters"] = [
                 {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
                 for name in sorted(rule.arguments)
