@@ -6,8 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from ...modeling.forecast_predictor import LOGGED, PREDICTION, ForecastRequestError
-from ...modeling.predictor import Predictor
+from ...modeling.forecast_predictor import (
+    LOGGED,
+    PREDICTION,
+    ForecastPredictor,
+    ForecastRequestError,
+)
 from ...problem.columns import Column, ConversionError
 from .served_model import SCHEMAS, TEXT, Prediction, ServedModel
 from .validation import RowList, invalid, read_object, shown
@@ -31,7 +35,9 @@ class ForecastRequest:
 class ServedForecastModel(ServedModel):
     """The endpoints of a forecaster."""
 
-    def __init__(self, predictor: Predictor, max_rows: int, missing: Sequence[str] = ()) -> None:
+    def __init__(
+        self, predictor: ForecastPredictor, max_rows: int, missing: Sequence[str] = ()
+    ) -> None:
         super().__init__(predictor, max_rows, missing)
         schema, decision = predictor.schema, predictor.schema.decision
         self._horizon: int = decision["horizon"]
