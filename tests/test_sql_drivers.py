@@ -37,6 +37,7 @@ SLOW = {
     "mariadb": "SELECT sleep(0.01) FROM growing",
 }
 ENDLESS = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT 1 FROM n) SELECT sum(i) FROM n",
     "duckdb": SLOW["duckdb"],
     "mariadb": "SELECT seq, md5(seq) FROM seq_1_to_1000000000",  # its driver cannot be interrupted
 }

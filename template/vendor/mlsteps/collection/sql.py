@@ -1,9 +1,9 @@
 """The source is a database: a table, or a query in a file."""
 
 import re
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,6 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
         try:
             for table in read_tables(url, statement, data.timeout_seconds):
                 yield plain_table(table, data.missing)
-                if time.monotonic() > until:
-                    raise TimeoutError
         except (SQLAlchemyError, PostgresqlError, pa.ArrowException, OSError) as error:
             if time.monotonic() > until:
                 raise UserError(
@@ -120,27 +118,34 @@ def _read(url: sa.URL, statement: Statement, seconds: float) -> Iterator[pa.Tabl
     arguments = limits if url.get_backend_name() in {"mysql", "mariadb"} else {}
     engine = open_database(url, KEY, connect_args=arguments, poolclass=sa.NullPool)
     try:
-        connection = engine.connect()
+        connection = engine.connect().execution_options(stream_results=True)
     except TypeError as error:
         raise UserError(f"{KEY} has an option that its driver does not know: {error}.") from None
     driver: Any = connection.connection.driver_connection
-    # SQLite and DuckDB are interrupted, Oracle is cancelled; others have limits of their own.
-    stop = getattr(driver, "interrupt", getattr(driver, "cancel", lambda: None))
-    timer = threading.Timer(seconds, stop)
-    timer.daemon = True
-    timer.start()
-    try:
-        # The rows are closed before the connection, which would complain of those that are left.
-        streamed = connection.execution_options(stream_results=True)
-        with streamed, streamed.execute(statement) as result:
-            if not result.returns_rows:
-                raise UserError("[data] query gives no rows; write a SELECT, and nothing else.")
-            names = list(result.keys())
-            yield from_rows([], names)  # the columns, also where there are no rows
-            for rows in result.partitions(CHUNK_ROWS):
-                yield from_rows(rows, names)
-    finally:
-        timer.cancel()
+    until = time.monotonic() + seconds
+
+    def in_thread(call: Callable[..., Any], argument: Any) -> Any:
+        """Call the driver so that neither Ctrl-C nor the time limit waits for it."""
+        called = thread.submit(call, argument)
+        try:
+            return called.result(until - time.monotonic())
+        except (TimeoutError, KeyboardInterrupt):
+            getattr(driver, "interrupt", getattr(driver, "cancel", driver.close))()
+            wait([called])
+            raise
+
+    # The rows are closed before the connection, which would complain of those that are left.
+    with (
+        connection,
+        ThreadPoolExecutor(1) as thread,
+        in_thread(connection.execute, statement) as result,
+    ):
+        if not result.returns_rows:
+            raise UserError("[data] query gives no rows; write a SELECT, and nothing else.")
+        names = list(result.keys())
+        yield from_rows([], names)  # the columns, also where there are no rows
+        while rows := in_thread(result.fetchmany, CHUNK_ROWS):
+            yield from_rows(rows, names)
 
 
 def _read_postgresql(url: sa.URL, statement: Statement, seconds: float) -> Iterator[pa.Table]:
