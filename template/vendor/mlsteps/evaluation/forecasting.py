@@ -1,5 +1,6 @@
 """The test of series: the end that was kept back, against what was forecast of it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,10 @@ LEAST_VALUES = 6  # an interval of fewer looks surer than it is
 SHOWN_SERIES = 6
 SHOWN_HORIZONS = 4  # of the history before the test
 MOST_SLICES = 200
+BASELINES: dict[str, Callable[[Schema], Any]] = {
+    "seasonal_naive": lambda schema: SeasonalNaive(schema.decision["season"]),
+    "drift": lambda _: Drift(),
+}
 
 
 def test_model(
@@ -50,8 +55,10 @@ def test_model(
         predictions["true"], predictions, metrics, definition.search.seed, group=group
     )
     check_defined(measured, len(predictions), definition)
-    baselines = {"seasonal_naive": SeasonalNaive(schema.decision["season"]), "drift": Drift()}
-    ordered = sorted(baselines, key=lambda name: name != definition.problem.baseline)
+    baselines = {}
+    for name in sorted(BASELINES, key=lambda name: name != definition.problem.baseline):
+        found = add_true(roll_on(BASELINES[name](schema), panel, begin, schema), panel)
+        baselines[name] = evaluate_metrics(metrics, found["true"], found)
     named = predictions.rename(columns={SERIES: "series"})
     future, label = predictor.typical_future(), panel.names[:1]
     return TestResult(
@@ -64,10 +71,7 @@ def test_model(
         costs=costs_of(run, lambda: predictor.forecast(series=label, future=future), times=10),
         rows=len(predictions),
         measured=measured,
-        baselines={
-            name: _measure_baseline(baselines[name], panel, begin, schema, metrics)
-            for name in ordered
-        },
+        baselines=baselines,
         checks=[enough({"values in the test": (len(predictions), LEAST_VALUES)})],
         outcome=_outcome(predictions, schema, definition),
         slices=_by_series(predictions, metrics, definition),
@@ -82,13 +86,6 @@ def bootstrap_groups(series: pd.Series, periods: pd.Series) -> pd.Series:
     if series.nunique() >= LEAST_SERIES:
         return series
     return series + " " + (periods // BLOCK).astype("str")
-
-
-def _measure_baseline(
-    baseline: Any, panel: Panel, begin: int, schema: Schema, metrics: Metrics
-) -> dict[str, float]:
-    forecasts = add_true(roll_on(baseline, panel, begin, schema), panel)
-    return evaluate_metrics(metrics, forecasts["true"], forecasts)
 
 
 def _outcome(

@@ -23,6 +23,7 @@ from ..problem.project import Project
 from ..problem.series import PERIOD, SERIES, least_periods
 from .forecast_model import ForecastModel, add_intervals, add_true, forecast_ahead, roll_on
 from .forecasters import SeasonalNaive
+from .forecasters.local import MANY_SERIES, LocalForecaster
 from .search import (
     Candidates,
     FittedModel,
@@ -101,12 +102,17 @@ def backtest(
     naive = float(np.mean([forecast(SeasonalNaive(season), *origin)[1] for origin in origins]))
 
     def score_trial(trial: Trial, deadline: float) -> None:
-        parts = []
+        parts, previous = [], None
         for head, after in tqdm(origins, trial.candidate, unit="origin", disable=None, leave=False):
             if time.monotonic() > deadline:
                 raise OutOfTimeError
             started = time.monotonic()
-            forecaster = build_forecaster(trial, candidates, schema, definition).fit(head)
+            forecaster = build_forecaster(trial, candidates, schema, definition)
+            if isinstance(previous, LocalForecaster) and len(head.names) >= MANY_SERIES:
+                # The wrong form of one series weighs little among many, and takes long to choose.
+                previous = forecaster.fit(head, previous=previous)
+            else:
+                previous = forecaster.fit(head)
             trial.fit_seconds.append(time.monotonic() - started)
             forecasts, score = forecast(forecaster, head, after)
             parts.append(forecasts)

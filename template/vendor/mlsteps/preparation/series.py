@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from ..problem.check_series import known_kinds
 from ..problem.columns import Column, Inference, convert, describe, infer
 from ..problem.definition import Definition
 from ..problem.keys import row_keys
 from ..problem.periods import Calendar
-from ..problem.series import PERIOD, SERIES, align
+from ..problem.series import PERIOD, SERIES, align, known_kinds
 from .features import PLACE, AddFeatures, check_finite, make_features
 from .panel import Panel
 from .schema import KEY, Prepared, Schema, TrainedOn
@@ -80,8 +79,7 @@ def prepare_series(
         schema,
         summary + (f", {aligned.gaps:,} gaps" if aligned.gaps else ""),
         {
-            "repeated rows left out": aligned.repeated,
-            "rows joined with another of their date": aligned.joined,
+            "rows joined with another of their date, or the same": aligned.joined,
             "dates without a value": aligned.gaps,
             "series too short": len(aligned.dropped),
             "season": aligned.season if aligned.season > 1 else "none",

@@ -5,11 +5,11 @@ import pandas as pd
 from .. import report
 from ..errors import UserError
 from ..variants import of_type
-from .check_series import validate_series
 from .columns import Inference, column_of, infer
 from .definition import Definition
 from .metric import Metric, Metrics, all_metrics, select_metric
 from .project import Project
+from .series import validate_series
 from .validation import ValidationResult, check_present, convert_column
 
 USES = {  # of the columns that a key of [columns] names; where several do, the last one is said

@@ -8,7 +8,7 @@ from scipy.signal import lfilter
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 from statsmodels.tsa.stattools import kpss
 
-from .local import LocalForecaster
+from .local import Array, LocalForecaster
 
 # (p, d, q); with no difference after that of the season a constant is left.
 ORDERS = [(1, 0, 0), (2, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 0), (1, 1, 1)]
@@ -37,10 +37,13 @@ class Arima(LocalForecaster):
         super().__init__(season)
         self.exact = exact
 
-    def _fit(self, values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    def _fit(self, values: Array, known: Array, before: Array | None) -> Array:
         exog, seasonless = self._exog(known), self._difference(values, 0)
-        trend = np.ptp(seasonless) > 0 and kpss(seasonless, nlags="auto")[1] < TREND_LEVEL
-        orders = [k for k, (_, d, _) in enumerate(ORDERS) if d == trend]
+        if before is None:
+            trend = np.ptp(seasonless) > 0 and kpss(seasonless, nlags="auto")[1] < TREND_LEVEL
+            orders = [k for k, (_, d, _) in enumerate(ORDERS) if d == trend]
+        else:
+            orders = [int(before[0])]
         fits = [(*self._least_squares(values, exog, *ORDERS[k]), k) for k in orders]
         _, coefficients, order = min(fits, key=lambda fit: fit[0])
         if self.exact:
@@ -50,29 +53,27 @@ class Arima(LocalForecaster):
             coefficients = fitted.params
         return np.array([order, *coefficients])
 
-    def _forecast(
-        self, values: np.ndarray, known: np.ndarray, horizon: int, parameters: np.ndarray
-    ) -> np.ndarray:
+    def _forecast(self, values: Array, known: Array, horizon: int, parameters: Array) -> Array:
         exog, now = self._exog(known), len(values)
         model = self._model(values, exog[:now], int(parameters[0]), simple_differencing=False)
         fitted = model.filter(parameters[1:], cov_type="none")
         return np.asarray(fitted.forecast(horizon, exog=exog[now:] if exog.size else None))
 
     def _least_squares(
-        self, values: np.ndarray, exog: np.ndarray, p: int, d: int, q: int
-    ) -> tuple[float, np.ndarray]:
+        self, values: Array, exog: Array, p: int, d: int, q: int
+    ) -> tuple[float, Array]:
         """Return the corrected AIC of an order, and its coefficients as SARIMAX orders them."""
         seasonal, series = self._seasonal(values), self._difference(values, d)
         regressors = np.hstack([np.ones((len(series), 1 - d)), self._difference(exog, d)])
         slopes = np.linalg.lstsq(regressors, series, rcond=None)[0]
         series = series - regressors @ slopes
 
-        def parts(free: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        def parts(free: Array) -> tuple[Array, Array, Array]:
             """Return the coefficients of AR (by partial autocorrelations), MA and season."""
             ar = free[:p] if p < 2 else np.array([free[0] * (1 - free[1]), free[1]])
             return ar, free[p : p + q], free[p + q :]
 
-        def loss(free: np.ndarray) -> float:
+        def loss(free: Array) -> float:
             ar, ma, season = parts(free)
             below = np.concatenate([[1.0], ma])
             if seasonal:
@@ -90,7 +91,7 @@ class Arima(LocalForecaster):
         criterion = size * best.fun + 2 * count * size / max(size - count - 1, 1)
         return criterion, coefficients
 
-    def _model(self, values: np.ndarray, exog: np.ndarray, order: int, **options: bool) -> Any:
+    def _model(self, values: Array, exog: Array, order: int, **options: bool) -> Any:
         return SARIMAX(
             values,
             exog=exog if exog.size else None,
@@ -101,16 +102,16 @@ class Arima(LocalForecaster):
             **options,
         )
 
-    def _seasonal(self, values: np.ndarray) -> bool:
+    def _seasonal(self, values: Array) -> bool:
         return 1 < self.season <= LONGEST_SEASON and len(values) > 2 * self.season + 3
 
-    def _difference(self, values: np.ndarray, differences: int) -> np.ndarray:
+    def _difference(self, values: Array, differences: int) -> Array:
         """Return the differences from season to season, and then from value to value."""
         if self._seasonal(values):
             values = values[self.season :] - values[: -self.season]
         return np.diff(values, differences, axis=0)
 
-    def _exog(self, known: np.ndarray) -> np.ndarray:
+    def _exog(self, known: Array) -> Array:
         """Return the regressors: what is known ahead, and waves for a long season."""
         if self.season <= LONGEST_SEASON:
             return known
