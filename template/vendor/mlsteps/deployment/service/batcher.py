@@ -12,7 +12,6 @@ from threadpoolctl import threadpool_limits
 from .worker import Worker
 
 MOST_ROWS = 1000  # in one call, so that none waits long for others
-THREADS_SECONDS = 0.0003  # threads come one by one, and a call takes ten times as long
 
 
 class Waiting(NamedTuple):
@@ -34,7 +33,6 @@ class Batcher(Worker[Waiting]):
         super().__init__("model", self._settle_all, lambda one: len(one.request), MOST_ROWS)
         self._predict = predict
         self._in_turn: list[Waiting] = []
-        self._pause = 0.0  # lets the event loop end its turn
 
     def __len__(self) -> int:
         """Return how many requests wait."""
@@ -42,7 +40,6 @@ class Batcher(Worker[Waiting]):
 
     def submit(self, request: Any) -> "Future[Any]":
         """Add a request of a thread."""
-        self._pause = THREADS_SECONDS
         future: Future[Any] = Future()
         self.put(Waiting(request, future))
         return future
@@ -69,11 +66,11 @@ class Batcher(Worker[Waiting]):
             super()._run()
 
     def _gather(self) -> None:
-        """Wait for a moment, as long as in each some more requests come."""
+        """Let threads that are about to submit a request do so first; none waits for others."""
         before = 0
         while before < self._waiting < MOST_ROWS:
             before = self._waiting
-            time.sleep(self._pause)
+            time.sleep(0)
 
     def _settle_all(self, batch: list[Waiting]) -> None:
         batch = [one for one in batch if not one.future.done()]
