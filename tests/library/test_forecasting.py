@@ -453,6 +453,22 @@ def test_what_is_known_ahead_is_used_and_required(promoted):
     assert (high - low).to_numpy() == pytest.approx(30, abs=5)
 
 
+def test_a_feature_of_the_date_is_made_for_the_dates_to_come(own, monkeypatch):
+    def add_features(inputs):
+        dates = inputs[own.definition.columns.date]
+        return inputs.assign(december=(dates.dt.month == 12).astype(float))
+
+    package = part("forecasting", "modeling.predictor")
+    monkeypatch.setattr(package, "add_features", add_features)
+    monkeypatch.setattr(part("forecasting", "pipeline"), "add_features", add_features)
+    edit(own, models={"candidates": ["ridge"]})
+    done = run_in(own.root, "run", "--force")
+    assert done.exit_code == 0, done.output
+    predictor = load(own, store.newest_version(own.models))
+    assert "december" in [column.name for column in predictor.schema.features]
+    assert predictor.forecast()["prediction"].notna().all()
+
+
 def test_improve_learns_from_new_dates_and_compares_on_what_neither_knew(own, rows):
     predictor = load(own)
     if predictor.known_ahead() or len(own.definition.columns.series_names()) > 1:
