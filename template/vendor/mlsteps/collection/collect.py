@@ -53,6 +53,12 @@ def collect(project: Project, read_rows: ReadRows, *, anew: bool = False) -> str
     ------
     UserError
         If the source cannot be read. What was stored stays as it is.
+
+    Examples
+    --------
+    >>> from mlsteps import open_project
+    >>> collect(open_project(), open_source)
+    '600 rows and 14 columns from rows.csv'
     """
     path = project.raw / ROWS
     if anew:
@@ -100,6 +106,12 @@ def preview(project: Project) -> str:
     ------
     UserError
         If the source cannot be read, or has no rows.
+
+    Examples
+    --------
+    >>> from mlsteps import open_project
+    >>> print(preview(open_project()).splitlines()[-1])
+    600 rows and 14 columns; nothing was written.
     """
     with TemporaryDirectory() as folder:
         path = Path(folder) / ROWS
@@ -134,6 +146,13 @@ def open_source(project: Project) -> Stream:
     ------
     UserError
         If a setting of the source is wrong, or a library that it needs is not installed.
+
+    Examples
+    --------
+    >>> from mlsteps import open_project
+    >>> stream = open_source(open_project())
+    >>> next(iter(stream.read(None))).num_columns
+    14
     """
     return _open_source(project, project.raw / CACHE)
 
@@ -155,6 +174,12 @@ def fingerprint(project: Project) -> str | None:
     ------
     UserError
         If there is no such file.
+
+    Examples
+    --------
+    >>> from mlsteps import open_project
+    >>> fingerprint(open_project()) == fingerprint(open_project())
+    True
     """
     return file.fingerprint(project.definition.data, project.root)
 
@@ -176,6 +201,12 @@ def read_raw(project: Project) -> pd.DataFrame:
     ------
     UserError
         If nothing was collected yet, or a file is damaged.
+
+    Examples
+    --------
+    >>> from mlsteps import open_project
+    >>> read_raw(open_project()).shape
+    (600, 14)
     """
     path = project.raw / ROWS
     if not path.is_file():

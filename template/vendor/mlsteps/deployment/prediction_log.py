@@ -103,6 +103,15 @@ def open_log(project: Project) -> Iterator[sa.Engine]:
     ------
     UserError
         If it is no URL of a database, holds a password, or its driver is not installed.
+
+    Examples
+    --------
+    >>> from mlsteps import open_project
+    >>> with open_log(open_project()) as log:
+    ...     read_predictions(log).predictions
+    Empty DataFrame
+    Columns: []
+    Index: []
     """
     engine = log_engine(project)
     try:
@@ -160,6 +169,13 @@ def read_predictions(
     ------
     UserError
         If the database does not answer.
+
+    Examples
+    --------
+    >>> from mlsteps import open_project
+    >>> with open_log(open_project()) as log:
+    ...     len(read_predictions(log, last=100))
+    0
     """
     newest_first = (PREDICTIONS.c.at.desc(), PREDICTIONS.c.id)
     query = sa.select(PREDICTIONS, NEWEST_ACTUAL).where(CHAMPIONS)

@@ -36,6 +36,12 @@ def series_sections(rows: pd.DataFrame, schema: Schema) -> list[str]:
     -------
     list of str
         HTML.
+
+    Examples
+    --------
+    In the project's ``exploration/plots.py``, with a section of its own::
+
+        return [*series_sections(rows, schema), heading("Holidays")]
     """
     described, season = describe_series(rows, schema), schema.decision["season"]
     figures = {

@@ -40,6 +40,12 @@ def prediction_router(service: PredictionService) -> APIRouter:
     -------
     APIRouter
         For `FastAPI.include_router`. Its /openapi.json also describes what the application adds.
+
+    Examples
+    --------
+    In the project's ``fastapi_app.py``::
+
+        app.include_router(prediction_router(service))
     """
     router = APIRouter()
 

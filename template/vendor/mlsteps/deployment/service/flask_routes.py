@@ -41,6 +41,12 @@ def prediction_blueprint(service: PredictionService) -> Blueprint:
     -------
     Blueprint
         For `Flask.register_blueprint`. Its /openapi.json also describes what the application adds.
+
+    Examples
+    --------
+    In the project's ``flask_app.py``::
+
+        app.register_blueprint(prediction_blueprint(service))
     """
     blueprint = Blueprint("predictions", __name__)
     _add_hooks(blueprint, service)
