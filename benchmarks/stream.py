@@ -99,7 +99,7 @@ SETTINGS = {
     "method": '"none"',
     "folds": "3",
     "predict_milliseconds": "36000",
-    "truth": '"truth.csv"',
+    "labels": '"labels.csv"',
     "retrain": '["drift", "decay", "labels"]',
 }
 PROBLEMS = {
@@ -215,7 +215,7 @@ class Caller:
         few = len(truth) // 10
         for one in truth[:few]:
             ask(f"{self.address}/feedback", one)
-        with (self.project / "truth.csv").open("w", newline="", encoding="utf-8") as file:
+        with (self.project / "labels.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, ["id", "actual"])
             writer.writeheader()
             writer.writerows(truth[few:] + truth[:1])  # one comes twice

@@ -253,7 +253,9 @@ def test_a_certificate_that_does_not_verify_gets_one_sentence(
         refused = environment.run(project, *command, check=False)
         trusted = environment.run(project, *command, SSL_CERT_FILE=str(certificate))
     assert refused.returncode == 2
-    assert f"{address}/api/loans does not answer ([SSL: CERTIFICATE_VERIFY_FAILED]" in refused.stderr
+    assert (
+        f"{address}/api/loans does not answer ([SSL: CERTIFICATE_VERIFY_FAILED]" in refused.stderr
+    )
     assert "set SSL_CERT_FILE" in refused.stderr
     assert "500 rows and 14 columns" in trusted.stdout
 

@@ -35,7 +35,7 @@ class Prediction:
     Attributes
     ----------
     id
-        Give it back with `Client.feedback` once the truth is known.
+        Give it back with `Client.feedback` once the true label or value is known.
     value
         What is predicted: a label or a number.
     details

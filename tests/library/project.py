@@ -140,7 +140,9 @@ def log(project, rows, truth=None, challenger=None):
             for k, (row, answer, shadow) in enumerate(lines):
                 key, at = f"{k:032d}", now + timedelta(microseconds=k)
                 line = {"id": key, "at": at, "version": predictor.version}
-                connection.execute(insert(PREDICTIONS).values(inputs=row, prediction=answer, **line))
+                connection.execute(
+                    insert(PREDICTIONS).values(inputs=row, prediction=answer, **line)
+                )
                 if truth is not None:
                     actual = json.dumps(truth.tolist()[k])
                     connection.execute(

@@ -268,7 +268,7 @@ def test_columns_may_change_while_they_are_collected(define, tmp_path, between, 
     assert not list(project.raw.glob(".*")), "what was spooled is taken away"
 
 
-def test_rows_whose_truth_came_back_follow_the_collected_ones(define, tmp_path):
+def test_rows_whose_labels_came_back_follow_the_collected_ones(define, tmp_path):
     project = Project(tmp_path, define())
     (tmp_path / "rows.csv").write_text(as_csv(), encoding="utf-8")
     collect_rows(project)

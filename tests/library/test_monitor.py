@@ -66,7 +66,7 @@ def test_labels_comes_from_a_database_by_a_query(own, labels):
     labels.rename(columns={"id": "prediction", "actual": "outcome"}).to_sql("claims", engine)
     engine.dispose()
     query = "SELECT prediction AS id, outcome AS actual FROM claims"
-    edit(own, improvement={"truth": "sqlite:///claims.db", "truth_query": query})
+    edit(own, improvement={"labels": "sqlite:///claims.db", "labels_query": query})
     run_in(own.root, "monitor")  # which asks by itself
     assert len(known(own)) == len(labels)
     assert f"{len(labels):,} repeated" in run_in(own.root, "feedback").output
@@ -75,11 +75,11 @@ def test_labels_comes_from_a_database_by_a_query(own, labels):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, "Name a FILE, or set [improvement] truth"),
-        ({"truth": "nowhere.csv"}, "There is no file nowhere.csv"),
-        ({"truth": "rows.csv"}, 'has no column "id"'),
-        ({"truth": "sqlite:///x.db", "truth_query": "SELECT 1 FROM y"}, "no such table: y"),
-        ({"truth": "nowhere", "truth_query": "SELECT 1"}, "is not the URL of a database"),
+        ({}, "Name a FILE, or set [improvement] labels"),
+        ({"labels": "nowhere.csv"}, "There is no file nowhere.csv"),
+        ({"labels": "rows.csv"}, 'has no column "id"'),
+        ({"labels": "sqlite:///x.db", "labels_query": "SELECT 1 FROM y"}, "no such table: y"),
+        ({"labels": "nowhere", "labels_query": "SELECT 1"}, "is not the URL of a database"),
     ],
 )
 def test_labels_that_cannot_be_had_is_said_in_a_sentence(own, settings, said):
@@ -89,8 +89,8 @@ def test_labels_that_cannot_be_had_is_said_in_a_sentence(own, settings, said):
     assert said in done.output
 
 
-def test_monitor_looks_at_what_it_has_when_the_truth_cannot_be_had(own, new_rows):
-    edit(own, improvement={"truth": "nowhere.csv"})
+def test_monitor_looks_at_what_it_has_when_labels_cannot_be_had(own, new_rows):
+    edit(own, improvement={"labels": "nowhere.csv"})
     log(own, new_rows, true_labels(own, new_rows))
     done = run_in(own.root, "monitor")
     assert done.exit_code == 0, done.output

@@ -151,7 +151,9 @@ def test_a_name_that_only_ends_like_id_is_no_group(frame, name, group, problem_t
 
 
 def test_a_target_that_the_data_does_not_have_is_refused(frame, problem_type):
-    with pytest.raises(UserError, match='"Y", a column that the data does not have; did you mean "y"'):
+    with pytest.raises(
+        UserError, match='"Y", a column that the data does not have; did you mean "y"'
+    ):
         suggest(frame, "Y", problem_type)
 
 

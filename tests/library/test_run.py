@@ -190,7 +190,7 @@ def test_status_marks_the_champion(own):
     assert f"* {store.champion(own.models)}" in shown.output
 
 
-def test_status_counts_what_the_champion_predicted_and_whose_truth_is_known(own):
+def test_status_counts_what_the_champion_predicted_and_whose_labels_are_known(own):
     champion, now = store.champion(own.models), datetime.now(UTC).replace(tzinfo=None)
     made = prediction_rows(champion, [{}] * 3, {"a": {}, "b": {}, "c": {}})
     with open_log(own) as log:

@@ -262,7 +262,7 @@ def test_bad_keys_are_refused(monkeypatch, setting, keys, message):
 
 
 def test_site_that_is_no_origin_is_refused(own):
-    with pytest.raises(UserError, match=r'\[serving\] cors.0 is .https://shop.example/.'):
+    with pytest.raises(UserError, match=r"\[serving\] cors.0 is .https://shop.example/."):
         edit(own, serving={"cors": ["https://shop.example/"]})
 
 

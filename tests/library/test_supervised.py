@@ -67,7 +67,7 @@ def test_a_model_that_predicts_is_tested_on_rows_that_it_has_not_seen(own):
     assert "has to be tested on rows that it has not seen" in failed.output
 
 
-def test_monitor_raises_an_alarm_when_the_truth_is_not_what_was_promised(own, new_rows):
+def test_monitor_raises_an_alarm_when_labels_are_not_what_was_promised(own, new_rows):
     predictions = load(own).predict(new_rows)
     chances = predictions.filter(like="probability_")
     if chances.empty:

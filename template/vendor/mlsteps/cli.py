@@ -188,14 +188,14 @@ def command_line(  # noqa: C901 - a function for each command
     def feedback(source: str) -> None:
         """Take the true labels of earlier predictions from a file with the columns id and actual.
 
-        Without FILE, from what [improvement] truth names.
+        Without FILE, from what [improvement] labels names.
         """
         from .errors import UserError
         from .improvement import take_feedback
 
         found = take_feedback(_open(metrics), source)
         if not found:
-            raise UserError("Name a FILE, or set [improvement] truth in project.toml.")
+            raise UserError("Name a FILE, or set [improvement] labels in project.toml.")
         _say("feedback", found)
 
     @main.command()

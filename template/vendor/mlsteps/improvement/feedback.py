@@ -39,7 +39,7 @@ def take_feedback(project: Project, file: str = "") -> str:
         Its folder and definition.
     file : str, optional
         Any file or URL that `collect` can read, relative to the working directory, with the
-        columns ``id`` and ``actual``. If none is given, what ``[improvement] truth`` names.
+        columns ``id`` and ``actual``. If none is given, what ``[improvement] labels`` names.
 
     Returns
     -------
@@ -58,9 +58,9 @@ def take_feedback(project: Project, file: str = "") -> str:
     '40 new, 1 corrected; left out: 0 repeated, 2 of unknown predictions, 0 wrong, 0 empty'
     """
     settings, missing = project.definition.improvement, project.definition.data.missing
-    if not file and settings.truth_query:
-        where, frame = "[improvement] truth_query", _query(project)
-    elif where := file or settings.truth:
+    if not file and settings.labels_query:
+        where, frame = "[improvement] labels_query", _query(project)
+    elif where := file or settings.labels:
         table, _ = read_table(where, Path.cwd() if file else project.root, missing)
         frame = table.to_pandas()
     else:
@@ -100,14 +100,14 @@ def add_labelled_rows(project: Project) -> None:
 
 
 def _query(project: Project) -> pd.DataFrame:
-    settings, key = project.definition.improvement, "[improvement] truth"
-    engine = open_database(database_url(settings.truth, key, project.root), key)
+    settings, key = project.definition.improvement, "[improvement] labels"
+    engine = open_database(database_url(settings.labels, key, project.root), key)
     try:
         with engine.connect() as connection:
-            result = connection.execute(sa.text(settings.truth_query))
+            result = connection.execute(sa.text(settings.labels_query))
             return pd.DataFrame(result.all(), columns=list(result.keys()))
     except SQLAlchemyError as error:
-        raise UserError(f"[improvement] truth_query fails ({why(error)}); correct it.") from None
+        raise UserError(f"[improvement] labels_query fails ({why(error)}); correct it.") from None
     finally:
         engine.dispose()
 

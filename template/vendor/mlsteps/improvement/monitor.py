@@ -38,7 +38,7 @@ class MonitorResult:
     notes : list of str
         What was not tested, and why.
     feedback : str
-        What became of the true labels that ``[improvement] truth`` names, in a sentence.
+        What became of the true labels that ``[improvement] labels`` names, in a sentence.
     drifts : list of Drift
         Every column with its adjusted p-value, the most suspicious first.
     performance : Performance or None
@@ -84,7 +84,7 @@ def monitor(
 ) -> MonitorResult:
     """Compare the newest predictions of the champion with what it was trained and tested on.
 
-    Takes the feedback that ``[improvement] truth`` names, and writes reports/monitor.json.
+    Takes the feedback that ``[improvement] labels`` names, and writes reports/monitor.json.
 
     Parameters
     ----------

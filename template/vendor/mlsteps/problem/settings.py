@@ -187,8 +187,8 @@ class Improvement(Table):
     """
 
     tracking: Literal["json", "mlflow"] = "json"
-    truth: str = ""
-    truth_query: str = ""
+    labels: str = ""
+    labels_query: str = ""
     window: int = Field(default=1000, ge=1)
     minimum_rows: int = Field(default=100, ge=1)
     false_alarm_rate: float = Field(default=0.01, gt=0, lt=1)
