@@ -18,9 +18,9 @@ from mlsteps.preparation.panel import Panel, fill
 from mlsteps.preparation.schema import read_schema
 from mlsteps.preparation.series import panel_of
 from mlsteps.preparation.split import cut_folds
-from mlsteps.problem.periods import infer_calendar
 from mlsteps.problem.check import check
 from mlsteps.problem.metric import all_metrics
+from mlsteps.problem.periods import infer_calendar
 from mlsteps.problem.series import PERIOD, SERIES, align
 from project import edit, load, log, part, run_in, shadowed
 from sklearn.base import BaseEstimator, clone
