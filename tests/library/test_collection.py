@@ -6,8 +6,10 @@ import hashlib
 import json
 import lzma
 import threading
+import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 
 import pandas as pd
 import pyarrow as pa
@@ -96,6 +98,21 @@ def test_other_formats_hold_the_same_rows(read, tmp_path, suffix):
 def test_files_may_be_compressed(read, suffix, compress):
     frame = read(f"a.csv.{suffix}", compress(as_csv().encode()))
     pd.testing.assert_frame_equal(frame, ROWS, check_dtype=False)
+
+
+def zipped(*names):
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in names:
+            archive.writestr(name, as_csv() if name.endswith(".csv") else b"of a file system")
+    return buffer.getvalue()
+
+
+def test_a_zip_holds_one_file_of_data(read):
+    frame = read("a.csv.zip", zipped("__MACOSX/._a.csv.meta", "in/", "in/a.csv"))
+    pd.testing.assert_frame_equal(frame, ROWS, check_dtype=False)
+    with pytest.raises(UserError, match=r"b\.csv\.zip holds 2 files \(a\.csv, b\.csv\); unpack it"):
+        read("b.csv.zip", zipped("a.csv", "b.csv"))
 
 
 def test_codes_labels_and_dates_stay_as_they_are_written(read):

@@ -6,11 +6,12 @@ import zlib
 from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from lzma import LZMAError
 from pathlib import Path
 from typing import Any, BinaryIO
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import fsspec
 import pandas as pd
@@ -49,7 +50,7 @@ def read_file(
         )
     rows: Counter[str] = Counter()
     try:
-        with fsspec.open(str(file), "rb", compression=compression) as stream:
+        with _open(file, compression) as stream:
             for note, table in READERS[suffix](stream, missing):
                 rows[note] += len(table)
                 yield table.rename_columns(check_names(table.column_names))
@@ -62,6 +63,25 @@ def read_file(
     except DAMAGED as error:
         raise UserError(f"{name} is damaged or cut off ({error}).") from None
     sources += [Source(name, file_digest(file), count, note) for note, count in rows.items()]
+
+
+@contextmanager
+def _open(file: Path, compression: str | None) -> Iterator[Any]:
+    """Open a file as it was before it was compressed; a zip has to hold one file."""
+    if compression != "zip":
+        with fsspec.open(str(file), "rb", compression=compression) as stream:
+            yield stream
+        return
+    with ZipFile(file) as archive:
+        names = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
+        names = [name for name in names if not name.endswith("/")]
+        if len(names) != 1:
+            raise UnreadableError(
+                f"holds {len(names)} files ({', '.join(names[:3])}); unpack it, and name the files "
+                "by a pattern"
+            )
+        with archive.open(names[0]) as stream:
+            yield stream
 
 
 def _parquet(stream: BinaryIO, _: object) -> NotedTables:
