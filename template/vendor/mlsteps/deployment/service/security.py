@@ -92,10 +92,17 @@ def check_origin(
     if method != "POST" or not origin or origin in allowed:
         return
     same = header("sec-fetch-site")
-    if same in ("same-origin", "none") if same else urlsplit(origin).netloc == header("host"):
+    if same in ("same-origin", "none") if same else _host(origin) == header("host"):
         return
     sites = "add it to [serving] cors if they should."
     raise RequestError(403, f"Pages of {origin[:100]} may not ask; {sites}")
+
+
+def _host(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # "http://[::1" is no address
+        return None
 
 
 def _digest(key: str) -> str:
