@@ -24,6 +24,9 @@ from ..problem.series import (
 from .forecast_model import add_intervals, forecast_ahead
 from .predictor import Predictor
 
+# How far from what the model knows a date may be, in periods and in lengths of that history: a date
+# of the year 9999 would fill the memory with empty periods.
+FARTHEST_PERIODS, FARTHEST_LENGTHS = 1000, 3
 RECENT_PERIODS = 36  # of each series in `describe`
 SHOWN_SERIES = 100  # in `describe`
 PREDICTION = ["prediction", "low", "high"]
@@ -253,8 +256,21 @@ class ForecastPredictor(Predictor):
         if inputs[[self._date, SERIES]].isna().any(axis=None):
             raise ForecastRequestError(part, f"{part} have to tell the date and the series in each")
         inputs[PERIOD] = self._calendar.ordinals(inputs[self._date])
+        self._check_distance(inputs[PERIOD], part)
         inputs[target] = convert(rows[target], "number") if target in rows else np.nan
         return inputs
+
+    def _check_distance(self, periods: pd.Series, part: str) -> None:
+        panel = self.pipeline.panel
+        farthest = max(FARTHEST_PERIODS, FARTHEST_LENGTHS * panel.periods)
+        far = periods[(periods < panel.start - farthest) | (periods >= panel.end + farthest)]
+        if len(far):
+            date, end = self._calendar.texts([far.iloc[0], panel.end - 1])
+            raise ForecastRequestError(
+                part,
+                f"{date} is more than {farthest:,} periods from what the model knows, which ends "
+                f"with {end}; correct the date",
+            )
 
     def _panel(self, rows: pd.DataFrame) -> Panel:
         """Return rows with all inputs, their series and period as a panel."""
