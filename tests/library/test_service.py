@@ -127,6 +127,13 @@ def test_champion_is_followed_without_a_restart(own, serving):
         store.rollback(own, "test")
         eventually(lambda: "detail" not in client.get("/health/ready").json())
 
+        text = pointer.read_text()
+        pointer.write_text(text.replace(new, "../.."))
+        eventually(lambda: "champion ../.. cannot" in client.get("/health/ready").text)
+        pointer.unlink()
+        eventually(lambda: any("There is no champion.json any more" in x for x in service.log))
+        assert post(client, example).json()["model"] == new
+
 
 def test_challenger_predicts_in_the_log_only(own, serving):
     champion = store.champion(own.models)

@@ -95,6 +95,14 @@ def newest_version(models: Path) -> str:
     return names[-1]
 
 
+def version_folder(models: Path, version: str) -> Path:
+    """Return the folder of a version, which has to be one of those that there are."""
+    known = versions(models)
+    if version not in known:
+        raise UserError(f'There is no version "{version}"; versions: {", ".join(known) or "none"}.')
+    return models / version
+
+
 def save_pipeline(pipeline: BaseEstimator, path: Path) -> None:
     """Write a fitted pipeline; nothing in the file can be executed."""
     skops.io.dump(pipeline, path)
@@ -186,7 +194,7 @@ def champion_folder(models: Path) -> Path:
     version = champion(models)
     if version is None:
         raise UserError("There is no champion yet; `run` makes one, or `promote VERSION`.")
-    return _folder(models, version)
+    return version_folder(models, version)
 
 
 def challenger(models: Path) -> str | None:
@@ -212,7 +220,7 @@ def predecessor(project: Project) -> str | None:
 def promote(project: Project, version: str, reason: str, **figures: float) -> None:
     """Let `version` serve from now on, and record its predecessors and why."""
     models = project.models
-    folder = _folder(models, version)
+    folder = version_folder(models, version)
     if not _predicts(folder, project):
         raise UserError(
             f"Version {version} was made for another problem or target than project.toml names, "
@@ -288,13 +296,6 @@ def add_line(models: Path, line: Line) -> None:
     lines = [*(known for known in read_history(models) if known != line), line]
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     write_text(models / HISTORY, text)
-
-
-def _folder(models: Path, version: str) -> Path:
-    known = versions(models)
-    if version not in known:
-        raise UserError(f'There is no version "{version}"; versions: {", ".join(known) or "none"}.')
-    return models / version
 
 
 def _predicts(folder: Path, project: Project) -> bool:

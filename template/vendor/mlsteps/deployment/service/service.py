@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from pydantic_core import from_json, to_json
 
+from ...errors import UserError
 from ...modeling import store
 from ...modeling.predictor import LoadPredictor
 from ...problem.project import Project
@@ -82,7 +83,7 @@ class PredictionService:
         self._project, self._load_predictor = project, load_predictor
         models = project.models
         self._champion: FollowedVersion[ServedModel] = FollowedVersion(
-            "champion", partial(store.champion, models), self._load
+            "champion", self._named_champion, self._load
         )
         self._challenger: FollowedVersion[Any] = FollowedVersion(
             "challenger", partial(store.challenger, models), lambda v: load_predictor(models / v)
@@ -221,6 +222,13 @@ class PredictionService:
         """Return the schemas of bodies, with the row of the model that serves at the moment."""
         return schemas(self._champion.model)
 
+    def _named_champion(self) -> str | None:
+        """Return the version of champion.json; what serves stays if that file disappears."""
+        version = store.champion(self._project.models)
+        if version is None and self._champion.version is not None:
+            raise UserError(f"There is no {store.CHAMPION} any more; `promote VERSION` makes it.")
+        return version
+
     def _load(self, version: str) -> ServedModel:
         """Load a version and let it predict an example, so that the first caller need not wait."""
         definition = self._project.definition
@@ -229,7 +237,7 @@ class PredictionService:
             from .forecast_requests import ServedForecastModel  # needs statsmodels
 
             served = ServedForecastModel
-        predictor = self._load_predictor(self._project.models / version)
+        predictor = self._load_predictor(store.version_folder(self._project.models, version))
         model = served(predictor, self.settings.max_rows, definition.data.missing)
         model.predict([model.read(to_json(predictor.example_request()))])
         return model
