@@ -155,6 +155,13 @@ def test_a_date_or_group_that_is_missing_is_refused(raw, define, role):
         find_eligible(raw, define(columns={role: name}))
 
 
+def test_keys_tell_all_ids_and_codes_apart():
+    ids = pd.DataFrame({"id": 912_345_678_901_234_560 + np.arange(400)})
+    assert row_keys(ids).is_unique
+    assert row_keys(ids.astype("str")).tolist() == row_keys(ids).tolist()
+    assert row_keys(pd.DataFrame({"code": ["0123", "123", "00123"]})).is_unique
+
+
 def test_a_row_keeps_its_key_whatever_becomes_of_the_file():
     rows = pd.DataFrame({"n": [1, 2], "t": ["a", "3"], "when": ["2026-01-01", None]})
     keys = row_keys(rows)

@@ -5,6 +5,8 @@ import pandas as pd
 
 from .columns import labels
 
+EXACT = 2**53  # from here on a fraction no longer tells neighbouring whole numbers apart
+CODE = r"[+-]?0\d"  # "0123" is not 123
 MIX = np.uint64(0x9E3779B97F4A7C15)  # the golden ratio, as Knuth has it for hashing
 
 
@@ -27,10 +29,19 @@ def _hashes(values: pd.Series) -> np.ndarray:
     types = pd.api.types
     if types.is_datetime64_any_dtype(values):
         return pd.util.hash_array(values.dt.as_unit("us").astype("int64").to_numpy())
-    is_number = types.is_numeric_dtype(values) and not types.is_bool_dtype(values)
-    texts = values if is_number else labels(values)
-    numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
-    hashes = pd.util.hash_array(numbers + 0.0)  # no -0.0
-    if is_number:
+    if types.is_numeric_dtype(values) and not types.is_bool_dtype(values):
+        numbers = values.to_numpy(dtype="float64", na_value=np.nan)
+        hashes = pd.util.hash_array(numbers + 0.0)  # no -0.0
+        large = np.abs(numbers) >= EXACT
+        if types.is_integer_dtype(values) and large.any():
+            hashes[large] = _text_hashes(values[large].astype("str"))
         return hashes
-    return np.where(np.isnan(numbers), pd.util.hash_pandas_object(texts, index=False), hashes)
+    texts = labels(values)
+    numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+    code = texts.str.match(CODE).to_numpy(dtype=bool, na_value=False)
+    as_text = np.isnan(numbers) | code | (np.abs(numbers) >= EXACT)
+    return np.where(as_text, _text_hashes(texts), pd.util.hash_array(numbers + 0.0))
+
+
+def _text_hashes(texts: pd.Series) -> np.ndarray:
+    return pd.util.hash_pandas_object(texts, index=False).to_numpy()
