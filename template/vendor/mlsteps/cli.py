@@ -103,8 +103,7 @@ def command_line(  # noqa: C901 - a function for each command
             if passed:
                 version = store.newest_version(project.models)
                 _promote(project, version, "it passed the gate", load_model(), serves=bool(serve))
-        _track(project, load_model)
-        _finish(project, passed=passed)
+        _finish(project, passed=passed, track=load_model)
 
     @main.command()
     @click.option("--data", metavar="FILE", help="Write the definition for this data.")
@@ -159,8 +158,7 @@ def command_line(  # noqa: C901 - a function for each command
         """Score the newest model on the test set; exit code 1 if it fails the gate."""
         project = _open(metrics)
         _run_steps(project, steps(), "evaluate", force=force, finish=False)
-        _track(project, load_model)
-        _finish(project, passed=_gate_passed(project))
+        _finish(project, passed=_gate_passed(project), track=load_model)
 
     @main.command()
     @click.argument("source", metavar="IN")
@@ -224,8 +222,7 @@ def command_line(  # noqa: C901 - a function for each command
         summary = f"{store.champion(project.models)} serves: {result.reason}"
         write_improve_card(project, summary, metrics())
         _show_champion(project, load, serves=bool(serve))
-        _track(project, load_model)
-        _finish(project)
+        _finish(project, track=load_model)
 
     @main.command()
     @click.argument("version")
@@ -233,8 +230,7 @@ def command_line(  # noqa: C901 - a function for each command
         """Let a version serve."""
         project = _open(metrics)
         _promote(project, version, "by hand", load_model(), serves=bool(serve))
-        _track(project, load_model)
-        _finish(project)
+        _finish(project, track=load_model)
 
     @main.command()
     def rollback() -> None:
@@ -244,8 +240,7 @@ def command_line(  # noqa: C901 - a function for each command
         project = _open(metrics)
         _say("rollback", f"{store.rollback(project, 'by hand')} is the champion again")
         _show_champion(project, load_model(), serves=bool(serve))
-        _track(project, load_model)
-        _finish(project)
+        _finish(project, track=load_model)
 
     @main.command()
     def status() -> None:
@@ -331,15 +326,6 @@ def _promote(project: "Project", version: str, reason: str, load: Any, *, serves
     _say("promote", f"{version} is the champion")
 
 
-def _track(project: "Project", load_model: Part) -> None:
-    if project.definition.improvement.tracking == "json":
-        return
-    from .improvement.tracking import track
-
-    if said := track(project, load_model()):
-        _say("track", said)
-
-
 def _show_champion(project: "Project", load: Any, *, serves: bool) -> None:
     from .deployment.card import write_serve_card
 
@@ -348,10 +334,15 @@ def _show_champion(project: "Project", load: Any, *, serves: bool) -> None:
     write_serve_card(project, load, command, serves=serves)
 
 
-def _finish(project: "Project", *, passed: bool = True) -> None:
-    """Make the report of what is there, and end with the exit code."""
+def _finish(project: "Project", *, passed: bool = True, track: Part | None = None) -> None:
+    """Record the runs where MLflow tracks them, make the report, and end with the exit code."""
     from .report import build
 
+    if track and project.definition.improvement.tracking != "json":
+        from .improvement.tracking import track as record
+
+        if said := record(project, track()):
+            _say("track", said)
     page = build(project.reports, project.root.name)
     _say("report", str(page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page))
     if not passed:

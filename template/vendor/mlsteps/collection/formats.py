@@ -73,8 +73,8 @@ def _open(file: Path, compression: str | None) -> Iterator[Any]:
             yield stream
         return
     with ZipFile(file) as archive:
-        names = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
-        names = [name for name in names if not name.endswith("/")]
+        members = (member.filename for member in archive.infolist() if not member.is_dir())
+        names = [name for name in members if not name.startswith("__MACOSX/")]
         if len(names) != 1:
             raise UnreadableError(
                 f"holds {len(names)} files ({', '.join(names[:3])}); unpack it, and name the files "
