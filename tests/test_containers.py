@@ -336,6 +336,10 @@ def test_a_batch_container_scores_a_file_and_tells_mlflow(
     assert "2 new in MLflow" in command("evaluate")
     assert (tmp_path / "mlflow.db").exists()
     assert list((tmp_path / "mlruns").rglob("model.skops"))
+    with container(user, store, *mounts, "tested-batch", "train", "--force") as name:
+        time.sleep(3)
+        docker("stop", "--time=30", name)  # after which it would be killed
+        assert docker("inspect", "--format={{.State.ExitCode}}", name).strip() == "143"
 
 
 @needs_engine

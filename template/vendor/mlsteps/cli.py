@@ -1,6 +1,8 @@
 """The commands that every project has, made of what the project hands over."""
 
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from .problem.project import Project
     from .steps import Outcome
 
-INTERRUPTED = 130  # the exit code of a shell's command that Ctrl-C has ended
+INTERRUPTED, TERMINATED = 130, 143  # the exit codes of a command that Ctrl-C or SIGTERM has ended
 FAILED = 1  # the exit code when the gate failed or `monitor` raised an alarm; mistakes have 2
 NAME_WIDTH = 10
 
@@ -31,6 +33,9 @@ class Commands(click.Group):
         """Run a command; a disk that is full or read-only is no reason for a traceback."""
         from .errors import UserError
 
+        if threading.current_thread() is threading.main_thread():
+            # Without a handler, process 1 of a container would not hear it.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
         try:
             super().invoke(ctx)
         except KeyboardInterrupt:
