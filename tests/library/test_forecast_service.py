@@ -63,6 +63,7 @@ def test_a_shorter_horizon_of_one_series_has_the_same_numbers(send, example):
         ({"horizon": "many"}, "horizon", "must be a whole number from 1 to"),
         ({"horizons": 3}, "horizons", "is not known"),
         ({"series": ["no such"]}, "series", 'the model knows no series "no such"'),
+        ({"series": []}, "series", "must be a list of one or more texts"),
         ({"rows": [{}]}, None, "is missing"),
         ({"rows": 3}, "rows", "must be a list of at most"),
         ([], None, "the body must be"),

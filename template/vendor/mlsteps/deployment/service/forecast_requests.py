@@ -58,12 +58,13 @@ class ServedForecastModel(ServedModel):
         """Read a request; every part of it may be left out."""
         parts = ("horizon", "series", "rows", "future")
         content = {k: v for k, v in read_object(body, FORM, (), parts).items() if v is not None}
-        horizon, series = content.get("horizon"), content.get("series", [])
+        horizon, series = content.get("horizon"), content.get("series", [""])
         if horizon is not None and (type(horizon) is not int or not 1 <= horizon <= self._horizon):
             reason = f"must be a whole number from 1 to {self._horizon:,}, got {shown(horizon)}"
             raise invalid(reason, "horizon")
-        if not isinstance(series, list) or not all(isinstance(label, str) for label in series):
-            raise invalid(f"must be a list of texts, got {shown(series)}", "series")
+        texts = isinstance(series, list) and all(isinstance(label, str) for label in series)
+        if not texts or not series:
+            raise invalid(f"must be a list of one or more texts, got {shown(series)}", "series")
         checked = {k: self._lists[k].check(content[k]) for k in self._lists if k in content}
         return ForecastRequest(**content | checked)
 
@@ -88,10 +89,10 @@ class ServedForecastModel(ServedModel):
 
     def json_schemas(self) -> dict[str, Any]:
         """Return the schemas of the body of ``POST /predict`` and of the rows in it."""
-        rows = {"type": "array", "maxItems": self._max_rows}
+        rows, some = {"type": "array", "maxItems": self._max_rows}, {"type": "array", "minItems": 1}
         properties = {
             "horizon": {"type": "integer", "minimum": 1, "maximum": self._horizon},
-            "series": {"type": "array", "items": TEXT, "description": "All if left out."},
+            "series": {**some, "items": TEXT, "description": "All if left out."},
             "rows": {**rows, "items": {"$ref": SCHEMAS + "Past"}},
             "future": {**rows, "items": {"$ref": SCHEMAS + "Ahead"}},
         }
