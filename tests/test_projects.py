@@ -58,7 +58,7 @@ def test_run_promotes_a_model_and_leaves_one_page(project: Path) -> None:
     assert results["version"] == champion
     assert results["gate"]["passed"]
     page = (project / "reports" / "index.html").read_text(encoding="utf-8")
-    assert page.count('class="card"') == 7  # improvement has not begun yet
+    assert page.count('class="card done"') == 7  # improvement has not begun yet
     assert not re.search(r'(src|href)="https?:', page)
     assert len(page) < 3_000_000
 
@@ -151,7 +151,7 @@ def test_the_loop_closes(problem_type: str, project: Path, environment: Environm
     if "the champion stays" not in improved:
         command(environment, project, "rollback")
     page = (project / "reports" / "index.html").read_text(encoding="utf-8")
-    assert page.count('class="card"') == 8
+    assert page.count('class="card done"') == 8
 
 
 @pytest.mark.parametrize("problem_type", ["forecasting"], indirect=True)
