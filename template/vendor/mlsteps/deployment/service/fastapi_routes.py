@@ -177,7 +177,8 @@ def run(app: ASGIApp, project: Project, host: str, port: int) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=min(DRAIN_SECONDS, ceil(project.definition.serving.max_seconds)),
     )
-    with listen(host, port) as listener, suppress(KeyboardInterrupt):
+    # When all is done, uvicorn raises again the signal that it was stopped by.
+    with listen(host, port) as listener, suppress(KeyboardInterrupt, SystemExit):
         uvicorn.Server(config).run(sockets=[listener])
 
 
