@@ -133,7 +133,7 @@ def test_database_that_says_nothing_holds_up_neither_start_nor_feedback(
         ("env:LOG_OF_NOBODY", "LOG_OF_NOBODY, which .* names, is not set"),
         ("predictions.db", "is not the URL of a database"),
         ("sqlite://", "names no file"),
-        ("oracle9://x/y", "SQLAlchemy lacks"),
+        ("oracle9://x/y", "SQLAlchemy cannot open"),
     ],
 )
 def test_log_that_cannot_be_used_is_refused(own, url, message):
