@@ -88,14 +88,14 @@ def test_a_date_that_is_none_is_named_with_its_row(send, own):
     assert content["detail"][0]["row"] == 0
 
 
-@pytest.mark.parametrize("date", ["9999-12-31", "0001-01-01"])
-def test_a_date_that_is_far_from_all_known_ones_is_refused_at_once(send, own, date):
+@pytest.mark.parametrize(("date", "side"), [("9999-12-31", "after"), ("0001-01-01", "before")])
+def test_a_date_that_is_far_from_all_known_ones_is_refused_at_once(send, own, date, side):
     columns, model = own.definition.columns, send("/model")[1]
     row = {columns.date: date, own.definition.problem.target: 1}
     row |= dict.fromkeys(columns.series_names(), model["series"]["labels"][0])
     status, content = send("/predict", {"rows": [row]})
     assert status == 422
-    assert "periods from what the model knows" in content["detail"][0]["reason"]
+    assert f"periods {side} what is known" in content["detail"][0]["reason"]
 
 
 def test_marks_for_missing_values_mean_missing(service, client, model):

@@ -451,6 +451,8 @@ def test_what_is_known_ahead_is_used_and_required(promoted):
         for value in (0, 1)
     )
     assert (high - low).to_numpy() == pytest.approx(30, abs=5)
+    for_all = predictor.forecast(2, future=future.assign(promotion=1, name=None))
+    assert for_all["prediction"].tolist() == high.tolist()
 
 
 def test_a_feature_of_the_date_is_made_for_the_dates_to_come(own, monkeypatch):

@@ -24,8 +24,7 @@ from ..problem.series import (
 from .forecast_model import add_intervals, forecast_ahead
 from .predictor import Predictor
 
-# How far from what the model knows a date may be, in periods and in lengths of that history: a date
-# of the year 9999 would fill the memory with empty periods.
+# How far off a date may be, also in lengths of the history: one of the year 9999 fills the memory.
 FARTHEST_PERIODS, FARTHEST_LENGTHS = 1000, 3
 RECENT_PERIODS = 36  # of each series in `describe`
 SHOWN_SERIES = 100  # in `describe`
@@ -226,7 +225,8 @@ class ForecastPredictor(Predictor):
         rows = rows.assign(**dates).join(series_columns(rows[SERIES], names))
         if future is None:
             future = pd.DataFrame(columns=[self._date, *names])
-        keys = [SERIES, PERIOD] if set(names) <= set(future.columns) else [PERIOD]
+        named = set(names) <= set(future.columns) and future[names].notna().any(axis=None)
+        keys = [SERIES, PERIOD] if named else [PERIOD]
         given = self._read(future, "future", for_all=keys == [PERIOD])
         given = given[[*keys, *(column.name for column in known)]].drop_duplicates(
             keys, keep="last"
@@ -265,11 +265,11 @@ class ForecastPredictor(Predictor):
         farthest = max(FARTHEST_PERIODS, FARTHEST_LENGTHS * panel.periods)
         far = periods[(periods < panel.start - farthest) | (periods >= panel.end + farthest)]
         if len(far):
-            date, end = self._calendar.texts([far.iloc[0], panel.end - 1])
+            side = "after" if far.iloc[0] >= panel.end else "before"
             raise ForecastRequestError(
                 part,
-                f"{date} is more than {farthest:,} periods from what the model knows, which ends "
-                f"with {end}; correct the date",
+                f"{self._calendar.texts(far.head(1))[0]} is more than {farthest:,} periods {side} "
+                "what is known; correct the date",
             )
 
     def _panel(self, rows: pd.DataFrame) -> Panel:
