@@ -95,10 +95,13 @@ def test_feedback_that_cannot_be_kept_is_refused_and_what_is_lost_is_measured(
     monkeypatch.setattr(log_writer, "MOST_BYTES", 1)
     monkeypatch.setattr(log_writer, "PATIENCE_SECONDS", 0.2)
     body, before = json.dumps(example).encode(), dropped()
+    assert not len(logged(own))  # which makes the tables
     with (
         prediction_service(own) as service,
         closing(sqlite3.connect(own.root / "predictions.db", isolation_level=None)) as other,
     ):
+        service.predict(body)
+        eventually(lambda: len(logged(own)))  # now the writer waits for rows
         other.execute("BEGIN EXCLUSIVE")
         # One is being written, one waits, and there is no room for the third.
         kept, _, lost = (json.loads(service.predict(body).body)["predictions"] for _ in range(3))
