@@ -174,7 +174,7 @@ class Client:
             with OPENER.open(request, timeout=self._seconds) as answer:
                 text = answer.read()
         except urllib.error.HTTPError as error:
-            raise _refusal(error) from None
+            raise _service_error(error) from None
         except (OSError, http.client.HTTPException) as error:
             raise ServiceError(0, f"{self._address} does not answer ({error})") from None
         try:
@@ -193,7 +193,7 @@ class NoRedirects(urllib.request.HTTPRedirectHandler):
 OPENER = urllib.request.build_opener(NoRedirects)
 
 
-def _refusal(error: urllib.error.HTTPError) -> ServiceError:
+def _service_error(error: urllib.error.HTTPError) -> ServiceError:
     try:
         with error:
             detail = json.load(error)["detail"]

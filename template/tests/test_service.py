@@ -26,7 +26,7 @@ def test_each_prediction_has_an_id(service, question, results):
     assert len(ids) == len(found["predictions"]) > 0
 
 
-def test_a_wrong_request_is_told_what_is_wrong(service):
+def test_a_wrong_request_gets_the_reason(service):
     status, body = service("/predict", {"rows": [{"no such column": 1}]})
     assert status == 422
     assert json.loads(body)["detail"]

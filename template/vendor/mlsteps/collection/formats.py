@@ -65,6 +65,12 @@ def read_file(
     sources += [Source(name, file_digest(file), count, note) for note, count in rows.items()]
 
 
+def members(archive: ZipFile) -> list[str]:
+    """Return the names of the files in an archive, without what macOS adds to them."""
+    names = (member.filename for member in archive.infolist() if not member.is_dir())
+    return [name for name in names if not name.startswith("__MACOSX/")]
+
+
 @contextmanager
 def _open(file: Path, compression: str | None) -> Iterator[Any]:
     """Open a file as it was before it was compressed; a zip has to hold one file."""
@@ -73,8 +79,7 @@ def _open(file: Path, compression: str | None) -> Iterator[Any]:
             yield stream
         return
     with ZipFile(file) as archive:
-        members = (member.filename for member in archive.infolist() if not member.is_dir())
-        names = [name for name in members if not name.startswith("__MACOSX/")]
+        names = members(archive)
         if len(names) != 1:
             raise UnreadableError(
                 f"holds {len(names)} files ({', '.join(names[:3])}); unpack it, and name the files "

@@ -20,7 +20,7 @@ from ..errors import UserError
 from ..files import file_digest, read_json, write_json
 from ..problem.sources import OpenData as Data
 from .file import read_table
-from .formats import READERS
+from .formats import READERS, members
 from .stream import Source, Stream, digest, without_secrets
 from .web import Web, address
 
@@ -79,7 +79,7 @@ def _extract(archive: Path, wanted: str, shown: str) -> str:
     """Put one file of an archive in its place, and return the name of that file."""
     try:
         with zipfile.ZipFile(archive) as files:
-            names = [name for name in files.namelist() if not name.endswith("/")]
+            names = members(files)
             tables = [name for name in names if Path(name).suffix.lower() in READERS]
             only = tables[0] if len(tables) == 1 else ""
             chosen = wanted or (TRAINING if TRAINING in tables else only)

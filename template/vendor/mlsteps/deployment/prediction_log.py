@@ -37,9 +37,8 @@ PREDICTIONS = sa.Table(
     sa.Column("version", sa.String(100), nullable=False),
     sa.Column("inputs", sa.JSON, nullable=False),
     sa.Column("prediction", sa.JSON, nullable=False),
-    sa.Column(
-        "shadow_of", sa.String(32), index=True
-    ),  # the id of the champion's, if a challenger's
+    # The id of the champion's prediction, if this is a challenger's.
+    sa.Column("shadow_of", sa.String(32), index=True),
 )
 FEEDBACK = sa.Table(
     "feedback",
@@ -228,6 +227,14 @@ def count_predictions(
     queries = (made, made.where(PREDICTIONS.c.id.in_(known)))
     ((one, other),) = _rows(engine, sa.select(*(query.scalar_subquery() for query in queries)))
     return int(one), int(other)
+
+
+def records(frame: pd.DataFrame) -> Rows:
+    """Return rows as JSON has them: missing is None, a date is text."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    for name in frame.select_dtypes("datetime"):
+        plain[name] = frame[name].dt.strftime("%Y-%m-%dT%H:%M:%S").where(frame[name].notna(), None)
+    return plain.to_dict("records")
 
 
 def prediction_rows(

@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 from pydantic_core import to_json
@@ -27,6 +26,7 @@ from .prediction_log import (
     Rows,
     open_log,
     prediction_rows,
+    records,
     shadow_rows,
     write_rows,
 )
@@ -81,7 +81,7 @@ def score_file(project: Project, source: str, target: Path, load_predictor: Load
     champion = load_predictor(store.champion_folder(project.models))
     with (
         open_parts(source, Path.cwd(), project.definition.data.missing) as parts,
-        _folder_beside(target) as folder,
+        _temporary_folder(target) as folder,
     ):
         scorer = _scorer(project)(champion, source, parts)
         log, note = _Log(project, champion.version, parts.digest, folder, load_predictor), ""
@@ -136,8 +136,8 @@ class _Log:
     def keep(self, part: ScoredPart, scorer: Any) -> list[str]:
         """Keep a part until all are scored, and return the ids of its predictions."""
         ids = [uuid5(self._run, str(self._rows + k)).hex for k in range(len(part.predictions))]
-        predictions = dict(zip(ids, _records(part.predictions), strict=True))
-        rows = prediction_rows(self._version, _records(part.inputs), predictions, self._at)
+        predictions = dict(zip(ids, records(part.predictions), strict=True))
+        rows = prediction_rows(self._version, records(part.inputs), predictions, self._at)
         self._files.append(self._folder / f"{len(self._files)}.log")
         shadow = self._shadow_rows(part, scorer, ids)
         parquet.write_table(pa.Table.from_pylist(rows + shadow), self._files[-1])
@@ -164,20 +164,12 @@ class _Log:
         except (UserError, ConversionError) as error:
             self._note = f"; the challenger in the shadow does not answer: {error}"
             return []
-        named = zip([ids[k] for k in found.index], _records(found), strict=True)
+        named = zip([ids[k] for k in found.index], records(found), strict=True)
         return shadow_rows(challenger, dict(named))
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows as JSON has them: missing is None, a date is text."""
-    plain = frame.astype(object).where(frame.notna(), None)
-    for name in frame.select_dtypes("datetime"):
-        plain[name] = frame[name].dt.strftime("%Y-%m-%dT%H:%M:%S").where(frame[name].notna(), None)
-    return plain.to_dict("records")
-
-
 @contextmanager
-def _folder_beside(target: Path) -> Iterator[Path]:
+def _temporary_folder(target: Path) -> Iterator[Path]:
     """Yield a folder beside a file that is being made, from which it is put in its place."""
     folder = target.absolute().parent
     try:

@@ -13,11 +13,8 @@ from ..report import figure
 from .rows import RowTest
 
 MOST_CURVES = 6  # classes with a curve of their own, the most frequent ones
-GUESSING: dict[str, Any] = {
-    "color": GREY,
-    "linestyle": ":",
-    "label": "_",
-}  # a label that no legend shows
+# No legend shows a label that begins with an underscore.
+GUESSING: dict[str, Any] = {"color": GREY, "linestyle": ":", "label": "_"}
 BINS = {"n_bins": 10, "strategy": "quantile", "ref_line": False}
 CHANCE = {"plot_chance_level": True, "chance_level_kw": GUESSING}
 # The displays of scikit-learn with their settings, titles, captions and axes.

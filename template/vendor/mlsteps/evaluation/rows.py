@@ -1,5 +1,6 @@
 """The test on rows: the model predicts those that were kept back."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -42,7 +43,7 @@ def test_model(
     return problem.Test(test, predictor, project.definition, metrics, run, seen=seen).result()
 
 
-class RowTest:
+class RowTest(ABC):
     """What is measured of test rows; a subclass for each type of problem says what differs.
 
     What stands here holds where there is a target.
@@ -101,13 +102,13 @@ class RowTest:
         target, sign = self.target[sample.index], 1 if self.metric.higher_is_better else -1
         return lambda rows: sign * self.metric(target, self.predictor.predict_features(rows))
 
+    @abstractmethod
     def outcome(self) -> dict[str, object]:
         """Return key figures in words."""
-        raise NotImplementedError
 
+    @abstractmethod
     def plots(self) -> list[str]:
         """Return the plots for the report."""
-        raise NotImplementedError
 
     def tables(self) -> list[str]:
         """Return further sections of the report: the plots have said it all."""

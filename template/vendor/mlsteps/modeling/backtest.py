@@ -25,6 +25,7 @@ from .forecast_model import ForecastModel, add_intervals, add_true, forecast_ahe
 from .forecasters import SeasonalNaive
 from .forecasters.local import MANY_SERIES, LocalForecaster
 from .search import (
+    REFERENCE_ROWS,
     Candidates,
     FittedModel,
     OutOfTimeError,
@@ -35,7 +36,6 @@ from .search import (
     search_candidates,
 )
 
-REFERENCE_ROWS = 5000  # what drift is measured against; more would not change the outcome of a test
 LEAST_ERRORS = 40  # a 90 % interval needs some dozens of errors to have a tail of a few
 
 

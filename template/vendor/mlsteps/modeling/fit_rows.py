@@ -22,6 +22,7 @@ from ..problem.project import Project
 from ..variants import of_type
 from .encoding import EncodedFold, TrainingRows
 from .search import (
+    REFERENCE_ROWS,
     BuildEncoder,
     Candidate,
     Candidates,
@@ -34,7 +35,6 @@ from .search import (
     search_candidates,
 )
 
-REFERENCE_ROWS = 5000  # what drift is measured against; more would not change a test's outcome
 MOST_NUMBERS = 30_000_000  # of all folds: with more, each is encoded anew for every trial
 SCORED_BY = {"clustering": "clusterings of parts of the rows"}  # others by cross-validation
 

@@ -1,5 +1,6 @@
 """The predictors: the same for the command line, the service and a notebook."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ Adjust = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]  # predictions and
 LoadPredictor = Callable[[Path], Any]  # a RowPredictor, or a ForecastPredictor for series
 
 
-class Predictor:
+class Predictor(ABC):
     """A stored model that is ready to predict, with the code of the project around it.
 
     `load_predictor` makes one: a `RowPredictor`, which predicts each row by itself, or a
@@ -67,6 +68,7 @@ class Predictor:
         self._add_features = add_features
         self._adjust = adjust
 
+    @abstractmethod
     def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Predict rows.
 
@@ -89,11 +91,10 @@ class Predictor:
         ConversionError
             If a value is not of its column's kind.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def example_request(self) -> dict[str, Any]:
         """Return an example of what the service can be sent."""
-        raise NotImplementedError
 
     def features(self, inputs: pd.DataFrame) -> pd.DataFrame:
         """Return the features of inputs that `schema.conform` has brought to their kinds."""
@@ -152,11 +153,6 @@ class RowPredictor(Predictor):
         parts = [self._predict_part(chosen.iloc[s : s + PART_ROWS]) for s in starts]
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return self.adjust(pd.DataFrame(columns, index=features.index), features)
-
-    def predict_columns(self, features: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Predict prepared rows; return each column as an array."""
-        predictions = self.predict_features(features)
-        return {str(name): values.to_numpy() for name, values in predictions.items()}
 
     def numbers(self, features: pd.DataFrame) -> np.ndarray:
         """Return what the estimator is given of prepared rows."""

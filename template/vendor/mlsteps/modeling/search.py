@@ -21,6 +21,7 @@ from ..problem.definition import Definition
 from ..problem.metric import Metric
 
 FEW_ROWS = 10_000
+REFERENCE_ROWS = 5000  # what drift is measured against; more would not change a test's outcome
 OUT_OF_TIME = "the time budget ended first"
 RANGE = [2.5, 97.5]  # percentiles, of what several models gave
 

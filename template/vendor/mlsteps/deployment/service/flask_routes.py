@@ -92,7 +92,7 @@ def _add_hooks(blueprint: Blueprint, service: PredictionService) -> None:
         return response
 
     @blueprint.app_errorhandler(RequestError)
-    def refused(error: RequestError) -> Response:
+    def as_response(error: RequestError) -> Response:
         response = _error(error.status, error.detail)
         if error.status == 401:
             response.headers["WWW-Authenticate"] = "Bearer"

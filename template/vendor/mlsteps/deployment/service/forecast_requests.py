@@ -58,12 +58,12 @@ class ServedForecastModel(ServedModel):
         """Read a request; every part of it may be left out."""
         parts = ("horizon", "series", "rows", "future")
         content = {k: v for k, v in read_object(body, FORM, (), parts).items() if v is not None}
-        horizon, series = content.get("horizon"), content.get("series", [""])
+        horizon, series = content.get("horizon"), content.get("series")
         if horizon is not None and (type(horizon) is not int or not 1 <= horizon <= self._horizon):
             reason = f"must be a whole number from 1 to {self._horizon:,}, got {shown(horizon)}"
             raise invalid(reason, "horizon")
-        texts = isinstance(series, list) and all(isinstance(label, str) for label in series)
-        if not texts or not series:
+        named = isinstance(series, list) and series and all(isinstance(s, str) for s in series)
+        if series is not None and not named:
             raise invalid(f"must be a list of one or more texts, got {shown(series)}", "series")
         checked = {k: self._lists[k].check(content[k]) for k in self._lists if k in content}
         return ForecastRequest(**content | checked)

@@ -104,12 +104,12 @@ class ServedRowModel(ServedModel):
         """Predict the rows of requests that waited together with one call of the model."""
         rows = [row for request in requests for row in request]
         try:
-            columns = self.predictor.predict_columns(self.predictor.features(self._frame(rows)))
+            made = self.predictor.predict_features(self.predictor.features(self._frame(rows)))
         except ConversionError as error:
             reason = f"must be {error.expected}, got {shown(error.value)}"
             raise invalid(reason, error.name, int(error.rows[0])) from None
-        lists = (values.tolist() for values in columns.values())
-        found = (dict(zip(columns, values, strict=True)) for values in zip(*lists, strict=True))
+        lists = (values.tolist() for _, values in made.items())
+        found = (dict(zip(made, values, strict=True)) for values in zip(*lists, strict=True))
         predictions = (
             Prediction(row, given, given | self._warnings(row))
             for row, given in zip(rows, found, strict=True)

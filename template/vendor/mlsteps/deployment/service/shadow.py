@@ -3,10 +3,8 @@
 import logging
 from typing import Any
 
-import pandas as pd
-
 from ...modeling.predictor import Predictor
-from ..prediction_log import PREDICTIONS, shadow_rows
+from ..prediction_log import PREDICTIONS, records, shadow_rows
 from . import metrics
 from .champion import FollowedVersion
 from .log_writer import LogWriter
@@ -46,7 +44,8 @@ class Shadow(Worker[Work]):
             return
         for champion, request, predictions in work:
             try:
-                found = _records(champion.predict_shadow(predictor, request, predictions))
+                made = champion.predict_shadow(predictor, request, predictions)
+                found = dict(zip(made.index, records(made), strict=True))
                 self._log.add(PREDICTIONS, shadow_rows(predictor.version, found))
             except Exception:  # nobody waits for it
                 metrics.SHADOW_LOST_ROWS.inc(len(predictions))
@@ -56,9 +55,3 @@ class Shadow(Worker[Work]):
             champions = {key: predictions[key].logged["prediction"] for key in found}
             different = [key for key, one in found.items() if one["prediction"] != champions[key]]
             metrics.SHADOW_DIFFERENT_ROWS.inc(len(different))
-
-
-def _records(predictions: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return rows by their index as JSON has them, which knows no NaN."""
-    plain = predictions.astype(object).where(predictions.notna(), None)
-    return dict(zip(plain.index, plain.to_dict("records"), strict=True))
