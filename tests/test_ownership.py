@@ -4,7 +4,7 @@ import pytest
 from ownership import Owned, every_project, library_lines
 
 MOST_FILES = 30
-MOST_LIBRARY_LINES = 17_000  # of today; to be lowered to 12,000 as the library gets smaller
+MOST_LIBRARY_LINES = 18_100  # decisions 0037 and 0038 say what for
 
 
 @pytest.fixture(scope="module")
