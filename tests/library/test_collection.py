@@ -5,22 +5,25 @@ import gzip
 import hashlib
 import json
 import lzma
+import re
 import threading
 import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 
+import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pytest
-from mlsteps.collection import Stream, collect, read_raw
+from mlsteps.collection import Stream, collect, preview, read_raw
 from mlsteps.collection.collect import LABELLED
 from mlsteps.collection.file import read_table
 from mlsteps.collection.labelled import join
 from mlsteps.collection.stream import Source, without_secrets
 from mlsteps.errors import UserError
 from mlsteps.problem.project import Project
+from mlsteps.problem.sources import Data
 from project import collect_rows
 
 ROWS = pd.DataFrame(
@@ -36,7 +39,7 @@ def read(tmp_path):
         if content is not None:
             data = content if isinstance(content, bytes) else content.encode()
             (tmp_path / name).write_bytes(data)
-        return read_table(name, tmp_path, **options)[0].to_pandas()
+        return read_table(name, tmp_path, Data(source="file", **options))[0].to_pandas()
 
     return write_and_read
 
@@ -163,6 +166,15 @@ BAD = {
     "no.xlsx": ("a,b\n1,2\n", "cannot be read as Excel"),
     "cut.jsonl": ('{"a": 1}\n{"a": ', "is damaged or cut off in line 2"),
     "number.json": ("[1]", "must hold one object for each row, but has 1"),
+    "latin.csv": (
+        "a,b\nä,1\n".encode() + b"\xe9,3\n\xe9,4\n",
+        "is Windows-1252 text, but UTF-8 in line 2",
+    ),
+    "below.csv": ("a,b,c\n1,2,3\n4,5\n", "has 2 values in line 3, but 3 columns"),
+    "cut.csv": ("a,b\nx,2\ny,3\nz", "has 1 value in line 4, but 2 columns"),
+    "note.csv": ("a,b\n1,2\n# so far\n3,4\n", "has 1 value in line 3, but 2 columns"),
+    "numbers.csv": ("5.1,3.5\n4.9,3.0\n", "has numbers in line 1, where names"),
+    "row_names.csv": ('"x","y"\n"1",5,6\n"2",7,8\n', "has 2 values in line 1, but 3 in most"),
     "data.sav": ("a", 'has the suffix ".sav", which no reader knows; allowed: .csv'),
 }
 
@@ -192,12 +204,133 @@ def test_files_of_a_pattern_must_have_the_same_columns(read):
         read("*.csv")
 
 
-def test_the_first_sheet_of_a_workbook_is_read_and_named(tmp_path):
-    with pd.ExcelWriter(tmp_path / "a.xlsx") as book:
-        ROWS.to_excel(book, sheet_name="Cities", index=False)
-        ROWS.to_excel(book, sheet_name="More", index=False)
+def book(path, **sheets):
+    """Write sheets of cells, and return the path; what spans several columns is merged."""
+    made = openpyxl.Workbook()
+    made.remove(made.active)
+    for name, rows in sheets.items():
+        sheet = made.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    made.save(path)
+    return path
+
+
+def test_a_sheet_is_read_by_name_or_number_and_the_others_are_named(read, tmp_path):
+    more, cities = [["x"], [1]], [[*ROWS], ["Bern", 5, 1.5]]
+    book(tmp_path / "a.xlsx", Cities=cities, More=more, Last=more)
     _, (source,) = read_table("a.xlsx", tmp_path)
-    assert source.note == 'Excel sheet "Cities", the first of 2: the others are "More"'
+    assert (source.note, source.left_out) == ('Excel sheet "Cities"', 'the sheets "More, Last"')
+    for sheet in ("More", 2):
+        assert read("a.xlsx", sheet=sheet).to_dict("list") == {"x": [1]}
+    for sheet in ("more", 4, 0):
+        wanted = re.escape(f"has no sheet {sheet!r}; set [data] sheet to the name or number of one")
+        with pytest.raises(UserError, match=wanted):
+            read("a.xlsx", sheet=sheet)
+
+
+def test_a_sheet_has_titles_merged_names_units_and_sums(tmp_path):
+    rows = [
+        [None, None, "Sales report 2024"],
+        [],
+        [None, "Region", "Spring", None, "Autumn", None],
+        [None, None, "Weight", "Price", "Weight", "Price"],
+        [None, None, "kg", "€", "kg", "€"],
+        [None, "Nord", 1, 2.5, 3, 4],
+        [None, None, None, None, 9, None],
+        [None, "Süd", 5, 6, 7, 8.5],
+        [None, "Total", 6, 8.5, 10, 12.5],
+        [],
+        ["Source: our own books"],
+    ]
+    book(tmp_path / "a.xlsx", Sales=rows)
+    table, (source,) = read_table("a.xlsx", tmp_path)
+    assert table.to_pydict() == {
+        "Region": ["Nord", None, "Süd"],
+        "Spring Weight": [1, None, 5],
+        "Spring Price": [2.5, None, 6],
+        "Autumn Weight": [3, 9, 7],
+        "Autumn Price": [4, None, 8.5],
+    }
+    assert source.left_out == (
+        'line 1 "Sales report 2024", line 5 "kg € kg €", line 9 "Total 6 8.5 10 12.5", '
+        'line 11 "Source: our own books"'
+    )
+
+
+PLAIN = "region;kg;eur\nA;1;2,5\nB;3;4\n"
+AROUND = {  # what people write around a table, and what is said to be left out
+    "a title": ("Sales report 2024\n\n" + PLAIN, 'line 1 "Sales report 2024"'),
+    "a title as wide as the table": ("Sales, 2024;;\n;;\n" + PLAIN, 'line 1 "Sales, 2024"'),
+    "commas in a title": (
+        "All in EUR, no tax, 2024\n" + PLAIN,
+        'line 1 "All in EUR, no tax, 2024"',
+    ),
+    "a title over two lines": ('"Sales\n2024"\n' + PLAIN, 'line 1 "Sales 2024"'),
+    "what the file is": ("By:;Jane;\n" + PLAIN, 'line 1 "By: Jane"'),
+    "comments": (
+        "# by me; today; at 5\n" + PLAIN + "# end\n",
+        '# by me today at 5", line 5 "# end',
+    ),
+    "the delimiter, for Excel": ("sep=;\r\n" + PLAIN.replace("\n", "\r\n"), ""),
+    "units": (PLAIN.replace("A", ";kg;€\nA", 1), 'line 2 "kg €"'),
+    "units in brackets": (PLAIN.replace("A", "-;[kg];(EUR)\nA", 1), 'line 2 "- [kg] (EUR)"'),
+    "a group of columns": (";Measured;\n" + PLAIN, 'line 1 "Measured"'),
+    "groups of columns": ("Place;Measured;\n" + PLAIN, 'line 1 "Place Measured"'),
+    "a sum": (PLAIN + "Total;4;6,5\n", 'line 4 "Total 4 6,5"'),
+    "a sum of some": (PLAIN + ";;\nGesamtsumme 2024:;;6,5", 'line 5 "Gesamtsumme 2024: 6,5"'),
+    "a source": (PLAIN + "\nQuelle: Amt; 2024\n", 'line 5 "Quelle: Amt 2024"'),
+    "a note": (PLAIN + "\nPrinted by me\nand by you\n", 'line 5 "Printed by me", line 6 "and by'),
+    "blank rows": (PLAIN + ";;\n;;\n\n", ""),
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("encode", [str.encode, partial(str.encode, encoding="utf-16")])
+def test_what_stands_around_a_table_is_left_out_and_said(tmp_path, around, encode):
+    content, said = AROUND[around]
+    (tmp_path / "a.csv").write_bytes(encode(content))
+    table, (source,) = read_table("a.csv", tmp_path)
+    assert table.to_pydict() == {"region": ["A", "B"], "kg": [1, 3], "eur": [2.5, 4]}
+    assert said in source.left_out
+    assert bool(said) == bool(source.left_out)
+
+
+WHOLE = {  # what looks like a title, a unit or a sum, and is a value
+    "name,kg\nx,unknown\ny,3\nz,5\n": {"name": ["x", "y", "z"], "kg": ["unknown", "3", "5"]},
+    "size,n\nm,1\nl,2\n": {"size": ["m", "l"], "n": [1, 2]},
+    "brand,n\nShell,1\nTotal,3\nEsso,2\n": {"brand": ["Shell", "Total", "Esso"], "n": [1, 3, 2]},
+    "id,a,b\nx,1,2\ny,,\n": {"id": ["x", "y"], "a": [1, None], "b": [2, None]},
+    "#id,2023,2024\n1,2,3\n": {"#id": [1], "2023": [2], "2024": [3]},
+    "0,1,2\n5,3,4\n": {"0": [5], "1": [3], "2": [4]},
+    '"a\nb",c\n"x\nTotal",2\n': {"a\nb": ["x\nTotal"], "c": [2]},
+    "x\nTotal\n\nSource\n": {"x": ["Total", "Source"]},
+}
+
+
+@pytest.mark.parametrize("content", WHOLE)
+def test_values_that_look_like_notes_are_kept(tmp_path, content):
+    (tmp_path / "a.csv").write_text(content, encoding="utf-8")
+    table, (source,) = read_table("a.csv", tmp_path)
+    assert (table.to_pydict(), source.left_out) == (WHOLE[content], "")
+
+
+def test_the_user_says_where_the_names_stand(read, tmp_path):
+    rows = "made on\n1.5;2.5\nx;y\nu;v\n"
+    assert read("a.csv", rows, header=3).to_dict("list") == {"x": ["u"], "y": ["v"]}
+    assert read("a.csv", rows, header=2).to_dict("list") == {"1.5": ["x", "u"], "2.5": ["y", "v"]}
+    book(tmp_path / "a.xlsx", A=[["made on"], [], ["x", "y"], ["u", "v"]])
+    assert read("a.xlsx", header=3).to_dict("list") == {"x": ["u"], "y": ["v"]}
+    with pytest.raises(UserError, match=r"has no names in line 9, where \[data\] header says"):
+        read("a.csv", rows, header=9)
+
+
+def test_what_was_left_out_is_said_wherever_a_file_is_read(define, tmp_path):
+    (tmp_path / "rows.csv").write_text("u;v\n\nOn;paper\n" + PLAIN, encoding="utf-8")
+    project = Project(tmp_path, define(data={"header": 4}))
+    said = 'rows.csv: left out line 1 "u v", line 3 "On paper".'
+    assert collect_rows(project) == f"2 rows and 3 columns from rows.csv\n{said}"
+    assert said in preview(project)
 
 
 def test_a_url_is_read_and_its_secrets_are_not_kept(read, server, tmp_path, monkeypatch):

@@ -193,6 +193,15 @@ def test_scored_rows_are_monitored_and_their_true_labels_come_back(own, data, tm
     assert "no alarm" in monitored.output, monitored.output
 
 
+def test_a_file_to_score_may_have_a_title_and_notes(own, data, tmp_path):
+    rows = pd.read_parquet(data).head(20).to_csv(index=False, lineterminator="\n")
+    path, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    path.write_text(f"Export of today\n\n{rows}\nSource: us\n", encoding="utf-8")
+    done = run_in(own.root, "predict", path, out)
+    assert 'in.csv: left out line 1 "Export of today", line 25 "Source: us".' in done.output
+    assert len(pd.read_csv(out)) == 20
+
+
 def test_types_are_those_of_the_whole_file(tmp_path):
     """A part without a missing value, or without a letter, is no other column."""
     rows = 400_000

@@ -296,6 +296,7 @@ def _run_steps(
 def _define_anew(data: str | None, target: str | None, steps: Any, metrics: Part) -> None:
     from .collection.collect import ROWS
     from .collection.file import read_table
+    from .collection.stream import left_out
     from .files import read_frame
     from .problem.definition import FILE_NAME
     from .problem.project import open_project
@@ -303,8 +304,10 @@ def _define_anew(data: str | None, target: str | None, steps: Any, metrics: Part
 
     project = open_project()
     if data:
-        table, _ = read_table(data, Path.cwd(), project.definition.data.missing)
+        table, sources = read_table(data, Path.cwd(), project.definition.data)
         frame = table.to_pandas()
+        for sentence in left_out(sources):
+            click.echo(sentence)
     else:  # of what [data] points to, whatever source that is
         _run_steps(project, steps, "collect", force=False, finish=False)
         frame = read_frame(project.raw / ROWS)

@@ -20,7 +20,7 @@ from ..problem.project import Project
 from . import file
 from .labelled import join
 from .storage import store
-from .stream import Source, Stream
+from .stream import Source, Stream, left_out
 
 ROWS = "data.parquet"
 LABELLED = "labelled.parquet"  # rows whose true labels came back after deployment; step 8 adds them
@@ -86,7 +86,7 @@ def collect(project: Project, read_rows: ReadRows, *, anew: bool = False) -> str
     _write_card(project, summary, sources, changes)
     for left in project.raw.rglob(".*.tmp"):  # by collections that were killed
         left.unlink()
-    return "\n".join([summary, *(f"{change}." for change in changes)])
+    return "\n".join([summary, *left_out(sources), *(f"{change}." for change in changes)])
 
 
 def preview(project: Project) -> str:
@@ -115,7 +115,8 @@ def preview(project: Project) -> str:
     """
     with TemporaryDirectory() as folder:
         path = Path(folder) / ROWS
-        store(path, _open_source(project, Path(folder)))
+        stream = _open_source(project, Path(folder))
+        store(path, stream)
         with parquet.ParquetFile(path) as stored:
             count, first = stored.metadata.num_rows, next(stored.iter_batches(PREVIEW_ROWS))
         types = _types(path)
@@ -124,6 +125,7 @@ def preview(project: Project) -> str:
         [
             first.to_pandas().to_string(index=False, max_colwidth=30, na_rep=""),
             "\n".join(f"{name:<{width}}  {kind}" for name, kind in types.items()),
+            *left_out(stream.sources),
             f"{count:,} rows and {len(types):,} columns; nothing was written.",
         ]
     )
@@ -270,9 +272,10 @@ def _write_card(project: Project, summary: str, sources: list[Source], changes: 
         for name, kind in _types(project.raw / ROWS).items()
     ]
     listed = pd.DataFrame(sources).rename(
-        columns={"name": "source", "note": "read as", "sha256": "SHA-256"}
+        columns={"name": "source", "note": "read as", "left_out": "left out", "sha256": "SHA-256"}
     )
-    empty = [name for name in ("SHA-256", "licence", "citation") if not any(listed[name])]
+    optional = ("SHA-256", "left out", "licence", "citation")
+    empty = [name for name in optional if not any(listed[name])]
     report.write_card(
         project.reports,
         "collect",

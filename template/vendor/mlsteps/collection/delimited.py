@@ -5,14 +5,17 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from io import StringIO, TextIOWrapper
+from io import BytesIO, StringIO, TextIOWrapper
 from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow
 
-from .arrow import DECIMAL, TEXT, WHOLE, UnreadableError, check_names
+from ..problem.sources import Data
+from .arrow import DECIMAL, TEXT, WHOLE, UnreadableError
+from .layout import Row, find_footer, find_head, fit
+from .stream import NotedTables
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 # What stands for a missing value where there is no other way to say so. "None" and "-" are not
@@ -21,63 +24,74 @@ MISSING = ["", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "N
 HEAD_BYTES = 1 << 24  # tell the encoding
 SAMPLE_BYTES = 1 << 20  # tell the delimiter
 PART_BYTES = 1 << 22
+FOR_EXCEL = re.compile(r'"?sep=(.)"?[\r\n]')  # a first line
 SAMPLE = 500  # lines or values
 FEW = 100  # values tell nearly every column of labels
 
 
-def read_delimited(stream: BinaryIO, missing: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
-    """Yield how delimited text with a header is written, and its rows, a few megabytes at a time.
+def read_delimited(stream: BinaryIO, data: Data) -> NotedTables:
+    """Yield how delimited text is written, and the rows of its table, a few megabytes at a time.
 
     All is read twice, since a column has numbers only if there is no other text in any part.
     """
     head = stream.read(HEAD_BYTES)
     encoding = _find_encoding(head)
     text = head[:SAMPLE_BYTES].decode(encoding, errors="replace").removeprefix("\ufeff")
-    lines = StringIO(text, newline="").readlines()[:SAMPLE]
-    delimiter = max(DELIMITERS, key=lambda sign: _fit(_rows(lines, sign)))
-    header, *rows = _rows(lines, delimiter)
-    names, marks = check_names(header), [*MISSING, *missing]
+    lines, marks = StringIO(text, newline="").readlines(), [*MISSING, *data.missing]
+    told = FOR_EXCEL.match(text)
+    signs = [told[1]] if told else [*DELIMITERS]
+    delimiter = max(signs, key=lambda sign: fit(_rows(lines[:SAMPLE], sign)))
+    found = _rows(lines[:SAMPLE], delimiter)
+    names, skipped, out = find_head(found, data.header, marks)
+    rows = [row.cells for row in found if row.start > skipped]
     if not rows:
         raise UnreadableError("has a header but no rows")
     decimal = "," if delimiter != "," and _has_decimal_commas(rows) else "."
     comma = ", decimal comma" if decimal == "," else ""
-    note = f"{encoding}, {DELIMITERS[delimiter]} between values{comma}"
+    note = f"{encoding}, {DELIMITERS.get(delimiter, delimiter)} between values{comma}"
+    if len(head) < SAMPLE_BYTES and "\ufffd" not in text:  # people write notes below a table
+        found = [row for row in _rows(lines, delimiter) if row.start > skipped]
+        below = find_footer(found, len(names))
+        if not "".join(lines[found[-1].end :]).strip(f"{delimiter}\r\n "):
+            out += map(str, below)
+            table = "".join(lines[: found[-1 - len(below)].end])
+            stream, encoding = BytesIO(table.encode()), "UTF-8"
     texts: set[str] = set()
     for again in (False, True):
         doubtful = False
-        for batch in _parse(stream, encoding, delimiter, header):
+        for batch in _parse(stream, encoding, delimiter, names, skipped):
             columns = {
                 name: typed(column, marks, decimal, as_text=name in texts)
                 for name, column in zip(names, batch.columns, strict=True)
             }
             texts |= {name for name, column in columns.items() if column.type == TEXT}
             if again:
-                yield note, pa.table(columns)
+                yield (note, ", ".join(out)), pa.table(columns)
             else:  # a quoted value that never ends takes in the lines that follow
                 breaks = [pc.any(pc.match_substring(columns[name], "\n")) for name in texts]
                 doubtful |= any(found.as_py() for found in breaks)
         if doubtful:
-            _find_bad_line(stream, encoding, delimiter, len(names))
+            _find_bad_line(stream, encoding, delimiter, len(names), skipped)
 
 
 def _parse(
-    stream: BinaryIO, encoding: str, delimiter: str, header: list[str]
+    stream: BinaryIO, encoding: str, delimiter: str, names: list[str], skipped: int
 ) -> Iterator[pa.RecordBatch]:
     """Yield all values as text."""
     stream.seek(0)
     try:
         yield from arrow.open_csv(
             pa.PythonFile(stream, mode="r"),
-            arrow.ReadOptions(block_size=PART_BYTES, encoding=encoding),
+            arrow.ReadOptions(
+                block_size=PART_BYTES, encoding=encoding, column_names=names, skip_rows=skipped
+            ),
             arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             arrow.ConvertOptions(
-                column_types=dict.fromkeys(header, TEXT),
-                include_columns=header,
-                strings_can_be_null=False,
+                column_types=dict.fromkeys(names, TEXT), strings_can_be_null=False
             ),
         )
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        _find_bad_line(stream, encoding, delimiter, len(header))
+        _find_bad_line(stream, encoding, delimiter, len(names), skipped)
         raise UnreadableError(f"is not a table ({error})") from None
 
 
@@ -129,25 +143,28 @@ def _find_encoding(head: bytes) -> str:
         return "UTF-16"
     if b"\0" in head:
         raise UnreadableError("is not text: it holds bytes of value 0")
-    text = head.decode("UTF-8", errors="surrogateescape") if not head.isascii() else ""
-    wrong = len(re.findall("[\udc80-\udcff]", text))
-    # Accents of Windows-1252 are almost never valid UTF-8, so valid ones mean a damaged file.
-    valid = len(re.findall("[^\0-\x7f]", text)) - wrong
-    return "Windows-1252" if wrong > valid else "UTF-8"
+    text = codecs.getincrementaldecoder("UTF-8")("surrogateescape").decode(head)
+    lines = {n: line for n, line in enumerate(text.split("\n"), 1) if not line.isascii()}
+    # Accents of Windows-1252 are almost never valid UTF-8.
+    valid = [n for n, line in lines.items() if not re.search("[\udc80-\udcff]", line)]
+    if len(lines) <= 2 * len(valid):
+        return "UTF-8"  # if a few lines are not, the file is damaged there
+    if valid:
+        raise UnreadableError(f"is Windows-1252 text, but UTF-8 in line {valid[0]:,}")
+    return "Windows-1252"
 
 
-def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
-    rows: list[list[str]] = []
+def _rows(lines: list[str], delimiter: str) -> list[Row]:
+    """Return the rows that are not blank, and do not tell Excel the delimiter."""
+    rows: list[Row] = []
+    start, reader = 1, csv.reader(lines, delimiter=delimiter)
     with suppress(csv.Error):  # what was read before is enough
-        rows.extend(row for row in csv.reader(lines, delimiter=delimiter) if row)
-    return rows or [[""]]
-
-
-def _fit(rows: list[list[str]]) -> tuple[float, int]:
-    """Return how well a delimiter splits: the share of rows as wide as the header, its width."""
-    width = len(rows[0])
-    agree = sum(len(row) == width for row in rows) / len(rows)
-    return (agree, width) if width > 1 else (0.0, 0)
+        for cells in reader:
+            row = Row(start, reader.line_num, [cell.strip() for cell in cells])
+            if any(row.cells) and not (start == 1 and FOR_EXCEL.match(lines[0])):
+                rows.append(row)
+            start = reader.line_num + 1
+    return rows or [Row(1, 1, [""])]
 
 
 def _has_decimal_commas(rows: list[list[str]]) -> bool:
@@ -157,14 +174,19 @@ def _has_decimal_commas(rows: list[list[str]]) -> bool:
     return commas > points
 
 
-def _find_bad_line(stream: BinaryIO, encoding: str, delimiter: str, width: int) -> None:
+def _find_bad_line(
+    stream: BinaryIO, encoding: str, delimiter: str, width: int, skipped: int
+) -> None:
     """Raise an error that names the first line which does not fit the header, if there is one."""
     stream.seek(0)
     codec = "utf-8-sig" if encoding == "UTF-8" else encoding
     text = TextIOWrapper(stream, codec, errors="surrogateescape", newline="")
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
     start = 1
     try:
+        while start <= skipped:
+            text.readline().encode()
+            start += 1
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
         for row in reader:
             "".join(row).encode()  # fails if something was not decoded
             if row and len(row) != width:
@@ -172,7 +194,7 @@ def _find_bad_line(stream: BinaryIO, encoding: str, delimiter: str, width: int) 
                     f"has {len(row)} value{'s' * (len(row) > 1)} in line {start:,}, "
                     f"but {width} column{'s' * (width > 1)} in its header"
                 )
-            start = reader.line_num + 1
+            start = skipped + reader.line_num + 1
     except UnicodeError:
         raise UnreadableError(f"is {encoding} text, but damaged in line {start:,}") from None
     except csv.Error:

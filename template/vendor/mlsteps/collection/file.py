@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import fsspec
 import pandas as pd
@@ -16,13 +16,16 @@ from pyarrow import feather
 from ..environment import FROM_ENVIRONMENT, from_environment
 from ..errors import UserError
 from ..files import file_digest
+from ..problem.sources import Data
 from .arrow import DECIMAL, WHOLE, bring, common_schema, plain_table
 from .formats import read_file
-from .stream import Source, Stream, digest, quoted, without_secrets
+from .stream import Source, Stream, digest, left_out, quoted, without_secrets
+
+PLAIN = Data(source="file")  # a file with nothing said of it
 
 
 class Parts(NamedTuple):
-    """Rows part by part, how many there are, and a digest of the files that they come from.
+    """Rows part by part, their number, a digest of their files, and what was left out of these.
 
     Each part is the rows with the types that they were read with, and as a model is given them.
     """
@@ -30,36 +33,37 @@ class Parts(NamedTuple):
     parts: Iterator[tuple[pa.Table, pd.DataFrame]]
     rows: int
     digest: str
+    left_out: list[str]
 
 
-def open_stream(data: Any, root: Path, cache: Path) -> Stream:
+def open_stream(data: Data, root: Path, cache: Path) -> Stream:
     """Return the files that ``[data] path`` names, as a source."""
     stream = Stream(lambda _: read(), name=without_secrets(data.path))
 
     def read() -> Iterator[pa.Table]:
-        for table in _read(data.path, root, data.missing, stream.sources):
+        for table in _read(data.path, root, data, stream.sources):
             yield plain_table(table, data.missing)
 
     return stream
 
 
-def fingerprint(data: Any, root: Path) -> str | None:
+def fingerprint(data: Data, root: Path) -> str | None:
     """Return a digest that changes when the files do; None if only fetching them would tell."""
     if not data.path or _is_url(data.path):
         return None
     return digest([(name, file_digest(file)) for name, file in _find(data.path, root)])
 
 
-def read_table(path: str, root: Path, missing: Sequence[str] = ()) -> tuple[pa.Table, list[Source]]:
+def read_table(path: str, root: Path, data: Data = PLAIN) -> tuple[pa.Table, list[Source]]:
     """Read a file, all files that match a pattern, or a URL of any kind that fsspec knows."""
     sources: list[Source] = []
-    tables = [plain_table(table, missing) for table in _read(path, root, missing, sources)]
+    tables = [plain_table(table, data.missing) for table in _read(path, root, data, sources)]
     schema = common_schema(table.schema for table in tables)
     return pa.concat_tables(bring(table, schema) for table in tables), sources
 
 
 @contextmanager
-def open_parts(path: str, root: Path, missing: Sequence[str] = ()) -> Iterator[Parts]:
+def open_parts(path: str, root: Path, data: Data = PLAIN) -> Iterator[Parts]:
     """Read what `read_table` reads part by part; a column has the same type in all of them.
 
     The parts are on disk until all types are known, so that memory holds one at a time.
@@ -69,9 +73,9 @@ def open_parts(path: str, root: Path, missing: Sequence[str] = ()) -> Iterator[P
     plain: list[pa.Schema] = []
     gaps: set[str] = set()
     with TemporaryDirectory() as folder:
-        for table in _read(path, root, missing, sources):
+        for table in _read(path, root, data, sources):
             feather.write_feather(table, f"{folder}/{len(given)}")
-            simple = plain_table(table, missing)
+            simple = plain_table(table, data.missing)
             gaps.update(n for n in simple.column_names if simple[n].null_count)
             given.append(table.schema)
             plain.append(simple.schema)
@@ -81,9 +85,9 @@ def open_parts(path: str, root: Path, missing: Sequence[str] = ()) -> Iterator[P
             for field in common_schema(plain)
         ]
         files = [f"{folder}/{number}" for number in range(len(given))]
-        parts = _parts(files, common_schema(given), pa.schema(fields), missing)
+        parts = _parts(files, common_schema(given), pa.schema(fields), data.missing)
         rows = sum(source.rows or 0 for source in sources)
-        yield Parts(parts, rows, " ".join(source.sha256 for source in sources))
+        yield Parts(parts, rows, " ".join(s.sha256 for s in sources), left_out(sources))
 
 
 def _parts(
@@ -100,16 +104,14 @@ def _parts(
         yield given, plain.to_pandas(split_blocks=True)
 
 
-def _read(
-    path: str, root: Path, missing: Sequence[str], sources: list[Source]
-) -> Iterator[pa.Table]:
+def _read(path: str, root: Path, data: Data, sources: list[Source]) -> Iterator[pa.Table]:
     """Yield the rows of all files as they were read, and append each file to `sources`."""
     read: list[tuple[str, set[str]]] = []
     with TemporaryDirectory() as folder:
         files = _download(path, Path(folder)) if _is_url(path) else _find(path, root)
         for name, file in files:
             columns: set[str] = set()
-            for table in read_file(name, file, missing, sources):
+            for table in read_file(name, file, data, sources):
                 columns |= set(table.column_names)
                 yield table
             read.append((name, columns))

@@ -5,7 +5,7 @@ import warnings
 import zlib
 from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from lzma import LZMAError
@@ -21,22 +21,20 @@ from pyarrow import parquet
 
 from ..errors import UserError
 from ..files import file_digest
-from ..problem.columns import labels
+from ..problem.columns import label
+from ..problem.sources import Data
 from .arrow import UnreadableError, check_names, from_records, from_rows
-from .delimited import MISSING, read_delimited
-from .stream import Source
+from .delimited import MISSING, SAMPLE, read_delimited
+from .layout import LAST, Row, find_footer, find_head
+from .stream import NotedTables, Source
 
 ROWS = 50_000  # in a table
 CHUNK = 1 << 16
 BUFFER_BYTES = 1_000_000  # of each Parquet column that is read ahead
 DAMAGED = (EOFError, OSError, zlib.error, LZMAError, BadZipFile)
 
-NotedTables = Iterator[tuple[str, pa.Table]]  # each with how the file is written, in words
 
-
-def read_file(
-    name: str, file: Path, missing: Sequence[str], sources: list[Source]
-) -> Iterator[pa.Table]:
+def read_file(name: str, file: Path, data: Data, sources: list[Source]) -> Iterator[pa.Table]:
     """Yield the rows of a file, then append it to `sources`; what is wrong becomes one sentence.
 
     Its suffix says how it is written, and a second one how it is compressed.
@@ -48,10 +46,10 @@ def read_file(
             f'{name} has the suffix "{suffix}", which no reader knows; allowed: '
             f"{', '.join(READERS)}, also with .gz, .bz2, .xz or .zip after it."
         )
-    rows: Counter[str] = Counter()
+    rows: Counter[tuple[str, ...]] = Counter()
     try:
         with _open(file, compression) as stream:
-            for note, table in READERS[suffix](stream, missing):
+            for note, table in READERS[suffix](stream, data):
                 rows[note] += len(table)
                 yield table.rename_columns(check_names(table.column_names))
         if not rows.total():
@@ -62,7 +60,7 @@ def read_file(
         raise UserError(f"{name} cannot be read ({error.strerror}).") from None
     except DAMAGED as error:
         raise UserError(f"{name} is damaged or cut off ({error}).") from None
-    sources += [Source(name, file_digest(file), count, note) for note, count in rows.items()]
+    sources += [Source(name, file_digest(file), count, *note) for note, count in rows.items()]
 
 
 def members(archive: ZipFile) -> list[str]:
@@ -89,7 +87,7 @@ def _open(file: Path, compression: str | None) -> Iterator[Any]:
             yield stream
 
 
-def _parquet(stream: BinaryIO, _: object) -> NotedTables:
+def _parquet(stream: BinaryIO, _: Data) -> NotedTables:
     try:
         # pre_buffer would keep all parts; without buffer_size a whole column is read at once.
         source = pa.PythonFile(stream, mode="r")
@@ -97,39 +95,62 @@ def _parquet(stream: BinaryIO, _: object) -> NotedTables:
         for batch in file.iter_batches(ROWS):
             table = pa.Table.from_batches([batch])
             index = [name for name in table.column_names if name.startswith("__index_level_")]
-            yield "Parquet", table.drop_columns(index)  # pandas wrote row numbers
+            yield ("Parquet",), table.drop_columns(index)  # pandas wrote row numbers
     except (pa.ArrowException, OSError) as error:
         raise _unreadable("Parquet", error) from None
 
 
-def _excel(stream: BinaryIO, missing: Sequence[str]) -> NotedTables:
+def _excel(stream: BinaryIO, data: Data) -> NotedTables:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openpyxl tells of styles and menus that it leaves out
         try:
             with pd.ExcelFile(stream, engine="openpyxl") as book:
-                first, *others = map(str, book.sheet_names)
-                cells = book.parse(0, header=None, dtype=object, keep_default_na=False)
+                sheet, others = _sheet([str(name) for name in book.sheet_names], data.sheet)
+                cells = book.parse(sheet, header=None, dtype=object, keep_default_na=False)
         except (*DAMAGED, KeyError, ValueError) as error:
             raise _unreadable("Excel", error) from None
-    cells = cells.mask(cells.isin([*MISSING, *missing]))
+    cells = cells.mask(cells.isin([*MISSING, *data.missing]))
     cells = cells.dropna(how="all").dropna(how="all", axis="columns").astype(object)
     if cells.empty:
-        raise UnreadableError(f'has an empty first sheet "{first}"')
-    names = labels(cells.iloc[0]).fillna("")
-    note = f'Excel sheet "{first}"'
-    if others:
-        note += f', the first of {len(others) + 1}: the others are "{", ".join(others)}"'
-    for start in range(1, len(cells), ROWS):
+        raise UnreadableError(f'has an empty sheet "{sheet}"; set [data] sheet to another')
+    beside = cells.notna().sum(axis="columns") > 1  # titles and notes stand alone in a row
+    used = cells[beside].notna().any() | (not beside.any())
+    names, skipped, out = find_head(_rows(cells.iloc[:SAMPLE], used), data.header, ())
+    cells = cells[cells.index >= skipped]
+    below = find_footer(_rows(cells.iloc[-LAST:], used), len(names))
+    cells = cells.loc[:, used].iloc[: len(cells) - len(below)]
+    more = f'the sheet{"s" * (len(others) > 1)} "{", ".join(others)}"'
+    out += [*map(str, below), *([more] if others and data.sheet == 1 else [])]
+    note = f'Excel sheet "{sheet}"', ", ".join(out)
+    for start in range(0, len(cells), ROWS):
         yield note, from_rows(cells.iloc[start : start + ROWS].to_numpy().tolist(), names)
 
 
-def _json(stream: BinaryIO, _: object) -> NotedTables:
+def _sheet(names: list[str], wanted: str | int) -> tuple[str, list[str]]:
+    """Return the name of the sheet that is wanted, by name or number, and those of the others."""
+    found = names[wanted - 1 : wanted] if isinstance(wanted, int) else [wanted]
+    if not found or found[0] not in names:
+        raise UnreadableError(
+            f"has no sheet {wanted!r}; set [data] sheet to the name or number of one of these: "
+            f'"{", ".join(names)}"'
+        )
+    return found[0], [name for name in names if name != found[0]]
+
+
+def _rows(cells: pd.DataFrame, used: pd.Series) -> list[Row]:
+    """Return the texts in the columns of the table; what stands beside it moves to the first."""
+    texts = cells.map(label, na_action="ignore").fillna("")
+    rows = zip(texts.index, texts.loc[:, used].to_numpy(), texts.sum(axis="columns"), strict=True)
+    return [Row(n + 1, n + 1, [*own] if any(own) else [text, *own[1:]]) for n, own, text in rows]
+
+
+def _json(stream: BinaryIO, _: Data) -> NotedTables:
     is_array = stream.read(CHUNK).removeprefix(BOM_UTF8).lstrip().startswith(b"[")
     stream.seek(0)
     lines = enumerate([stream.read()] if is_array else stream, start=1)
     records = (record for number, line in lines for record in _records(line, number))
     while batch := list(islice(records, ROWS)):
-        yield "JSON", from_records(batch)
+        yield ("JSON",), from_records(batch)
 
 
 def _records(text: bytes, line: int) -> list[dict[str, Any]]:
@@ -153,7 +174,7 @@ def _unreadable(kind: str, error: Exception) -> UnreadableError:
     return UnreadableError(f"cannot be read as {kind} ({reason})")
 
 
-READERS: dict[str, Callable[[BinaryIO, Sequence[str]], NotedTables]] = {
+READERS: dict[str, Callable[[BinaryIO, Data], NotedTables]] = {
     **dict.fromkeys([".csv", ".tsv", ".txt"], read_delimited),
     ".parquet": _parquet,
     **dict.fromkeys([".xlsx", ".xlsm"], _excel),

@@ -48,8 +48,10 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
                 f"{shown} has the SHA-256 {sha256}, but [data] sha256 is {data.sha256}; it was "
                 "changed since, so look at it before you write the new one."
             )
-        table, (source,) = read_table(found.name, folder, data.missing)
-        about = replace(found, name=shown, sha256=sha256, rows=source.rows, note=source.note)
+        table, (source,) = read_table(found.name, folder, data)
+        about = replace(
+            source, name=shown, sha256=sha256, licence=found.licence, citation=found.citation
+        )
         stream.sources.append(about)
         yield table
 

@@ -3,13 +3,18 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
 from ..environment import masked
+
+SAID = 5  # files of which it is said what was left out
+
+# How a file is written, and what of it is no row, in words; and some of its rows.
+NotedTables: TypeAlias = Iterator[tuple[tuple[str, ...], pa.Table]]
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,7 @@ class Source:
     sha256: str = ""  # of its bytes, if it has such
     rows: int | None = None  # None for all
     note: str = ""  # how it was read
+    left_out: str = ""  # what of it is no row
     licence: str = ""
     citation: str = ""
 
@@ -59,6 +65,13 @@ class Stream:
     def title(self) -> str:
         """Return what the sources are called together."""
         return self.name or self.sources[0].name
+
+
+def left_out(sources: Sequence[Source]) -> list[str]:
+    """Say what was left out of files, a sentence each for the first of them."""
+    said = [f"{each.name}: left out {each.left_out}." for each in sources if each.left_out]
+    more = [f"Rows were left out of {len(said) - SAID:,} more files."] if len(said) > SAID else []
+    return said[:SAID] + more
 
 
 def digest(*parts: Any) -> str:

@@ -80,7 +80,7 @@ def score_file(project: Project, source: str, target: Path, load_predictor: Load
         )
     champion = load_predictor(store.champion_folder(project.models))
     with (
-        open_parts(source, Path.cwd(), project.definition.data.missing) as parts,
+        open_parts(source, Path.cwd(), project.definition.data) as parts,
         _temporary_folder(target) as folder,
     ):
         scorer = _scorer(project)(champion, source, parts)
@@ -91,7 +91,7 @@ def score_file(project: Project, source: str, target: Path, load_predictor: Load
         if logs:
             note = log.write()
         (folder / "whole").replace(target)
-    return f"{scorer.summary(target)}{note}"
+    return "\n".join([f"{scorer.summary(target)}{note}", *parts.left_out])
 
 
 def _scorer(project: Project) -> Callable[..., Any]:

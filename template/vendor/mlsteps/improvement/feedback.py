@@ -23,6 +23,7 @@ from ..modeling import store
 from ..preparation.schema import read_schema
 from ..problem.columns import ConversionError, convert
 from ..problem.project import Project
+from ..problem.sources import Data
 
 ID, ACTUAL = "id", "actual"  # the columns of a file or a query
 # Where each labelled row comes from. Names of collected columns have no blanks around them, and
@@ -57,11 +58,13 @@ def take_feedback(project: Project, file: str = "") -> str:
     >>> take_feedback(project, "outcomes.csv")  # doctest: +SKIP
     '40 new, 1 corrected; left out: 0 repeated, 2 of unknown predictions, 0 wrong, 0 empty'
     """
-    settings, missing = project.definition.improvement, project.definition.data.missing
+    settings, data = project.definition.improvement, project.definition.data
     if not file and settings.labels_query:
         where, frame = "[improvement] labels_query", _query(project)
     elif where := file or settings.labels:
-        table, _ = read_table(where, Path.cwd() if file else project.root, missing)
+        # Where the names stand in the files of [data] says nothing about this one.
+        plain = Data(source="file", missing=data.missing)
+        table, _ = read_table(where, Path.cwd() if file else project.root, plain)
         frame = table.to_pandas()
     else:
         return ""

@@ -28,6 +28,8 @@ class Data(Table):
     source: str
     path: str = ""
     missing: list[str] = []
+    header: int = Field(default=0, ge=0)  # the line of the names; 0 finds it
+    sheet: str | int = 1  # of a workbook, by name or number
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
