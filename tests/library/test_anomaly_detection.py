@@ -12,7 +12,7 @@ from mlsteps.modeling.anomaly_detection import describe_model
 from mlsteps.preparation import Schema
 from mlsteps.problem.anomaly_detection import METRICS, check_target, suggest_problem
 from mlsteps.problem.columns import Column
-from project import edit, load, log, part, run_in
+from project import at, edit, load, log, part, project_toml, run_in
 from sklearn import metrics as sklearn_metrics
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
@@ -154,12 +154,22 @@ def test_known_anomalies_are_learnt_from_only_if_all_rows_are(define, learn_from
     assert "".join(str(int(x)) for x in problem.learns_from(target)) == learnt
 
 
+@pytest.mark.parametrize(
+    ("share", "metric"), [(0.2, "roc_auc"), (0.01, "pr_auc"), (0, "stability")]
+)
+def test_rare_anomalies_are_measured_by_how_pure_the_top_is(share, metric):
+    broken = round(1000 * share)
+    found = suggest_problem(1000, pd.Series(["fine"] * (1000 - broken) + ["bad"] * broken))
+    assert found["metric"][0] == metric
+
+
 def test_labels_suggest_the_share_and_the_metric_and_none_suggest_stability():
     found = suggest_problem(100, pd.Series(["fine"] * 96 + ["bad"] * 4))
     suggested = {key: value for key, (value, _) in found.items()}
     assert suggested["normal"] == "fine"
     assert suggested["flagged_share"] == pytest.approx(0.04)
-    assert suggested["metric"] == "roc_auc"
+    assert suggested["metric"] == "pr_auc"
+    assert suggested["minimum"] == suggested["flagged_share"]
     assert suggest_problem(100, pd.Series([None] * 100, dtype="str"))["metric"][0] == "stability"
 
 
@@ -188,7 +198,7 @@ def test_a_prediction_names_what_makes_a_row_strange(sensors):
     assert predictions["score"].is_monotonic_increasing
 
 
-def test_a_distance_that_is_surely_better_closes_the_gate(sensors, places):
+def test_a_distance_that_is_better_closes_the_gate(sensors, places):
     """Anomalies that are alike: each has neighbours, so that it looks normal to LOF."""
     random = np.random.default_rng(1)
     clump = random.normal(20, 0.1, size=(100, 3))
@@ -199,7 +209,29 @@ def test_a_distance_that_is_surely_better_closes_the_gate(sensors, places):
     failed = run_in(sensors.root, "run")
     assert failed.exit_code == 1, failed.output
     reasons = read_json(sensors.reports / "metrics.json")["gate"]["reasons"]
-    assert any("must not be surely worse" in reason for reason in reasons)
+    assert any("must not be worse" in reason for reason in reasons)
+
+
+def test_rare_faults_of_dated_readings_are_found_after_define(tmp_path):
+    random, rows = np.random.default_rng(0), 2000
+    mixed = random.normal(size=(rows, 2)) @ random.normal(size=(2, 6))
+    readings = mixed + 0.3 * random.normal(size=(rows, 6))
+    for row in range(0, rows, 100):  # two sensors no longer go with the others
+        readings[row, random.choice(6, 2, replace=False)] += random.choice([-4, 4], 2)
+    frame = pd.DataFrame(readings, columns=[f"sensor {k}" for k in range(6)])
+    frame["read"] = pd.date_range("2025-01-01", periods=rows, freq="h").strftime("%Y-%m-%d %H:%M")
+    frame["state"] = np.where(np.arange(rows) % 100, "fine", "broken")
+    frame.to_csv(tmp_path / "sensors.csv", index=False)
+    (tmp_path / "project.toml").write_text(project_toml("anomaly_detection"), encoding="utf-8")
+    done = run_in(tmp_path, "define", "--data", "sensors.csv", "--target", "state")
+    assert "Good enough is PR AUC of at least 0.01" in done.output
+    models, search = {"candidates": ["isolation_forest", "covariance"]}, {"method": "none"}
+    edit(at(tmp_path), models=models, search=search | {"folds": 3})
+    done = run_in(tmp_path, "run")
+    assert done.exit_code == 0, done.output
+    results = read_json(tmp_path / "reports" / "metrics.json")
+    assert results["test"]["pr_auc"]["value"] > 0.9
+    assert results["test"]["recall"]["value"] > 0.8
 
 
 def test_feedback_becomes_labels_that_the_next_round_learns_from(sensors):

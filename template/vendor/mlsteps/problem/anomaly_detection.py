@@ -17,6 +17,7 @@ Evaluation = RowEvaluation
 NORMAL, ANOMALY = "normal", "anomaly"  # the predictions, and the labels that are known
 DISTANCE = " distance"  # to the mean; no column that was collected begins with a blank
 USUAL_SHARE = 0.05  # to flag, where nothing is known
+RARE = 0.05  # below this share of anomalies, ROC AUC flatters; PR AUC does not
 
 
 class Problem(Unsupervised):
@@ -27,7 +28,7 @@ class Problem(Unsupervised):
         "{columns}{target}."
     )
     PURPOSE: ClassVar[str] = "flag rows that are not like the others, and say why"
-    RIVAL: ClassVar[str] = "chance, and not surely worse than the distance to the mean"
+    RIVAL: ClassVar[str] = "chance, and not worse than the distance to the mean"
 
     type: Literal["anomaly_detection"]
     normal: Label = Field(default="normal", min_length=1)
@@ -105,13 +106,17 @@ def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
     share = (USUAL_SHARE, "set how many you can look at")
     if 0 < others < 0.5:
         share = (float(f"{others:.3g}"), "as many as the labels say")
-    no_labels = ("stability", "no label tells which rows are anomalies")
+    metric, bar = ("roc_auc", ""), 0.5
+    if not others:
+        metric, bar = ("stability", "no label tells which rows are anomalies"), 0.0
+    elif others < RARE:
+        metric, bar = ("pr_auc", "anomalies are rare"), share[0]
     return {
         "normal": (usual, "the most frequent label; any other is an anomaly"),
         "learn_from": ("all", ""),
         "flagged_share": share,
-        "metric": ("roc_auc", "") if others else no_labels,
-        "minimum": (0.5 if others else 0.0, UNKNOWN_BAR),
+        "metric": metric,
+        "minimum": (bar, UNKNOWN_BAR),
     }
 
 
