@@ -10,7 +10,7 @@ from mlsteps.modeling import Clusterer, store
 from mlsteps.modeling.clustering import add_metric_columns, profile
 from mlsteps.problem.clustering import METRICS, check_target
 from mlsteps.problem.columns import Column
-from project import edit, part, run_in
+from project import at, edit, part, project_toml, run_in
 from sklearn import metrics as sklearn_metrics
 from sklearn.base import clone
 
@@ -103,6 +103,27 @@ def test_every_number_of_clusters_is_tried_and_shown_with_its_stability(own):
     page = (own.reports / "index.html").read_text(encoding="utf-8")
     for title in ("How many clusters", "Silhouettes", "Map", "What each cluster is like"):
         assert title in page
+
+
+def test_four_groups_are_found_among_numbers_labels_and_a_date(tmp_path):
+    random, rows = np.random.default_rng(0), 800
+    group = random.integers(0, 4, rows)
+    centres = np.array([[0.0, 0, 3, 0], [3, 0, 0, 3], [0, 3, 0, 3], [3, 3, 3, 0]])
+    frame = pd.DataFrame(centres[group] + 0.8 * random.normal(size=(rows, 4)), columns=[*"abcd"])
+    frame["channel"] = np.where(random.random(rows) < 0.7, group, random.integers(0, 4, rows))
+    frame["channel"] = frame["channel"].map(dict(enumerate(["web", "shop", "app", "phone"])))
+    frame["region"] = random.choice(["north", "south", "west"], rows)
+    hours = pd.date_range("2024-01-01", periods=rows, freq="11h")
+    frame.insert(0, "seen", hours.strftime("%Y-%m-%d %H:%M"))
+    frame.assign(group=group).to_csv(tmp_path / "shoppers.csv", index=False)
+    (tmp_path / "project.toml").write_text(project_toml("clustering"), encoding="utf-8")
+    run_in(tmp_path, "define", "--data", "shoppers.csv", "--target", "group")
+    edit(at(tmp_path), models={"candidates": ["kmeans"]}, search={"method": "none", "folds": 3})
+    done = run_in(tmp_path, "run")
+    assert done.exit_code == 0, done.output
+    results = read_json(tmp_path / "reports" / "metrics.json")
+    assert results["outcome"]["clusters"] == 4
+    assert results["test"]["ari"]["value"] > 0.9
 
 
 def test_clusters_that_do_not_hold_do_not_pass_the_gate(own):

@@ -1,12 +1,14 @@
 """What is particular to problems without a target: what is drawn, split, served and improved."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from mlsteps import UserError
 from mlsteps.modeling import store
 from mlsteps.problem.check import check
+from mlsteps.problem.project import open_project
 from mlsteps.problem.suggest import suggest
-from project import edit, load, log, run_in, true_labels
+from project import at, edit, load, log, project_toml, run_in, true_labels
 
 PROBLEM_TYPES = ["clustering", "anomaly_detection"]
 
@@ -59,3 +61,39 @@ def test_the_share_of_a_prediction_that_changes_is_an_alarm(own, new_rows):
     assert done.exit_code == 1
     assert '"prediction" has drifted' in done.output
     assert rarest in done.output
+
+
+@pytest.fixture
+def dated(tmp_path, problem_type):
+    """A new project that has looked at rows with a date, and what it said."""
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(random.normal(size=(90, 2)), columns=["heat", "flow"])
+    frame.insert(0, "seen", pd.date_range("2026-01-01", periods=90).strftime("%Y-%m-%d"))
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    (tmp_path / "project.toml").write_text(project_toml(problem_type), encoding="utf-8")
+    done = run_in(tmp_path, "define", "--data", "mine.csv")
+    assert done.exit_code == 0, done.output
+    return at(tmp_path), done.output
+
+
+def test_a_date_is_no_feature_and_splits_nothing_and_it_is_said(dated):
+    project, said = dated
+    definition = open_project(project.root).definition
+    assert definition.columns.date == ""
+    assert definition.columns.drop == ["seen"]
+    assert '"seen" is a date, left out' in said
+    assert "All rows are for training, and all are scored." in said
+
+
+def test_a_date_that_splits_is_still_no_feature(dated):
+    project, _ = dated
+    edit(project, columns={"date": "seen", "drop": []})
+    done = run_in(project.root, "define")
+    assert "2 columns" in done.output
+    assert 'Test on the newest 20% of the rows by "seen"' in done.output
+
+
+def test_a_date_that_is_left_among_the_inputs_is_named(dated):
+    project, _ = dated
+    edit(project, columns={"drop": []})
+    assert 'When a row was counts: "seen"' in run_in(project.root, "define").output

@@ -217,8 +217,9 @@ def read_raw(project: Project) -> pd.DataFrame:
     if not (project.raw / LABELLED).is_file():
         return frame
     labelled = read_frame(project.raw / LABELLED)
-    columns = project.definition.columns
-    return join(frame, labelled, columns.not_features(), columns.identity())
+    definition = project.definition
+    own, identity = definition.not_features(), definition.columns.identity()
+    return join(frame, labelled, own, identity)
 
 
 def _as_stream(rows: Rows, name: str) -> Stream:

@@ -10,7 +10,7 @@ from .definition import Definition
 from .metric import Metric, Metrics, all_metrics, select_metric
 from .project import Project
 from .series import validate_series
-from .validation import ValidationResult, check_present, convert_column
+from .validation import ValidationResult, check_present, convert_column, quoted
 
 USES = {  # of the columns that a key of [columns] names; where several do, the last one is said
     "drop": "dropped",
@@ -122,14 +122,16 @@ def _validate_rows(definition: Definition, frame: pd.DataFrame) -> ValidationRes
     kinds = _kinds(definition, frame)
     columns, rows = _number(len(kinds), "column"), _number(len(frame), "row")
     task = problem.TASK.format(problem=problem, target=target, columns=columns, rows=rows)
-    empty = [f'"{name}"' for name in kinds if frame[name].isna().all()]
-    unknown = [f'"{name}"' for name in definition.columns.unknown_at_prediction]
+    empty = quoted(name for name in kinds if frame[name].isna().all())
+    unknown = quoted(definition.columns.unknown_at_prediction)
+    dates = "" if problem.needs_target else quoted(n for n in kinds if kinds[n].kind == "date")
     later = problem.target and problem.target not in frame.columns
     notes = {
         f"{len(frame) - used:,} rows have no target; they are not used.": used < len(frame),
         f'The data has no column "{problem.target}", so no row has a label yet.': later,
-        f"Empty, so without use: {', '.join(empty)}; [columns] drop leaves it out.": empty,
-        f"Not known at prediction time, so not used: {', '.join(unknown)}.": unknown,
+        f"Empty, so without use: {empty}; [columns] drop leaves it out.": empty,
+        f"When a row was counts: {dates}; [columns] drop leaves it out.": dates,
+        f"Not known at prediction time, so not used: {unknown}.": unknown,
     }
     return ValidationResult([task, split, *(n for n, worth in notes.items() if worth)], kinds)
 
@@ -141,7 +143,7 @@ def _number(count: int, what: str) -> str:
 def _check_slices(definition: Definition, frame: pd.DataFrame) -> None:
     slices = definition.evaluation.slices
     check_present("[evaluation] slices", slices, list(frame.columns))
-    for name in set(slices) & set(definition.columns.not_features()):
+    for name in set(slices) & set(definition.not_features()):
         raise UserError(
             f'[evaluation] slices names "{name}", which [columns] puts aside; only inputs of the '
             "model can be sliced by."

@@ -77,7 +77,12 @@ class Definition(Table):
     def not_inputs(self) -> list[str]:
         """Return the columns that the model does not see."""
         target = [self.problem.target] if self.problem.target else []
-        return [*target, *self.columns.not_features()]
+        return [*target, *self.not_features()]
+
+    def not_features(self) -> list[str]:
+        """Return the columns that are put aside; without a target, when a row was says nothing."""
+        date = self.columns.date if not self.problem.needs_target else ""
+        return [*self.columns.not_features(), *filter(None, [date])]
 
 
 def read_definition(path: Path) -> Definition:

@@ -1,25 +1,34 @@
 """Tell which types of problem some data can be, whatever this project holds the code for."""
 
-from typing import NamedTuple
+from collections import Counter
+from contextlib import suppress
+from itertools import combinations
+from typing import NamedTuple, NoReturn
 
-import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from .columns import ConversionError, convert, infer
+from .classification import MOST_CLASSES
+from .columns import ConversionError, Inference, convert, infer
+from .periods import infer_calendar
+from .series import label_series
+from .validation import convert_column
 
 FEW = 20  # whole numbers with so many different values can be classes as well as quantities
 LEAST_PERIODS = 8  # of a series
-LIKE, REGULAR = 0.25, 0.8  # so many steps between dates differ by less than that from their median
-FILLED = 0.5  # of the values that all series would have at all dates
+REPEATED = 0.05  # of the rows of series may share their date with another, by mistake
+FILLED = 0.5  # of the dates from the first to the last of each series
+MOST_LABELLING = 8  # columns that are tried, alone and in pairs, to tell series apart
+LOOKED_AT, LIKELY = 50, 0.5  # values of a column, and the share that shows what all should be
 
 
-class Regular(NamedTuple):
-    """The column of regular dates, the one that tells series apart ("" for one), and the dates."""
+class SeriesColumns(NamedTuple):
+    """The column of dates, and the columns that tell series apart, none if there is one series."""
 
     date: str
-    by: str
+    by: list[str]
     periods: int
+    doubt: int = 0  # 1 if some dates are missing, repeated or irregular, 2 if many are repeated
 
 
 def check_type(frame: pd.DataFrame, target: str, own: str) -> str:
@@ -29,7 +38,7 @@ def check_type(frame: pd.DataFrame, target: str, own: str) -> str:
     elif own == "clustering":
         return f'"{target}" is only compared with the clusters'
     else:
-        types, reason = _types(frame, target)
+        types, reason = _types(frame, target, own)
     if own in types:
         return reason
     found, name_it = types[0], ""
@@ -41,50 +50,98 @@ def check_type(frame: pd.DataFrame, target: str, own: str) -> str:
     )
 
 
-def _types(frame: pd.DataFrame, target: str) -> tuple[list[str], str]:
+def _types(frame: pd.DataFrame, target: str, own: str) -> tuple[list[str], str]:
     """Return the types that fit a target, the likeliest first, and the reason."""
     inferred, different = infer(frame[target]), frame[target].nunique()
-    if inferred.kind in ("date", "text"):
-        raise UserError(
-            f'"{target}" {inferred.reason}, but a target is a label or a number; choose another '
-            "column, or make one from it."
-        )
+    if own in ("regression", "forecasting") and inferred.kind in ("category", "text"):
+        numbers = pd.to_numeric(frame[target].dropna(), errors="coerce")
+        if numbers.notna().mean() > LIKELY:
+            convert_column(frame[target], Inference("number", ""), "--target")  # says which is none
+    _refuse_target(frame[target], inferred, different, own)
     if inferred.kind == "category" or different <= 2:
         return ["classification", "anomaly_detection"], f'"{target}" holds {different:,} labels'
-    reason = f'"{target}" is a number with {different:,} different values'
-    series = find_series(frame.drop(columns=target))
-    if series:
-        each = f' for each "{series.by}"' if series.by else ""
-        dates = f'{series.periods:,} regular dates "{series.date}"'
-        reason = f'"{target}" is a number, there once{each} for each of {dates}'
     few = different <= FEW and (pd.to_numeric(frame[target].dropna()) % 1 == 0).all()
     types = ["classification", "regression", "anomaly_detection"] if few else ["regression"]
-    return ["forecasting", *types] if series else types, reason
+    series = find_series(frame.drop(columns=target))
+    if own == "forecasting":
+        series = series or refuse_dates(frame)
+    elif not series or series.doubt:
+        return types, f'"{target}" is a number with {different:,} different values'
+    each = "".join(f' for each "{name}"' for name in series.by)
+    dates = f', there once{each} for each of {series.periods:,} regular dates "{series.date}"'
+    if series.doubt:
+        dates = f' of dates "{series.date}"'
+    return ["forecasting", *types], f'"{target}" is a number{dates}'
 
 
-def find_series(frame: pd.DataFrame) -> Regular | None:
-    """Return how the rows are series: regular dates, with one row for each label of a column."""
-    for name in frame:
-        inferred = infer(frame[name])
-        if inferred.kind != "date" or frame[name].isna().any():
-            continue
-        try:
-            dates = convert(frame[name], "date", inferred.date_format)
-        except ConversionError:
-            continue
-        periods = np.sort(dates.unique()).astype("int64")
-        if len(periods) < LEAST_PERIODS or not _is_regular(np.diff(periods)):
-            continue
-        if dates.is_unique:
-            return Regular(str(name), "", len(periods))
-        for other in frame.columns.drop(name):
-            count = frame[other].nunique()
-            full = count > 1 and len(frame) > FILLED * len(periods) * count
-            if full and not pd.DataFrame({"date": dates, "by": frame[other]}).duplicated().any():
-                return Regular(str(name), str(other), len(periods))
-    return None
+def _refuse_target(values: pd.Series, inferred: Inference, different: int, own: str) -> None:
+    """Refuse a target that is neither a number nor a label, or has nothing to tell."""
+    reason = inferred.reason
+    if different < 2 and own != "anomaly_detection":  # whose labels may be to come
+        reason = f"is {values.dropna().iloc[0]} in every row" if different else "is empty"
+    elif inferred.kind not in ("date", "text") and (
+        inferred.kind == "number" or different <= max(MOST_CLASSES, len(values) / 2)
+    ):
+        return
+    raise UserError(
+        f'"{values.name}" {reason}, but a target is a label or a number, with more than one '
+        "value; choose another column, or make one from it (nothing was written)."
+    )
 
 
-def _is_regular(steps: np.ndarray) -> bool:
-    middle = np.median(steps)
-    return bool(np.mean(np.abs(steps - middle) <= LIKE * middle) >= REGULAR)
+def refuse_dates(frame: pd.DataFrame) -> NoReturn:
+    """Say which value keeps a column from being the dates of series, or that there is none."""
+    for name in frame.select_dtypes("str"):
+        values = frame[name].dropna().drop_duplicates().iloc[:LOOKED_AT]
+        each = [infer(values.iloc[[k]]) for k in range(len(values))]
+        formats = Counter(one.date_format for one in each if one.kind == "date")
+        if formats.total() > LIKELY * len(values):
+            likely = formats.most_common(1)[0][0]
+            convert_column(frame[name], Inference("date", "", likely), "[columns] date")
+    raise UserError(
+        "No column holds dates, and a forecast needs the date of each value; write them like "
+        "2026-01-31 in a column of their own (nothing was written)."
+    )
+
+
+def find_series(frame: pd.DataFrame) -> SeriesColumns | None:
+    """Return how the rows may be series; None without a column of dates."""
+    kinds = {str(name): infer(frame[name]) for name in frame}
+    most = len(frame) / LEAST_PERIODS
+    labelling = [
+        name
+        for kind in ("category", "number")
+        for name, inferred in kinds.items()
+        if inferred.kind == kind and 1 < frame[name].nunique() <= most
+    ]
+    dates = (name for name, inferred in kinds.items() if inferred.kind == "date")
+    found = [_series(frame, date, kinds[date], labelling[:MOST_LABELLING]) for date in dates]
+    return min(found, key=lambda series: series.doubt, default=None)
+
+
+def _series(
+    frame: pd.DataFrame, date: str, inferred: Inference, labelling: list[str]
+) -> SeriesColumns:
+    """Return a date with the fewest columns beside which it hardly stands twice."""
+    try:
+        dates = convert(frame[date], "date", inferred.date_format)
+    except ConversionError:  # `check` says in which row
+        return SeriesColumns(date, [], frame[date].nunique(), 1)
+    periods = dates.nunique()
+    places = pd.Series(pd.factorize(dates, sort=True)[0], frame.index, name=" date")
+    for by in ([], *([name] for name in labelling), *map(list, combinations(labelling, 2))):
+        repeated = pd.concat([places, frame[by]], axis="columns").duplicated().mean()
+        if repeated <= REPEATED and (not by or _is_filled(places, frame, by)):
+            doubt = 1
+            if not repeated and dates.notna().all() and periods >= LEAST_PERIODS:
+                with suppress(UserError):
+                    infer_calendar(dates, label_series(frame, by))
+                    doubt = 0
+            return SeriesColumns(date, by, periods, doubt)
+    return SeriesColumns(date, [], periods, 2)
+
+
+def _is_filled(places: pd.Series, frame: pd.DataFrame, by: list[str]) -> bool:
+    """Return whether each series has most of the dates between its first and its last."""
+    each = places.groupby([frame[name] for name in by])
+    return len(frame) > FILLED * float((each.max() - each.min() + 1).sum())

@@ -1,6 +1,5 @@
 """Rows as series: each row has a series and a period, and no two rows have the same."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,7 +9,7 @@ from .columns import Inference, infer
 from .definition import Definition
 from .periods import Calendar, infer_calendar
 from .regression import check_target
-from .validation import ValidationResult, convert_column
+from .validation import ValidationResult, convert_column, quoted
 
 # Columns that are added to those of the data. Names of collected columns have no blanks around
 # them, so none can be one of these.
@@ -66,10 +65,10 @@ def validate_series(definition: Definition, frame: pd.DataFrame) -> ValidationRe
     kinds = known_kinds(definition, frame)
     aligned = align(frame, definition)
     lengths, dates = aligned.lengths(), aligned.history[definition.columns.date]
-    of = f" of {len(lengths):,} series by {_quoted(names)}" if names else ""
+    of = f" of {len(lengths):,} series by {quoted(names)}" if names else ""
     longest, shortest = lengths.max(), lengths.min()
     periods = f"{longest:,}" if longest == shortest else f"{shortest:,} to {longest:,}"
-    known = f", and from {_quoted(kinds)}, known ahead of time" if kinds else ""
+    known = f", and from {quoted(kinds)}, known ahead of time" if kinds else ""
     task = (
         f'Forecast "{problem.target}"{of}, {target}, {problem.horizon} periods ahead from '
         f"{periods} {aligned.calendar.words()} values{known}."
@@ -87,10 +86,10 @@ def validate_series(definition: Definition, frame: pd.DataFrame) -> ValidationRe
         f"out, and of others the {settings.duplicates} is taken.": aligned.joined,
         f"{aligned.gaps:,} dates inside of the series have no value; [preparation] gaps = "
         f'"{settings.gaps}" fills them.': aligned.gaps,
-        f"{len(dropped):,} series are too short, so left out, like {_quoted(dropped[:3])}.": (
+        f"{len(dropped):,} series are too short, so left out, like {quoted(dropped[:3])}.": (
             dropped
         ),
-        f"Not known ahead of time, so not used: {_quoted(unknown)}.": unknown,
+        f"Not known ahead of time, so not used: {quoted(unknown)}.": unknown,
     }
     return ValidationResult([task, test, *(n for n, worth in notes.items() if worth)], kinds)
 
@@ -195,8 +194,9 @@ def join_dates(
         raise UserError(
             f"{len(twice):,} rows share their series and their date with another row: "
             f"{calendar.texts([period])[0]}{_of(name)} is {values.iloc[0]:g} and "
-            f'{values.iloc[1]:g}; correct it, or say with [preparation] duplicates = "sum", '
-            '"mean" or "last" what they become.'
+            f"{values.iloc[1]:g}; correct it, name the columns that tell the series apart in "
+            '[columns] series, or say with [preparation] duplicates = "sum", "mean" or "last" what '
+            "they become."
         )
     if len(twice) and duplicates != "last":
         values = rows.groupby([SERIES, PERIOD], sort=False)[target]
@@ -253,7 +253,3 @@ def _lengths(history: pd.DataFrame) -> pd.Series:
 
 def _of(label: str) -> str:
     return "" if label == ONLY else f' of "{label}"'
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)

@@ -11,21 +11,22 @@ import pandas as pd
 import tomlkit
 from tomlkit.items import Array, Table
 
-from ..errors import UserError
 from ..files import write_text
 from ..variants import of_type
 from . import suspicious
 from .check import check
 from .columns import column_of, infer, labels
 from .definition import check_definition, read_definition
-from .fitting import LEAST_PERIODS, check_type, find_series
+from .fitting import check_type, find_series, refuse_dates
 from .metric import Metrics
+from .series import align, least_periods
 from .settings import Goal
 from .suspicious import Kinds, Reasons
-from .validation import check_present
+from .validation import check_present, quoted
 
 MANY_MISSING = 0.5
-MOST_AHEAD = 6  # periods that are forecast, until somebody says how many are needed
+# Periods that are forecast, until somebody says how many are needed.
+HORIZONS = {"Y": 3, "Q": 4, "M": 12, "W": 8, "D": 14, "B": 10, "h": 24, "min": 60, "s": 60}
 LISTS = ("id", "unknown_at_prediction", "drop")  # keys of [columns] that take several
 RULES: list[tuple[str, Callable[..., Reasons]]] = [  # a column is put where the first rule says
     ("drop", suspicious.constant),
@@ -44,6 +45,7 @@ class Suggestion:
     missing: Reasons  # of texts that stand for a missing value
     columns: dict[str, Reasons]  # by key of [columns]
     kinds: Kinds  # of the inputs
+    questions: list[str]  # that only somebody who knows the data can answer
     frame: pd.DataFrame = field(repr=False)  # the data, with `missing` made missing
 
     def sentences(self) -> list[str]:
@@ -52,7 +54,8 @@ class Suggestion:
         found = [*self.columns.values(), self.missing]
         return [
             f"This is {kind}: {reason}.",
-            *(f'"{name}" {why}.' for each in found for name, why in each.items()),
+            *(f'"{name}" {why}.' for each in found for name, why in each.items() if why),
+            *self.questions,
         ]
 
 
@@ -70,53 +73,67 @@ def suggest(frame: pd.DataFrame, target: str, own: str) -> Suggestion:
     inputs = frame.drop(columns=target, errors="ignore")
     kinds = {str(name): infer(inputs[name]) for name in inputs}
     if module.Problem.of_series:
-        columns, horizon = _series_columns(inputs, kinds)
-        problem["horizon"] = (horizon, "how far ahead you need is yours to say")
-        kinds = {}
+        columns, kinds, questions = _series_columns(inputs, kinds)
     else:
-        columns, kinds = _row_columns(inputs, kinds, known, module.Problem)
+        columns, kinds, questions = _row_columns(inputs, kinds, known, module.Problem)
     for name, inferred in kinds.items():
         share = inputs[name].isna().mean()
         doubt = f", mostly missing ({share:.1%})" if share > MANY_MISSING else ""
         kinds[name] = replace(inferred, reason=doubts.get(name, inferred.reason) + doubt)
     problem |= module.suggest_problem(len(frame), known)
-    return Suggestion(problem, missing, columns, kinds, frame)
+    return Suggestion(problem, missing, columns, kinds, questions, frame)
 
 
 def _row_columns(
     inputs: pd.DataFrame, kinds: Kinds, known: pd.Series, goal: type[Goal]
-) -> tuple[dict[str, Reasons], Kinds]:
-    """Return the columns by key of ``[columns]``, and the kinds of those that are inputs."""
-    rules = [*RULES]
+) -> tuple[dict[str, Reasons], Kinds, list[str]]:
+    """Return the columns by key of ``[columns]``, the kinds of the inputs, and what is asked."""
+    rules, classes = [*RULES], goal.target_kind == "category"
     if goal.needs_target:
-        classes = goal.target_kind == "category"
         target = labels(known) if classes else pd.to_numeric(known, errors="coerce")
         too_good = partial(suspicious.too_good, target=target, classes=classes)
         rules.append(("unknown_at_prediction", too_good))
+        if not classes:
+            pairs = partial(suspicious.too_good_pairs, target=target)
+            rules.append(("unknown_at_prediction", pairs))
+    else:
+        rules.append(("drop", suspicious.dates))
     columns: dict[str, Reasons] = {key: {} for key in (*LISTS, "group", "series")}
+    left = kinds
     for key, find in rules:
-        found = find(inputs, kinds)
+        found = find(inputs, left)
         columns[key] |= found
-        kinds = {name: kind for name, kind in kinds.items() if name not in found}
-    columns["date"] = suspicious.event_date(inputs, kinds)
-    return columns, kinds
+        left = {name: kind for name, kind in left.items() if name not in found}
+    columns["date"] = suspicious.event_date(inputs, left) if goal.needs_target else {}
+    doubtful = columns["unknown_at_prediction"]
+    if left.keys() - columns["date"].keys():
+        back = "If you know it before the target, take it out of [columns] unknown_at_prediction: "
+        return columns, left, [f"{back}{quoted(doubtful)}."] if doubtful else []
+    stays = {name: f"{why}; it stays, as nothing else is left" for name, why in doubtful.items()}
+    left |= {name: replace(kinds[name], reason=why) for name, why in stays.items()}
+    columns["unknown_at_prediction"] = {}
+    return columns, left, [f'"{name}" {why}.' for name, why in stays.items()]
 
 
-def _series_columns(inputs: pd.DataFrame, kinds: Kinds) -> tuple[dict[str, Reasons], int]:
-    """Return the columns by key of ``[columns]``, and how many periods may be forecast."""
-    regular = find_series(inputs)
-    if regular is None:  # `check_type` has refused this
-        raise UserError("The data has no column with regular dates.")
+def _series_columns(
+    inputs: pd.DataFrame, kinds: Kinds
+) -> tuple[dict[str, Reasons], Kinds, list[str]]:
+    """Return the columns by key of ``[columns]``, no kinds, and what has to be asked."""
+    series = find_series(inputs) or refuse_dates(inputs)
     drop = suspicious.constant(inputs, kinds)
-    others = inputs.columns.difference([regular.date, regular.by, *drop], sort=False)
+    others = inputs.columns.difference([series.date, *series.by, *drop], sort=False)
     columns = {
         "id": {},
-        "unknown_at_prediction": dict.fromkeys(others, "is left out, unless you know it ahead"),
+        "unknown_at_prediction": dict.fromkeys(others, ""),
         "drop": drop,
-        "date": {regular.date: "is the date: it goes up in regular steps"},
-        "series": {regular.by: "is the column that tells the series apart"} if regular.by else {},
+        "date": {series.date: "is the date of the rows"},
+        "series": dict.fromkeys(series.by, "tells the series apart"),
     }
-    return columns, max(1, min(MOST_AHEAD, regular.periods // LEAST_PERIODS))
+    question = (
+        f"Which of {quoted(others)} are known for the dates to come, as a holiday is? Take them "
+        "out of [columns] unknown_at_prediction; the others cannot be used."
+    )
+    return columns, {}, [question] if len(others) else []
 
 
 def write_suggestion(
@@ -139,6 +156,8 @@ def write_suggestion(
         missing = dict.fromkeys(tables["data"]["missing"], "") | suggestion.missing
         tables["data"]["missing"] = _listed(missing)
     _fill_columns(tables["columns"], suggestion)
+    if "horizon" in tables["problem"]:
+        _fit_horizon(tables, suggestion.frame)
     is_new = old_target != tables["problem"]["target"]
     _reset(tables, costs=is_new or bool(data and old_path.startswith(SAMPLES)))
     definition = check_definition(document.unwrap(), file.name)
@@ -148,9 +167,26 @@ def write_suggestion(
     return sentences
 
 
+def _fit_horizon(tables: Any, frame: pd.DataFrame) -> None:
+    """Set a horizon that is usual for such dates and fits the history of all but short series."""
+    problem, preparation = tables["problem"], tables["preparation"]
+    short = preparation.get("short", "refuse")
+    problem["horizon"], preparation["short"] = 1, "drop"
+    definition = check_definition(tables.unwrap())
+    aligned, tests = align(frame, definition), definition.split.test_horizons
+    lengths, calendar = aligned.lengths(), aligned.calendar
+    room = lengths - least_periods(aligned.season)
+    usual = max(1, HORIZONS[calendar.unit] // calendar.number)
+    horizon = max(1, min(usual, int(room[2 * lengths >= lengths.max()].min()) // (tests + 2)))
+    reason = f"usual for {calendar.words()} values, if they suffice; what you need is yours to say"
+    _set(problem, "horizon", horizon, reason)
+    if not aligned.dropped and (room >= (1 + tests) * horizon).all():
+        preparation["short"] = short
+
+
 def _fill_columns(columns: Any, suggestion: Suggestion) -> None:
     for key, found in suggestion.columns.items():
-        if key in LISTS:
+        if key in LISTS or len(found) > 1:
             columns[key] = _listed(found)
         elif found or key in columns:
             _set(columns, key, *next(iter(found.items()), ("", "")))

@@ -4,6 +4,7 @@ Each function returns names of columns, each with the reason: a predicate that f
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from .columns import ConversionError, Inference, convert, labels
 # a quantity. Honest ones stay below: the best column of scikit-learn's breast cancer data has
 # ROC AUC 0.96, the best of its iris 0.97.
 TOO_GOOD = 0.98
+PAIR = 0.999  # of two columns whose sum, difference, product or ratio is the target: R² of ranks
 SAMPLE_ROWS = 5_000
 FEWEST_ROWS = 30  # with fewer, a good score is luck
 HEAD = 1_000  # rows that rule most columns out
@@ -33,6 +35,7 @@ ID_NAME = re.compile(
     r"(?i:(^|[_\W])(id|ids|uuid|guid|key|nr|no|number|code)$)|[a-z]I[dD]$"  # but not malic_acid
 )
 
+TARGET = " target"  # no column that was collected begins with a blank
 Kinds = dict[str, Inference]
 Reasons = dict[str, str]
 
@@ -103,6 +106,12 @@ def event_date(frame: pd.DataFrame, kinds: Kinds) -> Reasons:
     return {dates[0]: f'is the first date that every row has; "{dates[1]}" is another'}
 
 
+def dates(frame: pd.DataFrame, kinds: Kinds) -> Reasons:
+    """Find dates, which without a target would tell rows apart by when they were."""
+    reason = "is a date, left out: when a row was is not what it is like, unless you say so"
+    return {name: reason for name, inferred in kinds.items() if inferred.kind == "date"}
+
+
 def without_strays(frame: pd.DataFrame) -> tuple[Reasons, pd.DataFrame, Reasons]:
     """Find the texts that stand for missing numbers, and turn their columns into numbers.
 
@@ -153,6 +162,44 @@ def too_good(frame: pd.DataFrame, kinds: Kinds, target: pd.Series, *, classes: b
                 f"predicts the target alone ({title} {score:.3f}), as if known only after it"
             )
     return found
+
+
+def too_good_pairs(frame: pd.DataFrame, kinds: Kinds, target: pd.Series) -> Reasons:
+    """Find columns that make the target with another: by sum, difference, product or ratio.
+
+    Correlations with all sums and differences follow from one covariance matrix, with products and
+    ratios from that of the logarithms. Of two, the one with more different values is taken: what is
+    computed from the target has more than what it is computed with.
+    """
+    known = _sample(target, classes=False)
+    names = [name for name, inferred in kinds.items() if inferred.kind == "number"]
+    if len(known) < FEWEST_ROWS or len(names) < 2:
+        return {}
+    rows = frame.loc[known.index, names].apply(pd.to_numeric, errors="coerce").astype("float64")
+    found: Reasons = {}
+    with np.errstate(all="ignore"):
+        logs = np.log(rows.abs().assign(**{TARGET: known.abs()})).replace(-np.inf, np.nan)
+        for table, signs in ((rows.assign(**{TARGET: known}), "+-"), (logs, "×/")):
+            for sign, one, other in _pairs(table, signs):
+                made = table[one] + (1 if sign in "+×" else -1) * table[other]
+                ranks = made.corr(table[TARGET], "spearman", FEWEST_ROWS)  # no matter of outliers
+                if ranks**2 >= PAIR and not found.keys() & {one, other}:
+                    name = max(one, other, key=lambda column: rows[column].nunique())
+                    parts = f'"{one}" {sign} "{other}"'
+                    found[name] = f"makes the target, as {parts}: one of the two comes after it"
+    return found
+
+
+def _pairs(table: pd.DataFrame, signs: str) -> Iterator[tuple[str, str, str]]:
+    """Yield pairs of columns whose sum or difference goes with the last one, and its sign."""
+    covariance, names = table.cov().to_numpy(), table.columns
+    own, with_target = covariance.diagonal()[:-1], covariance[-1, :-1]
+    for sign, factor in zip(signs, (1, -1), strict=True):
+        both = with_target[:, None] + factor * with_target
+        spread = own[:, None] + own + 2 * factor * covariance[:-1, :-1]
+        alike = both**2 >= PAIR * spread * covariance[-1, -1]
+        for k, j in np.argwhere(np.triu(alike & (spread > 0), 1)):
+            yield sign, *((names[k], names[j]) if both[k, j] > 0 else (names[j], names[k]))
 
 
 def _sample(target: pd.Series, *, classes: bool) -> pd.Series:

@@ -51,3 +51,8 @@ def convert_column(values: pd.Series, inferred: Inference, key: str) -> pd.Serie
             else f"correct {key}"
         )
         raise UserError(f"{key}: {error}; {remedy}.") from None
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Return names of columns as a sentence has them."""
+    return ", ".join(f'"{name}"' for name in names)
