@@ -220,7 +220,10 @@ def test_a_sheet_is_read_by_name_or_number_and_the_others_are_named(read, tmp_pa
     more, cities = [["x"], [1]], [[*ROWS], ["Bern", 5, 1.5]]
     book(tmp_path / "a.xlsx", Cities=cities, More=more, Last=more)
     _, (source,) = read_table("a.xlsx", tmp_path)
-    assert (source.note, source.left_out) == ('Excel sheet "Cities"', 'the sheets "More, Last"')
+    assert (source.note, source.left_out) == (
+        'Excel sheet "Cities"',
+        'the sheets beside "Cities": "More, Last"',
+    )
     for sheet in ("More", 2):
         assert read("a.xlsx", sheet=sheet).to_dict("list") == {"x": [1]}
     for sheet in ("more", 4, 0):

@@ -143,12 +143,16 @@ def _find_encoding(head: bytes) -> str:
         return "UTF-16"
     if b"\0" in head:
         raise UnreadableError("is not text: it holds bytes of value 0")
-    text = codecs.getincrementaldecoder("UTF-8")("surrogateescape").decode(head)
-    lines = {n: line for n, line in enumerate(text.split("\n"), 1) if not line.isascii()}
+    decoder = codecs.getincrementaldecoder("UTF-8")
+    with suppress(UnicodeDecodeError):
+        decoder().decode(head)
+        return "UTF-8"
+    text = decoder("surrogateescape").decode(head)
+    lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if not line.isascii()]
     # Accents of Windows-1252 are almost never valid UTF-8.
-    valid = [n for n, line in lines.items() if not re.search("[\udc80-\udcff]", line)]
+    valid = [number for number, line in lines if not re.search("[\udc80-\udcff]", line)]
     if len(lines) <= 2 * len(valid):
-        return "UTF-8"  # if a few lines are not, the file is damaged there
+        return "UTF-8"  # but for a few lines, where the file is damaged
     if valid:
         raise UnreadableError(f"is Windows-1252 text, but UTF-8 in line {valid[0]:,}")
     return "Windows-1252"

@@ -105,7 +105,14 @@ def _excel(stream: BinaryIO, data: Data) -> NotedTables:
         warnings.simplefilter("ignore")  # openpyxl tells of styles and menus that it leaves out
         try:
             with pd.ExcelFile(stream, engine="openpyxl") as book:
-                sheet, others = _sheet([str(name) for name in book.sheet_names], data.sheet)
+                sheets: dict[str | int, str] = dict(enumerate(map(str, book.sheet_names), 1))
+                sheet = sheets.get(data.sheet, str(data.sheet))
+                if sheet not in sheets.values():
+                    listed = ", ".join(sheets.values())
+                    raise UnreadableError(
+                        f"has no sheet {data.sheet!r}; set [data] sheet to the name or number of "
+                        f'one of these: "{listed}"'
+                    )
                 cells = book.parse(sheet, header=None, dtype=object, keep_default_na=False)
         except (*DAMAGED, KeyError, ValueError) as error:
             raise _unreadable("Excel", error) from None
@@ -119,22 +126,12 @@ def _excel(stream: BinaryIO, data: Data) -> NotedTables:
     cells = cells[cells.index >= skipped]
     below = find_footer(_rows(cells.iloc[-LAST:], used), len(names))
     cells = cells.loc[:, used].iloc[: len(cells) - len(below)]
-    more = f'the sheet{"s" * (len(others) > 1)} "{", ".join(others)}"'
-    out += [*map(str, below), *([more] if others and data.sheet == 1 else [])]
+    out += map(str, below)
+    if data.sheet == 1 and len(sheets) > 1:
+        out.append(f'the sheets beside "{sheet}": "{", ".join([*sheets.values()][1:])}"')
     note = f'Excel sheet "{sheet}"', ", ".join(out)
     for start in range(0, len(cells), ROWS):
         yield note, from_rows(cells.iloc[start : start + ROWS].to_numpy().tolist(), names)
-
-
-def _sheet(names: list[str], wanted: str | int) -> tuple[str, list[str]]:
-    """Return the name of the sheet that is wanted, by name or number, and those of the others."""
-    found = names[wanted - 1 : wanted] if isinstance(wanted, int) else [wanted]
-    if not found or found[0] not in names:
-        raise UnreadableError(
-            f"has no sheet {wanted!r}; set [data] sheet to the name or number of one of these: "
-            f'"{", ".join(names)}"'
-        )
-    return found[0], [name for name in names if name != found[0]]
 
 
 def _rows(cells: pd.DataFrame, used: pd.Series) -> list[Row]:
