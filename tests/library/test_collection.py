@@ -305,6 +305,7 @@ WHOLE = {  # what looks like a title, a unit or a sum, and is a value
     "brand,n\nShell,1\nTotal,3\nEsso,2\n": {"brand": ["Shell", "Total", "Esso"], "n": [1, 3, 2]},
     "id,a,b\nx,1,2\ny,,\n": {"id": ["x", "y"], "a": [1, None], "b": [2, None]},
     "#id,2023,2024\n1,2,3\n": {"#id": [1], "2023": [2], "2024": [3]},
+    "#name,n\nBob,NA\nAl,3\n": {"#name": ["Bob", "Al"], "n": [None, 3]},
     "0,1,2\n5,3,4\n": {"0": [5], "1": [3], "2": [4]},
     '"a\nb",c\n"x\nTotal",2\n': {"a\nb": ["x\nTotal"], "c": [2]},
     "x\nTotal\n\nSource\n": {"x": ["Total", "Source"]},

@@ -66,11 +66,8 @@ def find_head(
         ) from None
     used = {place, *([place - 1] if names != cells else [])}
     place += _has_units(rows[place + 1 :], missing)
-    return (
-        names,
-        rows[place].end,
-        [str(r) for k, r in enumerate(rows[: place + 1]) if k not in used],
-    )
+    out = [str(row) for k, row in enumerate(rows[: place + 1]) if k not in used]
+    return names, rows[place].end, out
 
 
 def find_footer(rows: Sequence[Row], width: int) -> Sequence[Row]:
@@ -120,8 +117,8 @@ def _find_place(rows: Sequence[Row], missing: Container[str]) -> int:
 def _are_names(rows: Sequence[Row], missing: Container[str]) -> bool:
     """Tell whether the first row has names for sure: words only, some of them above numbers."""
     cells = rows[0].cells
-    numeric = any(cell and _is_numeric(rows[1:], k, missing) for k, cell in enumerate(cells))
-    return numeric and not any(map(VALUE.match, cells))
+    words = not any(VALUE.match(cell) or (cell and cell in missing) for cell in cells)
+    return words and any(c and _is_numeric(rows[1:], k, missing) for k, c in enumerate(cells))
 
 
 def _has_units(rows: Sequence[Row], missing: Container[str]) -> bool:
