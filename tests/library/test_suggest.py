@@ -207,7 +207,7 @@ def test_the_horizon_fits_the_frequency_and_the_history(look, frequency, periods
 
 def test_it_is_asked_which_columns_are_known_ahead(look, sales):
     said, definition = accepted(look(sales, "sold", "forecasting"))
-    assert 'Which of "price" are known for the dates to come' in said
+    assert 'Which columns are known for the dates to come, as holidays are: "price"?' in said
     assert definition.columns.unknown_at_prediction == ["price"]
 
 

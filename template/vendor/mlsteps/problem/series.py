@@ -83,7 +83,7 @@ def validate_series(definition: Definition, frame: pd.DataFrame) -> ValidationRe
     unknown, dropped = definition.columns.unknown_at_prediction, aligned.dropped
     notes = {
         f"{aligned.joined:,} rows share their date with another of their series: the same are left "
-        f"out, and of others the {settings.duplicates} is taken.": aligned.joined,
+        f"out, others become what [preparation] duplicates says.": aligned.joined,
         f"{aligned.gaps:,} dates inside of the series have no value; [preparation] gaps = "
         f'"{settings.gaps}" fills them.': aligned.gaps,
         f"{len(dropped):,} series are too short, so left out, like {quoted(dropped[:3])}.": (

@@ -130,8 +130,8 @@ def _series_columns(
         "series": dict.fromkeys(series.by, "tells the series apart"),
     }
     question = (
-        f"Which of {quoted(others)} are known for the dates to come, as a holiday is? Take them "
-        "out of [columns] unknown_at_prediction; the others cannot be used."
+        f"Which columns are known for the dates to come, as holidays are: {quoted(others)}? Take "
+        "them out of [columns] unknown_at_prediction; the others are not used."
     )
     return columns, {}, [question] if len(others) else []
 

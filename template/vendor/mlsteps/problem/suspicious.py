@@ -179,6 +179,7 @@ def too_good_pairs(frame: pd.DataFrame, kinds: Kinds, target: pd.Series) -> Reas
     found: Reasons = {}
     with np.errstate(all="ignore"):
         logs = np.log(rows.abs().assign(**{TARGET: known.abs()})).replace(-np.inf, np.nan)
+        logs = logs[logs[TARGET] >= logs[TARGET].median()]  # smaller ones are rounded most
         for table, signs in ((rows.assign(**{TARGET: known}), "+-"), (logs, "×/")):
             for sign, one, other in _pairs(table, signs):
                 made = table[one] + (1 if sign in "+×" else -1) * table[other]
