@@ -441,6 +441,29 @@ def test_labelled_rows_are_written_as_the_source_writes_them():
     assert both["day"].tolist() == ["31/01/2026", "28/02/2026", "31/03/2026"]
 
 
+def test_times_are_those_of_their_place_and_a_date_of_noughts_is_missing(read, tmp_path):
+    days = pd.date_range("2014-03-30", periods=3, tz="Europe/Berlin")
+    pd.DataFrame({"day": days, "text": ["2014-01-01", "0000-00-00", None]}).to_parquet(
+        tmp_path / "days.parquet"
+    )
+    found = read("days.parquet")
+    assert found["day"].dt.strftime("%Y-%m-%d %H:%M").tolist() == [
+        "2014-03-30 00:00",
+        "2014-03-31 00:00",
+        "2014-04-01 00:00",
+    ]
+    assert found["text"].isna().tolist() == [False, True, True]
+
+
+def test_a_date_that_came_back_is_known_again_however_it_is_written():
+    source = pd.DataFrame({"day": ["01/02/2026", "01/03/2026"], "y": [1, 2]})
+    back = pd.DataFrame({"day": ["2026-02-03", "2026-03-03T00:00:00"], "y": [9, 3]})
+    both = join(source, back, [], ["day"], {"day": "%m/%d/%Y"})
+    assert both["day"].tolist() == ["01/02/2026", "01/03/2026", "02/03/2026", "03/03/2026"]
+    again = join(both, back, [], ["day"], {"day": "%m/%d/%Y"})
+    assert len(again) == 4
+
+
 def test_a_labelled_row_that_the_source_has_by_now_is_left_out():
     source = pd.DataFrame({"id": ["p1", "p2"], "n": [1, 2], "y": ["a", "b"]})
     asked = pd.DataFrame({"n": [2.0, 2.0], "y": ["b", "a"]})

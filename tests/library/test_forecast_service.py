@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from mlsteps.deployment.service import PredictionService
 from mlsteps.modeling import store
-from project import load, part, run_in
+from project import edit, load, part, run_in
 from served import Client, eventually, logged, printed
 
 PROBLEM_TYPES = ["forecasting"]
@@ -156,6 +156,33 @@ def test_a_challenger_forecasts_from_where_the_champion_does(own, rows):
     expected = load(own, challenger).forecast(history=pd.DataFrame(sent))
     shown = found.shadow["prediction"].tail(series * horizon)
     assert np.sort(shown) == pytest.approx(np.sort(expected["prediction"]))
+
+
+@pytest.mark.parametrize(
+    ("written", "newer", "expected"),
+    [
+        ("%YQ%q", "2020-Q1", "2020-04-01"),
+        ("%Y", 2020, "2021-01-01"),
+        ("%Y%m", 202001, "2020-02-01"),
+    ],
+)
+def test_requests_write_dates_as_the_data_does(own, written, newer, expected):
+    periods = pd.period_range(
+        end="2019-12", periods=72, freq={"%YQ%q": "Q", "%Y": "Y", "%Y%m": "M"}[written]
+    )
+    y = np.arange(72) + 20 * np.sin(np.arange(72) * np.pi / 6)
+    y += np.random.default_rng(0).normal(size=72)
+    rows = pd.DataFrame({"when": periods.strftime(written), "y": y})
+    rows.to_csv(own.root / "rows.csv", index=False)
+    columns = {"date": "when", "series": "", "unknown_at_prediction": [], "drop": []}
+    problem = {"target": "y", "horizon": 6, "season": 12}
+    edit(own, problem=problem, columns=columns, models={"candidates": ["arima"]})
+    done = run_in(own.root, "run")
+    assert done.exit_code == 0, done.output
+    with prediction_service(own) as service:
+        response = service.predict(json.dumps({"rows": [{"when": newer, "y": 90}]}).encode())
+    assert response.status == 200
+    assert json.loads(response.body)["predictions"][0]["date"] == expected
 
 
 def test_openapi_shows_the_body(client):

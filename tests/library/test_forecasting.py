@@ -19,6 +19,7 @@ from mlsteps.preparation.schema import read_schema
 from mlsteps.preparation.series import panel_of
 from mlsteps.preparation.split import cut_folds
 from mlsteps.problem.check import check
+from mlsteps.problem.fitting import SeriesColumns, find_series
 from mlsteps.problem.metric import all_metrics
 from mlsteps.problem.periods import infer_calendar
 from mlsteps.problem.series import PERIOD, SERIES, align
@@ -118,6 +119,71 @@ def test_bad_data_is_one_sentence_that_names_it(frame, by_name, number):
     wrong, message = list(mistakes(frame))[number]
     with pytest.raises(UserError, match=message):
         check(by_name(), wrong, METRICS)
+
+
+def berlin(*span, **options):
+    """Return the midnights or hours of a place whose clocks are put forward in summer."""
+    return [date.isoformat() for date in pd.date_range(*span, **options, tz="Europe/Berlin")]
+
+
+def texts(form="%Y-%m-%d", **options):
+    return pd.date_range("2014-01-01", periods=96, **options).strftime(form).tolist()
+
+
+HOLIDAYS = {"2015-05-29": "2015-05-28", "2018-03-30": "2018-03-29"}
+DATED = {
+    "local midnights": (berlin("2014-01-01", "2021-12-01", freq="MS"), "2022-01-01"),
+    "local month ends": (berlin("2014-01-01", "2021-11-30", freq="ME"), "2021-12-31"),
+    "local business days": (berlin("2014-01-01", "2014-12-26", freq="B"), "2014-12-29"),
+    "last business days": (texts(freq="BME"), "2022-01-31"),
+    "last days of trade": (pd.Series(texts(freq="BME")).replace(HOLIDAYS), "2022-01-31"),
+    "first business days": (texts(freq="BMS"), "2022-01-03"),
+    "month first": (texts("%m/%d/%Y", freq="MS"), "2022-01-01"),
+    "day first": (texts("%d/%m/%Y", freq="MS"), "2022-01-01"),
+    "names of months": (texts("%b-%y", freq="MS"), "2022-01-01"),
+    "numbers of months": (pd.Series(texts("%Y%m", freq="MS")).astype(int), "2022-01-01"),
+    "numbers of days": (pd.Series(texts("%Y%m%d", freq="D")).astype(int), "2014-04-07"),
+    "years": (range(1980, 2020), "2020-01-01"),
+    "quarters": ([f"{1998 + k // 4}-Q{k % 4 + 1}" for k in range(96)], "2022-01-01"),
+}
+
+
+@pytest.mark.parametrize("written", DATED)
+def test_forecasts_are_dated_as_the_data_is(define, written):
+    dates, expected = DATED[written]
+    y = np.random.default_rng(0).normal(size=len(dates))
+    frame = pd.DataFrame({"date": dates, "y": y})
+    aligned = align(frame, define())
+    assert aligned.calendar.texts([aligned.rows[PERIOD].max() + 1]) == [expected]
+    assert aligned.gaps == 0
+    assert find_series(frame[["date"]]) == SeriesColumns("date", [], len(dates))
+    said = " ".join(check(define(), frame, METRICS).sentences)
+    assert ("fits as well" in said) == (written in ("month first", "day first"))
+
+
+def test_the_hour_that_comes_twice_is_named_and_the_one_that_lacks_is_a_gap(define):
+    hours = berlin("2021-03-01", "2021-11-30", freq="h")
+    y = np.random.default_rng(0).normal(size=len(hours))
+    for dates in (hours, [hour[:19] for hour in hours]):
+        frame = pd.DataFrame({"date": dates, "y": y})
+        with pytest.raises(UserError, match=r"hour that comes twice .*: 2021-10-31T02:00:00 is"):
+            align(frame, define())
+        aligned = align(frame, define(preparation={"duplicates": "mean"}))
+        assert (aligned.joined, aligned.gaps) == (1, 1)
+
+
+@pytest.mark.parametrize("frequency", ["SMS", "SME"])
+def test_halves_of_months_are_no_weeks(define, frequency):
+    frame = pd.DataFrame({"date": texts(freq=frequency), "y": np.arange(96.0)})
+    with pytest.raises(UserError, match="fall between such steps, as the 1st and 15th"):
+        align(frame, define())
+
+
+def test_a_stray_date_that_does_not_exist_is_named_with_its_row(define):
+    days = texts(freq="D")
+    days[16] = "2014-02-30"
+    with pytest.raises(UserError, match=r"date: .* has '2014-02-30' in row 17, but must be a date"):
+        align(pd.DataFrame({"date": days, "y": np.arange(96.0)}), define())
 
 
 @pytest.mark.parametrize(("how", "value"), [("sum", 30.0), ("mean", 15.0), ("last", 20.0)])
@@ -410,6 +476,36 @@ def test_newer_values_move_the_dates_on(own):
         pytest.skip("the series have several columns")
     after = predictor.forecast(history=history)
     assert after["date"].min() == sorted(set(before["date"]))[1]
+
+
+@pytest.fixture
+def local(own):
+    """A project whose months begin at midnight in Berlin."""
+    months = pd.date_range("2014-01-01", "2021-12-01", freq="MS", tz="Europe/Berlin")
+    y = np.arange(len(months)) + 20 * np.sin(2 * np.pi * months.month / SEASON)
+    y += np.random.default_rng(0).normal(size=len(months))
+    frame = pd.DataFrame({"date": [month.isoformat() for month in months], "y": y})
+    frame.to_csv(own.root / "rows.csv", index=False)
+    columns = {"date": "date", "series": "", "unknown_at_prediction": [], "drop": []}
+    problem = {"target": "y", "horizon": 6, "season": SEASON}
+    edit(own, problem=problem, columns=columns, models={"candidates": ["arima"]})
+    done = run_in(own.root, "run")
+    assert done.exit_code == 0, done.output
+    return own
+
+
+def test_an_empty_value_amid_a_history_is_a_gap_also_when_it_is_newer(local, tmp_path):
+    newer = pd.DataFrame({"date": berlin("2022-01-01", "2022-07-01", freq="MS"), "y": 100.0})
+    newer.loc[[1, 3], "y"] = np.nan
+    for extra, expected in ((0, range(8, 14)), (2, (8, 9))):
+        more = pd.DataFrame({"date": berlin("2022-08-01", freq="MS", periods=extra)})
+        pd.concat([newer, more]).to_csv(tmp_path / "in.csv", index=False)
+        done = run_in(local.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv")
+        assert done.exit_code == 0, done.output
+        found = pd.read_csv(tmp_path / "out.csv")
+        days = pd.to_datetime(found["date"].str[:10])
+        assert ((days.dt.year - 2022) * 12 + days.dt.month).tolist() == list(expected)
+        assert (days.dt.day == 1).all()
 
 
 def test_dates_too_far_ahead_are_refused_in_a_sentence(own, rows, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 import tomlkit
 from mlsteps import UserError
 from mlsteps.collection import open_source
+from mlsteps.preparation import prepare, take_test
 from mlsteps.problem import Project
 from mlsteps.problem.check import check
 from mlsteps.problem.check import define as define_step
@@ -80,6 +81,71 @@ def test_what_does_not_fit_the_data_is_named(define, frame, case):
     changes, expected = WRONG[case]
     with pytest.raises(UserError, match=expected):
         check(define(**changes), frame, {})
+
+
+def days(form="%Y-%m-%d"):
+    return (
+        pd.date_range("2023-01-01", periods=N, freq="33h").strftime(form).to_series(index=range(N))
+    )
+
+
+DATES = {
+    "month first, with am and pm": (days("%m/%d/%Y %I:%M %p"), "%m/%d/%Y %I:%M %p"),
+    "two digits of the year": (days("%d/%m/%y"), "%d/%m/%y"),
+    "ISO 8601 beside day first": (days().where(days().index % 2 > 0, days("%d/%m/%Y")), "%d/%m/%Y"),
+    "noughts for a missing date": (days().where(days().index % 10 > 0, "0000-00-00"), ""),
+    "quarters": (pd.Series([f"Q{k % 4 + 1} {2000 + k % 20}" for k in range(N)]), "%YQ%q"),
+    "names of months": (days("%b-%y"), "%b-%y"),
+}
+
+
+@pytest.mark.parametrize("case", DATES)
+def test_dates_are_told_however_they_are_written(define, frame, case):
+    dates, form = DATES[case]
+    found = check(define(), frame.assign(when=dates), {}).kinds["when"]
+    assert (found.kind, found.date_format, found.doubt) == ("date", form, "")
+
+
+@pytest.mark.parametrize("numbers", [range(1900, 1900 + N), [202301, 202302] * (N // 2)])
+def test_a_whole_number_is_a_date_only_where_one_is_named(define, frame, numbers):
+    built = frame.assign(built=list(numbers))
+    assert check(define(), built, {}).kinds["built"].kind == "number"
+    assert (
+        check(define(columns={"kinds": {"built": "date"}}), built, {}).kinds["built"].kind == "date"
+    )
+    _, split, *_ = check(
+        define(columns={"date": "built"}, split={"by": "date"}), built, {}
+    ).sentences
+    assert f"({str(numbers[0])[:4]}-01-01 to " in split
+
+
+@pytest.mark.parametrize("labels", [["1.2.10", "2.11.3"], ["10-20", "20-30"], ["11:17", "12:30"]])
+def test_what_only_resembles_a_date_is_a_label(define, frame, labels):
+    assert (
+        check(define(), frame.assign(size=labels * (N // 2)), {}).kinds["size"].kind == "category"
+    )
+
+
+def test_a_date_that_does_not_exist_is_named_with_its_row(define, frame):
+    wrong = frame.assign(when=days().where(days().index != 16, "2023-02-30"))
+    with pytest.raises(UserError, match="\"when\" has '2023-02-30' in row 17, but must be a date"):
+        check(define(), wrong, {})
+
+
+def test_whether_the_day_or_the_month_is_first_is_said_where_it_is_in_doubt(
+    define, frame, tmp_path
+):
+    doubtful = frame.assign(when=np.where(frame.index % 2, "03/04/2023", "05/06/2023"))
+    says = '"when" is read as %d/%m/%Y, but %m/%d/%Y fits as well'
+    assert says in define_step(Project(tmp_path, define()), doubtful, {})
+    stated = define(columns={"kinds": {"when": "%m/%d/%Y"}})
+    assert says not in define_step(Project(tmp_path, stated), doubtful, {})
+    for definition, month in ((define(), 4), (stated, 3)):
+        project = Project(tmp_path, definition)
+        said = prepare(project, doubtful.copy(), take_test, lambda rows: rows)
+        assert (says in said) == (month == 4)
+        rows = pd.read_parquet(project.prepared / "train.parquet")
+        assert rows.loc[rows.index % 2 > 0, "when"].dt.month.unique().tolist() == [month]
 
 
 SPOILED = {

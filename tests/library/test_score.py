@@ -17,8 +17,9 @@ from mlsteps.collection.file import open_parts
 from mlsteps.deployment import prediction_log
 from mlsteps.deployment import score as scoring
 from mlsteps.deployment.prediction_log import open_log, read_predictions
+from mlsteps.deployment.service import PredictionService
 from mlsteps.modeling import store
-from project import edit, run_in, shadowed, true_labels
+from project import edit, part, run_in, shadowed, true_labels
 from pyarrow import parquet
 
 PART = 500
@@ -174,6 +175,24 @@ def test_a_wrong_value_is_named_by_its_row_in_the_file(own, data, tmp_path):
     assert f"\"{name}\" has 'many' in row {2 * PART + 7:,}" in failed.output
     assert beside(tmp_path / "out.csv") == []
     assert logged_ids(own) == []
+
+
+def test_dates_of_files_and_requests_are_read_as_those_of_training(own, rows, tmp_path):
+    seen = pd.date_range("2023-10-24 23:17", periods=len(rows), freq="5h")
+    asked = rows.assign(seen=seen.strftime("%m/%d/%Y %I:%M %p"))
+    asked.to_csv(own.root / "rows.csv", index=False)
+    edit(own, models={"candidates": ["logistic"]})
+    assert run_in(own.root, "run").exit_code == 0
+    asked.head(3).to_csv(tmp_path / "in.csv", index=False)
+    assert run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv").exit_code == 0
+    expected = pd.read_csv(tmp_path / "out.csv")["prediction"].tolist()
+    load_model = part("classification", "modeling.predictor").load_model
+    with PredictionService(own, load_model) as service:
+        for written in (asked, asked.assign(seen=seen.strftime("%Y-%m-%dT%H:%M:%S+01:00"))):
+            body = '{"rows": ' + written.head(3).to_json(orient="records") + "}"
+            response = service.predict(body.encode())
+            found = json.loads(response.body)["predictions"]
+            assert [line["prediction"] for line in found] == expected
 
 
 def test_scored_rows_are_monitored_and_their_true_labels_come_back(own, data, tmp_path):

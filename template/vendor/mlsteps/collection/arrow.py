@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from ..problem.columns import labels
+from ..problem.dates import NO_DATES
 
 TEXT, WHOLE, DECIMAL = pa.string(), pa.int64(), pa.float64()
 FIRST, LAST = (pa.scalar(day).cast(pa.timestamp("us")) for day in ("0001-01-02", "9999-12-30"))
@@ -121,8 +122,9 @@ def _simple(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if types.is_floating(kind) or types.is_decimal(kind):
         return column.cast(DECIMAL, safe=False)
     if types.is_date(kind) or types.is_timestamp(kind):
-        zone = "UTC" if getattr(kind, "tz", None) else None
-        return column.cast(pa.timestamp("us", zone), safe=False)
+        zone = getattr(kind, "tz", None)
+        times = _blank(column.cast(pa.timestamp("us", zone), safe=False), [])
+        return pc.local_timestamp(times) if zone else times
     if types.is_large_string(kind) or types.is_string_view(kind):
         return column.cast(TEXT)
     texts = [None if value is None else _written(value) for value in column.to_pylist()]
@@ -133,7 +135,7 @@ def _blank(column: pa.ChunkedArray, missing: Sequence[str]) -> pa.ChunkedArray:
     """Make null what is blank, no number, no time, or stands in `missing`."""
     kind = column.type
     if kind == TEXT:
-        wrong = pc.is_in(column, value_set=pa.array(["", *missing], TEXT))
+        wrong = pc.is_in(column, value_set=pa.array(["", *NO_DATES, *missing], TEXT))
     elif kind in {WHOLE, DECIMAL}:
         numbers = pd.to_numeric(pd.Series(missing, dtype=object), errors="coerce").dropna()
         marks = pa.array([float("nan"), *numbers], DECIMAL)

@@ -218,8 +218,8 @@ def read_raw(project: Project) -> pd.DataFrame:
         return frame
     labelled = read_frame(project.raw / LABELLED)
     definition = project.definition
-    own, identity = definition.not_features(), definition.columns.identity()
-    return join(frame, labelled, own, identity)
+    own, columns = definition.not_features(), definition.columns
+    return join(frame, labelled, own, columns.identity(), columns.kinds)
 
 
 def _as_stream(rows: Rows, name: str) -> Stream:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ..problem.columns import ConversionError, convert, infer, labels
+from ..problem.dates import parse, write
 from ..problem.keys import row_keys
 
 
@@ -13,29 +14,40 @@ def join(
     labelled: pd.DataFrame,
     own: Sequence[str],
     identity: Sequence[str] = (),
+    stated: dict[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Return the collected rows, then the labelled ones, written the same way."""
+    """Return the collected rows, then the labelled ones, written the same way.
+
+    The first column of an `identity` is a date. Formats of dates may be `stated`.
+    """
     labelled = labelled.filter(collected.columns)
-    alike = labelled.assign(**{name: _like(labelled[name], collected[name]) for name in labelled})
+    written = {name: kind for name, kind in (stated or {}).items() if "%" in kind}
+    alike = labelled.assign(
+        **{n: _like(labelled[n], collected[n], written.get(n, "")) for n in labelled}
+    )
     compared = alike.columns.difference(own)
+    frames = [collected[compared], alike[compared]]
     if identity and set(identity) <= set(alike.columns):
-        compared = pd.Index(identity)
-        alike = alike[~row_keys(alike[compared]).duplicated(keep="last")]
-    new = ~row_keys(alike[compared]).isin(row_keys(collected[compared]))
+        date, *others = identity
+        inferred = infer(collected[date], written.get(date, "date"))
+        frames = [
+            f[others].assign(**{date: parse(f[date], inferred.date_format)})
+            for f in (collected, alike)
+        ]
+    known, keys = map(row_keys, frames)
+    new = ~keys.isin(known) & ~(keys.duplicated(keep="last") & bool(identity))
     rows = pd.concat([collected, alike[new]], ignore_index=True)
     mixed = [name for name in rows if rows[name].dtype == object]
     return rows.assign(**{name: labels(rows[name]) for name in mixed})
 
 
-def _like(values: pd.Series, pattern: pd.Series) -> pd.Series:
+def _like(values: pd.Series, pattern: pd.Series, stated: str) -> pd.Series:
     """Write `values` as `pattern` is written, so that the column keeps its type and its format."""
-    inferred = infer(pattern)
+    inferred = infer(pattern, stated)
     try:
         alike = convert(values, inferred.kind, inferred.date_format)
     except ConversionError:  # `prepare` will say what is wrong, with all rows in sight
         return values
-    if inferred.kind != "date":
-        return alike
-    if pd.api.types.is_datetime64_any_dtype(pattern):
-        return alike.dt.tz_localize(pattern.dt.tz)
-    return alike.dt.strftime(inferred.date_format) if inferred.date_format else values
+    if inferred.kind == "date" and pattern.dtype == "str":
+        return write(alike, inferred.date_format) if inferred.date_format else values
+    return alike

@@ -23,7 +23,7 @@ class SeriesScorer:
         self._predictor, self._source = predictor, source
         self._rows = pd.concat([frame for _, frame in parts.parts], ignore_index=True)
         target = self._rows.get(predictor.schema.target, pd.Series(None, self._rows.index))
-        self._history, self._wanted = self._rows[target.notna()], self._rows[target.isna()]
+        self._history = self._rows[target.notna()]
         self._made = 0
 
     def parts(self) -> Iterator[ScoredPart]:
@@ -54,8 +54,9 @@ class SeriesScorer:
         absent = [name for name in columns if name not in self._rows]
         if absent:
             raise UserError(f'column "{absent[0]}" is missing; a forecast needs it')
-        if len(self._wanted):
-            keys = self._wanted.filter([column.name for column in schema.inputs])
+        wanted = self._rows[self._predictor.ahead(self._rows)]
+        if len(wanted):
+            keys = wanted.filter([column.name for column in schema.inputs])
             forecasts = self._predictor.predict(self._rows)
             return keys.reset_index(drop=True), forecasts.reset_index(drop=True)
         labels = label_series(self._rows, columns).dropna().unique()

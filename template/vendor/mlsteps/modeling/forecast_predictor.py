@@ -96,19 +96,32 @@ class ForecastPredictor(Predictor):
         return forecasts.join(rows.filter([column.name for column in self.known_ahead()]))
 
     def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Forecast the rows that have a date and a series, but no target; the others are history.
+        """Forecast the rows that are `ahead`; those with a target are history.
 
         Dates that the model knows already are forecast as if it did not: the history ends before
         the first of the dates to forecast.
         """
         target = self.schema.target
-        ahead = rows[target].isna() if target in rows else pd.Series(True, index=rows.index)
-        panel = self._with_history(rows[~ahead])
-        wanted = self._read(rows[ahead].drop(columns=target, errors="ignore"), "future")
+        panel = self._with_history(rows.dropna(subset=[target]) if target in rows else None)
+        wanted = rows[self.ahead(rows)].drop(columns=target, errors="ignore")
+        wanted = self._read(wanted, "future")
         self._check_series(panel, wanted[SERIES])
         forecasts = self._forecast(panel.updated(self._panel(wanted)), wanted)
         keys = pd.MultiIndex.from_frame(wanted[[SERIES, PERIOD]])
         return forecasts.set_index([SERIES, PERIOD])[LOGGED].loc[keys].set_axis(wanted.index)
+
+    def ahead(self, rows: pd.DataFrame) -> pd.Series:
+        """Return which rows are to be forecast: those without a target.
+
+        As in training, one before the last that has a target in its series is a gap.
+        """
+        target = self.schema.target
+        known = rows[target].notna() if target in rows else pd.Series(False, index=rows.index)
+        if known.all() or not known.any():
+            return ~known
+        places = self.locate(rows)
+        last = places[PERIOD].where(known).groupby(places[SERIES]).transform("max")
+        return ~known & ~(places[PERIOD] < last)
 
     def predict_paired(
         self, rows: pd.DataFrame, others: pd.DataFrame, history: pd.DataFrame | None = None

@@ -5,7 +5,7 @@ import pandas as pd
 
 from ..errors import UserError
 from ..files import release_memory
-from ..problem.columns import ConversionError, Inference, column_of, convert, describe, infer
+from ..problem.columns import ConversionError, Kinds, column_of, convert, describe, doubts, infer
 from ..problem.definition import Definition
 from ..problem.keys import row_keys
 from .features import AddFeatures, check_finite, make_features
@@ -56,7 +56,7 @@ def prepare_rows(
         train,
         test,
         schema,
-        f"{parts}, {len(made)} features{lost}",
+        "; ".join([f"{parts}, {len(made)} features{lost}", *doubts(kinds)]),
         {**losses, "split": by if by == "none" else f"by {by}, {share:.0%} for the test"},
         {name: inferred.reason for name, inferred in kinds.items()},
     )
@@ -75,7 +75,8 @@ def find_eligible(raw: pd.DataFrame, definition: Definition) -> tuple[pd.DataFra
             rows[problem.target] = problem.as_target(values)
         if columns.date:
             dates = raw[columns.date]
-            rows[DATE] = convert(dates, "date", infer(dates).date_format)
+            written = infer(dates, columns.date_written()).date_format
+            rows[DATE] = convert(dates, "date", written)
     except ConversionError as error:
         raise UserError(f"The {error}; correct it where the data comes from.") from None
     if columns.group:
@@ -99,19 +100,19 @@ def find_eligible(raw: pd.DataFrame, definition: Definition) -> tuple[pd.DataFra
 
 def _take_inputs(
     raw: pd.DataFrame, kept: pd.Index, train: np.ndarray, definition: Definition
-) -> tuple[pd.DataFrame, dict[str, Inference]]:
+) -> tuple[pd.DataFrame, Kinds]:
     """Type each input as it is defined, or else as the training rows suggest.
 
     They are taken out of `raw` one by one, so that they are not in memory twice.
     """
     inputs, kinds = {}, {}
     for name in raw.columns.difference(definition.not_inputs(), sort=False):
-        inferred = infer(raw.loc[kept[train], name])
-        kind = definition.columns.kinds.get(name, inferred.kind)
-        if kind != inferred.kind:
-            inferred = Inference(kind, "is set in project.toml")
+        stated = definition.columns.kinds.get(name, "")
+        inferred = infer(raw.loc[kept[train], name], stated)
+        if inferred.kind == "date":  # how it is written, all rows tell best
+            inferred = infer(raw[name], stated or "date")
         try:
-            inputs[name] = convert(raw.pop(name), kind, inferred.date_format).loc[kept]
+            inputs[name] = convert(raw.pop(name), inferred.kind, inferred.date_format).loc[kept]
         except ConversionError as error:
             raise UserError(
                 f"The {error}; correct it, name it in [data] missing, or set "

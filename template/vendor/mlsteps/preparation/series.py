@@ -1,10 +1,12 @@
 """Series become a history to learn from, a test at its end, and a schema."""
 
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
 
 from ..errors import UserError
-from ..problem.columns import Column, Inference, convert, describe, infer
+from ..problem.columns import Column, Inference, convert, describe, doubts, infer
 from ..problem.definition import Definition
 from ..problem.keys import row_keys
 from ..problem.periods import Calendar
@@ -28,7 +30,7 @@ def prepare_series(
     aligned, columns = align(raw, definition), definition.columns
     rows, names = aligned.rows, columns.series_names()
     kinds = {
-        columns.date: Inference("date", "is the date", infer(raw[columns.date]).date_format),
+        columns.date: infer(raw[columns.date], columns.date_written()),
         **{name: Inference("category", "tells the series") for name in names},
         **known_kinds(definition, raw),
     }
@@ -77,7 +79,7 @@ def prepare_series(
         ~test,
         test,
         schema,
-        summary + (f", {aligned.gaps:,} gaps" if aligned.gaps else ""),
+        "; ".join([summary + (f", {aligned.gaps:,} gaps" if aligned.gaps else ""), *doubts(kinds)]),
         {
             "rows joined with another of their date, or the same": aligned.joined,
             "dates without a value": aligned.gaps,
@@ -91,7 +93,8 @@ def prepare_series(
 
 def calendar_of(schema: Schema) -> Calendar:
     """Return the calendar of the series."""
-    return Calendar(*(schema.decision[key] for key in ("frequency", "phase", "place")))
+    known = [field.name for field in fields(Calendar)]
+    return Calendar(**{k: value for k, value in schema.decision.items() if k in known})
 
 
 def known_columns(schema: Schema, columns: list[Column]) -> list[Column]:

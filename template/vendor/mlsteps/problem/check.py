@@ -5,7 +5,7 @@ import pandas as pd
 from .. import report
 from ..errors import UserError
 from ..variants import of_type
-from .columns import Inference, column_of, infer
+from .columns import Inference, column_of, doubts, infer
 from .definition import Definition
 from .metric import Metric, Metrics, all_metrics, select_metric
 from .project import Project
@@ -132,7 +132,7 @@ def _validate_rows(definition: Definition, frame: pd.DataFrame) -> ValidationRes
         f"Empty, so without use: {empty}; [columns] drop leaves it out.": empty,
         f"When a row was counts: {dates}; [columns] drop leaves it out.": dates,
         f"Not known at prediction time, so not used: {unknown}.": unknown,
-    }
+    } | dict.fromkeys(doubts(kinds), True)
     return ValidationResult([task, split, *(n for n, worth in notes.items() if worth)], kinds)
 
 
@@ -155,7 +155,7 @@ def _check_split(definition: Definition, frame: pd.DataFrame) -> str:
     share, folds = f"{definition.split.test_share:.0%}", definition.search.folds
     date, group, span, groups = definition.columns.date, definition.columns.group, "", 0
     if date:
-        inferred = Inference("date", "", infer(frame[date]).date_format)
+        inferred = infer(frame[date], definition.columns.date_written())
         dates = convert_column(frame[date], inferred, "[columns] date").dropna()
         if dates.nunique() < 2:
             raise UserError(f'[columns] date "{date}" has no two different dates to split by.')
@@ -179,9 +179,7 @@ def _kinds(definition: Definition, frame: pd.DataFrame) -> dict[str, Inference]:
     """Return the kind of each input column, once all its values were checked."""
     stated, kinds = definition.columns.kinds, {}
     for name in frame.columns.difference(definition.not_inputs(), sort=False):
-        inferred = infer(frame[name])
-        if name in stated:
-            inferred = Inference(stated[name], "is set in [columns.kinds]", inferred.date_format)
+        inferred = infer(frame[name], stated.get(name, ""))
         if inferred.kind in ("number", "date"):  # anything can be a category or a text
             convert_column(frame[name], inferred, "[columns.kinds]")
         kinds[name] = inferred

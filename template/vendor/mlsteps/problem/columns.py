@@ -5,17 +5,15 @@ value means the same thing everywhere.
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+from .dates import NO_DATES, find_format, parse
 from .settings import Kind
 
-# ISO 8601 is tried first. Day first is the habit in most of the world, so it wins a tie.
-DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d %b %Y", "%b %d, %Y")
-DATE_FORMATS = [f"{day}{time}" for day in DAYS for time in ("", " %H:%M", " %H:%M:%S")]
-AMBIGUOUS = {"%d/%m/%Y": "%m/%d/%Y", "%d-%m-%Y": "%m-%d-%Y"}
 TEXT_WORDS = 3  # a column whose values have more words than this, on average, is text
 LARGEST = 1e30  # trees compute with 32 bits, and scaling squares
 MOST_CATEGORIES = 10_000  # of a column that are remembered
@@ -59,11 +57,15 @@ class Column(BaseModel):
 
 @dataclass(frozen=True)
 class Inference:
-    """The kind of a column and why."""
+    """The kind of a column and why; of dates their format, and the one that is as likely."""
 
     kind: Kind
     reason: str
     date_format: str = ""
+    doubt: str = ""
+
+
+Kinds = dict[str, Inference]
 
 
 class ConversionError(ValueError):
@@ -82,8 +84,31 @@ class ConversionError(ValueError):
         )
 
 
-def infer(values: pd.Series) -> Inference:
-    """Infer the kind of a column from its values."""
+def infer(values: pd.Series, stated: str = "") -> Inference:
+    """Infer the kind of a column from its values.
+
+    What [columns.kinds] says of it may be `stated`: a kind, or the format of dates.
+    """
+    if "%" in stated:
+        return Inference("date", "holds dates", stated)
+    if stated == "date":
+        return Inference("date", "holds dates", *(find_format(values, sought=True) or ()))
+    found = _infer(values)
+    kind = cast("Kind", stated or found.kind)
+    return found if found.kind == kind else Inference(kind, "is set in [columns.kinds]")
+
+
+def doubts(kinds: Kinds) -> list[str]:
+    """Say of which dates the day may be the month."""
+    return [
+        f'"{name}" is read as {kind.date_format}, but {kind.doubt} fits as well; where that is '
+        f'right, say "{name}" = "{kind.doubt}" in [columns.kinds].'
+        for name, kind in kinds.items()
+        if kind.doubt
+    ]
+
+
+def _infer(values: pd.Series) -> Inference:
     present = values.dropna()
     if isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(values):
         return Inference("category", "holds labels")
@@ -98,12 +123,10 @@ def infer(values: pd.Series) -> Inference:
         if texts.str.match(r"0\d").any():
             return Inference("category", "holds codes that begin with 0")
         return Inference("number", "holds numbers written as text")
-    date_format = _date_format(texts)
-    if date_format is not None:
-        other = AMBIGUOUS.get(date_format)
-        doubt = other and _dates(texts, other).notna().all()
-        note = ", day before month (month first would fit as well)" if doubt else ""
-        return Inference("date", f"holds dates{note}", date_format)
+    written = find_format(present)
+    if written:
+        note = f", written {written[0]} ({written[1]} would fit as well)" if written[1] else ""
+        return Inference("date", f"holds dates{note}", *written)
     words = texts.str.split().str.len().mean()
     if words > TEXT_WORDS and texts.nunique() > len(texts) / 2:
         return Inference("text", f"holds {words:.0f} words on average")
@@ -122,11 +145,12 @@ def convert(values: pd.Series, kind: Kind, date_format: str = "") -> pd.Series:
         _refuse(name, values, numbers.abs() > LARGEST, f"a finite number, {LARGEST:g} at most")
         return numbers
     if kind == "date":
-        dates = _dates(values, date_format or "ISO8601")
-        if date_format:  # ISO 8601 is understood whatever the file's own way is
-            dates = dates.fillna(_dates(values, "ISO8601"))
+        dates = parse(values, date_format)
         pattern = f"{date_format} or ISO 8601" if date_format else "ISO 8601, like 2026-01-31"
-        _refuse(name, values, dates.isna() & values.notna(), f"a date ({pattern})")
+        wrong = dates.isna() & values.notna()
+        if wrong.any():
+            wrong &= ~values.isin(NO_DATES)
+        _refuse(name, values, wrong, f"a date ({pattern})")
         return dates
     return labels(values)
 
@@ -174,22 +198,6 @@ def describe(values: pd.Series, kind: Kind, date_format: str = "") -> Column:
     if kind == "category":
         column.categories = [str(value) for value in frequent[:MOST_CATEGORIES]]
     return column
-
-
-def _dates(values: pd.Series, date_format: str) -> pd.Series:
-    if pd.api.types.is_numeric_dtype(values):  # pandas would read 7 as 7 ns after 1970
-        values = values.astype(object).map(str, na_action="ignore")
-    dates = pd.to_datetime(values, format=date_format, errors="coerce", utc=True)
-    return dates.dt.tz_localize(None).dt.as_unit("us")
-
-
-def _date_format(texts: pd.Series) -> str | None:
-    """Return the format in which all `texts` are dates ("" is ISO 8601), or None."""
-    if not texts.str.contains(r"\d[-/. ,]", regex=True).all():
-        return None
-    if _dates(texts, "ISO8601").notna().all():
-        return ""
-    return next((f for f in DATE_FORMATS if _dates(texts, f).notna().all()), None)
 
 
 def _refuse(name: str, values: pd.Series, wrong: pd.Series, expected: str) -> None:

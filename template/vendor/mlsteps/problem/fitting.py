@@ -1,6 +1,5 @@
 """Tell which types of problem some data can be, whatever this project holds the code for."""
 
-from collections import Counter
 from contextlib import suppress
 from itertools import combinations
 from typing import NamedTuple, NoReturn
@@ -10,6 +9,7 @@ import pandas as pd
 from ..errors import UserError
 from .classification import MOST_CLASSES
 from .columns import ConversionError, Inference, convert, infer
+from .dates import may_be_periods, parse
 from .periods import infer_calendar
 from .series import label_series
 from .validation import convert_column
@@ -19,7 +19,7 @@ LEAST_PERIODS = 8  # of a series
 REPEATED = 0.05  # of the rows of series may share their date with another, by mistake
 FILLED = 0.5  # of the dates from the first to the last of each series
 MOST_LABELLING = 8  # columns that are tried, alone and in pairs, to tell series apart
-LOOKED_AT, LIKELY = 50, 0.5  # values of a column, and the share that shows what all should be
+LIKELY = 0.5  # the share of values that shows what all should be
 
 
 class SeriesColumns(NamedTuple):
@@ -92,12 +92,9 @@ def _refuse_target(values: pd.Series, inferred: Inference, different: int, own: 
 def refuse_dates(frame: pd.DataFrame) -> NoReturn:
     """Say which value keeps a column from being the dates of series, or that there is none."""
     for name in frame.select_dtypes("str"):
-        values = frame[name].dropna().drop_duplicates().iloc[:LOOKED_AT]
-        each = [infer(values.iloc[[k]]) for k in range(len(values))]
-        formats = Counter(one.date_format for one in each if one.kind == "date")
-        if formats.total() > LIKELY * len(values):
-            likely = formats.most_common(1)[0][0]
-            convert_column(frame[name], Inference("date", "", likely), "[columns] date")
+        likely = infer(frame[name], "date")
+        if parse(frame[name], likely.date_format).notna().mean() > LIKELY:
+            convert_column(frame[name], likely, "[columns] date")
     raise UserError(
         "No column holds dates, and a forecast needs the date of each value; write them like "
         "2026-01-31 in a column of their own (nothing was written)."
@@ -114,7 +111,11 @@ def find_series(frame: pd.DataFrame) -> SeriesColumns | None:
         for name, inferred in kinds.items()
         if inferred.kind == kind and 1 < frame[name].nunique() <= most
     ]
-    dates = (name for name, inferred in kinds.items() if inferred.kind == "date")
+    dates = [name for name, inferred in kinds.items() if inferred.kind == "date"]
+    if not dates:  # then whole numbers may be; but the months beside a year are no series
+        dates = [str(name) for name in frame if may_be_periods(frame[name])]
+        labelling = [name for name in labelling if kinds[name].kind == "category"]
+        kinds |= {name: infer(frame[name], "date") for name in dates}
     found = [_series(frame, date, kinds[date], labelling[:MOST_LABELLING]) for date in dates]
     return min(found, key=lambda series: series.doubt, default=None)
 

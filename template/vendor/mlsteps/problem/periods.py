@@ -31,6 +31,7 @@ SECONDS = {"W": 7 * DAY, "D": DAY, "h": 3600, "min": 60, "s": 1}
 COUNTED = {"Y": ("M", 12, 0), "Q": ("M", 3, 0), "W": ("D", 7, 4)}
 EPOCH = np.datetime64("1970-01-01")
 SEASONS = {"Q": [4], "M": [12], "W": [52], "D": [7, 365], "B": [5]}  # in periods, shortest first
+BY_MONTH, CLOCK = ("Y", "Q", "M"), ("h", "min", "s")
 CYCLES = {"Y": 0, "Q": 1, "M": 1, "W": 1, "D": 2, "B": 2}  # of year, week and day; all, if shorter
 REGULAR = 0.5  # the share of dates above which they follow a rule
 
@@ -48,11 +49,14 @@ class Calendar:
     place : int
         Where in its month, day and so on a date stands: seconds after the start or, if below 0,
         before the end.
+    business : bool
+        Dates on a weekend stand on the next business day or, if the place is below 0, the last one.
     """
 
     frequency: str
     phase: int = 0
     place: int = 0
+    business: bool = False
 
     @property
     def unit(self) -> str:
@@ -95,7 +99,16 @@ class Calendar:
     def dates(self, ordinals: Sequence[int] | np.ndarray | pd.Series) -> pd.DatetimeIndex:
         """Return the date of each period."""
         counts = np.asarray(ordinals, dtype="int64") * self.step() + self.phase
-        return self.starts(counts + (self.place < 0)) + pd.Timedelta(seconds=self.place)
+        dates = self.starts(counts + (self.place < 0)) + pd.Timedelta(seconds=self.place)
+        if not self.business:
+            return dates
+        days = dates.to_numpy().astype("datetime64[D]")
+        rolled = np.busday_offset(days, 0, "backward" if self.place < 0 else "forward")
+        return pd.DatetimeIndex(rolled.astype("datetime64[us]")) + (dates - dates.normalize())
+
+    def share(self, dates: pd.Series) -> float:
+        """Return the share of dates that stand where their periods have them."""
+        return float((self.dates(self.ordinals(dates)) == dates.to_numpy()).mean())
 
     def texts(self, ordinals: Sequence[int] | np.ndarray | pd.Series) -> list[str]:
         """Return the date of each period as ISO 8601, without a time where none is needed."""
@@ -113,8 +126,7 @@ class Calendar:
     def cycles(self, ordinals: np.ndarray) -> list[np.ndarray]:
         """Return where in each cycle of the calendar the periods stand, from 0 to below 1."""
         dates = self.dates(ordinals)
-        by_month = self.unit in ("M", "Q")
-        year = (dates.month - 1) / 12 if by_month else (dates.day_of_year - 1) / 366
+        year = (dates.month - 1) / 12 if self.unit in ("M", "Q") else (dates.day_of_year - 1) / 366
         day = (dates.hour * 3600 + dates.minute * 60 + dates.second) / DAY
         cycles = [year, dates.day_of_week / 7, day][: CYCLES.get(self.unit, 3)]
         return [np.asarray(cycle, dtype=float) for cycle in cycles]
@@ -136,10 +148,12 @@ def infer_calendar(dates: pd.Series, series: pd.Series, frequency: str = "auto")
     rows["period"] = calendar.ordinals(rows["date"])
     twice = rows.duplicated(["series", "period"]).sum()
     skipped = (rows.groupby("series")["period"].diff().dropna() > 1).mean()
-    if twice or skipped > REGULAR:
+    missed = 1 - calendar.share(rows["date"]) if calendar.number > 1 else 0.0
+    if twice or skipped > REGULAR or missed > REGULAR:
         raise UserError(
             f'The dates in "{dates.name}" are irregular: as {calendar.words()} ones, {twice:,} '
-            f"share a period of their series, and {skipped:.0%} leave periods out; [problem] "
+            f"share a period of their series, {skipped:.0%} leave periods out, and {missed:.0%} "
+            "fall between such steps, as the 1st and 15th of months do; [problem] "
             f"frequency says what a period is ({', '.join(WORDS)}, 15min, …), and with "
             '[preparation] duplicates = "sum" or "mean" the dates of one period become one.'
         )
@@ -162,12 +176,14 @@ def _infer_frequency(dates: pd.Series, steps: pd.Series) -> str:
 
 def _place(frequency: str, dates: pd.Series) -> Calendar:
     """Return the calendar of a frequency whose dates stand where these stand in their periods."""
-    calendar = Calendar(frequency)
+    calendar, dates = Calendar(frequency), dates.drop_duplicates()
     counts = calendar.count(dates)
     phases = pd.Series(counts % calendar.step()).value_counts(normalize=True)
     phase = int(phases.index[0]) if phases.iloc[0] > REGULAR else 0
-    for borders in (calendar.starts(counts), calendar.starts(counts + 1)):
-        places = (dates - borders).dt.total_seconds().unique()
-        if len(places) == 1:
-            return Calendar(frequency, phase, int(places[0]))
-    return Calendar(frequency, phase)
+    borders = (calendar.starts(counts), calendar.starts(counts + 1))
+    usual = [int((dates - each).dt.total_seconds().mode()[0]) for each in borders]
+    found = [Calendar(frequency, phase, place) for place in usual]
+    if calendar.unit in BY_MONTH:
+        found += [Calendar(frequency, phase, place, business=True) for place in (0, -DAY)]
+    best = max(found, key=lambda each: each.share(dates))
+    return best if best.share(dates) > REGULAR else Calendar(frequency, phase)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..errors import UserError
-from .columns import Inference, infer
+from .columns import Inference, doubts, infer
 from .definition import Definition
-from .periods import Calendar, infer_calendar
+from .periods import CLOCK, Calendar, infer_calendar
 from .regression import check_target
 from .validation import ValidationResult, convert_column, quoted
 
@@ -59,12 +59,12 @@ class AlignedSeries:
 
 def validate_series(definition: Definition, frame: pd.DataFrame) -> ValidationResult:
     """Check what the definition says of series."""
-    problem, settings = definition.problem, definition.preparation
-    names = definition.columns.series_names()
+    problem, settings, columns = definition.problem, definition.preparation, definition.columns
+    names = columns.series_names()
     target = check_target(frame[problem.target], problem, folds=0)
     kinds = known_kinds(definition, frame)
     aligned = align(frame, definition)
-    lengths, dates = aligned.lengths(), aligned.history[definition.columns.date]
+    lengths, dates = aligned.lengths(), aligned.history[columns.date]
     of = f" of {len(lengths):,} series by {quoted(names)}" if names else ""
     longest, shortest = lengths.max(), lengths.min()
     periods = f"{longest:,}" if longest == shortest else f"{shortest:,} to {longest:,}"
@@ -80,7 +80,7 @@ def validate_series(definition: Definition, frame: pd.DataFrame) -> ValidationRe
         f"{season}; dates go from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}, and the last "
         f"{problem.horizon * definition.split.test_horizons} periods are kept for the test."
     )
-    unknown, dropped = definition.columns.unknown_at_prediction, aligned.dropped
+    unknown, dropped = columns.unknown_at_prediction, aligned.dropped
     notes = {
         f"{aligned.joined:,} rows share their date with another of their series: the same are left "
         f"out, others become what [preparation] duplicates says.": aligned.joined,
@@ -91,7 +91,9 @@ def validate_series(definition: Definition, frame: pd.DataFrame) -> ValidationRe
         ),
         f"Not known ahead of time, so not used: {quoted(unknown)}.": unknown,
     }
-    return ValidationResult([task, test, *(n for n, worth in notes.items() if worth)], kinds)
+    date = {columns.date: infer(frame[columns.date], columns.date_written())}
+    said = [*doubts(date), *(note for note, worth in notes.items() if worth)]
+    return ValidationResult([task, test, *said], date | kinds)
 
 
 def known_kinds(definition: Definition, frame: pd.DataFrame) -> dict[str, Inference]:
@@ -100,9 +102,7 @@ def known_kinds(definition: Definition, frame: pd.DataFrame) -> dict[str, Infere
     others = [*definition.not_inputs(), columns.date, *columns.series_names()]
     kinds = {}
     for name in frame.columns.difference(others, sort=False):
-        kind = infer(frame[name])
-        if name in columns.kinds:
-            kind = Inference(columns.kinds[name], "is set in [columns.kinds]", kind.date_format)
+        kind = infer(frame[name], columns.kinds.get(name, ""))
         if kind.kind not in ("number", "category"):
             raise UserError(
                 f'"{name}" {kind.reason}, but what is known ahead of time has to be a number or a '
@@ -120,7 +120,7 @@ def align(frame: pd.DataFrame, definition: Definition) -> AlignedSeries:
     Gaps are counted, and stay: none may be filled by what comes after an origin.
     """
     target, date = definition.problem.target, definition.columns.date
-    dates = Inference("date", "", infer(frame[date]).date_format)
+    dates = infer(frame[date], definition.columns.date_written())
     rows = frame.assign(
         **{
             target: convert_column(frame[target], Inference("number", ""), "[problem] target"),
@@ -191,8 +191,11 @@ def join_dates(
     twice = rows[rows.duplicated([SERIES, PERIOD], keep=False)]
     if len(twice) and duplicates == "refuse":
         (name, period), values = next(iter(twice.groupby([SERIES, PERIOD], sort=False)[target]))
+        hours = calendar.dates(twice[PERIOD])
+        back = calendar.unit in CLOCK and set(hours.day_of_week) == {6} and hours.hour.max() < 4
+        clock = ", in the hour that comes twice when clocks are set back" if back else ""
         raise UserError(
-            f"{len(twice):,} rows share their series and their date with another row: "
+            f"{len(twice):,} rows share their series and their date with another row{clock}: "
             f"{calendar.texts([period])[0]}{_of(name)} is {values.iloc[0]:g} and "
             f"{values.iloc[1]:g}; correct it, name the columns that tell the series apart in "
             '[columns] series, or say with [preparation] duplicates = "sum", "mean" or "last" what '

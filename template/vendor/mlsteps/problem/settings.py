@@ -7,6 +7,7 @@ import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Kind = Literal["number", "category", "date", "text"]
+Stated = Annotated[str, Field(pattern=r"^(number|category|date|text|.*%[a-zA-Z].*)$")]
 Origin = Annotated[str, Field(pattern=r"^https?://[^/*\s]+$")]  # of a web site, as browsers send it
 UNKNOWN_BAR = "no better than guessing: set what is good enough for you"
 
@@ -98,12 +99,17 @@ class Columns(Table):
     series: str | list[str] = ""
     unknown_at_prediction: list[str] = []
     drop: list[str] = []
-    kinds: dict[str, Kind] = {}
+    kinds: dict[str, Stated] = {}  # a kind, or how dates are written
 
     def named(self) -> dict[str, list[str]]:
         """Return the columns that each key names."""
         found = {key: [value] if isinstance(value, str) else list(value) for key, value in self}
         return {key: names for key, names in found.items() if names != [""]}
+
+    def date_written(self) -> str:
+        """Return the format of the date where it is given, else that it is a date."""
+        stated = self.kinds.get(self.date, "")
+        return stated if "%" in stated else "date"
 
     def series_names(self) -> list[str]:
         """Return the columns that tell the series apart."""

@@ -15,13 +15,13 @@ from ..files import write_text
 from ..variants import of_type
 from . import suspicious
 from .check import check
-from .columns import column_of, infer, labels
+from .columns import Kinds, column_of, infer, labels
 from .definition import check_definition, read_definition
 from .fitting import check_type, find_series, refuse_dates
 from .metric import Metrics
 from .series import align, least_periods
 from .settings import Goal
-from .suspicious import Kinds, Reasons
+from .suspicious import Reasons
 from .validation import check_present, quoted
 
 MANY_MISSING = 0.5

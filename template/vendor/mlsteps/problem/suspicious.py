@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import TargetEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from .columns import ConversionError, Inference, convert, labels
+from .columns import ConversionError, Inference, Kinds, convert, labels
 
 # A column that alone reaches this is too good to be true: ROC AUC of a class, R² of the ranks of
 # a quantity. Honest ones stay below: the best column of scikit-learn's breast cancer data has
@@ -36,7 +36,6 @@ ID_NAME = re.compile(
 )
 
 TARGET = " target"  # no column that was collected begins with a blank
-Kinds = dict[str, Inference]
 Reasons = dict[str, str]
 
 

@@ -141,7 +141,8 @@ NUMBER = Annotated[
     float, Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST), BeforeValidator(_no_bool)
 ]
 LABEL = Annotated[str, BeforeValidator(_label, json_schema_input_type=str | float | bool)]
-TYPES: dict[str, Any] = {"number": NUMBER, "category": LABEL, "date": str, "text": str}
+DATE = Annotated[str, BeforeValidator(_label, json_schema_input_type=str | int)]  # a year: 1980
+TYPES: dict[str, Any] = {"number": NUMBER, "category": LABEL, "date": DATE, "text": str}
 
 
 def _type(column: Column, marks: set[str | float]) -> Any:
