@@ -129,7 +129,8 @@ def _has_units(rows: Sequence[Row], missing: Container[str]) -> bool:
 
 
 def _is_numeric(rows: Sequence[Row], column: int, missing: Container[str]) -> bool:
-    cells = [row.cells[column] for row in rows if len(row.cells) > column]
+    width = max((len(row.cells) for row in rows), default=0)
+    cells = [row.cells[column] for row in rows if len(row.cells) == width]
     given = [bool(NUMBER.match(cell)) for cell in cells if cell not in missing]
     return sum(given) > len(given) / 2
 
