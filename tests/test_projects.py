@@ -13,9 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from combinations import CHOICES
 from conftest import PACKAGE, REPOSITORY, Environment, Renders, Template, git
+from other_data import DATA
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +48,12 @@ def command(
     return environment.run(project, "python", "-m", PACKAGE, *arguments, check=check)
 
 
+def own_tests(environment: Environment, project: Path) -> None:
+    """Run the tests of a project, in which a warning fails as well."""
+    options = ("-q", "-W", "error", "-p", "no:cacheprovider")
+    environment.run(project, "python", "-m", "pytest", *options)
+
+
 def ask(url: str, body: object = None) -> dict[str, Any]:
     data = None if body is None else json.dumps(body).encode()
     with urllib.request.urlopen(urllib.request.Request(url, data), timeout=30) as answer:
@@ -64,7 +72,22 @@ def test_run_promotes_a_model_and_leaves_one_page(project: Path) -> None:
 
 
 def test_a_projects_own_tests_pass(project: Path, environment: Environment) -> None:
-    environment.run(project, "python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    own_tests(environment, project)
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_a_projects_own_tests_pass_on_other_data(
+    name: str, render: Renders, environment: Environment, tmp_path: Path
+) -> None:
+    problem_type, make, target = DATA[name]
+    project = shutil.copytree(render(problem_type=problem_type), tmp_path / "my-model")
+    make(np.random.default_rng(0)).to_csv(project / "other.csv", index=False)
+    path = project / "project.toml"
+    if name == "few":  # of one class there are three rows
+        path.write_text(re.sub("folds = 5", "folds = 2", path.read_text("utf-8")), "utf-8")
+    named = ["--target", target] if target else []
+    command(environment, project, "define", "--data", "other.csv", *named)
+    own_tests(environment, project)
 
 
 def test_mlflow_is_told_of_every_run(
