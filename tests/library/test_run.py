@@ -1,9 +1,12 @@
 """The commands, as their user types them."""
 
+import contextlib
 import json
 from datetime import UTC, datetime
 
+import pandas as pd
 import pytest
+from click.testing import CliRunner
 from mlsteps.deployment.prediction_log import (
     PREDICTIONS,
     TABLES,
@@ -13,7 +16,7 @@ from mlsteps.deployment.prediction_log import (
     write_rows,
 )
 from mlsteps.modeling import store
-from project import edit, run_in
+from project import edit, part, run_in
 
 
 def results(project):
@@ -170,6 +173,26 @@ def test_a_damaged_champion_json_is_said_and_made_again_once_it_is_deleted(own, 
     path.unlink()
     assert run_in(own.root, "run").exit_code == 0
     assert store.champion(own.models) == store.newest_version(own.models)
+
+
+def test_the_model_card_names_classes_as_the_data_does(own):
+    rows = pd.read_csv(own.root / "rows.csv").replace({"status": {"bad": "In Arrears"}})
+    rows.to_csv(own.root / "rows.csv", index=False)
+    edit(own, problem={"positive": "In Arrears"}, models={"candidates": ["tree"]})
+    assert run_in(own.root, "run").exit_code in (0, 1)
+    card = own.models / store.newest_version(own.models) / "card.md"
+    assert '\nThreshold for "In Arrears": ' in card.read_text(encoding="utf-8")
+
+
+def test_a_name_that_the_terminal_cannot_write_is_no_reason_for_a_traceback(own, problem_type):
+    rows = pd.read_csv(own.root / "rows.csv").rename(columns={"income": "収入"})
+    rows.to_csv(own.root / "named.csv", index=False)
+    edit(own, data={"path": "named.csv"}, columns={"unknown_at_prediction": ["収入"]})
+    with contextlib.chdir(own.root):
+        main = part(problem_type, "cli").main
+        done = CliRunner(charset="cp1252").invoke(main, ["define"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert r"\u53ce\u5165" in done.stdout
 
 
 def test_outside_of_a_project_every_command_says_so(tmp_path):

@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ class Commands(click.Group):
         """Run a command; a disk that is full or read-only is no reason for a traceback."""
         from .errors import UserError
 
+        if isinstance(sys.stdout, TextIOWrapper):  # a label may have letters that it lacks
+            sys.stdout.reconfigure(errors="backslashreplace")
         if threading.current_thread() is threading.main_thread():
             # Without a handler, process 1 of a container would not hear it.
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))

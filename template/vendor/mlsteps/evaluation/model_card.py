@@ -42,10 +42,10 @@ def model_card(
         inputs=", ".join(f"`{column.name}`" for column in schema.inputs),
         data=f"{run['training_rows']:,} training rows. Tested on "
         f"{tested_rows(results['tested_on'], results['test_rows'])}; [split] by is "
-        f"{definition.split_by()}. {results['test_opened']} version(s) have met this test set.",
+        f"{definition.split_by()}. Versions that have met this test set: {results['test_opened']}.",
         tested_on=results["tested_on"],
         quality=_table(quality),
-        outcome=f"{outcome.capitalize()}.",
+        outcome=f"{outcome[:1].upper()}{outcome[1:]}.",
         slices=_table(worst) if worst else "No slice has enough rows.",
         features="\n".join([f"{results['loss']}:\n", *features]) if features else "Not measured.",
         candidates=len(run["leaderboard"]),
