@@ -299,3 +299,21 @@ def test_series_of_ones_own_go_from_define_to_a_forecast(look, sales):
     done = run_in(project.root, "run")
     assert done.exit_code in (0, 1), done.output
     assert 'Forecast "sold" of 2 series by "shop"' in done.output
+
+
+def test_a_reason_does_not_outlive_what_it_was_given_for(own, table, problem_type):
+    if problem_type != "classification":
+        pytest.skip("one type says enough")
+    first = table.assign(dose=[*["unknown"] * 9, *map(str, range(ROWS - 9))])
+    second = table.drop(columns="seen").assign(state=np.arange(ROWS) % 3)
+    path = own.root / "project.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('target = "status"', 'target = "status"  # of a loan'), "utf-8")
+    for frame in (first, second):
+        frame.to_csv(own.root / "mine.csv", index=False)
+        defined = run_in(own.root, "define", "--data", "mine.csv", "--target", "state")
+        assert defined.exit_code == 0, defined.output
+        written = path.read_text(encoding="utf-8")
+        assert "of a loan" not in written
+        reasons = ("positives are rare", "the only date", 'among the numbers of "dose"')
+        assert [reason in written for reason in reasons] == [frame is first] * 3

@@ -151,8 +151,8 @@ def write_suggestion(
         if key != "type":
             _set(tables["problem"], key, value, reason)
     if data:
-        tables["data"]["path"] = _relative(data, file.parent)
-    if suggestion.missing:  # what the user listed before was heeded in reading, so it stays
+        _set(tables["data"], "path", _relative(data, file.parent))
+    if data or suggestion.missing:  # what was listed before was heeded in reading, so it stays
         missing = dict.fromkeys(tables["data"]["missing"], "") | suggestion.missing
         tables["data"]["missing"] = _listed(missing)
     _fill_columns(tables["columns"], suggestion)
@@ -201,11 +201,11 @@ def _reset(tables: Any, *, costs: bool) -> None:
     """Take back the settings that were made for other columns."""
     evaluation = tables["evaluation"]
     for key in {"slices", "shown_series"} & evaluation.keys():
-        evaluation[key] = []
+        _set(evaluation, key, [])
     for key in {"false_positive_cost", "false_negative_cost"} & evaluation.keys() if costs else ():
         _set(evaluation, key, 1.0, "no cost is known yet")
     if tables["split"].get("by") in {"date", "group"}:
-        tables["split"]["by"] = "auto"
+        _set(tables["split"], "by", "auto")
 
 
 def _relative(data: str, root: Path) -> str:
@@ -216,11 +216,14 @@ def _relative(data: str, root: Path) -> str:
     return full.relative_to(root).as_posix() if full.is_relative_to(root) else full.as_posix()
 
 
-def _set(table: Table, key: str, value: Any, reason: str) -> None:
-    item = tomlkit.item(value)
+def _set(table: Table, key: str, value: Any, reason: str = "") -> None:
+    """Set a key, and the comment beside it: that of another value is not true any more."""
+    item, changed = tomlkit.item(value), table.get(key) != value
     if reason:
         item.comment(_line(reason))
-    table[key] = item
+    table[key] = item  # which takes over the old comment if there is no new one
+    if changed and not reason:
+        item.trivia.comment = item.trivia.comment_ws = ""
 
 
 def _listed(reasons: Reasons) -> Array:
