@@ -5,8 +5,10 @@ import pickle
 import shutil
 import subprocess
 import sys
+import time
 from zipfile import ZipFile
 
+import numpy as np
 import pytest
 import skops.io
 from mlsteps import UserError
@@ -111,6 +113,47 @@ def test_a_budget_that_ends_early_keeps_what_was_scored_and_says_so(own, candida
     )
     assert run_in(own.root, "train").exit_code == 0
     assert "time budget ended" in newest_run(own)["left_out"]["logistic"]
+
+
+class Slow(ClassifierMixin, BaseEstimator):
+    """A class of the project's own that takes a while."""
+
+    def fit(self, X, y):
+        time.sleep(0.6)
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
+
+
+def test_a_slow_candidate_leaves_the_others_their_turn_and_is_named_with_the_reason(
+    own, candidates, monkeypatch
+):
+    first, second = own.definition.models.candidates
+    monkeypatch.setitem(candidates, first, Candidate(Slow(), encoder=candidates[first].encoder))
+    pipeline = part(own.definition.problem.type, "pipeline")
+    monkeypatch.setattr(pipeline, "TRUSTED", [f"{__name__}.Slow"])
+    edit(own, search={"budget_seconds": 1.5})
+    done = run_in(own.root, "train", "--force")
+    assert done.exit_code == 0, done.output
+    assert f"left out: {first}, the time budget ended first" in done.output
+    assert [line["model"] for line in newest_run(own)["leaderboard"]] == [second]
+    assert f"<p>{first}: the time budget" in (own.reports / "index.html").read_text("utf-8")
+    edit(own, search={"budget_seconds": 6})  # enough for both, once the other had its turn
+    assert "left out" not in run_in(own.root, "train", "--force").output
+    assert {line["model"] for line in newest_run(own)["leaderboard"]} == {first, second}
+
+
+def test_what_the_fit_of_the_best_warns_of_is_said_once(own, candidates, monkeypatch, recwarn):
+    plain = candidates["logistic"]
+    hasty = Candidate(LogisticRegression(max_iter=1), encoder=plain.encoder)
+    monkeypatch.setitem(candidates, "logistic", hasty)
+    edit(own, models={"candidates": ["logistic"]})
+    said = run_in(own.root, "train", "--force").output
+    assert said.count("the fit of logistic warns: lbfgs failed to converge") == 1
+    assert not recwarn.list
+    assert "logistic warns: lbfgs" in (own.reports / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_candidate_that_cannot_scale_is_left_out_and_the_report_says_so(

@@ -32,6 +32,7 @@ from .search import (
     SearchResult,
     Trial,
     build_estimator,
+    caught_warnings,
     few_threads,
     search_candidates,
 )
@@ -65,7 +66,8 @@ def fit_best(
         tested, final = build_forecaster(*chosen), build_forecaster(*chosen)
         forecasts = roll_on(tested, history, panel.periods, schema, fit=True)
         started = time.monotonic()
-        final.fit(history.head(history.periods, schema.decision["gaps"]))
+        with caught_warnings() as warned:
+            final.fit(history.head(history.periods, schema.decision["gaps"]))
         fit_seconds = time.monotonic() - started
     features = whole[[column.name for column in schema.features]]
     return FittedModel(
@@ -76,6 +78,7 @@ def fit_best(
         features.tail(REFERENCE_ROWS),
         search_seconds,
         fit_seconds,
+        warned,
         scored_by="the backtest",
         test_forecasts=forecasts,
     )

@@ -1,7 +1,6 @@
 """Fit models of rows: cross-validation, then a fit of the best candidate to all of them."""
 
 import time
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +9,6 @@ import pandas as pd
 from pyarrow import parquet
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
 from ..errors import UserError
@@ -31,6 +29,7 @@ from .search import (
     SearchResult,
     Trial,
     build_estimator,
+    caught_warnings,
     few_threads,
     search_candidates,
 )
@@ -61,8 +60,9 @@ def fit_best(
     estimator = build_estimator(candidates[best.candidate], best.settings, definition)
     everything = np.arange(len(rows))
     whole = EncodedFold(rows, _encoder(best.candidate, candidates), everything, everything)
-    with few_threads(len(rows)):
+    with few_threads(len(rows)), caught_warnings() as warned:
         fit_seconds = _fit(estimator, whole)
+    with few_threads(len(rows)):
         if definition.problem.needs_target:
             baselines = _fit_baseline(whole.training[1], definition)
         else:
@@ -86,6 +86,7 @@ def fit_best(
         reference,
         search_seconds,
         fit_seconds,
+        warned,
         scored_by=SCORED_BY.get(definition.problem.type, "cross-validation"),
         baselines=baselines,
     )
@@ -132,10 +133,7 @@ def _fit(estimator: BaseEstimator, fold: EncodedFold) -> float:
     """Fit an estimator; return the seconds that it took, those of the encoder included."""
     numbers, target = fold.training
     started = time.monotonic()
-    with warnings.catch_warnings():
-        # A search tries settings that do not converge; their scores show it.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        estimator.fit(numbers, target)
+    estimator.fit(numbers, target)
     return fold.seconds + time.monotonic() - started
 
 

@@ -1,8 +1,9 @@
 """Compare candidates, and settings of each, within a time budget."""
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,6 +145,7 @@ class FittedModel:
     reference: pd.DataFrame  # a sample of their features, which drift is measured against
     search_seconds: float
     fit_seconds: float
+    warned: list[str]  # what libraries said in this fit
     scored_by: str  # in a word or two
     baselines: dict[str, dict[str, Any]] = field(default_factory=dict)  # what the test needs
     test_forecasts: pd.DataFrame | None = None  # of series, by a model fitted before the test
@@ -158,7 +160,8 @@ def search_candidates(
 ) -> SearchResult:
     """Score every candidate with its default settings, then with others, while there is time.
 
-    All candidates get their first turn before any gets its second. No trial is started that would
+    All candidates get their first turn before any gets its second. One that takes more than its
+    share of the time that is left waits until the others had theirs. No trial is started that would
     not end in time if it took as long as the candidate's last one. One that fails, because it needs
     more rows say, is left out; an error in the project's own code is raised.
     """
@@ -167,23 +170,28 @@ def search_candidates(
     trials: list[Trial] = []
     seconds: dict[str, float] = {}  # what the last trial of a candidate took
     plan = _plan(candidates, definition, rows, left_out)
-    with tqdm(plan, desc="search", unit="trial", disable=None, leave=False) as bar:
-        for trial in bar:
+    waiting = {trial.candidate for trial in plan}  # for their first turn
+    with tqdm(total=len(plan), desc="search", unit="trial", disable=None, leave=False) as bar:
+        while plan:
+            trial = plan.pop(0)
             bar.set_postfix_str(trial.candidate)
-            started = time.monotonic()
+            started = until = time.monotonic()
+            until += (deadline - started) / (len(waiting) if trial.candidate in waiting else 1)
+            waiting.discard(trial.candidate)
             if started + seconds.get(trial.candidate, 0.0) >= deadline:
                 left_out[trial.candidate] = OUT_OF_TIME
                 continue
             try:
-                score_trial(trial, deadline)
+                with caught_warnings():
+                    score_trial(trial, until)
             except OutOfTimeError:
-                left_out[trial.candidate] = OUT_OF_TIME
+                seconds[trial.candidate] = time.monotonic() - started
+                if waiting:
+                    plan.insert(len(waiting), Trial(trial.candidate, trial.settings))
+                else:
+                    left_out[trial.candidate] = OUT_OF_TIME
             except (ValueError, TypeError) as error:  # what an estimator says of data or settings
-                if raised_by_project(error):
-                    raise
-                why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-                settings = trial.settings or "its defaults"
-                left_out[trial.candidate] = f"it fails with {settings} ({why})"
+                left_out[trial.candidate] = _failure(trial, error)
             else:
                 seconds[trial.candidate] = time.monotonic() - started
                 trials.append(trial)
@@ -191,17 +199,28 @@ def search_candidates(
                 trials.sort(key=lambda scored: (scored.eligible, sign * scored.mean), reverse=True)
                 for loser in trials[1:]:
                     loser.predictions = None
+                bar.update()
     if not trials:
         reasons = "; ".join(f"{name}, {why}" for name, why in left_out.items())
+        budget = f"[search] budget_seconds = {definition.search.budget_seconds:.15g}"
         raise UserError(
-            f"No candidate could be scored on {rows:,} training rows: {reasons}. Raise "
-            f"[search] budget_seconds = {definition.search.budget_seconds:g}, add rows, or name "
-            "others in [models] candidates."
+            f"No candidate could be scored on {rows:,} training rows: {reasons}. Raise {budget}, "
+            "add rows, or name others in [models] candidates."
         )
     first = {trial.candidate: trial for trial in reversed(trials)}
     for name in left_out.keys() & first.keys():
         left_out[name] = f"scored, but not with all of its settings: {left_out[name]}"
     return SearchResult([t for t in trials if first[t.candidate] is t], trials, left_out)
+
+
+@contextmanager
+def caught_warnings() -> Iterator[list[str]]:
+    """Keep warnings of libraries off the terminal; yield a list of what they said, each once."""
+    said: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        yield said
+    said += dict.fromkeys(str(warning.message).split("\n")[0].rstrip(":. ") for warning in caught)
 
 
 def build_estimator(
@@ -216,6 +235,13 @@ def build_estimator(
 def few_threads(rows: int) -> AbstractContextManager[object]:
     """Keep numeric libraries from starting threads where they cost more than they save."""
     return threadpool_limits(1 if rows < FEW_ROWS else None)
+
+
+def _failure(trial: Trial, error: Exception) -> str:
+    if raised_by_project(error):
+        raise error
+    why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return f"it fails with {trial.settings or 'its defaults'} ({why})"
 
 
 def _plan(

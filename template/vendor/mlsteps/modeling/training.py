@@ -104,11 +104,11 @@ def train(
         _store(folder, model, record, out_of_fold=definition.split_by() == "none")
     score = f"{metric.title} {number(best.mean)} ± {number(best.std)}"
     summary = f"{best.candidate} is best: {score} in {model.scored_by}"
-    unscored = result.left_out.keys() - {trial.candidate for trial in result.leaderboard}
-    if unscored:
-        summary += f"; left out: {', '.join(sorted(unscored))}"
-    _write_card(project.reports, summary, known, record)
-    return f"{summary} (version {version})"
+    scored = {trial.candidate for trial in result.leaderboard}
+    left_out = [f"left out: {n}, {why}" for n, why in result.left_out.items() if n not in scored]
+    warned = [f"the fit of {best.candidate} warns: {said}" for said in model.warned]
+    _write_card(project.reports, summary, known, record, warned)
+    return "\n".join([f"{summary} (version {version})", *left_out, *warned])
 
 
 def _store(folder: Path, model: FittedModel, record: dict[str, Any], *, out_of_fold: bool) -> None:
@@ -136,7 +136,9 @@ def _line(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _write_card(reports: Path, summary: str, metrics: Metrics, record: dict[str, Any]) -> None:
+def _write_card(
+    reports: Path, summary: str, metrics: Metrics, record: dict[str, Any], warned: list[str]
+) -> None:
     titles = {name: metric.title for name, metric in metrics.items()}
     others = [name for name in record["measured"] if name != record["metric"]]
     rows = [
@@ -150,5 +152,6 @@ def _write_card(reports: Path, summary: str, metrics: Metrics, record: dict[str,
         }
         for line in record["leaderboard"]
     ]
-    left_out = [paragraph(f"{name}: {why}.") for name, why in record["left_out"].items()]
-    write_card(reports, "train", summary, table(rows, mark=record["model"]), *left_out)
+    left_out = [f"{name}: {why}" for name, why in record["left_out"].items()]
+    notes = [paragraph(f"{note}.") for note in (*left_out, *warned)]
+    write_card(reports, "train", summary, table(rows, mark=record["model"]), *notes)
