@@ -62,6 +62,8 @@ TRUSTED = [
     "sklearn.tree._tree.Tree",
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRFClassifier",
+    "xgboost.sklearn.XGBRFRegressor",
     "xgboost.sklearn.XGBRegressor",
 ]
 
