@@ -13,7 +13,7 @@ from mlsteps.preparation.rows import find_eligible
 from mlsteps.preparation.schema import DATE, GROUP, KEY, read_schema
 from mlsteps.preparation.split import newest_rows
 from mlsteps.problem.keys import row_keys
-from project import edit, part, run_in
+from project import edit, load, part, run_in
 from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import TargetEncoder
@@ -280,6 +280,23 @@ def test_infinite_features_are_refused(own, add_features):
     failed = run_in(own.root, "prepare", "--force")
     assert failed.exit_code == 2
     assert 'makes infinite values in "new"; a division by zero?' in failed.output
+
+
+def test_a_feature_can_take_the_name_of_an_input_and_hold_other_values(own, add_features):
+    texts = [c.name for c in load(own).schema.inputs if c.kind == "category"]
+
+    def lengths(rows):
+        rows[texts[0]] = rows[texts[0]].str.len() + 0.5  # in place, as many are used to
+        return rows
+
+    add_features(lengths)
+    assert run_in(own.root, "run", "--force").exit_code == 0
+    model = load(own)
+    kinds = {column.name: column.kind for column in model.schema.features}
+    assert kinds[texts[0]] == "number"
+    given = {column.name: column for column in model.schema.inputs}
+    assert given[texts[0]].kind == "category"
+    assert given[texts[0]].example in given[texts[0]].categories
 
 
 def test_features_of_ones_own_reach_the_model(own, add_features):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
+from ..problem.columns import Inference, infer
 
 AddFeatures = Callable[[pd.DataFrame], pd.DataFrame]
 PLACE = "add_features in preparation/features.py"
@@ -13,10 +14,19 @@ PLACE = "add_features in preparation/features.py"
 
 def make_features(inputs: pd.DataFrame, add_features: AddFeatures) -> pd.DataFrame:
     """Return the features of rows: in training, in batch scoring and in the service."""
-    features = add_features(inputs)
+    features = add_features(inputs.copy(deep=False))  # which it may add columns to
     if not isinstance(features, pd.DataFrame) or not features.index.equals(inputs.index):
         raise UserError(f"{PLACE} must return a DataFrame with the rows it was given, in order.")
     return features
+
+
+def feature_kind(
+    feature: pd.Series, inputs: pd.DataFrame, kinds: dict[str, Inference]
+) -> Inference:
+    """Return the kind of a feature: that of the input, unless other values took its name."""
+    name = str(feature.name)
+    same = name in kinds and feature.dtype == inputs[name].dtype
+    return kinds[name] if same else infer(feature)
 
 
 def check_finite(features: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from ..problem.definition import Definition
 from ..problem.keys import row_keys
 from ..problem.periods import Calendar
 from ..problem.series import PERIOD, SERIES, align, known_kinds
-from .features import PLACE, AddFeatures, check_finite, make_features
+from .features import PLACE, AddFeatures, check_finite, feature_kind, make_features
 from .panel import Panel
 from .schema import KEY, Prepared, Schema, TrainedOn
 from .split import TakeTest
@@ -36,7 +36,7 @@ def prepare_series(
     }
     inputs = pd.DataFrame({n: convert(rows[n], k.kind, k.date_format) for n, k in kinds.items()})
     features = check_finite(make_features(inputs, add_features))
-    derived = {n: kinds.get(n) or infer(features[n]) for n in map(str, features.columns)}
+    derived = {str(n): feature_kind(features[n], inputs, kinds) for n in features}
     for name, kind in derived.items():
         if name not in kinds and kind.kind not in ("number", "category"):
             raise UserError(
