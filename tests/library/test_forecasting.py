@@ -104,8 +104,8 @@ def mistakes(frame):
     yield frame.groupby("name").head(1), "has one date for each series"
     yield frame.groupby("name").head(9), "has 9 periods"
     yield pd.concat([frame, frame.iloc[:1].assign(y=1.0)]), "rows share their series and their date"
-    yield frame.assign(date=frame["date"].where(frame.index > 0)), "date is missing in 1 rows"
-    yield frame.assign(name=frame["name"].where(frame.index > 0)), "series is missing in 1 rows"
+    yield frame.assign(date=frame["date"].where(frame.index > 0)), "date is missing in 1 row"
+    yield frame.assign(name=frame["name"].where(frame.index > 0)), "series is missing in 1 row"
     yield frame.assign(date="soon"), "must be a date"
     yield frame.assign(y="much"), "must be a number"
     yield frame.assign(y=1.0), "is 1 in every row"
@@ -198,7 +198,7 @@ def test_repeated_dates_become_what_the_definition_says(frame, by_name, how, val
 def test_gaps_are_counted_and_may_be_refused(frame, by_name):
     gappy = frame.drop(index=[5, 6])
     assert align(gappy, by_name()).gaps == 2
-    with pytest.raises(UserError, match="2 dates are missing, the first before 2015-07-01"):
+    with pytest.raises(UserError, match="Missing: 2 dates, the first before 2015-07-01"):
         align(gappy, by_name(preparation={"gaps": "refuse"}))
 
 

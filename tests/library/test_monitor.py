@@ -166,6 +166,15 @@ def test_a_few_values_beyond_the_range_are_a_change():
     assert "8 rows beyond" in found.note
 
 
+def test_a_change_is_said_without_what_there_is_not_to_say():
+    before = pd.Series(pd.date_range("2026-01-01", periods=200))
+    drift = compare_column("day", "date", before, before + pd.Timedelta(days=900))
+    assert drift.sentence().endswith(f"PSI {drift.psi:.2f})")
+    high = pd.Series(1_358_750.0 + np.arange(200))
+    one = compare_column("price", "number", high, pd.concat([high[1:], pd.Series([5e6])]))
+    assert one.note == "median 1,358,850, now 1,358,850; 1 row beyond 1,358,750 to 1,358,949"
+
+
 def test_errors_that_rise_are_found_and_others_are_not():
     generator = np.random.default_rng(0)
     calm = [(generator.random(600) < 0.2).astype(float) for _ in range(50)]

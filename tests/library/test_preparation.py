@@ -151,7 +151,7 @@ def test_a_last_date_with_many_rows_is_tested_whole(raw, define):
 def test_a_date_or_group_that_is_missing_is_refused(raw, define, role):
     name = {"date": "day", "group": "who"}[role]
     raw.loc[3, name] = None
-    with pytest.raises(UserError, match=rf'{role} "{name}" is missing in 1 rows'):
+    with pytest.raises(UserError, match=rf'{role} "{name}" is missing in 1 row'):
         find_eligible(raw, define(columns={role: name}))
 
 

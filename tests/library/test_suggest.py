@@ -145,7 +145,7 @@ def test_series_with_missing_dates_are_used(look):
     said, definition = accepted(look(days, "load", "forecasting"))
     assert definition.columns.date == "when"
     assert "on business days" in said
-    assert "9 dates inside of the series have no value" in said
+    assert "Without a value: 9 dates inside of the series" in said
 
 
 def test_series_of_different_lengths_are_used_but_for_those_that_are_too_short(look):

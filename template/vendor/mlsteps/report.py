@@ -227,6 +227,11 @@ def number(value: float) -> str:
     return text.replace("-", "−")
 
 
+def counted(count: int, what: str) -> str:
+    """Write how many of something there are: 1 row, 1,200 rows."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def _decimals(largest: float) -> int:
     """Return the decimals that show three significant digits of `largest`."""
     return max(0, 2 - math.floor(math.log10(abs(largest)))) if 0 < abs(largest) < math.inf else 0

@@ -80,7 +80,7 @@ def collect(project: Project, read_rows: ReadRows, *, anew: bool = False) -> str
             "sha256": file_digest(path),
         },
     )
-    summary = f"{rows:,} rows and {len(types):,} columns from {stream.title()}"
+    summary = f"{report.counted(rows, 'row')} and {len(types):,} columns from {stream.title()}"
     if stored is not None:
         summary += f", {rows - stored:,} of them new"
     _write_card(project, summary, sources, changes)
@@ -126,7 +126,7 @@ def preview(project: Project) -> str:
             first.to_pandas().to_string(index=False, max_colwidth=30, na_rep=""),
             "\n".join(f"{name:<{width}}  {kind}" for name, kind in types.items()),
             *left_out(stream.sources),
-            f"{count:,} rows and {len(types):,} columns; nothing was written.",
+            f"{report.counted(count, 'row')} and {len(types):,} columns; nothing was written.",
         ]
     )
 

@@ -14,6 +14,7 @@ from ..errors import UserError
 from ..files import release_memory
 from ..modeling.predictor import RowPredictor
 from ..problem.columns import MOST_CATEGORIES, ConversionError, labels
+from ..report import counted
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,9 @@ class RowScorer:
         """Say what was done, and what the model could make nothing of."""
         inputs = self._predictor.schema.inputs
         absent = [f'"{column.name}"' for column in inputs if column.name not in self._columns]
-        unseen = [f'"{name}" in {n:,} row{"s" * (n > 1)}' for name, n in self._unseen.items() if n]
+        unseen = [f'"{name}" in {counted(n, "row")}' for name, n in self._unseen.items() if n]
         return (
-            f"{self._parts.rows:,} rows scored by {self._predictor.version} into {target}"
+            f"{counted(self._parts.rows, 'row')} scored by {self._predictor.version} into {target}"
             + (f"; taken as missing in every row: {', '.join(absent)}" if absent else "")
             + (f"; labels that training never saw: {', '.join(unseen)}" if unseen else "")
         )

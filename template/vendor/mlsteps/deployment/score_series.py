@@ -11,6 +11,7 @@ from ..errors import UserError
 from ..modeling.forecast_predictor import LOGGED, PREDICTION, ForecastPredictor
 from ..problem.columns import ConversionError
 from ..problem.series import label_series
+from ..report import counted
 from .score_rows import ScoredPart
 
 LOG_ONLY = [name for name in LOGGED if name not in PREDICTION]
@@ -46,7 +47,7 @@ class SeriesScorer:
 
     def summary(self, target: Path) -> str:
         """Say what was done."""
-        return f"{self._made:,} forecasts by {self._predictor.version} into {target}"
+        return f"{counted(self._made, 'forecast')} by {self._predictor.version} into {target}"
 
     def _forecast(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the date, the series and what is known ahead of each row, and its forecast."""

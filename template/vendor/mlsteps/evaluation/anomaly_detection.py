@@ -14,7 +14,7 @@ from ..modeling.anomaly_detection import decide, flag, predict
 from ..plots import BLUE, GREY, ORANGE, new_figure
 from ..problem.anomaly_detection import ANOMALY, DISTANCE, LABELLED, NORMAL
 from ..problem.metric import evaluate_metrics
-from ..report import figure, heading, number, paragraph, table
+from ..report import counted, figure, heading, number, paragraph, table
 from .bootstrap import Measured, compare_pairs, interval
 from .gate import Check, enough
 from .result import OUT_OF_FOLD
@@ -115,7 +115,7 @@ class Test(RowTest):
             found = f"{(flagged & anomalies).sum()} of {anomalies.sum()} are flagged"
         return {
             "threshold of the score": round(self.predictor.schema.decision["threshold"], 3),
-            "flagged": f"{flagged.sum():,} rows ({flagged.mean():.1%})",
+            "flagged": f"{counted(flagged.sum(), 'row')} ({flagged.mean():.1%})",
             "known anomalies": found,
         }
 

@@ -13,6 +13,7 @@ from ..modeling.search import few_threads
 from ..preparation.schema import Schema
 from ..problem.definition import Definition
 from ..problem.metric import Metric
+from ..report import counted
 from .bootstrap import Measured
 from .gate import Check
 
@@ -102,7 +103,7 @@ def tested_rows(tested_on: str, rows: int) -> str:
         SEEN: ", to which the model was fitted as well",
         OUT_OF_FOLD: ", each predicted by a model of the search that has not seen it",
     }
-    return f"{rows:,} rows{seen[tested_on]}"
+    return f"{counted(rows, 'row')}{seen[tested_on]}"
 
 
 def check_defined(measured: Measured, rows: int, definition: Definition) -> None:

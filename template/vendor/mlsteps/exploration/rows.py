@@ -4,7 +4,7 @@ import pandas as pd
 
 from ..plots import BLUE, GREY, ORANGE, PALETTE, bars, new_figure
 from ..preparation.schema import Schema
-from ..report import columns, facts, figure, heading, legend, paragraph, table
+from ..report import columns, counted, facts, figure, heading, legend, paragraph, table
 from .measures import (
     SAMPLE_ROWS,
     as_numbers,
@@ -47,7 +47,7 @@ def summarize_rows(rows: pd.DataFrame, schema: Schema) -> str:
         found = "no feature alone tells much"
     gaps = rows[list(ranking.index)].isna().any().sum()
     missing = f"missing values in {gaps:,}" if gaps else "nothing is missing"
-    return f"{len(rows):,} training rows, {len(ranking):,} features; {found}; {missing}"
+    return f"{len(rows):,} training rows, {counted(len(ranking), 'feature')}; {found}; {missing}"
 
 
 def row_sections(rows: pd.DataFrame, schema: Schema) -> list[str]:

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from ..problem.settings import Kind
+from ..report import counted, number
 
 BINS = 10  # of the population stability index, by the quantiles of the reference
 MOST_LABELS = 20  # that are counted by themselves; a chi-squared test needs some rows in each
@@ -43,9 +44,8 @@ class Drift:
 
     def sentence(self) -> str:
         """Say how far it has moved."""
-        return (
-            f'"{self.column}" has drifted (p = {self.p_value:.1g}, PSI {self.psi:.2f}; {self.note})'
-        )
+        size = f"p = {self.p_value:.1g}, PSI {self.psi:.2f}"
+        return f'"{self.column}" has drifted ({"; ".join(filter(None, [size, self.note]))})'
 
 
 def compare_column(name: str, kind: Kind, reference: pd.Series, current: pd.Series) -> Drift:
@@ -138,14 +138,15 @@ def _note(kind: Kind, reference: pd.Series, current: pd.Series) -> str:
     was, now = reference.isna().mean(), current.isna().mean()
     notes = [f"missing {was:.1%}, now {now:.1%}"] if abs(was - now) >= 0.005 else []
     if kind == "number":
-        notes.append(f"median {reference.median():.4g}, now {current.median():.4g}")
+        notes.append(f"median {number(reference.median())}, now {number(current.median())}")
         least, most = reference.min(), reference.max()
         if beyond := ((current < least) | (current > most)).sum():
-            notes.append(f"{beyond} rows beyond {least:.4g} to {most:.4g}")
+            notes.append(f"{counted(beyond, 'row')} beyond {number(least)} to {number(most)}")
     elif kind == "category":
         unseen = current.dropna()[~current.dropna().isin(reference)]
         if len(unseen):
-            notes.append(f"{len(unseen)} rows with labels not seen before, like {unseen.iloc[0]!r}")
+            rows = counted(len(unseen), "row")
+            notes.append(f"{rows} with labels not seen before, like {unseen.iloc[0]!r}")
         shares = pd.DataFrame([s.value_counts(normalize=True) for s in (reference, current)])
         if len(shares.columns):
             shares = shares.fillna(0).sort_index(axis="columns")

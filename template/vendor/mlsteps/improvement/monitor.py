@@ -12,6 +12,7 @@ from ..problem.columns import convert
 from ..problem.definition import Definition
 from ..problem.metric import Metric, Metrics, all_metrics
 from ..problem.project import Project
+from ..report import counted
 from .comparison import measure_shadow, replay_of
 from .drift import Drift, adjust, compare_column
 from .feedback import take_feedback
@@ -75,7 +76,7 @@ class MonitorResult:
         """Return what was found, in a line."""
         if self.alarms:
             return f"ALARM: {'; '.join(self.alarms)}"
-        calm = f"no alarm in {self.rows:,} predictions of version {self.version}"
+        calm = f"no alarm in {counted(self.rows, 'prediction')} of version {self.version}"
         return "; ".join([calm, *self.notes])
 
 
@@ -127,13 +128,12 @@ def monitor(
         served = read_predictions(log, last=MOST_TIMES * settings.window, labelled=True)
     drifts, performance = [], None
     if len(newest) < least:
-        notes.append(
-            f"not enough yet to test for drift: {len(newest)} predictions, {least} are needed"
-        )
+        found = counted(len(newest), "prediction")
+        notes.append(f"not enough yet to test for drift: {found}, {least} are needed")
     else:
         drifts = _drifts(newest, predictor, definition)
     if len(labelled) < least:
-        found = f"{len(labelled)} predictions with true labels"
+        found = f"{counted(len(labelled), 'prediction')} with true labels"
         notes.append(f"not enough yet to measure errors: {found}, {least} are needed")
     else:
         performance = _performance(labelled, predictor, metric, definition)

@@ -5,7 +5,7 @@ from ..files import read_json
 from ..modeling import store
 from ..problem.metric import Metrics, all_metrics
 from ..problem.project import Project
-from ..report import number
+from ..report import counted, number
 from .monitor import FILE
 
 
@@ -23,7 +23,7 @@ def status(project: Project, metrics: Metrics) -> list[str]:
         return [*lines, "no champion yet; `promote VERSION` makes one"]
     with open_log(project) as log:
         made, known = count_predictions(log, champion)
-    lines.append(f"the champion made {made:,} predictions, {known:,} with true labels")
+    lines.append(f"the champion made {counted(made, 'prediction')}, {known:,} with true labels")
     if challenger := store.challenger(models):
         lines.append(f"{challenger} predicts in its shadow, for the log only")
     if history := store.read_history(models):

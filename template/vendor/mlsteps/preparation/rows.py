@@ -8,7 +8,8 @@ from ..files import release_memory
 from ..problem.columns import ConversionError, Kinds, column_of, convert, describe, doubts, infer
 from ..problem.definition import Definition
 from ..problem.keys import row_keys
-from .features import AddFeatures, check_finite, make_features
+from ..report import counted
+from .features import AddFeatures, check_finite, feature_kind, make_features
 from .schema import DATE, GROUP, KEY, Prepared, Schema, TrainedOn
 from .split import TakeTest, newest_rows
 
@@ -35,9 +36,7 @@ def prepare_rows(
 
     inputs, kinds = _take_inputs(raw, rows.index, train, definition)
     features = check_finite(make_features(inputs, add_features))
-    made = {
-        str(name): kinds.get(str(name)) or infer(features.loc[train, name]) for name in features
-    }
+    made = {str(n): feature_kind(features.loc[train, n], inputs, kinds) for n in features}
     schema = Schema(
         problem=definition.problem.type,
         target=definition.problem.target,
@@ -56,7 +55,7 @@ def prepare_rows(
         train,
         test,
         schema,
-        "; ".join([f"{parts}, {len(made)} features{lost}", *doubts(kinds)]),
+        "; ".join([f"{parts}, {counted(len(made), 'feature')}{lost}", *doubts(kinds)]),
         {**losses, "split": by if by == "none" else f"by {by}, {share:.0%} for the test"},
         {name: inferred.reason for name, inferred in kinds.items()},
     )
@@ -88,8 +87,8 @@ def find_eligible(raw: pd.DataFrame, definition: Definition) -> tuple[pd.DataFra
         missing = kept[column].isna().sum() if name else 0
         if missing:
             raise UserError(
-                f'[columns] {key} "{name}" is missing in {missing:,} rows; fill it, or take it out '
-                "of [columns]."
+                f'[columns] {key} "{name}" is missing in {counted(missing, "row")}; fill it, or '
+                "take it out of [columns]."
             )
     losses = {
         "repeated rows left out": int(repeated.sum()),

@@ -4,6 +4,7 @@ import pandas as pd
 
 from .. import report
 from ..errors import UserError
+from ..report import counted, number
 from ..variants import of_type
 from .columns import Inference, column_of, doubts, infer
 from .definition import Definition
@@ -96,12 +97,13 @@ def check(definition: Definition, frame: pd.DataFrame, metrics: Metrics) -> Vali
 
 def _bar(definition: Definition, metric: Metric) -> list[str]:
     problem, limits = definition.problem, definition.constraints
-    bar = f"{'at least' if metric.higher_is_better else 'at most'} {problem.minimum:,.6g}"
+    bar = f"{'at least' if metric.higher_is_better else 'at most'} {number(problem.minimum)}"
     rival = problem.RIVAL.format(problem=problem)
-    cost = f"{limits.train_seconds:g} s to fit, {limits.model_megabytes:g} MB on disk and"
+    seconds, megabytes, milliseconds = (number(limit) for _, limit in limits)
+    cost = f"{seconds} s to fit, {megabytes} MB on disk and {milliseconds} ms to predict one row"
     return [
         f"Good enough is {metric.title} of {bar}, clearly better than {rival}.",
-        f"The model may take {cost} {limits.predict_milliseconds:g} ms to predict one row.",
+        f"The model may take {cost}.",
     ]
 
 
@@ -113,31 +115,27 @@ def _validate_rows(definition: Definition, frame: pd.DataFrame) -> ValidationRes
     test = int(used * definition.split.test_share)
     if used and (used - test <= folds or test < 2):
         raise UserError(
-            f"The data has {_number(len(frame), 'row')}, {used:,} of them usable; that is not "
+            f"The data has {counted(len(frame), 'row')}, {used:,} of them usable; that is not "
             f"enough for [search] folds = {folds} and [split] test_share = "
             f"{definition.split.test_share:g}, so add rows or lower folds."
         )
     target = of_type("problem", problem.type).check_target(values, problem, folds)
     split = _check_split(definition, frame)
     kinds = _kinds(definition, frame)
-    columns, rows = _number(len(kinds), "column"), _number(len(frame), "row")
+    columns, rows = counted(len(kinds), "column"), counted(len(frame), "row")
     task = problem.TASK.format(problem=problem, target=target, columns=columns, rows=rows)
     empty = quoted(name for name in kinds if frame[name].isna().all())
     unknown = quoted(definition.columns.unknown_at_prediction)
     dates = "" if problem.needs_target else quoted(n for n in kinds if kinds[n].kind == "date")
     later = problem.target and problem.target not in frame.columns
     notes = {
-        f"{len(frame) - used:,} rows have no target; they are not used.": used < len(frame),
+        f"Without a target, so not used: {counted(len(frame) - used, 'row')}.": used < len(frame),
         f'The data has no column "{problem.target}", so no row has a label yet.': later,
         f"Empty, so without use: {empty}; [columns] drop leaves it out.": empty,
         f"When a row was counts: {dates}; [columns] drop leaves it out.": dates,
         f"Not known at prediction time, so not used: {unknown}.": unknown,
     } | dict.fromkeys(doubts(kinds), True)
     return ValidationResult([task, split, *(n for n, worth in notes.items() if worth)], kinds)
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _check_slices(definition: Definition, frame: pd.DataFrame) -> None:
@@ -164,8 +162,8 @@ def _check_split(definition: Definition, frame: pd.DataFrame) -> str:
         groups = frame[group].nunique()
         if groups <= folds:
             raise UserError(
-                f'[columns] group "{group}" has {groups} groups; more than [search] folds = '
-                f"{folds} are needed."
+                f'[columns] group "{group}" has {counted(groups, "group")}; more than '
+                f"[search] folds = {folds} are needed."
             )
     return {
         "none": "All rows are for training, and all are scored.",

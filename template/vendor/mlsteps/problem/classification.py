@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import Field
 
 from ..errors import UserError
+from ..report import counted
 from .columns import labels
 from .metric import HIGHER, LOWER, average_precision, metric_table, roc_area
 from .settings import UNKNOWN_BAR, Label, RowEvaluation, Supervised
@@ -135,8 +136,8 @@ def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
         )
     if counts.min() <= folds:
         raise UserError(
-            f'Class "{counts.idxmin()}" of the {name} has {counts.min()} rows; more than '
-            f"[search] folds = {folds} are needed, so add rows, merge classes or lower folds."
+            f'Class "{counts.idxmin()}" of the {name} has {counted(counts.min(), "row")}; more '
+            f"than [search] folds = {folds} are needed, so add rows, merge classes or lower folds."
         )
     shares = (counts / counts.sum()).head(5)
     return f"{len(counts)} classes: " + ", ".join(f"{k} {share:.1%}" for k, share in shares.items())

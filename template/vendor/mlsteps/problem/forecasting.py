@@ -17,7 +17,7 @@ class Problem(Supervised):
     target_kind: ClassVar[Kind] = "number"
     plain_split: ClassVar[str] = "date"
     of_series: ClassVar[bool] = True
-    PURPOSE: ClassVar[str] = "forecast `{problem.target}` up to {problem.horizon} periods ahead"
+    PURPOSE: ClassVar[str] = "forecast `{problem.target}`, with a horizon of {problem.horizon}"
 
     type: Literal["forecasting"]
     baseline: Literal["seasonal_naive", "drift"]

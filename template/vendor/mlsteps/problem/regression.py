@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
+from ..report import counted, number
 from .columns import ConversionError, convert
 from .metric import HIGHER, LOWER, coverage, mae, mape, metric_table, rmse
 from .settings import UNKNOWN_BAR, Kind, RowEvaluation, Supervised
@@ -77,11 +78,12 @@ def check_target(target: pd.Series, problem: Supervised, folds: int) -> str:
     if numbers.empty:
         raise UserError(f"The {name} is missing in every row; numbers are needed.")
     if numbers.nunique() == 1:
-        raise UserError(f"The {name} is {numbers.iloc[0]:g} in every row; no model can use that.")
+        value = f"{numbers.iloc[0]:,.15g}"
+        raise UserError(f"The {name} is {value} in every row; no model can use that.")
     if len(numbers) <= folds:
         raise UserError(
-            f"The {name} has {len(numbers)} rows; more than [search] folds = {folds} are needed, "
-            "so add rows or lower folds."
+            f"The {name} has {counted(len(numbers), 'row')}; more than [search] folds = {folds} "
+            "are needed, so add rows or lower folds."
         )
     zeros = (numbers == 0).mean()
     if problem.metric == "mape" and zeros > MOST_ZEROS:
@@ -89,5 +91,5 @@ def check_target(target: pd.Series, problem: Supervised, folds: int) -> str:
             f'[problem] metric "mape" leaves out rows whose target is 0, but that is {zeros:.0%} '
             f'of "{problem.target}", and {MOST_ZEROS:.0%} at most are allowed; take "mae", say.'
         )
-    extent = f"{numbers.min():,.6g} to {numbers.max():,.6g}"
-    return f"a number from {extent}, typically {numbers.median():,.6g}"
+    least, most, usual = map(number, (numbers.min(), numbers.max(), numbers.median()))
+    return f"a number from {least} to {most}, typically {usual}"

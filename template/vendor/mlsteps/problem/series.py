@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..errors import UserError
+from ..report import counted
 from .columns import Inference, doubts, infer
 from .definition import Definition
 from .periods import CLOCK, Calendar, infer_calendar
@@ -70,22 +71,23 @@ def validate_series(definition: Definition, frame: pd.DataFrame) -> ValidationRe
     periods = f"{longest:,}" if longest == shortest else f"{shortest:,} to {longest:,}"
     known = f", and from {quoted(kinds)}, known ahead of time" if kinds else ""
     task = (
-        f'Forecast "{problem.target}"{of}, {target}, {problem.horizon} periods ahead from '
-        f"{periods} {aligned.calendar.words()} values{known}."
+        f'Forecast "{problem.target}"{of}, {target}, {counted(problem.horizon, "period")} ahead '
+        f"from {periods} {aligned.calendar.words()} values{known}."
     )
     season = "There is no season, so the seasonal naive forecast is the last value"
     if aligned.season > 1:
         season = f"A season has {aligned.season} periods"
+    tested = problem.horizon * definition.split.test_horizons
     test = (
-        f"{season}; dates go from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}, and the last "
-        f"{problem.horizon * definition.split.test_horizons} periods are kept for the test."
+        f"{season}; dates go from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}, and the "
+        f"last {f'{tested:,} periods are' if tested > 1 else 'period is'} kept for the test."
     )
     unknown, dropped = columns.unknown_at_prediction, aligned.dropped
     notes = {
         f"{aligned.joined:,} rows share their date with another of their series: the same are left "
-        f"out, others become what [preparation] duplicates says.": aligned.joined,
-        f"{aligned.gaps:,} dates inside of the series have no value; [preparation] gaps = "
-        f'"{settings.gaps}" fills them.': aligned.gaps,
+        "out, others become what [preparation] duplicates says.": aligned.joined,
+        f"Without a value: {counted(aligned.gaps, 'date')} inside of the series; [preparation] "
+        f'gaps = "{settings.gaps}" fills them.': aligned.gaps,
         f"{len(dropped):,} series are too short, so left out, like {quoted(dropped[:3])}.": (
             dropped
         ),
@@ -131,8 +133,8 @@ def align(frame: pd.DataFrame, definition: Definition) -> AlignedSeries:
     for key, name in (("date", date), ("series", SERIES)):
         if missing := rows[name].isna().sum():
             raise UserError(
-                f"[columns] {key} is missing in {missing:,} rows; a forecast has to know to which "
-                f"{key} a value belongs, so fill it or delete the rows."
+                f"[columns] {key} is missing in {counted(missing, 'row')}; a forecast has to know "
+                f"to which {key} a value belongs, so fill it or delete the rows."
             )
     rows = rows.drop_duplicates([SERIES, date, target])
     history = rows[rows[target].notna()]
@@ -151,9 +153,9 @@ def align(frame: pd.DataFrame, definition: Definition) -> AlignedSeries:
     if gaps and definition.preparation.gaps == "refuse":
         row = history[history.groupby(SERIES)[PERIOD].diff() > 1].iloc[0]
         raise UserError(
-            f"{gaps:,} dates are missing, the first before {calendar.texts([row[PERIOD] - 1])[0]}"
-            f"{_of(row[SERIES])}; add them, or say with [preparation] gaps = "
-            '"interpolate", "previous" or "zero" what they become.'
+            f"Missing: {counted(gaps, 'date')}, the first before "
+            f"{calendar.texts([row[PERIOD] - 1])[0]}{_of(row[SERIES])}; add them, or say with "
+            '[preparation] gaps = "interpolate", "previous" or "zero" what they become.'
         )
     season = _find_season(history, target, calendar, definition.problem.season)
     short = _short_series(lengths, season, definition)
@@ -196,8 +198,8 @@ def join_dates(
         clock = ", in the hour that comes twice when clocks are set back" if back else ""
         raise UserError(
             f"{len(twice):,} rows share their series and their date with another row{clock}: "
-            f"{calendar.texts([period])[0]}{_of(name)} is {values.iloc[0]:g} and "
-            f"{values.iloc[1]:g}; correct it, name the columns that tell the series apart in "
+            f"{calendar.texts([period])[0]}{_of(name)} is {values.iloc[0]:,.15g} and "
+            f"{values.iloc[1]:,.15g}; correct it, name the columns that tell the series apart in "
             '[columns] series, or say with [preparation] duplicates = "sum", "mean" or "last" what '
             "they become."
         )

@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import TargetEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from ..report import counted
 from .columns import ConversionError, Inference, Kinds, convert, labels
 
 # A column that alone reaches this is too good to be true: ROC AUC of a class, R² of the ranks of
@@ -129,11 +130,11 @@ def without_strays(frame: pd.DataFrame) -> tuple[Reasons, pd.DataFrame, Reasons]
         listed = ", ".join(f'"{text}"' for text in strays.unique())
         elsewhere = texts.drop(columns=list(mixed)).isin(strays.unique()).any()
         if strays.str.contains(r"\d").any():
-            doubts[name] = f"holds numbers, and {listed} in {len(strays):,} rows"
+            doubts[name] = f"holds numbers, and {listed} in {counted(len(strays), 'row')}"
         elif elsewhere.any():
             doubts[name] = f'holds numbers, and {listed}, a label of "{elsewhere.idxmax()}" as well'
         else:
-            rows = f"{len(strays):,} rows"
+            rows = counted(len(strays), "row")
             reason = f'counts as missing: it stands among the numbers of "{name}" in {rows}'
             missing |= dict.fromkeys(strays.unique(), reason)
             numbers[name] = pd.to_numeric(texts[name], errors="coerce")
