@@ -306,6 +306,8 @@ WHOLE = {  # what looks like a title, a unit or a sum, and is a value
     "id,a,b\nx,1,2\ny,,\n": {"id": ["x", "y"], "a": [1, None], "b": [2, None]},
     "#id,2023,2024\n1,2,3\n": {"#id": [1], "2023": [2], "2024": [3]},
     "#name,n\nBob,NA\nAl,3\n": {"#name": ["Bob", "Al"], "n": [None, 3]},
+    "x\nlow\nA | B\nC, d\nno; e\n": {"x": ["low", "A | B", "C, d", "no; e"]},
+    "x\nlow\nlower\nnone, I think\nA | B\n": {"x": ["low", "lower", "none, I think", "A | B"]},
     "0,1,2\n5,3,4\n": {"0": [5], "1": [3], "2": [4]},
     '"a\nb",c\n"x\nTotal",2\n': {"a\nb": ["x\nTotal"], "c": [2]},
     "x\nTotal\n\nSource\n": {"x": ["Total", "Source"]},

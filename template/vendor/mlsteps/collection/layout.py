@@ -35,10 +35,17 @@ class Row(NamedTuple):
 
 
 def fit(rows: Sequence[Row]) -> tuple[int, int, int]:
-    """Return how well lines were split: how many rows more have the usual width than have not."""
+    """Return how well lines were split: how many rows more have the usual width than have not.
+
+    Where no table is found, the names decide, or else the fewest rows with more than one cell.
+    """
     width = _usual_width(rows)
     fits = [len(row.cells) == width for row in rows]
-    return (2 * sum(fits) - len(fits[fits.index(True) :]), sum(fits), width) if width else (0, 0, 0)
+    agree = sum(fits)
+    more = 2 * agree - len(fits[fits.index(True) :]) if width else 0
+    if more > 0 and 3 * agree >= len(rows):
+        return more, agree, width
+    return 0, len(rows[0].cells) > 1, -sum(len(row.cells) > 1 for row in rows)
 
 
 def find_head(
@@ -130,7 +137,7 @@ def _has_units(rows: Sequence[Row], missing: Container[str]) -> bool:
 
 def _is_numeric(rows: Sequence[Row], column: int, missing: Container[str]) -> bool:
     width = max((len(row.cells) for row in rows), default=0)
-    cells = [row.cells[column] for row in rows if len(row.cells) == width]
+    cells = [row.cells[column] for row in rows if len(row.cells) == width > column]
     given = [bool(NUMBER.match(cell)) for cell in cells if cell not in missing]
     return sum(given) > len(given) / 2
 
