@@ -7,6 +7,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx2
 import pandas as pd
 import pytest
 from mlsteps.collection import read_raw, web
@@ -268,8 +269,32 @@ def test_a_server_that_does_not_answer_is_not_waited_for(point, api):
 
 def test_a_link_to_another_server_is_refused(point, api):
     api.troubles = {0: (200, {}, ELSEWHERE)}
-    with pytest.raises(UserError, match=r"leads to another server, elsewhere\.invalid, which"):
+    with pytest.raises(UserError, match=r"leads to another server, http://elsewhere\.invalid;"):
         collect_rows(point(**PAGING["link"]))
+
+
+def test_a_link_to_the_same_server_without_encryption_is_refused(point, api, monkeypatch):
+    """What listens there, or on the way, would read the token."""
+    asked = []
+
+    def answer(request):
+        asked.append(request.url)
+        return httpx2.Response(
+            200, json={"data": {"items": [{"id": 1}]}, "link": "http://h.test/2"}
+        )
+
+    client, transport = httpx2.Client, httpx2.MockTransport(answer)
+    monkeypatch.setattr(web.httpx2, "Client", lambda **o: client(transport=transport, **o))
+    with pytest.raises(UserError, match=r"leads to another server, http://h\.test;"):
+        collect_rows(point(url="https://h.test/1", auth="bearer", **PAGING["link"]))
+    assert [url.scheme for url in asked] == ["https"]
+
+
+def test_a_response_without_end_is_refused(point, api, monkeypatch):
+    monkeypatch.setattr(web, "MOST_BYTES", 1_000_000)
+    api.troubles = {0: (200, {}, json.dumps({"data": {"items": [{"id": "x" * 2_000_000}]}}))}
+    with pytest.raises(UserError, match="answers with more than 1 MB; ask for less at a time"):
+        collect_rows(point())
 
 
 def test_a_page_that_repeats_is_refused(point, api):

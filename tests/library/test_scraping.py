@@ -26,6 +26,7 @@ class Site:
             "<tr><td>Bern </td><td>134,794</td></tr><tr></tr></table>"
         )
         self.asked = []
+        self.moved = {}
         self.address = ""
 
     @staticmethod
@@ -44,7 +45,9 @@ def site():
         def do_GET(self):
             said.asked.append((self.path, self.headers["User-Agent"], time.monotonic()))
             body = said.pages.get(self.path)
-            self.send_response(404 if body is None else 200)
+            self.send_response(302 if self.path in said.moved else 404 if body is None else 200)
+            if self.path in said.moved:
+                self.send_header("Location", said.moved[self.path])
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.end_headers()
             self.wfile.write((body or "").encode())
@@ -166,6 +169,19 @@ def test_a_site_that_has_changed_is_an_error(point, site, old, new, sentence):
     with pytest.raises(UserError, match=sentence):
         collect_rows(project, anew=True)
     assert (project.raw / "data.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("way", ["link", "redirect"])
+def test_another_server_is_not_asked(point, site, way):
+    """It may be one that only this machine can reach, and its robots.txt was never asked for."""
+    inside = site.address.replace("127.0.0.1", "127.0.0.2") + "/1"
+    site.pages["/0"] = site.pages["/0"].replace('href="1"', f'href="{inside}"')
+    if way == "redirect":
+        site.moved["/0"] = inside
+    with pytest.raises(
+        UserError, match=r"leads to another server, http://127\.0\.0\.2; set \[data\]"
+    ):
+        collect_rows(point())
 
 
 def test_a_field_may_be_optional(point, site):

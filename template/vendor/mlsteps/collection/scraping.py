@@ -39,6 +39,7 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
         remedy="ask its owner for the data",
         headers={"User-Agent": f"{AGENT} (+{data.contact})"},
         follow_redirects=True,
+        home=data.url,
     )
     robots: dict[httpx2.URL, Protego] = {}
 

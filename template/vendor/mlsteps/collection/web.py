@@ -13,6 +13,7 @@ from ..files import replacing
 from .stream import quoted, without_secrets
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds between attempts, where the server does not say
+MOST_BYTES = 100_000_000  # of a page or a response: it is held in memory
 PATIENCE = 300.0  # seconds that a server may want us to wait
 BLOCK = 1 << 20  # bytes
 BUSY = (429, 500, 502, 503, 504)
@@ -36,9 +37,12 @@ class Web:
         *,
         seconds: float = 0.0,  # between the beginnings of two requests
         remedy: str = "it wants credentials",  # when the server refuses: the end of a sentence
+        home: str = "",  # the address of a server that alone may be asked; redirects count
         **options: Any,  # of the client
     ) -> None:
-        self.client = httpx2.Client(timeout=data.timeout_seconds, **options)
+        self._home = address(home) if home else None
+        hooks = {"request": [self._check_home]}
+        self.client = httpx2.Client(timeout=data.timeout_seconds, event_hooks=hooks, **options)
         self.attempts, self.seconds, self.remedy = data.attempts, seconds, remedy
         self._last = float("-inf")
 
@@ -62,8 +66,7 @@ class Web:
                         if response.status_code not in allowed:
                             response.raise_for_status()
                         if target is None:
-                            response.read()
-                            return response
+                            return _whole(response, shown)
                         with replacing(target) as temporary, temporary.open("wb") as file:
                             for block in response.iter_bytes(BLOCK):
                                 file.write(block)
@@ -83,6 +86,31 @@ class Web:
                 remedy = "if it is your own organisation's, set SSL_CERT_FILE to its certificate"
             raise UserError(f"{shown} does not answer ({reason}); {remedy}.") from None
         raise AssertionError  # the last attempt returns or raises
+
+    def _check_home(self, request: httpx2.Request) -> None:
+        """Send no secret to another server, or over http to the same: others would read it."""
+        url, home = request.url, self._home
+        if home and (url.scheme, url.netloc) != (home.scheme, home.netloc):
+            other = quoted(f"{url.scheme}://{url.host}")
+            raise UserError(
+                f"{without_secrets(str(home))} leads to another server, {other}; set [data] url to "
+                "that one if it is right."
+            )
+
+
+def _whole(response: httpx2.Response, shown: str) -> httpx2.Response:
+    """Return a response that was read to its end, unless it is too long to be held in memory."""
+    body = bytearray()
+    for block in response.iter_bytes(BLOCK):
+        body += block
+        if len(body) > MOST_BYTES:
+            raise UserError(
+                f"{shown} answers with more than {MOST_BYTES // 10**6} MB; ask for less at a time."
+            )
+    headers = {n: v for n, v in response.headers.items() if n in ("content-type", "link")}
+    return httpx2.Response(
+        response.status_code, headers=headers, content=bytes(body), request=response.request
+    )
 
 
 def _is_worth_another(error: Exception) -> bool | float:
