@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -227,6 +227,16 @@ def test_a_pickle_is_not_executed(tmp_path):
         store.load_pipeline(path)
 
 
+def test_a_model_file_that_would_fill_the_memory_is_refused_before_it_is_read(tmp_path):
+    path = saved(tmp_path / "model.skops", fitted(LinearRegression()))
+    with ZipFile(path, "a", ZIP_DEFLATED) as archive, archive.open("0.npy", "w") as file:
+        for _ in range(100):
+            file.write(bytes(1_000_000))
+    assert path.stat().st_size < 1e6
+    with pytest.raises(UserError, match=r"cannot be read \(it unpacks to 100 MB, as no model"):
+        store.load_pipeline(path)
+
+
 def test_a_predictor_is_loaded_without_search_plots_and_evaluation(own):
     folder = store.champion_folder(own.models)
     code = f"""
@@ -253,6 +263,23 @@ def test_rollback_goes_back_promotion_by_promotion(own):
     assert "no earlier champion" in failed.output
     assert run_in(own.root, "promote", second).exit_code == 0
     assert store.champion(own.models) == second
+
+
+def test_what_is_said_of_a_damaged_champion_json_brings_back_all_champions(own):
+    first = store.champion(own.models)
+    second = f"{first}_2"
+    shutil.copytree(own.models / first, own.models / second)
+    store.promote(own, second, "better")
+    pointer = own.models / store.CHAMPION
+    pointer.write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match="move it away and `promote`, in their order, the champion"):
+        store.rollback(own, "by hand")
+    pointer.rename(own.root / "damaged.json")
+    lines = (own.models / store.HISTORY).read_text(encoding="utf-8").splitlines()
+    for line in lines:
+        store.promote(own, json.loads(line)["champion"], "by hand")
+    assert store.champion(own.models) == second
+    assert store.rollback(own, "by hand") == first
 
 
 def test_a_version_for_another_target_is_neither_promoted_nor_gone_back_to(own):

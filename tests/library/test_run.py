@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import shutil
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -164,7 +166,7 @@ def test_a_damaged_version_is_trained_anew(own, name):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"version": 3}'])
-def test_a_damaged_champion_json_is_said_and_made_again_once_it_is_deleted(own, content):
+def test_a_damaged_champion_json_is_said_and_made_again_once_it_is_moved_away(own, content):
     path = own.models / "champion.json"
     path.write_text(content, encoding="utf-8")
     failed = run_in(own.root, "status")
@@ -193,6 +195,23 @@ def test_a_name_that_the_terminal_cannot_write_is_no_reason_for_a_traceback(own,
         done = CliRunner(charset="cp1252").invoke(main, ["define"], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert r"\u53ce\u5165" in done.stdout
+
+
+def test_a_folder_that_may_not_be_written_is_named_with_the_user_who_wants_to(own, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", "models/champion.json")
+
+    monkeypatch.setattr(store, "write_json", refuse)
+    failed = run_in(own.root, "promote", copied(own))
+    assert failed.exit_code == 2
+    user = f"Permission denied for user {os.geteuid()}."
+    assert failed.output.splitlines()[-1] == f"Error: models/champion.json: {user}"
+
+
+def copied(own):
+    version = store.champion(own.models)
+    shutil.copytree(own.models / version, own.models / f"{version}_2")
+    return f"{version}_2"
 
 
 def test_outside_of_a_project_every_command_says_so(tmp_path):

@@ -1,5 +1,6 @@
 """The commands that every project has, made of what the project hands over."""
 
+import os
 import signal
 import sys
 import threading
@@ -48,7 +49,10 @@ class Commands(click.Group):
             raise
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
-            raise UserError(f"{where}{error.strerror or error}.") from error
+            # In a container the user is a number, which a mounted folder has to belong to.
+            named = isinstance(error, PermissionError) and hasattr(os, "geteuid")
+            user = f" for user {os.geteuid()}" if named else ""
+            raise UserError(f"{where}{error.strerror or error}{user}.") from error
 
 
 def command_line(  # noqa: C901 - a function for each command

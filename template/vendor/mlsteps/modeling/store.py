@@ -19,7 +19,7 @@ import skops.io
 from sklearn.base import BaseEstimator
 
 from ..errors import UserError
-from ..files import read_json, unreadable, write_json, write_text
+from ..files import read_json, write_json, write_text
 from ..problem.project import Project
 
 MODEL = "model.skops"
@@ -33,6 +33,7 @@ TEST_PREDICTIONS = "test_predictions.parquet"  # of test rows
 TEST_FORECASTS = "test_forecasts.parquet"  # of series, by a model that was fitted before the test
 OUT_OF_FOLD = "out_of_fold.parquet"  # predictions of training rows, by models fitted without them
 CHAMPION, CHALLENGER, HISTORY = "champion.json", "challenger.json", "history.jsonl"
+MOST_TIMES = 10  # its size a model file may unpack to: `train` does not compress it
 
 # A model file may name these types beyond those that skops trusts by itself, and those that the
 # project names. Nothing else is loaded.
@@ -113,6 +114,7 @@ def save_pipeline(pipeline: BaseEstimator, path: Path) -> None:
 def load_pipeline(path: Path, trusted: Sequence[str] = ()) -> BaseEstimator:
     """Read a pipeline, unless it is made of types that are not trusted."""
     try:
+        _check_size(path)
         file = _with_new_names(path)
         unknown = _untrusted(skops.io.get_untrusted_types(file=file), trusted)
         if not unknown:
@@ -139,6 +141,14 @@ def check_trusted(name: str, parts: list[BaseEstimator | None], trusted: Sequenc
 
 def _untrusted(types: list[str], trusted: Sequence[str]) -> list[str]:
     return sorted(set(types) - {*TRUSTED, *trusted})
+
+
+def _check_size(path: Path) -> None:
+    """Raise an error, before anything is unpacked, if a model file would fill the memory."""
+    with ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    if size > MOST_TIMES * path.stat().st_size:
+        raise UserError(f"it unpacks to {size / 1e6:,.0f} MB, as no model of `train` does")
 
 
 def _with_new_names(path: Path) -> Path | io.BytesIO:
@@ -307,14 +317,21 @@ def _predicts(folder: Path, project: Project) -> bool:
 
 def _pointer(models: Path) -> dict[str, Any]:
     """Return the content of champion.json, which names no version before the first promotion."""
-    path = models / CHAMPION
     empty: dict[str, Any] = {"version": None, "predecessors": [], "line": None}
+    path = models / CHAMPION
     if not path.is_file():
         return empty
-    pointer = read_json(path)
-    if not isinstance(pointer, dict) or not isinstance(pointer.get("version"), str):
-        raise unreadable(path, ValueError("it names no version"))
-    return empty | pointer
+    reason = "it names no version"
+    try:
+        pointer = empty | json.loads(path.read_bytes())
+        if isinstance(pointer["version"], str):
+            return pointer
+    except (OSError, ValueError, TypeError) as error:
+        reason = str(error)
+    raise UserError(
+        f"models/{CHAMPION} is damaged ({reason}); move it away and `promote`, in their order, the "
+        f"champions that {HISTORY} names, the last one last."
+    )
 
 
 def _predecessors(project: Project) -> list[str]:
