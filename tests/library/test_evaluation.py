@@ -1,5 +1,6 @@
 """Intervals and the gate."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -138,6 +139,21 @@ def test_a_changed_rule_of_the_gate_fits_no_model(own, monkeypatch):
     done = run_in(own.root, "evaluate", "--force")
     assert done.exit_code in (0, 1), done.output
     assert fits == []
+
+
+def test_values_of_the_data_are_text_in_the_model_card(own):
+    rows = pd.read_parquet(own.prepared / "test.parquet")
+    kinds = load(own).schema.inputs
+    names = [column.name for column in kinds if column.kind == "category"]
+    if not names:
+        pytest.skip("no category among the inputs")
+    odd = rows[names].map(lambda value: f"![{value}](http://host.invalid/x)<img src=y>`|", "ignore")
+    rows.assign(**odd).to_parquet(own.prepared / "test.parquet")
+    assert run_in(own.root, "evaluate").exit_code in (0, 1)
+    card = (own.models / store.newest_version(own.models) / "card.md").read_text(encoding="utf-8")
+    lines = [line for line in card.splitlines() if "host.invalid" in line]
+    assert lines
+    assert not [line for line in lines if re.search(r"(?<!\\)[\[<`]", line)]
 
 
 def test_a_business_rule_holds_in_the_test_in_a_file_and_in_a_notebook(own, monkeypatch, tmp_path):

@@ -1,5 +1,6 @@
 """The model card: what somebody has to know before relying on the model (Mitchell et al., 2019)."""
 
+import re
 from collections.abc import Sequence
 from string import Template
 from typing import Any
@@ -11,6 +12,7 @@ from ..report import number
 from .result import tested_rows
 
 WORST_SLICES, TOP_FEATURES = 5, 10
+MARKUP = re.compile(r"[\\`*_\[\]<>|#]")
 
 
 def model_card(
@@ -24,13 +26,13 @@ def model_card(
 ) -> str:
     """Return the card as Markdown, from its template; `quality` has a line for each metric."""
     gate, schema = results["gate"], predictor.schema
-    reasons = "".join(f"\n- failed: {reason}" for reason in gate["reasons"])
+    reasons = "".join(f"\n- failed: {_cell(reason)}" for reason in gate["reasons"])
     worst = sorted(results["slices"], key=lambda x: metric.gain(x["value"], 0))[:WORST_SLICES]
     features = [
-        f"- `{line['feature']}`: {number(line['loss'])}"
+        f"- {_code(line['feature'])}: {number(line['loss'])}"
         for line in results["importance"][:TOP_FEATURES]
     ]
-    outcome = "; ".join(f"{label}: {_cell(value)}" for label, value in results["outcome"].items())
+    outcome = "; ".join(": ".join(map(_cell, pair)) for pair in results["outcome"].items())
     return Template(card).substitute(
         version=results["version"],
         model=run["model"],
@@ -39,7 +41,7 @@ def model_card(
         problem=schema.problem,
         gate=f"{'passed' if gate['passed'] else 'not passed'}.{reasons}",
         source=definition.data.path or definition.data.source,
-        inputs=", ".join(f"`{column.name}`" for column in schema.inputs),
+        inputs=", ".join(_code(column.name) for column in schema.inputs),
         data=f"{run['training_rows']:,} training rows. Tested on "
         f"{tested_rows(results['tested_on'], results['test_rows'])}; [split] by is "
         f"{definition.split_by()}. Versions that have met this test set: {results['test_opened']}.",
@@ -63,10 +65,19 @@ def model_card(
 def _table(lines: Sequence[dict[str, Any]]) -> str:
     """Write lines as a table of Markdown."""
     rows = [list(lines[0]), ["---"] * len(lines[0]), *(line.values() for line in lines)]
-    return "\n".join(f"| {' | '.join(_cell(x).replace('|', '/') for x in row)} |" for row in rows)
+    return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in rows)
 
 
 def _cell(value: Any) -> str:
+    """Return a value as text: what comes of the data may look like Markdown or HTML."""
     if value is None:
         return ""
-    return number(value) if isinstance(value, float) else str(value)
+    return number(value) if isinstance(value, float) else MARKUP.sub(r"\\\g<0>", _line(value))
+
+
+def _code(name: str) -> str:
+    return "`" + _line(name).replace("`", "'") + "`"
+
+
+def _line(value: Any) -> str:
+    return " ".join(str(value).split())
