@@ -98,6 +98,30 @@ def test_a_date_that_is_far_from_all_known_ones_is_refused_at_once(send, own, da
     assert f"periods {side} what is known" in content["detail"][0]["reason"]
 
 
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"date": "soon"}, "must be a date"),
+        ({"date": 3}, "must be a date"),
+        ({"date": "9999-12-31"}, "periods after what is known"),
+        ({}, "is missing"),
+        ({"date": "2010-03-01", "prise": 3}, "is not a column of the model"),
+    ],
+)
+def test_what_is_said_of_the_future_is_checked_also_where_none_is_needed(send, own, row, reason):
+    row = {own.definition.columns.date if name == "date" else name: v for name, v in row.items()}
+    status, content = send("/predict", {"future": [row]})
+    assert status == 422
+    assert reason in content["detail"][0]["reason"]
+
+
+def test_future_that_is_not_needed_changes_nothing(send, own, example):
+    plain = send("/predict", example)[1]["predictions"]
+    dates = [{own.definition.columns.date: line["date"]} for line in plain[:2]]
+    given = send("/predict", example | {"future": dates})[1]["predictions"]
+    assert [one["prediction"] for one in given] == [one["prediction"] for one in plain]
+
+
 def test_marks_for_missing_values_mean_missing(service, client, model):
     columns, target = service.project.definition.columns, service.project.definition.problem.target
     row = {columns.date: "2000-01-01"}
@@ -185,14 +209,19 @@ def test_requests_write_dates_as_the_data_does(own, written, newer, expected):
     assert json.loads(response.body)["predictions"][0]["date"] == expected
 
 
-def test_openapi_shows_the_body(client):
-    schemas = client.get("/openapi.json").json()["components"]["schemas"]
-    assert set(schemas["Rows"]["properties"]) == {
-        "horizon",
-        "series",
-        "rows",
-        "future",
-    }
+def test_openapi_shows_the_body(client, service):
+    document = client.get("/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    parts = schemas["Rows"]["properties"]
+    assert set(parts) == {"horizon", "series", "rows", "future"}
+    assert all(part["description"] for part in parts.values())
+    (example,) = schemas["Rows"]["examples"]
+    assert client.post("/predict", json=example).status_code == 200
+    columns, target = service.project.definition.columns, service.project.definition.problem.target
+    named = {columns.date, *columns.series_names()}
+    for name, expected in (("rows", named | {target}), ("future", named)):
+        schema = schemas[parts[name]["items"]["$ref"].rpartition("/")[2]]
+        assert expected <= set(schema["properties"])
 
 
 def test_a_forecast_may_be_of_some_series_and_begin_after_newer_values(service, model):

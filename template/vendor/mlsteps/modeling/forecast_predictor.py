@@ -87,9 +87,9 @@ class ForecastPredictor(Predictor):
         periods = np.arange(panel.end, panel.end + (horizon or self._horizon))
         keys = pd.MultiIndex.from_product([names, periods], names=[SERIES, PERIOD])
         rows, stored = keys.to_frame(index=False), panel.known.shape[1] - panel.periods
-        if self._numbers and (future is not None or stored < len(periods)):
+        if future is not None or (self._numbers and stored < len(periods)):
             rows = self._with_future(rows, future)
-            panel = panel.updated(self._panel(rows))
+            panel = panel.updated(self._panel(rows)) if self._numbers else panel
         forecasts = self._forecast(panel, rows)
         forecasts["date"] = self._calendar.texts(forecasts[PERIOD])
         forecasts = forecasts.rename(columns={SERIES: "series"})[["series", "date", *LOGGED]]

@@ -17,6 +17,12 @@ from .served_model import SCHEMAS, TEXT, Prediction, ServedModel
 from .validation import RowList, invalid, read_object, shown
 
 FORM = '{"horizon": ..., "series": [...], "rows": [...], "future": [...]}'
+PARTS = {
+    "horizon": "Periods ahead; as many as the model was tested on if left out.",
+    "series": "Labels of the series to forecast; all if left out.",
+    "rows": "History newer than the model's: the forecast begins after it.",
+    "future": "What is known ahead of time, for each series or, without their columns, for all.",
+}
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,7 @@ class ServedForecastModel(ServedModel):
 
     def read(self, body: bytes) -> ForecastRequest:
         """Read a request; every part of it may be left out."""
-        parts = ("horizon", "series", "rows", "future")
-        content = {k: v for k, v in read_object(body, FORM, (), parts).items() if v is not None}
+        content = {k: v for k, v in read_object(body, FORM, (), PARTS).items() if v is not None}
         horizon, series = content.get("horizon"), content.get("series")
         if horizon is not None and (type(horizon) is not int or not 1 <= horizon <= self._horizon):
             reason = f"must be a whole number from 1 to {self._horizon:,}, got {shown(horizon)}"
@@ -92,19 +97,21 @@ class ServedForecastModel(ServedModel):
         rows, some = {"type": "array", "maxItems": self._max_rows}, {"type": "array", "minItems": 1}
         properties = {
             "horizon": {"type": "integer", "minimum": 1, "maximum": self._horizon},
-            "series": {**some, "items": TEXT, "description": "All if left out."},
+            "series": {**some, "items": TEXT},
             "rows": {**rows, "items": {"$ref": SCHEMAS + "Past"}},
             "future": {**rows, "items": {"$ref": SCHEMAS + "Ahead"}},
         }
+        properties = {k: v | {"description": PARTS[k]} for k, v in properties.items()}
         body = {"type": "object", "additionalProperties": False, "properties": properties}
         return {
-            "Rows": body | {"examples": [{"horizon": self._horizon}]},
+            "Rows": body | {"examples": [self.description["example"]]},
             "Past": self._lists["rows"].json_schema,
             "Ahead": self._lists["future"].json_schema,
         }
 
     def _forecast(self, request: ForecastRequest) -> list[Prediction]:
-        history, future = (pd.DataFrame(rows or []) for rows in (request.rows, request.future))
+        given = (request.rows, request.future)
+        history, future = (pd.DataFrame(rows) if rows else None for rows in given)
         try:
             found = self.predictor.forecast(request.horizon, history, future, request.series)
         except ForecastRequestError as error:
