@@ -155,6 +155,9 @@ def test_compose_accepts_its_file_once_passwords_are_chosen(
     observed = {"service", "prometheus", "grafana"} if serving in SERVICES else set()
     assert set(services) == {"jobs", "database"} | observed
     for service in services.values():
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
         for port in service.get("ports", []):
             assert port["host_ip"] == "127.0.0.1"
         for volume in service["volumes"]:

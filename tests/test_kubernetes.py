@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -255,6 +256,43 @@ def test_checkov_finds_nothing_that_is_not_argued_for(
     assert all(
         check["check_result"]["suppress_comment"] for check in found["results"]["skipped_checks"]
     )
+
+
+KUBECTL = """#!/bin/sh
+# What needs a cluster is made up; the patch is the real one.
+case "$1 $2" in
+    "create job") echo '{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "run"},
+        "spec": {"podFailurePolicy": {"rules": []}, "template": {"spec": {"restartPolicy": "Never",
+        "containers": [{"name": "job", "image": "x", "args": ["monitor"]}]}}}}' ;;
+    patch*) exec KUBECTL "$@" ;;
+    create*) cat > "$JOB" ;;
+    get*) echo 0 ;;
+esac
+"""
+
+
+def test_any_argument_reaches_the_command_in_the_cluster(render: Renders, tmp_path: Path) -> None:
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(KUBECTL.replace("KUBECTL", str(SCRIPTS / "kubectl")), encoding="utf-8")
+    kubectl.chmod(0o755)
+    arguments = [
+        "predict",
+        'a "new" file.csv',
+        "back\\slash",
+        "-x",
+        "$(HOME)",
+        "tab\t, line\n.",
+        "",
+    ]
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        ["sh", "deploy/kubernetes/run", "staging", *arguments],
+        cwd=render(deployment="kubernetes"),
+        env=os.environ | {"PATH": path, "JOB": str(tmp_path / "job.json")},
+        check=True,
+    )
+    job = json.loads((tmp_path / "job.json").read_text(encoding="utf-8"))
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"] == arguments
 
 
 @every_serving

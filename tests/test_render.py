@@ -214,6 +214,23 @@ def test_every_variant_passes(render: Renders, environment: Environment, command
         environment.run(project, *command.split(), MYPY_CACHE_DIR=str(CACHE / "mypy"))
 
 
+@pytest.mark.parametrize("data_source", ["sql", "api", "open_data"])
+def test_the_workflow_shows_secrets_to_one_step_and_keeps_no_rows(
+    render: Renders, data_source: str
+) -> None:
+    path = render(data_source=data_source) / ".github" / "workflows" / "improve.yml"
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    (job,) = workflow["jobs"].values()
+    (improve,) = [step for step in job["steps"] if "secrets." in str(step)]
+    assert "env" not in workflow.keys() | job.keys()
+    commands = [line for line in improve["run"].splitlines() if "uv run" in line]
+    assert all(line.split()[:3] == ["uv", "run", "--locked"] for line in commands)
+    assert len(commands) == 2
+    kept = job["steps"][-1]["with"]["path"].split()
+    assert {Path(name).suffix for name in kept} == {".jsonl", ".md", ".json"}
+    assert {Path(name).name for name in kept} == {"history.jsonl", "card.md", "metrics.json"}
+
+
 @pytest.mark.slow
 def test_the_wheel_holds_the_whole_package(render: Renders, tmp_path: Path) -> None:
     answers = {"author_name": 'Zoë "O\'Brien"', "description": 'Says "yes" \\ é 🚀'}
