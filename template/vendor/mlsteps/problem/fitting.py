@@ -18,6 +18,8 @@ FEW = 20  # whole numbers with so many different values can be classes as well a
 LEAST_PERIODS = 8  # of a series
 REPEATED = 0.05  # of the rows of series may share their date with another, by mistake
 FILLED = 0.5  # of the dates from the first to the last of each series
+PLACE = " place"  # no column that was collected begins with a blank
+ROWS = 100_000  # about so many tell whether dates are repeated
 MOST_LABELLING = 8  # columns that are tried, alone and in pairs, to tell series apart
 LIKELY = 0.5  # the share of values that shows what all should be
 
@@ -129,9 +131,11 @@ def _series(
     except ConversionError:  # `check` says in which row
         return SeriesColumns(date, [], frame[date].nunique(), 1)
     periods = dates.nunique()
-    places = pd.Series(pd.factorize(dates, sort=True)[0], frame.index, name=" date")
+    places = pd.Series(pd.factorize(dates, sort=True)[0], frame.index)
+    some = places % (1 + len(frame) // ROWS) == 0  # all rows of a part of the dates
+    rows = frame[some].assign(**{PLACE: places[some]})
     for by in ([], *([name] for name in labelling), *map(list, combinations(labelling, 2))):
-        repeated = pd.concat([places, frame[by]], axis="columns").duplicated().mean()
+        repeated = rows.duplicated([PLACE, *by]).mean()
         if repeated <= REPEATED and (not by or _is_filled(places, frame, by)):
             doubt = 1
             if not repeated and dates.notna().all() and periods >= LEAST_PERIODS:
