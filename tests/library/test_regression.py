@@ -6,6 +6,7 @@ import pytest
 from mlsteps import UserError
 from mlsteps.evaluation.bootstrap import measure
 from mlsteps.modeling.regression import learn_decision, predict
+from mlsteps.problem.check import check
 from mlsteps.problem.regression import METRICS, check_target
 from sklearn import metrics as sklearn_metrics
 from sklearn.base import BaseEstimator
@@ -91,3 +92,14 @@ def test_a_target_that_is_mostly_zero_is_not_judged_by_mape(define):
     problem = define(problem={"metric": "mape"}).problem
     with pytest.raises(UserError, match='metric "mape" leaves out rows'):
         check_target(target, problem, 3)
+
+
+def test_large_numbers_are_written_with_all_their_digits(define):
+    prices = 1_358_750.0 + np.arange(21)
+    frame = pd.DataFrame({"x": range(21), "y": prices})
+    task, _, bar, cost = check(
+        define(problem={"minimum": 1_358_750}, constraints={"train_seconds": 1e7}), frame, {}
+    ).sentences
+    assert "a number from 1,358,750 to 1,358,770, typically 1,358,760, from 1 column of" in task
+    assert "at most 1,358,750" in bar
+    assert "10,000,000 s to fit" in cost
