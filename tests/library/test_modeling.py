@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
@@ -213,11 +214,27 @@ def test_the_new_names_of_classes_that_moved_are_trusted():
     assert set(store.MOVED.values()) <= set(store.TRUSTED)
 
 
-def test_lightgbm_can_be_stored(tmp_path):
-    lightgbm = pytest.importorskip("lightgbm")
+@pytest.mark.parametrize(
+    ("library", "name", "settings"),
+    [
+        ("lightgbm", "LGBMClassifier", {"n_estimators": 2, "verbose": -1}),
+        ("lightgbm", "LGBMRegressor", {"n_estimators": 2, "verbose": -1}),
+        ("xgboost", "XGBClassifier", {"n_estimators": 2}),
+        ("xgboost", "XGBRFRegressor", {"n_estimators": 2}),
+        ("sklearn.neighbors", "KNeighborsClassifier", {"metric": "manhattan"}),
+        ("sklearn.neighbors", "KNeighborsClassifier", {"algorithm": "ball_tree"}),
+        ("sklearn.neural_network", "MLPClassifier", {"solver": "sgd"}),
+        ("sklearn.calibration", "CalibratedClassifierCV", {}),
+        ("sklearn.feature_selection", "SelectKBest", {"k": 1}),
+    ],
+)
+def test_what_is_used_most_can_be_stored(tmp_path, library, name, settings):
+    estimator = getattr(pytest.importorskip(library), name)(**settings)
     rows, classes = [[float(k)] for k in range(60)], [k % 2 for k in range(60)]
-    model = lightgbm.LGBMClassifier(n_estimators=2, verbose=-1).fit(rows, classes)
-    assert store.load_pipeline(saved(tmp_path / "model.skops", model))[-1].n_estimators == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # such rows teach nothing
+        model = estimator.fit(rows, classes)
+    assert type(store.load_pipeline(saved(tmp_path / "model.skops", model))[-1]) is type(estimator)
 
 
 def test_a_pickle_is_not_executed(tmp_path):

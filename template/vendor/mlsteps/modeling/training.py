@@ -91,6 +91,7 @@ def train(
         "trials": [_line(trial) for trial in result.trials],
         "measured": best.measured,
         "left_out": result.left_out,
+        "warned": model.warned,
         "baselines": model.baselines,
         "training_rows": len(model.keys),
         "fit_seconds": model.fit_seconds,
@@ -107,7 +108,7 @@ def train(
     scored = {trial.candidate for trial in result.leaderboard}
     left_out = [f"left out: {n}, {why}" for n, why in result.left_out.items() if n not in scored]
     warned = [f"the fit of {best.candidate} warns: {said}" for said in model.warned]
-    _write_card(project.reports, summary, known, record, warned)
+    _write_card(project.reports, summary, known, record)
     return "\n".join([f"{summary} (version {version})", *left_out, *warned])
 
 
@@ -136,9 +137,7 @@ def _line(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _write_card(
-    reports: Path, summary: str, metrics: Metrics, record: dict[str, Any], warned: list[str]
-) -> None:
+def _write_card(reports: Path, summary: str, metrics: Metrics, record: dict[str, Any]) -> None:
     titles = {name: metric.title for name, metric in metrics.items()}
     others = [name for name in record["measured"] if name != record["metric"]]
     rows = [
@@ -152,6 +151,7 @@ def _write_card(
         }
         for line in record["leaderboard"]
     ]
-    left_out = [f"{name}: {why}" for name, why in record["left_out"].items()]
-    notes = [paragraph(f"{note}.") for note in (*left_out, *warned)]
-    write_card(reports, "train", summary, table(rows, mark=record["model"]), *notes)
+    notes = [f"{name}: {why}" for name, why in record["left_out"].items()]
+    notes += [f"The fit of {record['model']} warns: {why}" for why in record["warned"]]
+    said = [paragraph(f"{note}.") for note in notes]
+    write_card(reports, "train", summary, table(rows, mark=record["model"]), *said)
