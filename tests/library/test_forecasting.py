@@ -161,6 +161,16 @@ def test_forecasts_are_dated_as_the_data_is(define, written):
     assert ("fits as well" in said) == (written in ("month first", "day first"))
 
 
+def test_numbers_of_months_have_series_but_months_are_none_of_a_year(define):
+    months = pd.date_range("2014-01-01", periods=96, freq="MS")
+    years = pd.DataFrame({"year": months.year, "month": months.month})
+    assert find_series(years).doubt
+    months = months.strftime("%Y%m").astype(int)
+    shops = pd.DataFrame({"when": np.tile(months, 2), "shop": np.repeat([7, 8], 96)})
+    assert find_series(shops) == SeriesColumns("when", ["shop"], 96)
+    assert find_series(shops.assign(day="2014-01-01")).date == "day"
+
+
 def test_the_hour_that_comes_twice_is_named_and_the_one_that_lacks_is_a_gap(define):
     hours = berlin("2021-03-01", "2021-11-30", freq="h")
     y = np.random.default_rng(0).normal(size=len(hours))
