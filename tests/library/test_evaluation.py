@@ -1,13 +1,16 @@
 """Intervals and the gate."""
 
 import re
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from mlsteps.evaluation.bootstrap import measure, resamples
+from mlsteps.evaluation.result import costs_of
 from mlsteps.modeling import Clusterer, Detector, store
+from mlsteps.modeling.search import stopwatch
 from mlsteps.problem.columns import column_of
 from mlsteps.problem.metric import all_metrics
 from mlsteps.variants import of_type
@@ -75,6 +78,7 @@ def gate(definition, value, *, spread=0.01, baseline, rows=50, **costs):
     metrics = all_metrics(problem.type, {})
     model = SimpleNamespace(schema=SimpleNamespace(target="y", features=[]))
     tested = of_type("evaluation", problem.type).Test(test, model, definition, metrics, run={})
+    tested.predictions = pd.DataFrame({"prediction": test["y"]})
     cheap = {"train_seconds": 1, "model_megabytes": 1, "predict_milliseconds": 1}
     result = SimpleNamespace(
         definition=definition,
@@ -120,6 +124,45 @@ def test_the_gate_holds_the_constraints(bar):
     definition, better = bar
     found = gate(definition, 0.5 + 0.1 * better, baseline=0.5, model_megabytes=61.5)
     assert found == ["model megabytes: 61.5; at most 60 allowed"]
+
+
+def test_without_a_minimum_the_gate_asks_only_for_more_than_the_baseline(define):
+    problem_type = define().problem.type
+    metric = all_metrics(problem_type, {})[define().problem.metric]
+    better = 1 if metric.higher_is_better else -1
+    definition = define(problem={"minimum": "none"})
+    assert gate(definition, 0.1, baseline=0.1 - 0.05 * better) == []
+    assert len(gate(definition, 0.1, baseline=0.1)) == 1
+
+
+def test_a_time_just_above_its_limit_may_be_the_machine(bar):
+    definition, better = bar
+    for milliseconds, passed in ((1100, True), (1300, False)):
+        found = gate(
+            definition, 0.5 + 0.1 * better, baseline=0.5, predict_milliseconds=milliseconds
+        )
+        assert (found == []) == passed
+    assert found == [
+        "predict milliseconds: 1,300; at most 1,000 allowed, and 20% more, as times vary"
+    ]
+
+
+def test_waiting_for_other_programs_counts_neither_to_a_fit_nor_to_a_prediction():
+    def waits():
+        time.sleep(0.05)
+        sum(range(1000))
+
+    costs = costs_of({"fit_seconds": 1, "model_megabytes": 1}, waits, times=1)
+    assert costs["predict_milliseconds"] < 40
+    seconds = stopwatch()
+    until = time.process_time() + 0.2
+    while time.process_time() < until:  # every second moment belongs to another program
+        time.sleep(0.001)
+        sum(range(100_000))
+    assert 0.2 <= seconds() < 0.25
+    seconds = stopwatch()
+    time.sleep(0.1)  # as other processes do the work
+    assert seconds() >= 0.1
 
 
 def test_the_gate_asks_for_enough_rows_to_tell(bar):

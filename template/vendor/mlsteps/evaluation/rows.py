@@ -128,7 +128,7 @@ class RowTest(ABC):
             schema=schema,
             definition=self.definition,
             metric=self.metric,
-            costs=costs_of(self.run, lambda: self.predictor.predict(example), times=20),
+            costs=costs_of(self.run, lambda: self.predictor.predict(example), times=4),
             rows=len(target),
             measured=measured,
             baselines=self.baselines(),

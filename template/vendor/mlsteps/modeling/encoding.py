@@ -1,6 +1,5 @@
 """Rows as numbers: encoded once, for all the candidates that are fitted to them."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +13,7 @@ from ..files import read_frame, read_parts
 from ..preparation.schema import DATE, Schema
 from ..problem.columns import column_of
 from ..problem.definition import Definition
-from .search import BuildEncoder
+from .search import BuildEncoder, stopwatch
 
 FIT_ROWS = 100_000  # a sample of more rows has the same medians, scales and shares of labels
 
@@ -102,7 +101,7 @@ class EncodedFold:
         if problem.target_kind == "category":
             known = known.astype("category")  # as an array, one string then serves all its rows
         target = known.to_numpy()
-        started = time.monotonic()
+        seconds = stopwatch()
         sample = np.arange(len(target))
         if len(target) > FIT_ROWS:
             generator = np.random.default_rng(rows.definition.search.seed)
@@ -121,7 +120,7 @@ class EncodedFold:
             others = np.setdiff1d(np.arange(len(target)), sample)
             for places, part in rows.parts(self.fit_positions[others]):
                 numbers[others[places]] = self.encoder.transform(part)
-        self.seconds = time.monotonic() - started
+        self.seconds = seconds()
         return numbers, target
 
     @cached_property

@@ -32,6 +32,7 @@ from .search import (
     caught_warnings,
     few_threads,
     search_candidates,
+    stopwatch,
 )
 
 MOST_NUMBERS = 30_000_000  # of all folds: with more, each is encoded anew for every trial
@@ -132,9 +133,9 @@ def _fit_folds(
 def _fit(estimator: BaseEstimator, fold: EncodedFold) -> float:
     """Fit an estimator; return the seconds that it took, those of the encoder included."""
     numbers, target = fold.training
-    started = time.monotonic()
+    seconds = stopwatch()
     estimator.fit(numbers, target)
-    return fold.seconds + time.monotonic() - started
+    return fold.seconds + seconds()
 
 
 def _score_held_out(trial: Trial, fitted: Fitted, metric: Metric, definition: Definition) -> None:

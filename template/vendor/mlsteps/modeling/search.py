@@ -232,6 +232,20 @@ def build_estimator(
     return estimator.set_params(**dict.fromkeys(seeds, definition.search.seed))
 
 
+def stopwatch() -> Callable[[], float]:
+    """Return a function that says how many seconds have been worked since, not waited for others.
+
+    Where the processor has hardly worked, other processes did, and all seconds count.
+    """
+    began, work = time.monotonic(), time.process_time()
+
+    def seconds() -> float:
+        taken, worked = time.monotonic() - began, time.process_time() - work
+        return min(taken, worked) if worked > taken / 10 else taken
+
+    return seconds
+
+
 def few_threads(rows: int) -> AbstractContextManager[object]:
     """Keep numeric libraries from starting threads where they cost more than they save."""
     return threadpool_limits(1 if rows < FEW_ROWS else None)
