@@ -82,6 +82,32 @@ def test_a_model_that_fails_the_gate_leaves_the_champion_serving(own):
     assert store.champion(own.models) == champion
 
 
+def test_a_version_that_failed_the_gate_is_promoted_only_with_a_reason_that_is_kept(own):
+    impossible = 1e12 if own.definition.problem.minimum < 0 else -1e12
+    edit(own, problem={"minimum": impossible})
+    failed = run_in(own.root, "run", "--force")
+    version = store.newest_version(own.models)
+    assert f'`promote {version} --anyway "the reason"` lets it serve' in failed.output
+    refused = run_in(own.root, "promote", version)
+    assert refused.exit_code == 2
+    assert "is needed" in refused.output  # the reason of the gate
+    assert f'`promote {version} --anyway "the reason"`' in refused.output
+    assert run_in(own.root, "promote", version, "--anyway", " ").exit_code == 2
+    assert store.champion(own.models) != version
+
+    done = run_in(own.root, "promote", version, "--anyway", "there is nothing better")
+    assert done.exit_code == 0, done.output
+    assert store.champion(own.models) == version
+    last = store.read_history(own.models)[-1]
+    assert last["reason"] == "by hand, though it failed the gate: there is nothing better"
+    assert "there is nothing better; it failed the gate: " in run_in(own.root, "status").output
+    assert "there is nothing better" in (own.reports / "index.html").read_text(encoding="utf-8")
+    card = own.models / version / store.CARD
+    assert card.read_text(encoding="utf-8").count("there is nothing better") == 1
+    run_in(own.root, "evaluate", "--force")
+    assert card.read_text(encoding="utf-8").count("there is nothing better") == 1
+
+
 def test_an_interrupted_run_leaves_no_half_version(own, monkeypatch):
     before = store.versions(own.models), store.champion(own.models)
 
@@ -98,6 +124,7 @@ def test_an_interrupted_run_leaves_no_half_version(own, monkeypatch):
 @pytest.mark.parametrize(
     ("table", "key", "value", "message"),
     [
+        ("problem", "minimum", "low", "minimum is 'low', but should be a valid number or 'none'"),
         ("problem", "metrik", "luck", '[problem] metrik is not a known key; did you mean "metric"'),
         ("search", "fold", 3, '[search] fold is not a known key; did you mean "folds"?'),
         ("search", "folds", 1, "[search] folds is 1, but should be greater than or equal to 2"),

@@ -111,10 +111,12 @@ def command_line(  # noqa: C901 - a function for each command
         with lock(project.models):
             for step in steps():
                 _tell(step.name, run_step(project, step, force=force))
-            passed = _gate_passed(project)
+            passed, version = _gate_passed(project), store.newest_version(project.models)
             if passed:
-                version = store.newest_version(project.models)
                 _promote(project, version, "it passed the gate", load_model(), serves=bool(serve))
+            else:
+                way = f'`promote {version} --anyway "the reason"` lets it serve all the same'
+                _say("promote", f"nothing, as {version} failed the gate; {way}")
         _finish(project, passed=passed, track=load_model)
 
     @main.command()
@@ -238,10 +240,11 @@ def command_line(  # noqa: C901 - a function for each command
 
     @main.command()
     @click.argument("version")
-    def promote(version: str) -> None:
+    @click.option("--anyway", metavar="REASON", default="", help="Though it failed the gate.")
+    def promote(version: str, anyway: str) -> None:
         """Let a version serve."""
         project = _open(metrics)
-        _promote(project, version, "by hand", load_model(), serves=bool(serve))
+        _promote(project, version, "by hand", load_model(), anyway.strip(), serves=bool(serve))
         _finish(project, track=load_model)
 
     @main.command()
@@ -333,10 +336,12 @@ def _gate_passed(project: "Project") -> bool:
     return bool(read_json(folder / store.METRICS)["gate"]["passed"])
 
 
-def _promote(project: "Project", version: str, reason: str, load: Any, *, serves: bool) -> None:
+def _promote(
+    project: "Project", version: str, reason: str, load: Any, anyway: str = "", *, serves: bool
+) -> None:
     from .modeling import store
 
-    store.promote(project, version, reason)
+    store.promote(project, version, reason, anyway)
     _show_champion(project, load, serves=serves)
     _say("promote", f"{version} is the champion")
 

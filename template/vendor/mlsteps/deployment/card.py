@@ -14,7 +14,10 @@ def write_serve_card(
 ) -> None:
     """Write the card of step 7 for the champion."""
     predictor = load_predictor(store.champion_folder(project.models))
-    serving = project.definition.serving
+    serving, version = project.definition.serving, predictor.version
+    known = {"Champion": version, "Log": serving.log.removeprefix("sqlite:///")}
+    if why := store.promoted_anyway(project.models, version):
+        known["Promoted all the same"] = why
     address = f"http://{serving.host}:{serving.port}"
     body = json.dumps(predictor.example_request(), ensure_ascii=False)
     service = [
@@ -29,9 +32,9 @@ def write_serve_card(
     write_card(
         project.reports,
         "serve",
-        f"Version {predictor.version} is the champion; "
+        f"Version {version} is the champion; "
         + ("the service predicts with it." if serves else "files are scored with it."),
-        facts({"Champion": predictor.version, "Log": serving.log.removeprefix("sqlite:///")}),
+        facts(known),
         *(service if serves else []),
         paragraph("Score a file of any size; its rows and their order are kept:"),
         code(f"uv run {command} predict new.csv scored.csv"),

@@ -53,7 +53,8 @@ def evaluate(
     Returns
     -------
     str
-        A sentence for the command line: the metric with its interval, and whether the gate passed.
+        Sentences for the command line: the metric with its interval, whether the gate passed, and
+        why not.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def evaluate(
         "gate": {
             "passed": all(check.passed for check in checks),
             "reasons": [check.reason for check in checks if not check.passed],
-            "checks": [{"what": check.reason, "passed": check.passed} for check in checks],
+            "checks": [{"what": c.reason, "passed": c.passed, "noted": c.noted} for c in checks],
         },
         "costs": result.costs,
         "outcome": result.outcome,
@@ -117,11 +118,13 @@ def evaluate(
         result.predictions.sample(count, random_state=definition.search.seed).to_parquet(path)
     text = model_card(card, results, quality, run, predictor, metric, definition)
     write_text(folder / store.CARD, text)
+    store.add_to_card(models, folder.name)
     write_json(folder / store.METRICS, results)
     write_json(project.reports / "metrics.json", results)
     summary = _summary(results, metric.title)
     _write_card(project.reports, summary, results, quality, result, sections(result))
-    return summary
+    said = (check.reason for check in checks if check.noted or not check.passed)
+    return "\n".join([summary, *said])
 
 
 def _times_opened(models: Path, digest: str, version: str) -> int:
@@ -154,7 +157,7 @@ def _write_card(
     sections: list[str],
 ) -> None:
     checks = [
-        notice(check["what"], "good" if check["passed"] else "bad")
+        notice(check["what"], ("warn" if check["noted"] else "good") if check["passed"] else "bad")
         for check in results["gate"]["checks"]
     ]
     warnings = []

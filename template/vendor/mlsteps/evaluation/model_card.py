@@ -26,7 +26,9 @@ def model_card(
 ) -> str:
     """Return the card as Markdown, from its template; `quality` has a line for each metric."""
     gate, schema = results["gate"], predictor.schema
-    reasons = "".join(f"\n- failed: {_cell(reason)}" for reason in gate["reasons"])
+    said = [check for check in gate["checks"] if check["noted"] or not check["passed"]]
+    marks = ["" if check["passed"] else "failed: " for check in said]
+    reasons = [f"\n- {m}{_cell(check['what'])}" for m, check in zip(marks, said, strict=True)]
     worst = sorted(results["slices"], key=lambda x: metric.gain(x["value"], 0))[:WORST_SLICES]
     features = [
         f"- {_code(line['feature'])}: {number(line['loss'])}"
@@ -39,7 +41,7 @@ def model_card(
         trained=run["trained"],
         purpose=definition.problem.purpose(),
         problem=schema.problem,
-        gate=f"{'passed' if gate['passed'] else 'not passed'}.{reasons}",
+        gate=f"{'passed' if gate['passed'] else 'not passed'}.{''.join(reasons)}",
         source=definition.data.path or definition.data.source,
         inputs=", ".join(_code(column.name) for column in schema.inputs),
         data=f"{run['training_rows']:,} training rows. Tested on "

@@ -24,6 +24,8 @@ def status(project: Project, metrics: Metrics) -> list[str]:
     with open_log(project) as log:
         made, known = count_predictions(log, champion)
     lines.append(f"the champion made {counted(made, 'prediction')}, {known:,} with true labels")
+    if why := store.promoted_anyway(models, champion):
+        lines.append(f"it was promoted all the same: {why}")
     if challenger := store.challenger(models):
         lines.append(f"{challenger} predicts in its shadow, for the log only")
     if history := store.read_history(models):

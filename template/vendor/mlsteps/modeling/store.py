@@ -34,6 +34,7 @@ TEST_FORECASTS = "test_forecasts.parquet"  # of series, by a model that was fitt
 OUT_OF_FOLD = "out_of_fold.parquet"  # predictions of training rows, by models fitted without them
 CHAMPION, CHALLENGER, HISTORY = "champion.json", "challenger.json", "history.jsonl"
 MOST_TIMES = 10  # its size a model file may unpack to: `train` does not compress it
+ANYWAY = "\n## Promoted all the same\n\n"  # the last heading of a card
 
 # A model file may name these types beyond those that skops trusts by itself, and those that the
 # project names. Nothing else is loaded.
@@ -49,6 +50,8 @@ TRUSTED = [
     "mlsteps.modeling.forecasters.lags.Lags",
     "mlsteps.modeling.forecasters.local.Exponential",
     "mlsteps.modeling.forecasters.local.Theta",
+    "mlsteps.modeling.forecasters.naive.Drift",
+    "mlsteps.modeling.forecasters.naive.SeasonalNaive",
     "mlsteps.preparation.panel.Panel",
     "mlsteps.preparation.transformers.Clipper",
     "mlsteps.preparation.transformers.DateParts",
@@ -237,8 +240,13 @@ def predecessor(project: Project) -> str | None:
     return next(reversed(_predecessors(project)), None)
 
 
-def promote(project: Project, version: str, reason: str, **figures: float) -> None:
-    """Let `version` serve from now on, and record its predecessors and why."""
+def promote(
+    project: Project, version: str, reason: str, anyway: str = "", **figures: float
+) -> None:
+    """Let `version` serve from now on, and record its predecessors and why.
+
+    One that failed the gate only serves if `anyway` says why it may; its card then says so as well.
+    """
     models = project.models
     folder = version_folder(models, version)
     if not _predicts(folder, project):
@@ -249,13 +257,36 @@ def promote(project: Project, version: str, reason: str, **figures: float) -> No
     if not (folder / METRICS).exists():
         raise UserError(f"Version {version} has not been evaluated; run `evaluate` first.")
     gate = read_json(folder / METRICS)["gate"]
-    if not gate["passed"]:
-        raise UserError(f"Version {version} failed the gate: {'; '.join(gate['reasons'])}.")
+    failed = f"failed the gate: {'; '.join(gate['reasons'])}"
+    if not gate["passed"] and not anyway:
+        raise UserError(
+            f"Version {version} {failed}. If it is to serve all the same, say why: "
+            f'`promote {version} --anyway "the reason"`.'
+        )
+    accepted = {} if gate["passed"] else {"anyway": f"{anyway}; it {failed}"}
+    if anyway:
+        reason += f"{', though it failed the gate' if accepted else ''}: {anyway}"
     pointer = _pointer(models)
     before = pointer["version"]
     if before != version:
         predecessors = [*pointer["predecessors"], before] if before else []
-        _point(models, predecessors, new_line("promoted", version, before, reason, **figures))
+        line = new_line("promoted", version, before, reason, **figures) | accepted
+        _point(models, predecessors, line)
+        add_to_card(models, version)
+
+
+def promoted_anyway(models: Path, version: str) -> str:
+    """Return why a version that failed the gate may serve, "" if it did not fail or may not."""
+    lines = [line for line in read_history(models) if line["champion"] == version]
+    return next((line["anyway"] for line in reversed(lines) if "anyway" in line), "")
+
+
+def add_to_card(models: Path, version: str) -> None:
+    """Let the card of a version say why it may serve though it failed the gate, if it may."""
+    path = models / version / CARD
+    if said := promoted_anyway(models, version):
+        text = path.read_text(encoding="utf-8").partition(ANYWAY)[0]
+        write_text(path, f"{text}{ANYWAY}{said}.\n")
 
 
 def rollback(project: Project, reason: str, **figures: float) -> str:
