@@ -9,10 +9,12 @@ import pytest
 from mlsteps.deployment.prediction_log import open_log, read_predictions
 from mlsteps.errors import UserError
 from mlsteps.evaluation.bootstrap import measure
+from mlsteps.evaluation.forecasting import bootstrap_groups
 from mlsteps.modeling import Candidate, load_predictor, store, train
 from mlsteps.modeling.backtest import backtest, learn_intervals
 from mlsteps.modeling.forecast_model import ForecastModel, add_intervals
 from mlsteps.modeling.forecasters import Drift, Lags, LocalForecaster, SeasonalNaive
+from mlsteps.modeling.forecasters.naive import baselines
 from mlsteps.preparation import prepare
 from mlsteps.preparation.panel import Panel, fill
 from mlsteps.preparation.schema import read_schema
@@ -28,6 +30,7 @@ from sklearn.base import BaseEstimator, clone
 
 PROBLEM_TYPES = ["forecasting"]
 CANDIDATES = part("forecasting", "modeling.candidates").CANDIDATES
+MODELS = [name for name in CANDIDATES if name not in baselines(season=1)]
 METRICS = all_metrics("forecasting", {})
 SEASON, PERIODS = 12, 72
 FREQUENCIES = ["YS", "YE-JUN", "QS", "QE", "QS-FEB", "MS", "ME", "W-MON", "W-SUN", "D", "B"]
@@ -262,7 +265,7 @@ def test_a_short_forecast_needs_no_more_of_what_is_known_ahead(panel, name):
     np.testing.assert_allclose(forecaster.forecast(short, 2), longer[:, :2])
 
 
-@pytest.mark.parametrize("name", CANDIDATES)
+@pytest.mark.parametrize("name", MODELS)
 def test_every_candidate_continues_a_trend_and_a_season_and_can_be_stored(panel, name, tmp_path):
     forecaster = clone(CANDIDATES[name].estimator)
     calendar = {"season": SEASON, "horizon": SEASON, "frequency": "M"}
@@ -399,6 +402,90 @@ def test_every_candidate_stands_beside_the_seasonal_naive(project):
     assert set(results["baselines"]) == {"seasonal_naive", "drift"}
 
 
+def test_the_test_holds_as_many_horizons_as_a_fifth_of_the_history_has(own, frame, by_name):
+    assert align(frame, by_name()).test_horizons == 3  # of 4 months, in 72
+    assert align(frame, by_name(problem={"horizon": 1})).test_horizons == 14
+    assert align(frame, by_name(problem={"horizon": 12})).test_horizons == 1
+    assert align(frame, by_name(split={"test_horizons": 5})).test_horizons == 5
+    started = frame.drop(frame[(frame["name"] == "b") & (frame.index < len(frame) - 36)].index)
+    both = align(started, by_name(split={"test_horizons": "auto"}))
+    assert both.dropped == []
+    own_test = json.loads((own.reports / "metrics.json").read_text(encoding="utf-8"))
+    predictions = pd.read_parquet(own.models / store.champion(own.models) / store.TEST_PREDICTIONS)
+    assert predictions["origin"].nunique() == own_test["outcome"]["forecasts of each series"] == 4
+
+
+def test_values_that_were_forecast_at_once_are_drawn_together():
+    """Their errors go together: with each by itself the interval would look surer."""
+    keys = pd.MultiIndex.from_product([["a"], range(6), range(1, 9)])
+    paths = keys.to_frame(index=False, name=[SERIES, "origin", "step"])
+    paths = paths.assign(**{PERIOD: 8 * paths["origin"] + paths["step"] - 1})
+    groups = bootstrap_groups(paths)
+    assert (groups.groupby(paths["origin"]).nunique() == 1).all()
+    assert groups.nunique() == 6
+    few = bootstrap_groups(paths[paths["origin"] < 2])
+    assert few.nunique() == 6  # blocks of three dates
+    many = pd.concat([paths.assign(**{SERIES: name}) for name in "abcdefghij"])
+    assert bootstrap_groups(many).tolist() == many[SERIES].tolist()
+
+
+def of_noise(own, values, **problem):
+    """Let a project forecast one series of months, with all of its quick candidates."""
+    months = pd.date_range("2010-01-01", periods=len(values), freq="MS").strftime("%Y-%m-%d")
+    pd.DataFrame({"date": months, "y": values}).to_csv(own.root / "one.csv", index=False)
+    defined = run_in(own.root, "define", "--data", "one.csv", "--target", "y")
+    assert defined.exit_code == 0, defined.output
+    edit(own, models={"candidates": ["theta", "ridge", "seasonal_naive", "drift"]}, problem=problem)
+    done = run_in(own.root, "run")
+    return done, json.loads((own.reports / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_where_no_model_beats_the_baseline_the_baseline_serves_and_says_so(own):
+    walk = 100 + np.random.default_rng(0).normal(size=150).cumsum()
+    done, found = of_noise(own, walk)
+    assert done.exit_code == 0, done.output
+    assert found["model"] in ("seasonal_naive", "drift")
+    said = "No candidate was surely better than the baselines in the backtest, so the baseline"
+    assert said in done.output
+    assert found["gate"]["passed"]
+    assert said in (own.models / found["version"] / store.CARD).read_text(encoding="utf-8")
+    assert load(own).forecast()["prediction"].notna().all()
+    edit(own, problem={"minimum": 0.01})  # a bar that somebody has set holds for a baseline too
+    assert run_in(own.root, "evaluate").exit_code == 1
+
+
+def test_a_forecast_is_held_against_the_baseline_date_by_date(own):
+    """The years differ more than the model from the baseline, and yet it is surely better."""
+    months = np.arange(150)
+    noise = np.random.default_rng(0).normal(size=150)
+    season = 10 * np.sin(2 * np.pi * months / 12)
+    done, found = of_noise(own, 100 + months + season * (1 + months / 50) + noise)
+    assert done.exit_code == 0, done.output
+    what = next(
+        c["what"] for c in found["gate"]["checks"] if "baseline seasonal_naive" in c["what"]
+    )
+    assert "on the same dates the model is better by" in what
+    assert "80% are needed" in what
+
+
+def test_a_test_of_one_horizon_says_how_little_it_tells(own, frame):
+    done, _ = of_noise(own, frame["y"].iloc[:48], horizon=10)
+    assert "The test is one horizon, and another one may tell otherwise" in done.output
+
+
+def test_the_errors_of_the_test_count_to_the_intervals_of_the_model_not_to_those_tested(own):
+    """The noise grows tenfold when the test begins."""
+    noise = np.random.default_rng(0).normal(size=150) * np.where(np.arange(150) < 120, 1, 10)
+    _, found = of_noise(own, noise, horizon=6)
+    assert found["outcome"]["forecasts of each series"] == 5
+    assert found["test"]["coverage"]["value"] < 0.6
+    (tested,) = own.models.glob(f"{found['version']}/{store.TEST_PREDICTIONS}")
+    tested = pd.read_parquet(tested)
+    served = load(own, found["version"]).forecast()
+    width = (tested["high"] - tested["low"]) / tested["scale"]
+    assert ((served["high"] - served["low"]) / served["scale"]).mean() > 2 * width.mean()
+
+
 def test_the_model_knows_the_test_in_the_end(project, rows):
     predictor = load(project)
     last = pd.to_datetime(rows[project.definition.columns.date]).max()
@@ -433,7 +520,7 @@ def test_a_rule_of_the_business_holds_in_the_test_and_in_predictions(own, monkey
     may = pd.to_datetime(found["date"]).dt.month == 5
     assert (found.loc[may, ["prediction", "low", "high"]] == 0).all(axis=None)
     assert (found.loc[~may, "prediction"] != 0).all()
-    assert (tested["prediction"] == 0).mean() == pytest.approx(1 / tested["step"].max())  # January
+    assert (tested["prediction"] == 0).mean() == pytest.approx(2 / 12)  # of two whole years
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])

@@ -1,6 +1,5 @@
 """The test of series: the end that was kept back, against what was forecast of it."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,30 +9,27 @@ from ..files import read_frame
 from ..modeling import store
 from ..modeling.forecast_model import add_true, roll_on
 from ..modeling.forecast_predictor import ForecastPredictor
-from ..modeling.forecasters import Drift, SeasonalNaive
+from ..modeling.forecasters.naive import baselines
 from ..plots import BLUE, GREY, INK, ORANGE, new_figure, show_dates
 from ..preparation.panel import Panel
 from ..preparation.schema import Schema
 from ..preparation.series import calendar_of, panel_of
 from ..problem.definition import Definition
-from ..problem.metric import Metrics, evaluate_metrics
+from ..problem.metric import Metric, Metrics, evaluate_metrics
 from ..problem.project import Project
 from ..problem.series import ONLY, PERIOD, SERIES
-from ..report import figure
-from .bootstrap import measure
-from .gate import enough
+from ..report import figure, number
+from .bootstrap import compare_pairs, measure
+from .gate import Check, enough
 from .result import TestResult, check_defined, costs_of
 
 BLOCK = 3  # neighbouring dates are alike, so the bootstrap draws them together
-LEAST_SERIES = 10  # from which whole series are drawn
+LEAST_SERIES, LEAST_PATHS = 10, 5  # from which whole series are drawn, or whole forecasts
+SURE = 0.8  # the share of resamples in which a model is better: as `improve` asks of a challenger
 LEAST_VALUES = 6  # an interval of fewer looks surer than it is
 SHOWN_SERIES = 6
 SHOWN_HORIZONS = 4  # of the history before the test
 MOST_SLICES = 200
-BASELINES: dict[str, Callable[[Schema], Any]] = {
-    "seasonal_naive": lambda schema: SeasonalNaive(schema.decision["season"]),
-    "drift": lambda _: Drift(),
-}
 
 
 def test_model(
@@ -50,29 +46,31 @@ def test_model(
     panel, begin = panel_of(pd.concat([train, test]), schema), panel_of(train, schema).periods
     forecasts = read_frame(predictor.folder / store.TEST_FORECASTS)
     predictions = add_true(predictor.complete(forecasts), panel)
-    group = bootstrap_groups(predictions[SERIES], predictions[PERIOD])
-    measured = measure(
-        predictions["true"], predictions, metrics, definition.search.seed, group=group
-    )
+    true, group = predictions["true"], bootstrap_groups(predictions)
+    measured = measure(true, predictions, metrics, definition.search.seed, group=group)
     check_defined(measured, len(predictions), definition)
-    baselines = {}
-    for name in sorted(BASELINES, key=lambda name: name != definition.problem.baseline):
-        found = add_true(roll_on(BASELINES[name](schema), panel, begin, schema), panel)
-        baselines[name] = evaluate_metrics(metrics, found["true"], found)
+    plain = baselines(schema.decision["season"])
+    rivals = {
+        name: add_true(roll_on(plain[name], panel, begin, schema), panel)
+        for name in sorted(plain, key=lambda name: name != definition.problem.baseline)
+    }
+    metric = metrics[definition.problem.metric]
     named = predictions.rename(columns={SERIES: "series"})
     future, label = predictor.typical_future(), panel.names[:1]
     return TestResult(
-        target=predictions["true"],
+        target=true,
         predictions=named,
         features=named[["series", "origin", "step"]],
         schema=schema,
         definition=definition,
-        metric=metrics[definition.problem.metric],
-        costs=costs_of(run, lambda: predictor.forecast(series=label, future=future), times=10),
+        metric=metric,
+        costs=costs_of(run, lambda: predictor.forecast(series=label, future=future), times=2),
         rows=len(predictions),
         measured=measured,
-        baselines=baselines,
-        checks=[enough({"values in the test": (len(predictions), LEAST_VALUES)})],
+        baselines={
+            name: evaluate_metrics(metrics, rival["true"], rival) for name, rival in rivals.items()
+        },
+        checks=_checks(run["model"], metric, predictions, rivals, definition),
         outcome=_outcome(predictions, schema, definition),
         slices=_by_series(predictions, metrics, definition),
         importance=[],
@@ -81,11 +79,50 @@ def test_model(
     )
 
 
-def bootstrap_groups(series: pd.Series, periods: pd.Series) -> pd.Series:
-    """Return which values the bootstrap draws together: series or, of few, blocks of dates."""
+def bootstrap_groups(predictions: pd.DataFrame) -> pd.Series:
+    """Return which values the bootstrap draws together: their errors are alike.
+
+    Whole series; of few, what was forecast of one at once; if that is few as well, blocks of dates.
+    """
+    series = predictions[SERIES]
     if series.nunique() >= LEAST_SERIES:
         return series
-    return series + " " + (periods // BLOCK).astype("str")
+    paths = series + " " + predictions["origin"].astype("str")
+    blocks = series + " " + (predictions[PERIOD] // BLOCK).astype("str")
+    return paths if LEAST_PATHS <= paths.nunique() < blocks.nunique() else blocks
+
+
+def _checks(
+    model: str,
+    metric: Metric,
+    predictions: pd.DataFrame,
+    rivals: dict[str, pd.DataFrame],
+    definition: Definition,
+) -> list[Check]:
+    """Check that a model is surely better than the baseline, and not worse than the other one.
+
+    A baseline that was chosen may serve: it is what there is, and the command line says so.
+    """
+    true, group = predictions["true"], bootstrap_groups(predictions)
+    checks = [enough({"values in the test": (len(predictions), LEAST_VALUES)})]
+    if predictions["origin"].nunique() == 1:
+        one = "The test is one horizon, and another one may tell otherwise"
+        checks.append(Check(True, f"{one}; more history, or a shorter horizon, gives more", True))
+    if model in rivals:
+        none = "No candidate was surely better than the baselines in the backtest"
+        return [*checks, Check(True, f"{none}, so the baseline {model} itself forecasts", True)]
+    for name, rival in rivals.items():
+        seed = definition.search.seed
+        other, own, gains = compare_pairs(metric, true, rival, predictions, seed, group)
+        share = float(np.mean(gains > 0)) if len(gains) else 0.0
+        needed = SURE if name == definition.problem.baseline else 1 - SURE
+        reason = (
+            f"{metric.title} of the baseline {name} is {number(other)}; on the same dates the "
+            f"model is better by {number(metric.gain(own, other))}, and in {share:.0%} of "
+            f"resamples; {needed:.0%} are needed"
+        )
+        checks.append(Check(share >= needed, reason))
+    return checks
 
 
 def _outcome(
@@ -101,6 +138,7 @@ def _outcome(
         "and of the backtest": "unknown" if covered is None else f"{covered:.1%}",
         "median width": float((predictions["high"] - predictions["low"]).median()),
         "mean error (forecast − true)": float(errors.mean()),
+        "forecasts of each series": predictions["origin"].nunique(),
     }
 
 
@@ -110,7 +148,7 @@ def _by_series(
     """Return the metric of each series, the worst first; nothing if there is but one."""
     name, seed, found = definition.problem.metric, definition.search.seed, []
     for label, part in predictions.groupby(SERIES):
-        one, block = {name: metrics[name]}, part["step"] // BLOCK
+        one, block = {name: metrics[name]}, bootstrap_groups(part)
         value = evaluate_metrics(one, part["true"], part).get(name)
         spread = measure(part["true"], part, one, seed, most=200, group=block)
         numbers = spread.get(name, {"value": value, "low": value, "high": value})

@@ -39,7 +39,7 @@ def predict_test_rows(
     predictions = _replay(predictor, raw, raw.loc[paired.index], paired["step"])
     # The errors of both have the same scale, that of the history before the origin.
     predictions = predictions.loc[paired.index].assign(scale=paired["scale"])
-    groups = bootstrap_groups(paired[SERIES], paired[PERIOD])
+    groups = bootstrap_groups(paired)
     return PairedPredictions(paired[target], predictions, paired[LOGGED], groups)
 
 

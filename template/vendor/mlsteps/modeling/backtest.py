@@ -22,8 +22,8 @@ from ..problem.metric import Metric, Metrics
 from ..problem.project import Project
 from ..problem.series import PERIOD, SERIES, least_periods
 from .forecast_model import ForecastModel, add_intervals, add_true, forecast_ahead, roll_on
-from .forecasters import SeasonalNaive
 from .forecasters.local import MANY_SERIES, LocalForecaster
+from .forecasters.naive import baselines
 from .search import (
     REFERENCE_ROWS,
     Candidates,
@@ -35,6 +35,7 @@ from .search import (
     caught_warnings,
     few_threads,
     search_candidates,
+    stopwatch,
 )
 
 LEAST_ERRORS = 40  # a 90 % interval needs some dozens of errors to have a tail of a few
@@ -46,7 +47,8 @@ def fit_best(
     """Backtest on the history before the test, and fit the best candidate.
 
     It is fitted twice: to the training rows, to forecast the test, and then to the whole history,
-    which is the model. The test settles nothing: the choice was made before.
+    which is the model. The test settles nothing: the choice was made before. Its errors count to
+    the intervals of the model, not to those that are tested.
     """
     definition = project.definition
     schema = read_schema(project.prepared / "schema.json")
@@ -65,10 +67,13 @@ def fit_best(
         chosen = (result.leaderboard[0], candidates, schema, definition)
         tested, final = build_forecaster(*chosen), build_forecaster(*chosen)
         forecasts = roll_on(tested, history, panel.periods, schema, fit=True)
-        started = time.monotonic()
+        forecasts = add_intervals(forecasts, schema.decision)
+        errors = pd.concat([result.predictions, add_true(forecasts, history)])
+        schema.decision |= _limits(errors, definition)
+        seconds = stopwatch()
         with caught_warnings() as warned:
             final.fit(history.head(history.periods, schema.decision["gaps"]))
-        fit_seconds = time.monotonic() - started
+        fit_seconds = seconds()
     features = whole[[column.name for column in schema.features]]
     return FittedModel(
         result,
@@ -95,6 +100,7 @@ def backtest(
 ) -> SearchResult:
     """Score every candidate from every origin, see `search_candidates`."""
     season, horizon = schema.decision["season"], definition.problem.horizon
+    rivals = baselines(season)
     origins = [_origin(panel, train, *fold, schema) for fold in folds]
 
     def forecast(forecaster: Any, head: Panel, after: Panel) -> tuple[pd.DataFrame, float]:
@@ -102,28 +108,37 @@ def backtest(
         forecasts = add_true(forecast_ahead(forecaster, head, season, ahead), after)
         return forecasts, metric(forecasts["true"], forecasts)
 
-    naive = float(np.mean([forecast(SeasonalNaive(season), *origin)[1] for origin in origins]))
+    plain = {n: [forecast(rival, *origin)[1] for origin in origins] for n, rival in rivals.items()}
 
     def score_trial(trial: Trial, deadline: float) -> None:
         parts, previous = [], None
         for head, after in tqdm(origins, trial.candidate, unit="origin", disable=None, leave=False):
             if time.monotonic() > deadline:
                 raise OutOfTimeError
-            started = time.monotonic()
+            seconds = stopwatch()
             forecaster = build_forecaster(trial, candidates, schema, definition)
             if isinstance(previous, LocalForecaster) and len(head.names) >= MANY_SERIES:
                 # The wrong form of one series weighs little among many, and takes long to choose.
                 previous = forecaster.fit(head, previous=previous)
             else:
                 previous = forecaster.fit(head)
-            trial.fit_seconds.append(time.monotonic() - started)
+            trial.fit_seconds.append(seconds())
             forecasts, score = forecast(forecaster, head, after)
             parts.append(forecasts)
             trial.scores.append(score)
         trial.predictions = pd.concat(parts, ignore_index=True)
-        trial.measured["seasonal naive"] = {"value": naive}
+        trial.measured["seasonal naive"] = {"value": float(np.mean(plain["seasonal_naive"]))}
+        trial.eligible = trial.candidate in rivals or all(
+            _surely_better(trial.scores, scores, metric) for scores in plain.values()
+        )
 
     return search_candidates(score_trial, panel.periods, candidates, metric, definition)
+
+
+def _surely_better(scores: list[float], others: list[float], metric: Metric) -> bool:
+    """Return whether the mean gain is more than its standard error: a tie goes to the baseline."""
+    gains = [metric.gain(*pair) for pair in zip(scores, others, strict=True)]
+    return bool(np.mean(gains) > np.std(gains) / np.sqrt(max(1, len(gains) - 1)))
 
 
 def build_forecaster(

@@ -147,7 +147,8 @@ class ForecastPredictor(Predictor):
     def complete(self, forecasts: pd.DataFrame, panel: Panel | None = None) -> pd.DataFrame:
         """Add intervals to what a forecaster has forecast, and apply the project's own rules."""
         panel = panel or self.pipeline.panel
-        forecasts = add_intervals(forecasts, self.schema.decision)
+        if "low" not in forecasts:
+            forecasts = add_intervals(forecasts, self.schema.decision)
         rows = series_columns(forecasts[SERIES], self.schema.decision["series"])
         rows.insert(0, self._date, self._calendar.dates(forecasts[PERIOD]))
         if self._numbers:

@@ -44,7 +44,9 @@ def prepare_series(
                 "be a number or a category."
             )
     may_test = np.ones(len(rows), bool) if trained_on is None else ~trained_on(raw.loc[rows.index])
-    test = take_test(rows, definition, may_test)
+    horizons = {"test_horizons": aligned.test_horizons}  # no longer "auto"
+    split = definition.split.model_copy(update=horizons)
+    test = take_test(rows, definition.model_copy(update={"split": split}), may_test)
     start = int(rows.loc[test, PERIOD].min())
     if (rows.loc[~test, PERIOD] >= start).any():
         raise UserError(

@@ -1,6 +1,6 @@
 """What is particular to forecasting: its tables of project.toml, target, metrics and baselines."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from pydantic import Field
 
 from . import settings
 from .metric import HIGHER, LOWER, coverage, mae, mape, metric_table, rmse
-from .settings import UNKNOWN_BAR, Kind, Supervised, Table
+from .settings import Kind, Supervised, Table
 
 
 class Problem(Supervised):
@@ -25,6 +25,10 @@ class Problem(Supervised):
     frequency: str = Field(default="auto", pattern=r"^(auto|\d*(Y|Q|M|W|D|B|h|min|s))$")
     season: Literal["auto"] | int = "auto"
 
+    def held_in_pairs(self) -> tuple[str, ...]:
+        """Return the baselines that the gate leaves to a check of pairs: all."""
+        return ("seasonal_naive", "drift")
+
 
 class Columns(settings.Columns):
     """``[columns]``: what the columns are."""
@@ -39,8 +43,12 @@ class Columns(settings.Columns):
 class Split(Table):
     """``[split]``: how many horizons at the end are kept for the test, and where history begins."""
 
-    test_horizons: int = Field(default=1, ge=1)
+    test_horizons: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     newest_periods: int = Field(default=0, ge=0)
+
+    def least_horizons(self) -> int:
+        """Return how many horizons each series has to have for the test."""
+        return 1 if self.test_horizons == "auto" else self.test_horizons
 
 
 class Preparation(Table):
@@ -83,9 +91,5 @@ METRICS = metric_table(
 
 
 def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
-    """Return the metric and the bar for new data, each with its reason."""
-    return {
-        "metric": ("mase", ""),
-        "baseline": ("seasonal_naive", ""),
-        "minimum": (1.0, UNKNOWN_BAR),
-    }
+    """Return the metric and the baseline for new data, each with its reason."""
+    return {"metric": ("mase", ""), "baseline": ("seasonal_naive", "")}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from ..errors import UserError
@@ -19,6 +20,7 @@ SEPARATOR = " / "  # between the parts of a label
 ONLY = "all"  # the label of the series where there is but one
 SEASON_CORRELATION = 0.3  # of changes a season apart, from which there is a season
 LONGER_SEASON = 0.1  # by how much a longer season must be stronger to be preferred
+TEST_SHARE, MOST_HORIZONS = 0.2, 20  # of the history, where nobody says how much the test has
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class AlignedSeries:
         known ahead of time.
     season : int
         Periods in a season, 1 if there is none.
+    test_horizons : int
+        How many horizons at the end are for the test.
     joined, gaps : int
         How many rows were joined with another of their series and period, or left out as it is the
         same, and how many periods inside of the series lack a value.
@@ -44,6 +48,7 @@ class AlignedSeries:
     target: str
     calendar: Calendar
     season: int
+    test_horizons: int
     joined: int
     gaps: int
     dropped: list[str]
@@ -77,10 +82,12 @@ def validate_series(definition: Definition, frame: pd.DataFrame) -> ValidationRe
     season = "There is no season, so the seasonal naive forecast is the last value"
     if aligned.season > 1:
         season = f"A season has {aligned.season} periods"
-    tested = problem.horizon * definition.split.test_horizons
+    tests = aligned.test_horizons
+    tested = problem.horizon * tests
     test = (
         f"{season}; dates go from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}, and the "
-        f"last {f'{tested:,} periods are' if tested > 1 else 'period is'} kept for the test."
+        f"last {f'{tested:,} periods are' if tested > 1 else 'period is'} kept for the test"
+        + (f", {tests} forecasts one after another." if tests > 1 else ".")
     )
     unknown, dropped = columns.unknown_at_prediction, aligned.dropped
     notes = {
@@ -164,6 +171,7 @@ def align(frame: pd.DataFrame, definition: Definition) -> AlignedSeries:
         target,
         calendar,
         season,
+        _test_horizons(lengths.drop(short), season, definition),
         joined=len(frame) - len(rows) + len(used) - len(joined),
         gaps=gaps,
         dropped=short,
@@ -237,7 +245,7 @@ def _find_season(history: pd.DataFrame, target: str, calendar: Calendar, given: 
 
 def _short_series(lengths: pd.Series, season: int, definition: Definition) -> list[str]:
     """Return the series too short for training, backtest and test, if they may be left out."""
-    problem, tests = definition.problem, definition.split.test_horizons
+    problem, tests = definition.problem, definition.split.least_horizons()
     needed = least_periods(season) + (1 + tests) * problem.horizon
     short = lengths[lengths < needed]
     if len(short) == 0 or (definition.preparation.short == "drop" and len(short) < len(lengths)):
@@ -249,6 +257,16 @@ def _short_series(lengths: pd.Series, season: int, definition: Definition) -> li
         f"{tests} to test need {needed:,}; add history, raise [split] newest_periods, lower "
         '[problem] horizon or season, or leave short series out with [preparation] short = "drop".'
     )
+
+
+def _test_horizons(lengths: pd.Series, season: int, definition: Definition) -> int:
+    """Return how many horizons the test has: a share of the history, if most series spare it."""
+    given, horizon = definition.split.test_horizons, definition.problem.horizon
+    if given != "auto":
+        return int(given)
+    spared = lengths.median() - least_periods(season) - horizon
+    most = min(TEST_SHARE * lengths.max(), spared) // horizon
+    return int(np.clip(most, 1, MOST_HORIZONS))
 
 
 def _lengths(history: pd.DataFrame) -> pd.Series:

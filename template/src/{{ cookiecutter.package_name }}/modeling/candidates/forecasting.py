@@ -7,7 +7,7 @@ modeling/__init__.py.
 """
 
 from mlsteps.modeling import Candidate
-from mlsteps.modeling.forecasters import Arima, Exponential, Lags, Theta
+from mlsteps.modeling.forecasters import Arima, Drift, Exponential, Lags, SeasonalNaive, Theta
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
@@ -31,4 +31,7 @@ CANDIDATES = {
             "regressor__l2_regularization": [0.0, 10.0],
         },
     ),
+    # The baselines: one of them is chosen where no other is surely better in the backtest.
+    "seasonal_naive": Candidate(SeasonalNaive()),
+    "drift": Candidate(Drift()),
 }

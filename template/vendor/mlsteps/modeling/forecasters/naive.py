@@ -61,6 +61,11 @@ class Drift(BaseEstimator):
         return last[:, None] + slope[:, None] * np.arange(1, horizon + 1)
 
 
+def baselines(season: int) -> dict[str, BaseEstimator]:
+    """Return the forecasters that every other is held against, by name."""
+    return {"seasonal_naive": SeasonalNaive(season), "drift": Drift()}
+
+
 def repeat_season(values: np.ndarray, season: int, horizon: int) -> np.ndarray:
     """Return the last season over and over; a series shorter than one repeats its last value."""
     last = values[:, -min(season, values.shape[1]) :]
