@@ -126,7 +126,6 @@ def test_a_table_goes_from_its_password_to_a_served_prediction(
     said = command(environment, project, "collect", "--preview", **url).stdout
     assert "2,000 rows and 14 columns; nothing was written" in said
     said += command(environment, project, "define", "--target", "status", **url).stdout
-    edit(project, **{"minimum = 0.5": "minimum = 0.6"})
     said += command(environment, project, "run", **url).stdout
     assert "is the champion" in said
     environment.run(project, "python", "-c", SAME, "of_file.parquet", str(stored))

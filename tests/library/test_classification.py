@@ -1,5 +1,7 @@
 """What is particular to predicting a class: metrics, calibration and the threshold."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,10 +9,14 @@ from mlsteps import UserError
 from mlsteps.evaluation.bootstrap import measure
 from mlsteps.modeling.classification import default_decision, learn_decision
 from mlsteps.problem.classification import METRICS, arrays, check_target
+from mlsteps.problem.project import open_project
+from mlsteps.problem.suggest import SAMPLES
+from project import edit, run_in
 from scipy.special import expit
 from sklearn import metrics as sklearn_metrics
 
 ROWS = 4000
+CHOICES = ("problem", "evaluation")  # tables that were filled for the sample
 
 
 @pytest.fixture
@@ -105,6 +111,61 @@ def test_a_target_that_cannot_be_learnt_is_refused(define, values, message):
     target = pd.Series(values, dtype="str")
     with pytest.raises(UserError, match=message):
         check_target(target, define().problem, folds=5)
+
+
+def test_without_a_known_cost_misses_and_false_alarms_are_equally_many(define):
+    """At 2 % positives equal costs would never find one."""
+    generator = np.random.default_rng(0)
+    probability = expit(generator.normal(-5, 1.5, ROWS))
+    target = pd.Series(np.where(generator.random(ROWS) < probability, "yes", "no"))
+    rare = target == "yes"
+    assert 0.01 < rare.mean() < 0.03
+    found = {}
+    for cost in ("auto", 1.0):
+        definition = define(evaluation={"calibrate": False, "false_negative_cost": cost})
+        decision = learn_decision(target, predictions(probability), definition)
+        found[cost] = probability >= decision["threshold"]
+    assert found["auto"].sum() == pytest.approx(rare.sum(), abs=1)
+    assert found[1.0].sum() < 0.1 * rare.sum()
+
+
+def rare_project(own, cost):
+    """Let 2 % of the rows be "bad", which two columns tell a little about."""
+    generator = np.random.default_rng(0)
+    strange = generator.normal(-5.2, 1.5, ROWS)
+    bad = generator.random(ROWS) < expit(strange)
+    other = generator.normal(size=ROWS)
+    rows = pd.DataFrame(
+        {"strange": strange, "other": other, "status": np.where(bad, "bad", "good")}
+    )
+    rows.to_csv(own.root / "rare.csv", index=False)
+    edit(own, data={"path": f"{SAMPLES}credit.csv"}, problem={"minimum": 0.75})
+    defined = run_in(own.root, "define", "--data", "rare.csv", "--target", "status")
+    assert defined.exit_code == 0, defined.output
+    if cost:
+        edit(own, evaluation={"false_negative_cost": cost})
+    edit(own, models={"candidates": ["logistic"]})
+    return run_in(own.root, "run")
+
+
+def test_what_was_set_for_the_sample_is_not_kept_for_other_data(own):
+    done = rare_project(own, cost=None)
+    problem, costs = (open_project(own.root).definition.model_dump()[k] for k in CHOICES)
+    assert problem["minimum"] == "none"
+    assert costs["false_negative_cost"] == "auto"
+    assert 'Good enough is PR AUC clearly better than the baseline "prior".' in done.output
+    found = json.loads((own.reports / "metrics.json").read_text(encoding="utf-8"))
+    assert done.exit_code == 0, done.output
+    assert found["test"]["f1"]["value"] > 0.1
+    assert any("no [problem] minimum is set" in check["what"] for check in found["gate"]["checks"])
+
+
+def test_a_model_that_never_says_yes_fails_the_gate_and_says_why(own):
+    done = rare_project(own, cost=0.01)
+    assert done.exit_code == 1
+    assert 'The model predicts "good" for every test row' in done.output
+    found = json.loads((own.reports / "metrics.json").read_text(encoding="utf-8"))
+    assert any('"good" for every test row' in reason for reason in found["gate"]["reasons"])
 
 
 def test_a_class_that_a_model_does_not_know_counts_against_it():

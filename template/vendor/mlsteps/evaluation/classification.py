@@ -10,6 +10,8 @@ from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay, confusion_m
 from ..plots import GREY, heat_map, new_figure
 from ..problem.classification import arrays
 from ..report import figure
+from .bootstrap import Measured
+from .gate import Check
 from .rows import RowTest
 
 MOST_CURVES = 6  # classes with a curve of their own, the most frequent ones
@@ -33,20 +35,37 @@ AXES = {
 class Test(RowTest):
     """The test of a classifier."""
 
+    def checks(self, measured: Measured) -> list[Check]:
+        """Check that the model tells rows apart: one that predicts one class for all does not."""
+        shares = self.predictions["prediction"].value_counts(normalize=True)
+        reason = f'The model predicts "{shares.index[0]}" for '
+        if len(shares) > 1:
+            reason += f"{shares.iloc[0]:.1%} of the test rows"
+        else:
+            reason += "every test row; change the costs in [evaluation], or add features"
+        return [*super().checks(measured), Check(len(shares) > 1, reason)]
+
     def outcome(self) -> dict[str, object]:
-        """Return the threshold and what its mistakes cost."""
+        """Return the threshold, what it finds and what its mistakes cost."""
         decision, costs = self.predictor.schema.decision, self.definition.evaluation
         if len(decision["classes"]) != 2:
             return {"classes": len(decision["classes"])}
         true, probabilities, predicted = arrays(self.target, self.predictions)
+        name, hits = decision["classes"][1], np.sum(true * predicted == 1)
+        found = {
+            f'threshold for "{name}"': round(decision["threshold"], 3),
+            f'of "{name}" it finds': f"{hits / max(np.sum(true == 1), 1):.1%}",
+            f'of what it calls "{name}" are so': f"{hits / max(np.sum(predicted), 1):.1%}",
+        }
+        if costs.false_negative_cost == "auto":
+            return found
 
         def cost(chosen: np.ndarray) -> float:
             missed = np.sum((true == 1) & (chosen == 0)) * costs.false_negative_cost
             alarms = np.sum((true == 0) & (chosen == 1)) * costs.false_positive_cost
             return float(missed + alarms) / len(true)
 
-        return {
-            f'threshold for "{decision["classes"][1]}"': round(decision["threshold"], 3),
+        return found | {
             "cost a row": cost(predicted),
             "cost a row at a threshold of 0.5": cost((probabilities[:, 1] >= 0.5).astype(int)),
             "cost a row of the cheaper constant prediction": min(

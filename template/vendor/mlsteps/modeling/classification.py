@@ -28,8 +28,8 @@ def learn_decision(
 
     Calibration is bias-corrected temperature scaling (Alexandari, Kundaje and Shrikumar, 2020):
     with two classes that is Platt's scaling. The threshold is the probability of the positive
-    class from which predicting it costs least, by the costs in [evaluation]; only two classes
-    have one.
+    class from which predicting it costs least, by the costs in [evaluation]; where none is known,
+    from which as many are missed as are false alarms. Only two classes have one.
     """
     decision = default_decision(target, definition)
     true, probabilities, _ = arrays(target, predictions)
@@ -88,7 +88,7 @@ def _calibrate(true: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
 
 
 def _cheapest_threshold(true: np.ndarray, positive: np.ndarray, definition: Definition) -> float:
-    """Return the threshold with the least total cost on these rows.
+    """Return the threshold with the least total cost on these rows, see `learn_decision`.
 
     Between two neighbouring probabilities the cost is the same, so their middle is taken.
     """
@@ -97,9 +97,12 @@ def _cheapest_threshold(true: np.ndarray, positive: np.ndarray, definition: Defi
     scores, hits = positive[order], true[order]
     # With the k lowest rows predicted negative: the positives among them are missed, and the
     # negatives above them are false alarms.
-    missed = np.append(0, np.cumsum(hits)) * costs.false_negative_cost
-    alarms = (np.sum(~hits) - np.append(0, np.cumsum(~hits))) * costs.false_positive_cost
-    total = missed + alarms
+    missed = np.append(0, np.cumsum(hits))
+    alarms = np.sum(~hits) - np.append(0, np.cumsum(~hits))
+    if costs.false_negative_cost == "auto":
+        total = np.abs(missed - alarms)
+    else:
+        total = missed * costs.false_negative_cost + alarms * costs.false_positive_cost
     ends = np.append(np.append(0.0, (scores[1:] + scores[:-1]) / 2), 1.0)
     possible = np.append(np.append(True, scores[1:] > scores[:-1]), True)
     return float(ends[np.argmin(np.where(possible, total, np.inf))])

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from ..errors import UserError
 from .columns import labels
 from .metric import HIGHER, STABILITY, average_precision, metric_table, roc_area
-from .settings import UNKNOWN_BAR, Label, RowEvaluation, Unsupervised
+from .settings import Label, RowEvaluation, Unsupervised
 
 Evaluation = RowEvaluation
 NORMAL, ANOMALY = "normal", "anomaly"  # the predictions, and the labels that are known
@@ -100,23 +100,22 @@ LABELLED = ("roc_auc", "pr_auc")  # metrics that need known anomalies and known 
 
 
 def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
-    """Return labels, share, metric and bar for new data, each with its reason."""
+    """Return labels, share and metric for new data, each with its reason."""
     counts = labels(target).value_counts(normalize=True)
     usual, others = (str(counts.index[0]), 1 - counts.iloc[0]) if len(counts) else (NORMAL, 0)
     share = (USUAL_SHARE, "set how many you can look at")
     if 0 < others < 0.5:
         share = (float(f"{others:.3g}"), "as many as the labels say")
-    metric, bar = ("roc_auc", ""), 0.5
+    metric = ("roc_auc", "")
     if not others:
-        metric, bar = ("stability", "no label tells which rows are anomalies"), 0.0
+        metric = ("stability", "no label tells which rows are anomalies")
     elif others < RARE:
-        metric, bar = ("pr_auc", "anomalies are rare"), share[0]
+        metric = ("pr_auc", "anomalies are rare")
     return {
         "normal": (usual, "the most frequent label; any other is an anomaly"),
         "learn_from": ("all", ""),
         "flagged_share": share,
         "metric": metric,
-        "minimum": (bar, UNKNOWN_BAR),
     }
 
 

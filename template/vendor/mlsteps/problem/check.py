@@ -97,12 +97,13 @@ def check(definition: Definition, frame: pd.DataFrame, metrics: Metrics) -> Vali
 
 def _bar(definition: Definition, metric: Metric) -> list[str]:
     problem, limits = definition.problem, definition.constraints
-    bar = f"{'at least' if metric.higher_is_better else 'at most'} {number(problem.minimum)}"
+    bar = "at least" if metric.higher_is_better else "at most"
+    bar = "" if problem.minimum == "none" else f" of {bar} {number(problem.minimum)},"
     rival = problem.RIVAL.format(problem=problem)
     seconds, megabytes, milliseconds = (number(limit) for _, limit in limits)
     cost = f"{seconds} s to fit, {megabytes} MB on disk and {milliseconds} ms to predict one row"
     return [
-        f"Good enough is {metric.title} of {bar}, clearly better than {rival}.",
+        f"Good enough is {metric.title}{bar} clearly better than {rival}.",
         f"The model may take {cost}.",
     ]
 

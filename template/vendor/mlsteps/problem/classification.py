@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..report import counted
 from .columns import labels
 from .metric import HIGHER, LOWER, average_precision, metric_table, roc_area
-from .settings import UNKNOWN_BAR, Label, RowEvaluation, Supervised
+from .settings import Label, RowEvaluation, Supervised
 
 PROBABILITY = "probability_"
 MOST_CLASSES = 100
@@ -32,7 +32,7 @@ class Evaluation(RowEvaluation):
 
     calibrate: bool = True
     false_positive_cost: float = Field(default=1.0, gt=0)
-    false_negative_cost: float = Field(default=1.0, gt=0)
+    false_negative_cost: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
 
 
 def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:
@@ -98,13 +98,12 @@ METRICS = metric_table(
 
 
 def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
-    """Return the metric and the bar for new data, each with its reason: what guessing reaches."""
+    """Return the class that matters, the metric and the baseline for new data, with reasons."""
     shares = labels(target).value_counts(normalize=True)
     found: dict[str, tuple[Any, str]] = {
         "positive": ("", "more than two classes"),
         "metric": ("roc_auc", ""),
         "baseline": ("prior", ""),
-        "minimum": (0.5, UNKNOWN_BAR),
     }
     if len(shares) == 2:
         (usual, positive), share = shares.index, shares.iloc[1]
@@ -112,7 +111,6 @@ def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
         found["positive"] = (str(positive), reason)
         if share < RARE:
             found["metric"] = ("pr_auc", "positives are rare")
-            found["minimum"] = (float(f"{share:.3g}"), UNKNOWN_BAR)
     return found
 
 

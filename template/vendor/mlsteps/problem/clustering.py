@@ -106,12 +106,11 @@ METRICS["stability"] = STABILITY
 
 
 def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
-    """Return the number of clusters, the metric and the bar for new data, each with its reason."""
+    """Return the number of clusters and the metric for new data, each with its reason."""
     most = max(2, min(MOST_TRIED, rows // ROWS_IN_CLUSTER))
     return {
         "clusters": ([2, most], "one number twice, if you know it"),
         "metric": ("silhouette", ""),
-        "minimum": (0.0, "no better than no clusters: set what is good enough for you"),
     }
 
 

@@ -117,7 +117,7 @@ def check_definition(table: dict[str, Any], name: str = FILE_NAME, held: str = "
     except ValidationError as error:
         # A key that is not known may be the one that is missing, misspelt.
         found = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        raise UserError(f"{name}: {_sentence(found[0], model)}") from None
+        raise UserError(f"{name}: {_sentence(found, table, model)}") from None
 
 
 def _choice(table: dict[str, Any], part: str, key: str, allowed: list[str], name: str) -> str:
@@ -147,19 +147,25 @@ def definition_model(problem_type: str, source: str) -> type[Definition]:
     )
 
 
-def _sentence(error: ErrorDetails, model: type[Definition]) -> str:
-    """Say what pydantic found wrong, with the key as the user wrote it."""
-    table, *keys = [str(part) for part in error["loc"]] or [""]
-    key, kind, message = f"[{table}] {'.'.join(keys)}".strip(), error["type"], error["msg"]
+def _sentence(errors: list[ErrorDetails], table: dict[str, Any], model: type[Definition]) -> str:
+    """Say what pydantic found wrong first, with the key as the user wrote it."""
+    error = errors[0]
+    part, *keys = [str(part) for part in error["loc"]] or [""]
+    if len(keys) > 1 and table[part][keys[0]] == error["input"]:
+        keys = keys[:1]  # of several types, whose names follow
+    key, kind, message = f"[{part}] {'.'.join(keys)}".strip(), error["type"], error["msg"]
     if kind == "extra_forbidden":
         fields: Any = model.model_fields
-        known = list(fields[table].annotation.model_fields if keys else fields)
-        close = difflib.get_close_matches(keys[-1] if keys else table, known, n=1)
+        known = list(fields[part].annotation.model_fields if keys else fields)
+        close = difflib.get_close_matches(keys[-1] if keys else part, known, n=1)
         hint = f'did you mean "{close[0]}"?' if close else f"known keys: {', '.join(known)}."
         return f"{key} is not a known key; {hint}"
     if kind == "missing":
         return f"{key} is missing."
     if kind == "value_error":
         return message.removeprefix("Value error, ") + "."
-    reason = message.removeprefix("Input ").replace("String", "it").replace("List", "it")
-    return f"{key} is {error['input']!r}, but {reason.partition(' or instance')[0]}."
+    same = dict.fromkeys(e["msg"] for e in errors if e["loc"][:2] == error["loc"][:2])
+    first, *others = (text.partition(" or instance")[0] for text in same)
+    reason = " or ".join([first, *(text.removeprefix("Input should be ") for text in others)])
+    reason = reason.removeprefix("Input ").replace("String", "it").replace("List", "it")
+    return f"{key} is {error['input']!r}, but {reason}."

@@ -9,7 +9,7 @@ from ..errors import UserError
 from ..report import counted, number
 from .columns import ConversionError, convert
 from .metric import HIGHER, LOWER, coverage, mae, mape, metric_table, rmse
-from .settings import UNKNOWN_BAR, Kind, RowEvaluation, Supervised
+from .settings import Kind, RowEvaluation, Supervised
 
 Evaluation = RowEvaluation
 
@@ -58,13 +58,8 @@ METRICS = metric_table(
 
 
 def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:
-    """Return the metric and the bar for new data, each with its reason: what guessing reaches."""
-    deviation = float(f"{pd.to_numeric(target).std(ddof=0):.3g}")
-    return {
-        "metric": ("rmse", ""),
-        "baseline": ("mean", ""),
-        "minimum": (deviation, UNKNOWN_BAR),
-    }
+    """Return the metric and the baseline for new data, each with its reason."""
+    return {"metric": ("rmse", ""), "baseline": ("mean", "")}
 
 
 def check_target(target: pd.Series, problem: Supervised, folds: int) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 Kind = Literal["number", "category", "date", "text"]
 Stated = Annotated[str, Field(pattern=r"^(number|category|date|text|.*%[a-zA-Z].*)$")]
 Origin = Annotated[str, Field(pattern=r"^https?://[^/*\s]+$")]  # of a web site, as browsers send it
-UNKNOWN_BAR = "no better than guessing: set what is good enough for you"
+UNKNOWN_BAR = "better than the baseline: set what is good enough for you"
 
 
 def _text(value: Any) -> Any:
@@ -43,7 +43,7 @@ class Goal(Table):
     type: str
     target: str = ""
     metric: str
-    minimum: float
+    minimum: float | Literal["none"] = "none"
 
     def purpose(self) -> str:
         """Return what a model is for, as the end of a sentence."""

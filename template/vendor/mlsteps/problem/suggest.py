@@ -20,7 +20,7 @@ from .definition import check_definition, read_definition
 from .fitting import check_type, find_series, refuse_dates
 from .metric import Metrics
 from .series import align, least_periods
-from .settings import Goal
+from .settings import UNKNOWN_BAR, Goal
 from .suspicious import Reasons
 from .validation import check_present, quoted
 
@@ -80,7 +80,8 @@ def suggest(frame: pd.DataFrame, target: str, own: str) -> Suggestion:
         share = inputs[name].isna().mean()
         doubt = f", mostly missing ({share:.1%})" if share > MANY_MISSING else ""
         kinds[name] = replace(inferred, reason=doubts.get(name, inferred.reason) + doubt)
-    problem |= module.suggest_problem(len(frame), known)
+    # A bar is set by whoever knows what is good enough: that of other data says nothing.
+    problem |= module.suggest_problem(len(frame), known) | {"minimum": ("none", UNKNOWN_BAR)}
     return Suggestion(problem, missing, columns, kinds, questions, frame)
 
 
@@ -173,7 +174,7 @@ def _fit_horizon(tables: Any, frame: pd.DataFrame) -> None:
     short = preparation.get("short", "refuse")
     problem["horizon"], preparation["short"] = 1, "drop"
     definition = check_definition(tables.unwrap())
-    aligned, tests = align(frame, definition), definition.split.test_horizons
+    aligned, tests = align(frame, definition), definition.split.least_horizons()
     lengths, calendar = aligned.lengths(), aligned.calendar
     room = lengths - least_periods(aligned.season)
     usual = max(1, HORIZONS[calendar.unit] // calendar.number)
@@ -202,8 +203,9 @@ def _reset(tables: Any, *, costs: bool) -> None:
     evaluation = tables["evaluation"]
     for key in {"slices", "shown_series"} & evaluation.keys():
         _set(evaluation, key, [])
-    for key in {"false_positive_cost", "false_negative_cost"} & evaluation.keys() if costs else ():
-        _set(evaluation, key, 1.0, "no cost is known yet")
+    if costs and "false_negative_cost" in evaluation:
+        _set(evaluation, "false_positive_cost", 1.0)
+        _set(evaluation, "false_negative_cost", "auto", "no cost is known yet")
     if tables["split"].get("by") in {"date", "group"}:
         _set(tables["split"], "by", "auto")
 
