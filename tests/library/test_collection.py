@@ -170,6 +170,7 @@ BAD = {
         "a,b\nä,1\n".encode() + b"\xe9,3\n\xe9,4\n",
         "is Windows-1252 text, but UTF-8 in line 2",
     ),
+    "dates.csv": ("x\nDec 22, 2006\nAug 29, 2007\n", "has 1 value in line 1, but 2 in most"),
     "below.csv": ("a,b,c\n1,2,3\n4,5\n", "has 2 values in line 3, but 3 columns"),
     "cut.csv": ("a,b\nx,2\ny,3\nz", "has 1 value in line 4, but 2 columns"),
     "note.csv": ("a,b\n1,2\n# so far\n3,4\n", "has 1 value in line 3, but 2 columns"),

@@ -124,7 +124,8 @@ def _find_place(rows: Sequence[Row], missing: Container[str]) -> int:
 def _are_names(rows: Sequence[Row], missing: Container[str]) -> bool:
     """Tell whether the first row has names for sure: words only, some of them above numbers."""
     cells = rows[0].cells
-    words = not any(VALUE.match(cell) or (cell and cell in missing) for cell in cells)
+    years = sum(bool(NUMBER.match(cell)) for cell in cells)  # one may belong to a date
+    words = years != 1 and not any(VALUE.match(c) or (c and c in missing) for c in cells)
     return words and any(c and _is_numeric(rows[1:], k, missing) for k, c in enumerate(cells))
 
 
