@@ -1,7 +1,10 @@
 """Rows of a database are collected whole, once each, and what is wrong is said in a sentence."""
 
 import json
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import pandas as pd
@@ -116,6 +119,29 @@ def test_rows_that_were_written_late_are_found_within_the_overlap(shop, execute)
     assert sorted(ids(project)) == list(range(26))
 
 
+def test_the_overlap_is_exact_of_dates_without_a_time_and_of_large_numbers(shop, execute):
+    execute("UPDATE orders SET at = substr(at, 1, 10), id = id + 1152921504606847126")
+    for cursor, overlap, late in (("at", 3 * 86400, "2026-01-10"), ("id", 4, "2026-01-01")):
+        project = shop(cursor=cursor, overlap=overlap)
+        collect_rows(project)
+        last = max(ids(project))
+        execute("INSERT INTO orders VALUES (?, ?, 'late', 0, 0)", [(last + 1, late)])
+        collect_rows(project)
+        assert max(ids(project)) == last + 1
+
+
+def test_whole_numbers_may_be_followed_by_fractions(shop, execute):
+    project = shop(cursor="paid")
+    execute("UPDATE orders SET paid = id")
+    collect_rows(project)
+    execute("UPDATE orders SET paid = 24.5 WHERE id = 24")
+    execute("INSERT INTO orders VALUES (25, '', '', 0, 24.25)")
+    collect_rows(project)
+    assert sorted(read_raw(project)["paid"]) == [*range(25), 24.25, 24.5], (
+        "24 is seen to go by --force"
+    )
+
+
 def test_force_fetches_all_rows_again(shop, execute):
     project = shop(cursor="id")
     collect_rows(project)
@@ -160,6 +186,39 @@ def test_an_interrupted_collection_ends_with_the_rows_of_the_source(
     collect_rows(project)
     assert sorted(ids(project)) == list(range(51))
     assert not list(project.raw.glob(".*"))
+
+
+KILLED = """
+import os, signal, sys
+from dataclasses import replace
+from mlsteps.collection import collect, open_source, sql
+from mlsteps.problem.project import open_project
+sql.CHUNK_ROWS = 10
+def dying(project):
+    stream = open_source(project)
+    def read(since):
+        for number, table in enumerate(stream.read(since)):
+            if number == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield table
+    return replace(stream, read=read)
+collect(open_project(), dying, anew="--force" in sys.argv)
+"""
+
+
+def test_a_killed_process_loses_no_rows_whether_forced_or_not(shop, execute):
+    project = shop(cursor="id")
+    collect_rows(project)
+    for first, option in ((25, "--force"), (46, "")):
+        rows = [(n, "", f"{n}", 0, 0) for n in range(first, first + 21)]
+        execute("INSERT INTO orders VALUES (?, ?, ?, ?, ?)", rows)
+        script = [sys.executable, "-c", KILLED, option]
+        assert subprocess.run(script, check=False, cwd=project.root).returncode == -signal.SIGKILL
+        assert list(project.raw.glob(".spool*")), "it was killed in the middle"
+        assert ids(project) == list(range(first)), "the last good data stays"
+        collect_rows(project)
+        assert ids(project) == list(range(first + 21))
+        assert not list(project.raw.glob(".*"))
 
 
 def test_columns_that_are_not_what_they_were_are_named(shop, execute):

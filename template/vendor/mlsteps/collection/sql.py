@@ -1,5 +1,6 @@
 """The source is a database: a table, or a query in a file."""
 
+import math
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -108,7 +109,9 @@ def _before(since: Any, overlap: float) -> Any:
         return since
     if isinstance(since, str):
         written = datetime.fromisoformat(since) - timedelta(seconds=overlap)
-        return written.isoformat(sep=since[10:11] or " ")
+        return written.isoformat(sep=since[10:11] or " ")[: len(since)]  # as exact as the others
+    if isinstance(since, int):  # a fraction would round a large one up
+        return since - math.ceil(overlap)
     return since - (timedelta(seconds=overlap) if isinstance(since, datetime) else overlap)
 
 

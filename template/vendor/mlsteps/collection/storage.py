@@ -45,7 +45,7 @@ def store(path: Path, stream: Stream, *, anew: bool = False) -> int | None:
             if stream.cursor and table.num_rows:
                 least.append(pc.min(_cursor(table, stream.cursor)).as_py())
         schema = common_schema(schemas).with_metadata({KEY: stream.key})
-        kept = _kept(path, stream.cursor, least) if stored else ()
+        kept = _kept(path, schema, stream.cursor, least) if stored else ()
         new = (feather.read_table(file, memory_map=False) for file in files)
         _write(spool / path.name, schema, (bring(rows, schema) for rows in chain(kept, new)))
         if not parquet.read_metadata(spool / path.name).num_rows:
@@ -90,14 +90,14 @@ def _cursor(table: pa.Table, name: str) -> pa.ChunkedArray:
     return column
 
 
-def _kept(path: Path, cursor: str, least: list[Any]) -> Iterator[pa.Table]:
+def _kept(path: Path, schema: pa.Schema, cursor: str, least: list[Any]) -> Iterator[pa.Table]:
     """Yield the stored rows, without those at or above the least that comes: they come again."""
     with parquet.ParquetFile(path, pre_buffer=False) as file:
         for batch in file.iter_batches(GROUP_ROWS):
-            table = pa.Table.from_batches([batch])
+            table = bring(pa.Table.from_batches([batch]), schema)
             if least:
                 column = table[cursor]
-                table = table.filter(pc.less(column, pa.scalar(min(least)).cast(column.type)))
+                table = table.filter(pc.less(column, pa.scalar(min(least), column.type)))
             yield table
 
 
