@@ -473,3 +473,11 @@ def test_a_labelled_row_that_the_source_has_by_now_is_left_out():
     both = join(source, asked, ["id"])
     assert both["y"].tolist() == ["a", "b", "a"]
     assert both["id"].isna().tolist() == [False, False, True]
+
+
+def test_of_equal_rows_there_are_as_many_as_the_source_has_or_as_came_back():
+    source = pd.DataFrame({"n": [1, 2, 2], "y": ["a", "b", "b"]})
+    asked = pd.DataFrame({"n": [1, 1, 1, 2], "y": ["a", "a", "a", "b"]})
+    both = join(source, asked, [])
+    assert both["n"].tolist() == [1, 2, 2, 1, 1]
+    assert len(join(source, asked, [], keep=True)) == 7, "who says that they differ keeps them all"

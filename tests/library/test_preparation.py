@@ -10,9 +10,10 @@ from mlsteps.modeling.encoding import EncodedFold, TrainingRows
 from mlsteps.preparation import Column, DateParts, TextTopics, cut_folds, prepare, take_test
 from mlsteps.preparation.features import make_features
 from mlsteps.preparation.rows import find_eligible
-from mlsteps.preparation.schema import DATE, GROUP, KEY, read_schema
-from mlsteps.preparation.split import newest_rows
+from mlsteps.preparation.schema import ALIKE, GROUP, KEY, read_schema
+from mlsteps.problem.eligible import DATE, newest_rows
 from mlsteps.problem.keys import row_keys
+from mlsteps.problem.project import Project
 from project import edit, load, part, run_in
 from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import KFold
@@ -58,11 +59,93 @@ def split(raw, definition):
     return rows, take_test(rows, definition, np.ones(len(rows), bool))
 
 
-def test_repeated_rows_and_rows_without_target_are_left_out_and_counted(raw, define):
+SAYS_SO = {"an id": {"columns": {"id": ["id"]}}, "drop": {"preparation": {"repetitions": "drop"}}}
+
+
+@pytest.mark.parametrize("what", SAYS_SO)
+def test_repeated_rows_and_rows_without_target_are_left_out_and_counted(raw, define, what):
+    raw = raw.assign(id=np.arange(ALL))
     raw.loc[3, "y"] = None
-    rows, losses = find_eligible(pd.concat([raw, raw.head(3)], ignore_index=True), define())
-    assert list(losses.values()) == [3, 1]
+    twice = pd.concat([raw, raw.head(3)], ignore_index=True)
+    rows, losses = find_eligible(twice, define(**SAYS_SO[what]))
+    assert list(losses.values()) == [3, 1, 0]
     assert len(rows) == ALL - 1
+
+
+@pytest.fixture
+def people():
+    """People who differ, and of whom few columns are known, so that many rows are equal."""
+    generator = np.random.default_rng(0)
+    age, plan = generator.integers(18, 70, 2000), generator.choice(["basic", "plus"], 2000)
+    return pd.DataFrame({"age": age, "plan": plan, "y": (generator.random(2000) < 0.1).astype(int)})
+
+
+def test_equal_rows_without_an_id_are_kept_and_counted(people, define):
+    rows, losses = find_eligible(people, define())
+    assert len(rows) == len(people)
+    assert list(losses.values()) == [0, 0, people.duplicated().sum()]
+    assert rows[KEY].is_unique
+    unnamed = people.assign(id=None)  # nor does an id that is missing say anything
+    assert len(find_eligible(unnamed, define(columns={"id": ["id"]}))[0]) == len(people)
+
+
+def test_prepare_says_that_equal_rows_are_kept_and_what_to_set(people, define, tmp_path):
+    def summary(**preparation):
+        project = Project(tmp_path, define(preparation=preparation))
+        return prepare(project, people.copy(), take_test, lambda rows: rows)
+
+    assert summary().endswith(
+        ', equal rows kept (set [preparation] repetitions: "drop" if they came twice, "keep" if '
+        f"not): {people.duplicated().sum():,}"
+    )
+    assert "equal rows" not in summary(repetitions="keep")
+    assert "repeated rows left out" in summary(repetitions="drop")
+
+
+@pytest.mark.parametrize("how", ["auto", "drop"])
+def test_equal_inputs_are_on_one_side_of_every_split(people, define, how):
+    definition = define(preparation={"repetitions": how})
+    rows, test = split(people, definition)
+    inputs = people.loc[rows.index, "plan"] + people.loc[rows.index, "age"].astype(str)
+    assert not set(inputs[test]) & set(inputs[~test])
+    assert test.mean() == pytest.approx(0.2, abs=0.05)
+    train, known = rows[~test], inputs[~test].to_numpy()
+    scored = []
+    for inside, outside in cut_folds(train, definition):
+        assert not set(known[inside]) & set(known[outside])
+        assert len(inside) + len(outside) == len(train)
+        scored += list(outside)
+    assert sorted(scored) == list(range(len(train)))
+
+
+def test_a_rare_class_is_on_both_sides_though_rows_are_equal(people, define):
+    rare = people.assign(y=(people["age"] == 18) * 1)
+    rows, test = split(rare.assign(plan=np.arange(2000) // 4), define())
+    shares = [rare.loc[rows.index[side], "y"].mean() for side in (test, ~test)]
+    assert shares[0] == pytest.approx(shares[1], rel=0.3)
+
+
+def test_equal_rows_that_are_said_to_differ_are_split_like_any_others(people, define):
+    definition = define(preparation={"repetitions": "keep"})
+    rows, test = split(people, definition)
+    assert test.sum() == 400
+    assert people[test].merge(people[~test], on=["age", "plan"]).any(axis=None)
+    known = rows[KEY].isin(rows.loc[~test, KEY]).to_numpy()
+    assert known.tolist() == (~test).tolist(), "each row is known by itself"
+
+
+def test_the_equals_of_a_row_that_a_champion_knows_are_not_tested(people, define):
+    rows = find_eligible(people, define())[0]
+    may_test = np.arange(len(rows)) % 50 > 0
+    test = take_test(rows, define(), may_test)
+    assert test.any()
+    assert not set(rows.loc[test, ALIKE]) & set(rows.loc[~may_test, ALIKE])
+
+
+def test_the_split_is_the_same_where_no_row_repeats(raw, define):
+    auto, keep = (define(preparation={"repetitions": how}) for how in ("auto", "keep"))
+    assert split(raw, auto)[1].tolist() == split(raw, keep)[1].tolist()
+    assert list(split(raw, auto)[0]) == list(split(raw, keep)[0])
 
 
 def test_dated_rows_are_split_by_date_and_the_newest_are_tested(raw, define):

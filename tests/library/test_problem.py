@@ -66,6 +66,25 @@ def test_the_problem_is_said_in_plain_words(define, frame, goal, tmp_path):
     assert "unknown at prediction" in card
 
 
+def test_the_rows_that_are_learnt_from_are_counted(define, frame, goal):
+    frame = pd.concat([frame, frame.head(9)], ignore_index=True)
+    if goal.needs_target:
+        frame.loc[[30, 40], "y"] = None
+    columns = {"id": ["customer_id"], "date": "joined"}
+    first, split, *others = check(define(columns=columns), frame, {}).sentences
+    assert ("398 rows" if goal.needs_target else "400 rows") in first
+    assert "Equal to another, so not used: 9 rows." in others
+    assert goal.needs_target == ("Without a target, so not used: 2 rows." in others)
+    few = {"columns": columns, "split": {"newest_rows": 300}}
+    first, split, *others = check(define(**few), frame, {}).sentences
+    assert "300 rows" in first
+    assert "(2025-04-11 to 2026-02-04)" in split
+    assert [note for note in others if "Older than the newest, so not used" in note]
+    without_id = check(define(columns={"drop": ["customer_id"]}), frame, {}).sentences
+    count = "407 rows" if goal.needs_target else "409 rows"
+    assert count in without_id[0], "nothing says that equal rows are one"
+
+
 WRONG = {
     "target": ({"problem": {"target": "Y "}}, r'"Y ", a column .* did you mean "y"\?'),
     "drop": ({"columns": {"drop": ["plam"]}}, r'drop names "plam", .* did you mean "plan"\?'),
@@ -174,6 +193,8 @@ def test_columns_are_sorted_out_with_reasons(frame, goal, problem_type):
     found = suggest(frame, "y", problem_type)
     assert found.problem["type"][0] == problem_type
     assert list(found.columns["id"]) == ["customer_id"]
+    twice = pd.concat([frame, frame.head(9)], ignore_index=True)
+    assert list(suggest(twice, "y", problem_type).columns["id"]) == ["customer_id"]
     dates = ["joined", "born"]
     assert list(found.columns["drop"])[:2] == ["country", "plan code"]
     if goal.needs_target:

@@ -219,7 +219,8 @@ def read_raw(project: Project) -> pd.DataFrame:
     labelled = read_frame(project.raw / LABELLED)
     definition = project.definition
     own, columns = definition.not_features(), definition.columns
-    return join(frame, labelled, own, columns.identity(), columns.kinds)
+    keep = getattr(definition.preparation, "repetitions", "") == "keep"  # of rows, not of series
+    return join(frame, labelled, own, columns.identity(), columns.kinds, keep=keep)
 
 
 def _as_stream(rows: Rows, name: str) -> Stream:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from ..problem.columns import ConversionError, convert, infer, labels
 from ..problem.dates import parse, write
-from ..problem.keys import row_keys
+from ..problem.keys import numbered, row_keys
 
 
 def join(
@@ -15,10 +15,13 @@ def join(
     own: Sequence[str],
     identity: Sequence[str] = (),
     stated: dict[str, str] | None = None,
+    *,
+    keep: bool = False,
 ) -> pd.DataFrame:
     """Return the collected rows, then the labelled ones, written the same way.
 
-    The first column of an `identity` is a date. Formats of dates may be `stated`.
+    The first column of an `identity` is a date. Formats of dates may be `stated`. Without an
+    identity, of equal rows there are as many as were collected or came back, or with `keep` all.
     """
     labelled = labelled.filter(collected.columns)
     written = {name: kind for name, kind in (stated or {}).items() if "%" in kind}
@@ -35,7 +38,10 @@ def join(
             for f in (collected, alike)
         ]
     known, keys = map(row_keys, frames)
-    new = ~keys.isin(known) & ~(keys.duplicated(keep="last") & bool(identity))
+    if identity:
+        new = ~keys.isin(known) & ~keys.duplicated(keep="last")
+    else:
+        new = ~numbered(keys).isin(numbered(known)) | keep
     rows = pd.concat([collected, alike[new]], ignore_index=True)
     mixed = [name for name in rows if rows[name].dtype == object]
     return rows.assign(**{name: labels(rows[name]) for name in mixed})

@@ -15,7 +15,7 @@ from ..modeling import store
 from ..modeling.predictor import LoadPredictor
 from ..preparation.schema import KEY, TrainedOn, read_schema
 from ..problem.columns import ConversionError
-from ..problem.keys import row_keys
+from ..problem.keys import numbered, row_keys
 from ..problem.metric import Metrics, all_metrics
 from ..problem.project import Project
 from ..steps import Outcome, Step, lock, run_step
@@ -202,7 +202,7 @@ class _Loop:
         keys = store.training_keys(models, self.champion)
 
         def trained_on(raw: pd.DataFrame) -> np.ndarray:
-            return row_keys(raw[raw.columns.intersection(columns)]).isin(keys).to_numpy()
+            return numbered(row_keys(raw, raw.columns.intersection(columns))).isin(keys).to_numpy()
 
         for step in steps:
             # A test set with rows that the champion was trained on would flatter it.
@@ -216,7 +216,7 @@ class _Loop:
             return False
         raw = read_raw(self.project)
         tested = raw.index.intersection(read_frame(path, [KEY]).index)
-        return bool(trained_on(raw.loc[tested]).any())
+        return bool(pd.Series(trained_on(raw), raw.index)[tested].any())
 
     def _compare_with_predecessor(self) -> ImproveResult | None:
         """Roll back if the predecessor predicts the champion's live rows better, beyond doubt."""

@@ -10,9 +10,10 @@ import pandas as pd
 from sklearn.compose import ColumnTransformer
 
 from ..files import read_frame, read_parts
-from ..preparation.schema import DATE, Schema
+from ..preparation.schema import Schema
 from ..problem.columns import column_of
 from ..problem.definition import Definition
+from ..problem.eligible import DATE
 from .search import BuildEncoder, stopwatch
 
 FIT_ROWS = 100_000  # a sample of more rows has the same medians, scales and shares of labels

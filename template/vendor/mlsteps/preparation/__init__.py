@@ -2,9 +2,10 @@
 
 from ..problem.columns import Column
 from ..problem.definition import Definition
+from ..problem.eligible import DATE
 from .panel import Panel
 from .prepare import prepare
-from .schema import DATE, GROUP, Schema, TrainedOn
+from .schema import GROUP, Schema, TrainedOn
 from .split import Folds, cut_folds, take_test
 from .transformers import Clipper, DateParts, TextTopics
 

@@ -7,11 +7,15 @@ from ..errors import UserError
 from ..files import release_memory
 from ..problem.columns import ConversionError, Kinds, column_of, convert, describe, doubts, infer
 from ..problem.definition import Definition
-from ..problem.keys import row_keys
+from ..problem.eligible import DATE, find_repetitions, newest_rows
+from ..problem.keys import numbered, row_keys
+from ..problem.settings import Columns
 from ..report import counted
 from .features import AddFeatures, check_finite, feature_kind, make_features
-from .schema import DATE, GROUP, KEY, Prepared, Schema, TrainedOn
-from .split import TakeTest, newest_rows
+from .schema import ALIKE, GROUP, KEY, Prepared, Schema, TrainedOn
+from .split import TakeTest
+
+EQUAL = 'equal rows kept (set [preparation] repetitions: "drop" if they came twice, "keep" if not)'
 
 
 def prepare_rows(
@@ -25,7 +29,8 @@ def prepare_rows(
     eligible, losses = find_eligible(raw, definition)
     rows = newest_rows(eligible, definition)
     losses["older rows not used"] = len(eligible) - len(rows)
-    may_test = np.ones(len(rows), bool) if trained_on is None else ~trained_on(raw.loc[rows.index])
+    known = np.zeros(len(raw), bool) if trained_on is None else trained_on(raw)
+    may_test = ~pd.Series(known, raw.index)[rows.index].to_numpy()
     test = np.asarray(take_test(raw.loc[rows.index].assign(**rows), definition, may_test))
     if test.dtype != bool or len(test) != len(rows) or not test.any():
         raise UserError(
@@ -67,7 +72,9 @@ def find_eligible(raw: pd.DataFrame, definition: Definition) -> tuple[pd.DataFra
     Nothing is fitted here to several rows, so it may happen before the split.
     """
     problem, columns = definition.problem, definition.columns
-    rows = pd.DataFrame({KEY: row_keys(raw)})
+    inputs = row_keys(raw, raw.columns.difference(definition.not_inputs(), sort=False))
+    keys = inputs + row_keys(raw, raw.columns.intersection(definition.not_inputs()))
+    rows = pd.DataFrame({KEY: numbered(keys)})
     try:
         if problem.target in raw.columns:
             values = convert(raw[problem.target], problem.target_kind)
@@ -80,21 +87,30 @@ def find_eligible(raw: pd.DataFrame, definition: Definition) -> tuple[pd.DataFra
         raise UserError(f"The {error}; correct it where the data comes from.") from None
     if columns.group:
         rows[GROUP] = raw[columns.group].astype("str")
-    repeated = rows[KEY].duplicated()
+    repeated = find_repetitions(raw, definition)
     unlabelled = ~repeated & column_of(rows, problem.target).isna() & problem.needs_target
     kept = rows[~repeated & ~unlabelled]
+    how, plain = definition.preparation.repetitions, definition.split_by() in ("random", "none")
+    inputs = inputs[kept.index]
+    if plain and how != "keep" and not columns.id and inputs.duplicated().any():
+        kept = kept.assign(**{ALIKE: inputs})  # they may be one thing, and nothing tells
+    _check_complete(kept, columns)
+    losses = {
+        "repeated rows left out": int(repeated.sum()),
+        "rows without target left out": int(unlabelled.sum()),
+        EQUAL: int(keys[kept.index].duplicated().sum()) if how == "auto" else 0,
+    }
+    return kept, losses
+
+
+def _check_complete(rows: pd.DataFrame, columns: Columns) -> None:
     for key, name, column in (("date", columns.date, DATE), ("group", columns.group, GROUP)):
-        missing = kept[column].isna().sum() if name else 0
+        missing = rows[column].isna().sum() if name else 0
         if missing:
             raise UserError(
                 f'[columns] {key} "{name}" is missing in {counted(missing, "row")}; fill it, or '
                 "take it out of [columns]."
             )
-    losses = {
-        "repeated rows left out": int(repeated.sum()),
-        "rows without target left out": int(unlabelled.sum()),
-    }
-    return kept, losses
 
 
 def _take_inputs(

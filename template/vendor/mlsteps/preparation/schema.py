@@ -13,9 +13,9 @@ from ..errors import UserError
 from ..files import read_json, unreadable
 from ..problem.columns import Column, column_of, convert
 
-# Columns of prepared rows that are no features: the label of the row's group, its date and its key.
-# Names of collected columns have no blanks around them, so none can be one of these.
-GROUP, DATE, KEY = " group", " date", " key"
+# Columns of prepared rows that are no features: the label of the row's group, its key, and that of
+# its inputs, where equal ones stay together. No collected column has a name with blanks around it.
+GROUP, KEY, ALIKE = " group", " key", " alike"
 
 TrainedOn = Callable[[pd.DataFrame], np.ndarray]  # raw rows -> which a champion was trained on
 

@@ -17,23 +17,14 @@ from sklearn.model_selection import (
 from ..errors import UserError
 from ..problem.columns import column_of
 from ..problem.definition import Definition
+from ..problem.eligible import DATE
 from ..problem.series import PERIOD, least_periods
-from .schema import DATE, GROUP
+from .schema import ALIKE, GROUP
 
 Fold = tuple[np.ndarray, np.ndarray]  # positions of the rows to fit to, and of those to score
 Folds = Iterable[Fold]
 TakeTest = Callable[[pd.DataFrame, Definition, np.ndarray], np.ndarray]
 CutFolds = Callable[[pd.DataFrame, Definition], Folds]
-
-
-def newest_rows(rows: pd.DataFrame, definition: Definition) -> pd.DataFrame:
-    """Return the newest ``[split] newest_rows``, by date or else by their order."""
-    number = definition.split.newest_rows
-    if not 0 < number < len(rows):
-        return rows
-    if DATE not in rows:
-        return rows.iloc[-number:]
-    return rows[rows[DATE].rank(method="first") > len(rows) - number]
 
 
 def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) -> np.ndarray:
@@ -55,8 +46,9 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
     ndarray of bool, (n,)
         By date, the newest rows (rows of one date stay together); by group, whole groups, none of
         which has a row that may not be chosen; else at random, and stratified where the target is a
-        class. By "none", all rows, which are then for training as well; but if a champion was
-        trained on some, random ones of the others.
+        class; rows of equal inputs stay together where they may be one thing. By "none", all rows,
+        which are then for training as well; but if a champion was trained on some, random ones of
+        the others.
 
     Raises
     ------
@@ -80,12 +72,10 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
         cut = dates.quantile(1 - split.test_share, interpolation="lower")
         later = dates > cut if (dates > cut).any() else dates == cut  # the last date has them all
         test = later.to_numpy() & may_test
-    elif by == "group":
-        groups = rows[GROUP]
+    else:
+        groups = rows[GROUP] if by == "group" else rows.get(ALIKE, rows.index.to_series())
         test = _draw(rows, definition, may_test & ~groups.isin(groups[~may_test]).to_numpy())
         test = groups.isin(groups[test]).to_numpy()  # each as a whole
-    else:
-        test = _draw(rows, definition, may_test)
     if not test.any() or test.all():
         known = f", {(~may_test).sum():,} of which a champion knows," if not may_test.all() else ""
         raise UserError(
@@ -105,9 +95,9 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
 
 
 def _draw(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) -> np.ndarray:
-    """Return which rows are drawn at random, about as many as [split] says."""
-    by, seed = definition.split_by(), definition.search.seed
-    wanted, pool = round(definition.split.test_share * len(rows)), np.flatnonzero(may_test)
+    """Return which rows are drawn at random, about as many as [split] says; one of equal ones."""
+    by, seed, one = definition.split_by(), definition.search.seed, _one_of_each(rows, definition)
+    wanted, pool = round(definition.split.test_share * len(one)), one[may_test[one]]
     if not may_test.all():
         pool = pool[-2 * wanted :]  # the newest rows say most about tomorrow
     try:
@@ -141,6 +131,16 @@ def _stratum(rows: pd.DataFrame, definition: Definition) -> pd.Series | None:
     return column_of(rows, problem.target).fillna("")
 
 
+def _one_of_each(rows: pd.DataFrame, definition: Definition) -> np.ndarray:
+    """Return the positions of one of all rows with equal inputs: the first of the rarest class."""
+    order, stratum = np.arange(len(rows)), _stratum(rows, definition)
+    if ALIKE not in rows:
+        return order
+    if stratum is not None:
+        order = np.argsort(stratum.map(stratum.value_counts()).to_numpy(), kind="stable")
+    return np.sort(order[~rows[ALIKE].iloc[order].duplicated().to_numpy()])
+
+
 def _take_last_horizons(
     rows: pd.DataFrame, definition: Definition, may_test: np.ndarray
 ) -> np.ndarray:
@@ -172,8 +172,8 @@ def cut_folds(train: pd.DataFrame, definition: Definition) -> list[Fold]:
     -------
     list of (ndarray of int, ndarray of int)
         Positions of the rows to fit to and of those to score. By date, each fold is scored on what
-        came after its training rows; otherwise every row is scored once. Series are scored on the
-        horizon after an origin.
+        came after its training rows; otherwise every row is scored once, with those of equal
+        inputs. Series are scored on the horizon after an origin.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def cut_folds(train: pd.DataFrame, definition: Definition) -> list[Fold]:
     if definition.problem.of_series:
         return _cut_origins(train, definition)
     by, number = definition.split_by(), definition.search.folds
-    stratum = _stratum(train, definition)
+    stratum, one = _stratum(train, definition), _one_of_each(train, definition)
     if by == "date":
         splitter = TimeSeriesSplit(number)
     else:
@@ -199,12 +199,17 @@ def cut_folds(train: pd.DataFrame, definition: Definition) -> list[Fold]:
             kind = KFold if stratum is None else StratifiedKFold
         splitter = kind(n_splits=number, shuffle=True, random_state=definition.search.seed)
     try:
-        folds = list(splitter.split(train, stratum, train[GROUP] if by == "group" else None))
+        classes = stratum if stratum is None else stratum.iloc[one]
+        folds = list(splitter.split(one, classes, train[GROUP] if by == "group" else None))
     except ValueError as error:
         raise UserError(
             f"{len(train):,} training rows cannot be cut into [search] folds = {number} by {by} "
-            f"({error}); lower folds or add rows."
+            f"({error}); lower folds, add rows, or change [preparation] repetitions."
         ) from None
+    if len(one) < len(train):  # equal rows go with the one that was drawn
+        alike = train[ALIKE]
+        held = [alike.isin(alike.iloc[one[score]]).to_numpy() for _, score in folds]
+        folds = [(np.flatnonzero(~score), np.flatnonzero(score)) for score in held]
     if by == "date":  # no date is on both sides
         dates = train[DATE].reset_index(drop=True)
         folds = [(fit[dates[fit] < dates[score].min()], score) for fit, score in folds]

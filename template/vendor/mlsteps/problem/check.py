@@ -8,6 +8,7 @@ from ..report import counted, number
 from ..variants import of_type
 from .columns import Inference, column_of, doubts, infer
 from .definition import Definition
+from .eligible import DATE, find_repetitions, newest_rows
 from .metric import Metric, Metrics, all_metrics, select_metric
 from .project import Project
 from .series import validate_series
@@ -111,8 +112,8 @@ def _bar(definition: Definition, metric: Metric) -> list[str]:
 def _validate_rows(definition: Definition, frame: pd.DataFrame) -> ValidationResult:
     problem, folds = definition.problem, definition.search.folds
     _check_slices(definition, frame)
-    values = column_of(frame, problem.target)
-    used = int(values.notna().sum()) if problem.needs_target else len(frame)
+    learnt, left_out = _learnt_from(definition, frame)
+    values, used = column_of(learnt, problem.target), len(learnt)
     test = int(used * definition.split.test_share)
     if used and (used - test <= folds or test < 2):
         raise UserError(
@@ -121,22 +122,43 @@ def _validate_rows(definition: Definition, frame: pd.DataFrame) -> ValidationRes
             f"{definition.split.test_share:g}, so add rows or lower folds."
         )
     target = of_type("problem", problem.type).check_target(values, problem, folds)
-    split = _check_split(definition, frame)
+    split = _check_split(definition, learnt)
     kinds = _kinds(definition, frame)
-    columns, rows = counted(len(kinds), "column"), counted(len(frame), "row")
+    columns, rows = counted(len(kinds), "column"), counted(used, "row")
     task = problem.TASK.format(problem=problem, target=target, columns=columns, rows=rows)
     empty = quoted(name for name in kinds if frame[name].isna().all())
     unknown = quoted(definition.columns.unknown_at_prediction)
     dates = "" if problem.needs_target else quoted(n for n in kinds if kinds[n].kind == "date")
     later = problem.target and problem.target not in frame.columns
     notes = {
-        f"Without a target, so not used: {counted(len(frame) - used, 'row')}.": used < len(frame),
+        **left_out,
         f'The data has no column "{problem.target}", so no row has a label yet.': later,
         f"Empty, so without use: {empty}; [columns] drop leaves it out.": empty,
         f"When a row was counts: {dates}; [columns] drop leaves it out.": dates,
         f"Not known at prediction time, so not used: {unknown}.": unknown,
     } | dict.fromkeys(doubts(kinds), True)
     return ValidationResult([task, split, *(n for n, worth in notes.items() if worth)], kinds)
+
+
+def _learnt_from(
+    definition: Definition, frame: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Return the rows that `prepare` keeps, and sentences on the others with how many they are."""
+    problem, date = definition.problem, definition.columns.date
+    repeated = find_repetitions(frame, definition)
+    missing = ~repeated & column_of(frame, problem.target).isna() & problem.needs_target
+    rows = pd.DataFrame(index=frame.index[~repeated & ~missing])
+    if date and definition.split.newest_rows:
+        inferred = infer(frame[date], definition.columns.date_written())
+        rows[DATE] = convert_column(frame[date], inferred, "[columns] date")
+    newest = newest_rows(rows, definition).index
+    counts = {
+        "Equal to another": int(repeated.sum()),
+        "Without a target": int(missing.sum()),
+        "Older than the newest": len(rows) - len(newest),
+    }
+    learnt = frame if len(newest) == len(frame) else frame.loc[newest]
+    return learnt, {f"{what}, so not used: {counted(n, 'row')}.": n for what, n in counts.items()}
 
 
 def _check_slices(definition: Definition, frame: pd.DataFrame) -> None:

@@ -1,5 +1,7 @@
 """Know a row again, whatever has become of the file around it."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -10,19 +12,26 @@ CODE = r"[+-]?0\d"  # "0123" is not 123
 MIX = np.uint64(0x9E3779B97F4A7C15)  # the golden ratio, as Knuth has it for hashing
 
 
-def row_keys(frame: pd.DataFrame) -> pd.Series:
-    """Return a key (uint64) for each row, the same for equal rows.
+def row_keys(frame: pd.DataFrame, names: Iterable[str] | None = None) -> pd.Series:
+    """Return a key (uint64) for each row, the same for equal rows; by all columns, or by `names`.
 
     It depends neither on the order of the columns nor on their types (1, 1.0 and "1" are one
     value), and a missing value counts as if its column were not there. So a row keeps its key when
-    other rows, or a column that it has no value for, come to the file.
+    other rows, or a column that it has no value for, come to the file. The key of some columns and
+    that of the others add up to the key of all.
     """
     keys = np.zeros(len(frame), dtype="uint64")
-    for name, values in frame.items():
+    for name in frame if names is None else names:
+        values = frame[name]
         salt = pd.util.hash_array(np.array([str(name)], dtype=object))[0]
         mixed = (_hashes(values) ^ salt) * MIX
         keys += np.where(values.notna(), mixed ^ (mixed >> np.uint64(32)), np.uint64(0))
     return pd.Series(keys, index=frame.index)
+
+
+def numbered(keys: pd.Series) -> pd.Series:
+    """Give equal rows keys of their own: the first keeps its key, wherever the others stand."""
+    return keys + keys.groupby(keys).cumcount().to_numpy("uint64") * MIX
 
 
 def _hashes(values: pd.Series) -> np.ndarray:

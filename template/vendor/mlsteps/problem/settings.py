@@ -134,11 +134,12 @@ class Split(Table):
 
 
 class Preparation(Table):
-    """``[preparation]``: how columns become numbers."""
+    """``[preparation]``: how columns become numbers, and which equal rows are one."""
 
     scaling: Literal["standard", "min-max", "none"] = "standard"
     clip_share: float = Field(default=0.0, ge=0, lt=0.5)
     rare_share: float = Field(default=0.01, ge=0, lt=1)
+    repetitions: Literal["auto", "keep", "drop"] = "auto"
 
 
 class Search(Table):
