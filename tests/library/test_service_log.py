@@ -129,6 +129,52 @@ def test_database_that_says_nothing_holds_up_neither_start_nor_feedback(
             assert time.monotonic() - began < 15
 
 
+def delete(path):
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+
+
+def replace(path):
+    path.with_suffix(".other").touch()
+    path.with_suffix(".other").rename(path)
+
+
+@pytest.mark.parametrize("gone", [delete, replace])
+def test_log_that_is_deleted_or_replaced_begins_anew_and_says_so(own, example, caplog, gone):
+    body, path, before = json.dumps(example).encode(), own.root / "predictions.db", replaced()
+    assert not len(logged(own))  # which makes the tables
+    with prediction_service(own) as service:
+        service.predict(body)
+        eventually(lambda: len(logged(own)) == 1)
+        assert path.stat().st_mode & 0o777 == 0o600
+        gone(path)
+        later = [json.loads(service.predict(body).body)["predictions"][0] for _ in range(2)]
+        eventually(lambda: "was deleted or replaced" in caplog.text)
+    assert set(logged(own).metadata.index) == {one["id"] for one in later}
+    assert replaced() == before + 1
+    assert sum("was deleted or replaced" in line for line in caplog.messages) == 1
+    assert "no such table" not in caplog.text
+
+
+def replaced():
+    text = metrics.generate_latest(metrics.OWN).decode()
+    return value_in(text, "service_log_replaced_total")
+
+
+def test_log_that_is_overwritten_is_said_and_loses_nothing_that_comes(own, example, caplog):
+    body, path = json.dumps(example).encode(), own.root / "predictions.db"
+    assert not len(logged(own))  # which makes the tables
+    with prediction_service(own) as service:
+        service.predict(body)
+        eventually(lambda: len(logged(own)) == 1)
+        path.write_bytes(b"overwritten " * 1000)
+        (new,) = json.loads(service.predict(body).body)["predictions"]
+        eventually(lambda: "not a database" in caplog.text)
+        delete(path)
+        eventually(lambda: "was deleted or replaced" in caplog.text)
+    assert set(logged(own).metadata.index) == {new["id"]}
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [

@@ -3,9 +3,10 @@
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -131,6 +132,7 @@ def log_engine(project: Project) -> sa.Engine:
         patience = {name: value for name, value in known.items() if name not in url.query}
         return open_database(url, key, pool_pre_ping=True, connect_args=patience, **options)
     engine = open_database(url, key, connect_args={"timeout": BUSY_SECONDS}, **options)
+    sa.event.listen(engine, "do_connect", _keep_private)
     sa.event.listen(engine, "connect", _write_ahead)
     return engine
 
@@ -308,6 +310,12 @@ def _one_sentence() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise UserError(f"The prediction log does not answer ({why(error)}); try again.") from None
+
+
+def _keep_private(_: Any, __: Any, arguments: Sequence[str], ___: Any) -> None:
+    """Make a file that only its owner can read: it holds the rows of callers."""
+    with suppress(OSError):  # it is there, or SQLite says why it cannot be made
+        Path(arguments[0]).touch(0o600, exist_ok=False)
 
 
 def _write_ahead(connection: Any, _: Any) -> None:

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ MOST_BYTES = 64 * 2**20  # what may wait in memory
 BATCH_BYTES = 8 * 2**20  # in one transaction
 PATIENCE_SECONDS = 10.0  # how long a full queue is waited for while the database answers
 ROW_BYTES = 1000  # what a waiting row costs, its text apart
+NEW = "The prediction log was deleted or replaced; it begins anew, and what it held is gone."
 UNAVAILABLE = "The prediction log does not answer; send it again later."
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,8 @@ class LogWriter(Worker[Entry]):
         super().__init__("log-writer", self._write, lambda e: e.size, BATCH_BYTES, MOST_BYTES)
         self._engine = engine
         self._ready = self._dropped = False
+        self._newest = ""  # the id of the prediction that was written last,
+        self._seen: tuple[int, ...] | None = None  # and the file as it was then
         self._failures = 0
 
     def __len__(self) -> int:
@@ -104,16 +108,36 @@ class LogWriter(Worker[Entry]):
 
     def _wrote(self, rows: dict[sa.Table, Rows]) -> bool:
         """Try to write rows; return whether that succeeded."""
+        look, there = not self._ready or self._state() != self._seen, True
         try:
-            # The database may be new, and the last commit may have failed only in its answer.
+            if look:  # at a file that may be another one by now; this makes the tables of a new one
+                self._engine.dispose()
+                there = not self._newest or len(find_predictions(self._engine, [self._newest])) > 0
+            # The last commit may have failed only in its answer.
             write_rows(self._engine, rows, once=not self._ready)
         except Exception as error:  # noqa: BLE001 -- whatever a driver raises, the rows are kept
+            if not look:
+                self._ready = False
+                return self._wrote(rows)
             if not self._failures:
                 logger.warning("%s Rows are kept meanwhile.", error)
             self._failures += 1
             self._ready = False
             return False
+        if not there:
+            logger.warning(NEW)
+            metrics.LOG_REPLACED.inc()
+        self._seen = self._state()
+        self._newest = next((row["id"] for row in rows[PREDICTIONS][-1:]), self._newest)
         if self._failures:
             logger.info("The prediction log answers again.")
         self._ready, self._failures = True, 0
         return True
+
+    def _state(self) -> tuple[int, ...] | None:
+        """Return what changes when the file of SQLite is another one; a server has none."""
+        try:
+            found = Path(self._engine.url.database or "").stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns

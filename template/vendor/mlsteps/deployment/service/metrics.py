@@ -61,6 +61,9 @@ SHADOW_LOST_ROWS = _counter(
     "Rows that it did not predict: too many waited, it failed or was not loaded.",
 )
 LOG_WAITING_ROWS = _gauge("log_waiting_rows", "Rows that wait for the prediction log.")
+LOG_REPLACED = _counter(
+    "log_replaced", "How often the prediction log was deleted or replaced, so that it began anew."
+)
 LOG_DROPPED_ROWS = _counter(
     "log_dropped_rows", "Rows lost because the prediction log was away for too long."
 )
