@@ -48,8 +48,11 @@ class FollowedVersion(Generic[Model]):
 
     def _fail(self, version: str | None, error: Exception) -> None:
         self._failed, self._retry_at = version, time.monotonic() + RETRY_SECONDS
-        problem = " ".join(filter(None, ["The", self._role, version, "cannot be loaded"]))
+        known = isinstance(error, UserError)
+        problem = f"The {self._role} {version} cannot be loaded"
+        if version is None:  # what names it is wrong
+            problem = str(error) if known else f"{self._role}.json cannot be read"
         if problem != self.problem:
-            known = isinstance(error, UserError)
-            logger.error("%s: %s", problem, error, exc_info=None if known else error)
+            told = problem if problem == str(error) else f"{problem}: {error}"
+            logger.error("%s", told, exc_info=None if known else error)
         self.problem = problem

@@ -126,8 +126,8 @@ class PredictionService:
             self._follower = threading.Thread(target=self._follow, name="follower", daemon=True)
             self._follower.start()
             self._started = True
-        if self._champion.model is None:
-            logger.warning("%s", self._champion.problem or NO_MODEL)
+        if self._champion.model is None and not self._champion.problem:
+            logger.warning(NO_MODEL)
         # Libraries are here to stay; to look through them for garbage stops all for 0.1 seconds.
         gc.collect()
         gc.freeze()
@@ -223,10 +223,13 @@ class PredictionService:
         return schemas(self._champion.model)
 
     def _named_champion(self) -> str | None:
-        """Return the version of champion.json; what serves stays if that file disappears."""
-        version = store.champion(self._project.models)
-        if version is None and self._champion.version is not None:
+        """Return the version of champion.json; what serves stays if it or that is gone."""
+        models, serving = self._project.models, self._champion.version
+        version = store.champion(models)
+        if serving and version is None:
             raise UserError(f"There is no {store.CHAMPION} any more; `promote VERSION` makes it.")
+        if serving == version and version and not (models / version).is_dir():
+            raise UserError(f"The folder of {version} is gone; bring it back, or promote another.")
         return version
 
     def _load(self, version: str) -> ServedModel:
