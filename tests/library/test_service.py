@@ -131,8 +131,32 @@ def test_champion_is_followed_without_a_restart(own, serving):
         pointer.write_text(text.replace(new, "../.."))
         eventually(lambda: "champion ../.. cannot" in client.get("/health/ready").text)
         pointer.unlink()
-        eventually(lambda: any("There is no champion.json any more" in x for x in service.log))
+        ready_says(client, "There is no champion.json any more; `promote VERSION` makes it.")
+        pointer.write_text("{")
+        ready_says(client, "models/champion.json is damaged")
+        pointer.write_text(text)
+        eventually(lambda: "detail" not in client.get("/health/ready").json())
+        shutil.move(own.models / new, own.root / new)
+        ready_says(client, f"The folder of {new} is gone")
         assert post(client, example).json()["model"] == new
+
+
+def ready_says(client, text):
+    eventually(lambda: text in client.get("/health/ready").json().get("detail", ""))
+    assert client.get("/health/ready").status_code == 200
+
+
+def test_champion_that_cannot_be_loaded_is_named_from_the_start(own, serving):
+    version = store.champion(own.models)
+    (own.models / version / store.MODEL).write_bytes(b"not a model")
+    with running(own, serving) as service:
+        eventually(lambda: service.client.get("/health/live").status_code == 200)
+        for _ in range(3):
+            ready = service.client.get("/health/ready")
+            assert ready.status_code == 503
+            assert ready.json()["detail"] == f"The champion {version} cannot be loaded"
+            time.sleep(1)
+    assert sum("cannot be loaded" in line for line in service.log) == 1
 
 
 def test_challenger_predicts_in_the_log_only(own, serving):
@@ -215,6 +239,30 @@ def test_pages_of_other_sites_may_not_write(client, example):
     for headers in ({"Origin": f"http://{host}"}, behind_a_proxy):
         response = client.post("/predict", content=json.dumps(example), headers=headers)
         assert response.status_code == 200
+
+
+def test_name_of_another_host_that_leads_here_is_refused(client, example):
+    """A page of evil.example may let its name lead to 127.0.0.1, and is then of the same site."""
+    rebound = {"Host": "evil.example:8000", "Origin": "http://evil.example:8000"}
+    for response in (
+        client.get("/model", headers=rebound),
+        client.post("/predict", content=json.dumps(example), headers=rebound),
+    ):
+        assert response.status_code == 403
+        assert "evil.example:8000 is not known here" in response.json()["detail"]
+    for name in ("localhost:8000", "127.0.0.1", "[::1]:8000", "LOCALHOST"):
+        assert client.get("/model", headers={"Host": name}).status_code == 200
+    assert client.get("/health/ready", headers=rebound).status_code == 200
+
+
+def test_service_is_known_by_the_names_of_project_toml(own, serving):
+    own = edit(own, serving={"allowed_hosts": ["churn.example"]})
+    with running(own, serving) as service:
+        for host, status in (("churn.example", 200), ("localhost", 200), ("evil.example", 403)):
+            response = service.client.get("/model", headers={"Host": host})
+            assert response.status_code == status
+    with pytest.raises(UserError, match=r"allowed_hosts.0 is .https://shop.example"):
+        edit(own, serving={"allowed_hosts": ["https://shop.example"]})
 
 
 def test_request_is_found_in_the_log_by_its_id(service, client):
@@ -319,6 +367,35 @@ def test_what_was_predicted_is_logged_when_the_service_ends(own, serving, end):
     assert len(ids) == len(set(ids))
     kept = set(logged(own).metadata.index)
     assert set(ids if end == signal.SIGTERM else old) <= kept
+
+
+def call(address, body, ended):
+    """Send requests by a connection that is kept until the service refuses a new one."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=30)
+    try:
+        while True:
+            connection.request("POST", "/predict", body)
+            assert connection.getresponse().read().startswith(b'{"model"')
+    except (OSError, http.client.HTTPException) as error:
+        ended.append(error)
+
+
+def test_sigterm_cuts_no_request_that_a_caller_sends_by_a_kept_connection(own, serving):
+    """Each gets a response, which is the last of its connection, and may not make another."""
+    ended = []
+    with running(own, serving) as service:
+        body = json.dumps(example_of(service.client.get("/model").json()))
+        arguments = (service.address, body, ended)
+        callers = [threading.Thread(target=call, args=arguments) for _ in range(16)]
+        for caller in callers:
+            caller.start()
+        time.sleep(1)
+        assert not ended
+        service.client.close()
+        service.process.send_signal(signal.SIGTERM)
+        for caller in callers:
+            caller.join(timeout=30)
+    assert [type(error) for error in ended] == [ConnectionRefusedError] * len(callers)
 
 
 ENDPOINTS = {

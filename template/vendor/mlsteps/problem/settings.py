@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 Kind = Literal["number", "category", "date", "text"]
 Stated = Annotated[str, Field(pattern=r"^(number|category|date|text|.*%[a-zA-Z].*)$")]
 Origin = Annotated[str, Field(pattern=r"^https?://[^/*\s]+$")]  # of a web site, as browsers send it
+Host = Annotated[str, Field(pattern=r"^(\*|[a-z0-9._-]+|[0-9a-f:]+)$")]  # as a URL names it
 UNKNOWN_BAR = "better than the baseline: set what is good enough for you"
 
 
@@ -177,6 +178,7 @@ class Serving(Table):
     max_megabytes: float = Field(default=5, gt=0)
     max_seconds: float = Field(default=30, gt=0)
     api_keys: str = ""
+    allowed_hosts: list[Host] = []
     cors: list[Origin] = []
     page: bool = True
     docs: bool = True

@@ -1,7 +1,10 @@
 """The endpoints for FastAPI, what a request passes on its way to them, and uvicorn."""
 
+import asyncio
+import signal
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -16,13 +19,15 @@ from fastapi.security import HTTPBearer
 from ...problem.project import Project
 from .openapi import OPERATIONS
 from .responses import HttpResponse, RequestError
-from .security import NO_KEY_NEEDED, ApiKeys, check_origin
-from .server import DRAIN_SECONDS, KEEP_ALIVE_SECONDS, RequestContext, listen, set_up_logs
+from .security import NO_KEY_NEEDED, ApiKeys, check_host, check_origin
+from .server import DRAIN_SECONDS, KEEP_ALIVE_SECONDS, LINGER_SECONDS, RequestContext, listen
 from .service import PredictionService
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+CLOSE = (b"connection", b"close")
+LAST: list[tuple[bytes, bytes]] = []  # the header of responses once SIGTERM has come
 ASGIApp = Callable[[Message, Receive, Send], Awaitable[None]]
 
 __all__ = ["RequestMiddleware", "RequireKey", "prediction_router", "run"]
@@ -121,6 +126,7 @@ class RequestMiddleware:
     def __init__(self, app: ASGIApp, service: PredictionService) -> None:
         self._app = app
         self._allowed = frozenset(service.settings.cors)
+        self._hosts = service.settings.allowed_hosts
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -135,10 +141,11 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *headers]
+                message["headers"] = [*message["headers"], *headers, *LAST]
             await send(message)
 
         try:
+            check_host(scope["path"], header("host"), self._hosts)
             check_origin(scope["method"], header, self._allowed)
             await self._app(scope, receive, send_with_headers)
         except RequestError as error:
@@ -166,7 +173,6 @@ def run(app: ASGIApp, project: Project, host: str, port: int) -> None:
     UserError
         If the address cannot be had.
     """
-    set_up_logs()
     config = uvicorn.Config(
         app,
         ws="none",
@@ -179,7 +185,21 @@ def run(app: ASGIApp, project: Project, host: str, port: int) -> None:
     )
     # When all is done, uvicorn raises again the signal that it was stopped by.
     with listen(host, port) as listener, suppress(KeyboardInterrupt, SystemExit):
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config).run(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """uvicorn, whose callers may leave their connections after SIGTERM, before it closes them."""
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Listen no more, let each response be the last of its connection, then end."""
+        stop, loop = partial(super().handle_exit, sig, frame), asyncio.get_running_loop()
+        linger = LINGER_SECONDS if sig == signal.SIGTERM else 0.0
+        for server in getattr(self, "servers", ()):  # there are none before it has started
+            loop.call_soon_threadsafe(server.close)
+        # Who left before that would make a new connection, which is cut.
+        for after, then in ((linger / 10, partial(LAST.append, CLOSE)), (linger, stop)):
+            loop.call_soon_threadsafe(loop.call_later, after, then)
 
 
 async def _body(request: Request, most: int) -> bytes:

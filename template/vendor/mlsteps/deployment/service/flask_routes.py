@@ -6,10 +6,12 @@ import re
 import socket
 from contextlib import suppress
 from math import ceil
+from threading import Timer
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException
 
@@ -17,8 +19,8 @@ from ...problem.project import Project
 from .log_writer import CLOSE_SECONDS
 from .openapi import OPERATIONS
 from .responses import HttpResponse, RequestError
-from .security import NO_KEY_NEEDED, ApiKeys, check_origin
-from .server import DRAIN_SECONDS, KEEP_ALIVE_SECONDS, RequestContext, listen, set_up_logs
+from .security import NO_KEY_NEEDED, ApiKeys, check_host, check_origin
+from .server import DRAIN_SECONDS, KEEP_ALIVE_SECONDS, LINGER_SECONDS, RequestContext, listen
 from .service import PredictionService
 
 THREADS = 64  # each holds a request that waits; the model predicts all of them in one call
@@ -79,6 +81,7 @@ def _add_hooks(blueprint: Blueprint, service: PredictionService) -> None:
     def begin() -> None:
         service.start()
         g.context = RequestContext(request.method, request.headers.get("X-Request-ID"))
+        check_host(request.path, request.headers.get("Host"), service.settings.allowed_hosts)
         check_origin(request.method, request.headers.get, allowed)
 
     @blueprint.after_app_request
@@ -143,8 +146,29 @@ def run(app: Flask, service: PredictionService, project: Project, host: str, por
     UserError
         If the address cannot be had.
     """
-    set_up_logs()
     Server(app, service, ceil(project.definition.serving.max_seconds), listen(host, port)).run()
+
+
+class Worker(ThreadWorker):
+    """gunicorn's worker, whose callers may leave their connections after SIGTERM.
+
+    By itself it closes each after its response, though that said it would be kept, and leaves
+    unanswered who makes a new one.
+    """
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Accept no connection any more, and stop a little later."""
+        self.worker_connections = 0
+        self.method_queue.defer(int)  # the loop looks at once
+        Timer(LINGER_SECONDS, super().handle_exit, [sig, frame]).start()
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept connections or not; at the end, let each response be the last of its own."""
+        super().set_accept_enabled(enabled)
+        if not self.worker_connections:
+            for listener in self.sockets:
+                listener.close()
+            self.max_keepalived = 0
 
 
 class Server(BaseApplication):
@@ -161,10 +185,10 @@ class Server(BaseApplication):
         """Set what differs from gunicorn's defaults."""
         settings: dict[str, Any] = {
             "bind": f"fd://{self._descriptor}",
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "threads": THREADS,
             "keepalive": KEEP_ALIVE_SECONDS,
-            "graceful_timeout": min(DRAIN_SECONDS, self._seconds) + int(CLOSE_SECONDS) + 5,
+            "graceful_timeout": min(DRAIN_SECONDS, self._seconds) + int(CLOSE_SECONDS) + 6,
             "timeout": 120,
             "control_socket_disable": True,
             "forwarder_headers": "",  # a caller's SCRIPT_NAME would hide a part of the path

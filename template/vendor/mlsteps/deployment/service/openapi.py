@@ -45,7 +45,7 @@ class Failure(BaseModel):
 
 FAILURES = {
     "401": "The key is missing or not known.",
-    "403": "A page of another site sent it that [serving] cors does not name.",
+    "403": "A page of another site sent it, or to a name that [serving] allowed_hosts lacks.",
     "404": "No prediction has this id.",
     "413": "The body is larger than [serving] max_megabytes.",
     "422": "The body does not fit; says the row, the field and the reason.",

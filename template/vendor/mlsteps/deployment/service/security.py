@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
@@ -13,6 +14,10 @@ SHORTEST = 16  # characters; shorter ones can be guessed
 SETTING = "[serving] api_keys"
 # They tell nothing of the rows, and probes and browsers cannot show a key.
 NO_KEY_NEEDED = frozenset({"/", "/docs", "/metrics", "/health/live", "/health/ready"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+HOST = re.compile(r"\[?([^\]]*?)\]?(:\d*)?")  # of the header: a name or an address, and a port
+
+local_names: set[str] = set()  # of a service that only this machine reaches
 
 
 class ApiKeys:
@@ -78,6 +83,23 @@ class ApiKeys:
         if not any(found):
             raise RequestError(401, "The key is not known.")
         return digest[:8]
+
+
+def check_host(path: str, header: str | None, allowed: Collection[str]) -> None:
+    """Refuse a request to another's name: a page may let its own lead here, and then reads all.
+
+    Names of this machine are known where nobody else reaches the service, else any is until
+    ``[serving] allowed_hosts`` lists some. Whoever sends no name is no browser.
+    """
+    names = {*allowed, *local_names}
+    if not names or "*" in names or path in NO_KEY_NEEDED or not header:
+        return
+    found = HOST.fullmatch(header.lower())
+    if not found or found[1] not in names:
+        raise RequestError(
+            403,
+            f"{header[:100]} is not known here; add it to [serving] allowed_hosts if it is one.",
+        )
 
 
 def check_origin(

@@ -7,13 +7,16 @@ import sys
 import time
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from random import getrandbits
 
 from pydantic_core import to_json
 
 from ...errors import UserError
 from . import metrics
+from .security import LOOPBACK, local_names
 
+LINGER_SECONDS = 1.0  # after SIGTERM: for callers to leave the connections that they keep
 DRAIN_SECONDS = 20  # the time for requests that were accepted before SIGTERM
 KEEP_ALIVE_SECONDS = 75  # longer than proxies keep idle connections, so that they close first
 QUIET = {"/metrics", "/health/live", "/health/ready"}  # sent every few seconds: only failures show
@@ -42,7 +45,7 @@ class JsonLines(logging.Formatter):
         return to_json(line, fallback=str).decode()
 
 
-def set_up_logs() -> None:
+def _set_up_logs() -> None:
     """Let all loggers write to standard error, from INFO on."""
     handler = logging.StreamHandler()
     plain = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
@@ -51,7 +54,8 @@ def set_up_logs() -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens, and log its address; port 0 takes a free one."""
+    """Return a socket that listens, and start the log with its address; port 0 takes a free one."""
+    _set_up_logs()
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family, backlog=2048)
@@ -64,6 +68,8 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
     # Connections inherit this: without it, an answer in two packets waits 40 ms for the second.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if ip_address(listener.getsockname()[0]).is_loopback:
+        local_names.update(LOOPBACK, [host.lower()])
     shown = f"[{host}]" if ":" in host else host
     logger.info("Serving at http://%s:%d (Ctrl+C stops)", shown, listener.getsockname()[1])
     return listener
