@@ -55,6 +55,16 @@ def test_improve_says_when_nothing_is_new(own):
     assert store.champion(own.models) == champion
 
 
+@pytest.mark.parametrize("how", ["auto", "keep"])
+def test_rows_that_are_equal_are_not_new_to_a_champion(own, how):
+    rows = pd.read_csv(own.root / "rows.csv")
+    pd.concat([rows, rows.head(300)]).to_csv(own.root / "rows.csv", index=False)
+    edit(own, preparation={"repetitions": how})
+    done = run_in(own.root, "run")
+    assert done.exit_code == 0, done.output
+    assert "nothing new to learn" in run_in(own.root, "improve").output
+
+
 def test_improve_trains_on_the_true_labels_that_came_back(own, new_rows):
     target = new_rows[own.definition.problem.target]
     raw = (own.raw / "data.parquet").read_bytes()
