@@ -39,9 +39,9 @@ def card(problem_type, tmp_path):
     def make(features, target):
         kinds = {name: infer(features[name]) for name in features}
         rows = pd.DataFrame(
-            {name: convert(features[name], k.kind, k.date_format) for name, k in kinds.items()}
+            {name: convert(features[name], k.kind, k.written) for name, k in kinds.items()}
         )
-        columns = [describe(rows[name], k.kind, k.date_format) for name, k in kinds.items()]
+        columns = [describe(rows[name], k.kind, k.written) for name, k in kinds.items()]
         schema = Schema(
             problem=problem_type, target="y", inputs=columns, features=columns, ignored=[]
         )

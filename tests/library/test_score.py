@@ -136,8 +136,8 @@ def test_an_end_while_the_file_is_written_leaves_what_was_there(
     out.write_text("before", encoding="utf-8")
     write = scoring.WRITERS[suffix]
 
-    def killed(tables, target):
-        write(iter([next(tables)]), target)
+    def killed(tables, target, like):
+        write(iter([next(tables)]), target, like)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -151,7 +151,7 @@ def test_an_end_while_the_file_is_written_leaves_what_was_there(
 
 
 def test_a_full_disk_is_said_of_the_file(own, data, tmp_path, monkeypatch):
-    def full(tables, target):
+    def full(*_):
         raise OSError(errno.ENOSPC, "Error writing bytes")
 
     monkeypatch.setitem(scoring.WRITERS, ".csv", full)

@@ -306,7 +306,7 @@ def _run_steps(
 def _define_anew(data: str | None, target: str | None, steps: Any, metrics: Part) -> None:
     from .collection.collect import ROWS
     from .collection.file import read_table
-    from .collection.stream import left_out
+    from .collection.stream import decimal_of, left_out
     from .files import read_frame
     from .problem.definition import FILE_NAME
     from .problem.project import open_project
@@ -315,13 +315,13 @@ def _define_anew(data: str | None, target: str | None, steps: Any, metrics: Part
     project = open_project()
     if data:
         table, sources = read_table(data, Path.cwd(), project.definition.data)
-        frame = table.to_pandas()
+        frame, decimal = table.to_pandas(), decimal_of(sources)
         for sentence in left_out(sources):
             click.echo(sentence)
     else:  # of what [data] points to, whatever source that is
         _run_steps(project, steps, "collect", force=False, finish=False)
-        frame = read_frame(project.raw / ROWS)
-    suggestion = suggest(frame, target or "", project.definition.problem.type)
+        frame, decimal = read_frame(project.raw / ROWS), project.collected().data.decimal
+    suggestion = suggest(frame, target or "", project.definition.problem.type, decimal)
     sentences = write_suggestion(project.root / FILE_NAME, suggestion, metrics(), data)
     for sentence in (*suggestion.sentences(), *sentences):
         click.echo(sentence)

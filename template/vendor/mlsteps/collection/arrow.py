@@ -111,8 +111,12 @@ def _simple(column: pa.ChunkedArray) -> pa.ChunkedArray:
         # What a database has for itself comes as text, its exact numbers among them.
         stored = pa.chunked_array([chunk.storage for chunk in column.chunks], TEXT)
         return stored.cast(DECIMAL) if getattr(kind, "type_name", "") == "numeric" else stored
-    if kind in {TEXT, WHOLE, DECIMAL} or types.is_null(kind) or types.is_dictionary(kind):
+    if kind in {TEXT, WHOLE, DECIMAL} or types.is_null(kind):
         return column
+    if types.is_dictionary(kind):  # what somebody made a category is one, its numbers are labels
+        return _cast(column.cast(kind.value_type), TEXT).dictionary_encode()
+    if types.is_duration(kind):
+        return column.cast(pa.duration("us"), safe=False)
     if types.is_boolean(kind):
         return _cast(column, TEXT) if column.null_count else column
     exact = types.is_decimal(kind) and kind.scale == 0 and kind.precision <= INTEGER_DIGITS
@@ -134,6 +138,8 @@ def _simple(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _blank(column: pa.ChunkedArray, missing: Sequence[str]) -> pa.ChunkedArray:
     """Make null what is blank, no number, no time, or stands in `missing`."""
     kind = column.type
+    if types.is_dictionary(kind):
+        return _blank(column.cast(TEXT), missing).dictionary_encode()
     if kind == TEXT:
         wrong = pc.is_in(column, value_set=pa.array(["", *NO_DATES, *missing], TEXT))
     elif kind in {WHOLE, DECIMAL}:

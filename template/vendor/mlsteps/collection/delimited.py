@@ -12,20 +12,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow
 
+from ..problem.numbers import are_codes, find_decimal, grouped, ungroup
 from ..problem.sources import Data
 from .arrow import DECIMAL, TEXT, WHOLE, UnreadableError
 from .layout import Row, find_footer, find_head, fit
 from .stream import NotedTables
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
-# What stands for a missing value where there is no other way to say so. "None" and "-" are not
-# among them, because they can be honest labels.
-MISSING = ["", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL"]
 HEAD_BYTES = 1 << 24  # tell the encoding
 SAMPLE_BYTES = 1 << 20  # tell the delimiter
 PART_BYTES = 1 << 22
 FOR_EXCEL = re.compile(r'"?sep=(.)"?[\r\n]')  # a first line
 SAMPLE = 500  # lines or values
+HEAD = 2_000  # values tell the decimal sign
 FEW = 100  # values tell nearly every column of labels
 
 
@@ -37,18 +36,16 @@ def read_delimited(stream: BinaryIO, data: Data) -> NotedTables:
     head = stream.read(HEAD_BYTES)
     encoding = _find_encoding(head)
     text = head[:SAMPLE_BYTES].decode(encoding, errors="replace").removeprefix("\ufeff")
-    lines, marks = StringIO(text, newline="").readlines(), [*MISSING, *data.missing]
+    lines, marks = StringIO(text, newline="").readlines(), data.marks()
     told = FOR_EXCEL.match(text)
     signs = [told[1]] if told else [*DELIMITERS]
     delimiter = max(signs, key=lambda sign: fit(_rows(lines[:SAMPLE], sign)))
     found = _rows(lines[:SAMPLE], delimiter)
     names, skipped, out = find_head(found, data.header, marks)
-    rows = [row.cells for row in found if row.start > skipped]
-    if not rows:
+    if found[-1].start <= skipped:
         raise UnreadableError("has a header but no rows")
-    decimal = "," if delimiter != "," and _has_decimal_commas(rows) else "."
-    comma = ", decimal comma" if decimal == "," else ""
-    note = f"{encoding}, {DELIMITERS.get(delimiter, delimiter)} between values{comma}"
+    note = f"{encoding}, {DELIMITERS.get(delimiter, delimiter)} between values"
+    dialect = (delimiter, "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else encoding)
     if len(head) < SAMPLE_BYTES and "\ufffd" not in text:  # people write notes below a table
         found = [row for row in _rows(lines, delimiter) if row.start > skipped]
         below = find_footer(found, len(names))
@@ -56,17 +53,21 @@ def read_delimited(stream: BinaryIO, data: Data) -> NotedTables:
             out += map(str, below)
             table = "".join(lines[: found[-1 - len(below)].end])
             stream, encoding = BytesIO(table.encode()), "UTF-8"
+    first = next(_parse(stream, encoding, delimiter, names, skipped))
+    some = map(pc.utf8_trim_whitespace, first.slice(0, HEAD).columns)
+    decimal, doubt = find_decimal(dict(zip(names, some, strict=True)), data.decimal, delimiter)
+    note += ", decimal comma" if decimal == "," else ""
     texts: set[str] = set()
     for again in (False, True):
         doubtful = False
         for batch in _parse(stream, encoding, delimiter, names, skipped):
             columns = {
-                name: typed(column, marks, decimal, as_text=name in texts)
+                name: typed(column, marks, decimal or ".", as_text=name in texts)
                 for name, column in zip(names, batch.columns, strict=True)
             }
             texts |= {name for name, column in columns.items() if column.type == TEXT}
             if again:
-                yield (note, ", ".join(out)), pa.table(columns)
+                yield (note, ", ".join(out), doubt, decimal, *dialect), pa.table(columns)
             else:  # a quoted value that never ends takes in the lines that follow
                 breaks = [pc.any(pc.match_substring(columns[name], "\n")) for name in texts]
                 doubtful |= any(found.as_py() for found in breaks)
@@ -127,13 +128,10 @@ def _cast(texts: pa.Array, kind: pa.DataType) -> pa.Array | None:
 
 def _ungrouped(texts: pa.Array, decimal: str) -> pa.Array:
     """Return numbers without what separates their thousands, and with a decimal point."""
-    separator = f"[{'.' if decimal == ',' else ','}' \u00a0\u202f]"
-    # Without double braces, which Jinja would read when a project is rendered.
-    pattern = rf"^[+-]?(\d\d?\d?({separator}\d\d\d)+|\d+)([{decimal}]\d+)?$"
     for part in (texts.slice(0, SAMPLE), texts):  # most columns of labels fail at once
-        if pc.all(pc.match_substring_regex(part, pattern)).as_py() is False:
+        if pc.all(pc.match_substring_regex(part, grouped(decimal))).as_py() is False:
             return texts
-    return pc.replace_substring(pc.replace_substring_regex(texts, separator, ""), decimal, ".")
+    return texts if are_codes(texts.slice(0, SAMPLE)) else ungroup(texts, decimal)
 
 
 def _find_encoding(head: bytes) -> str:
@@ -169,13 +167,6 @@ def _rows(lines: list[str], delimiter: str) -> list[Row]:
                 rows.append(row)
             start = reader.line_num + 1
     return rows or [Row(1, 1, [""])]
-
-
-def _has_decimal_commas(rows: list[list[str]]) -> bool:
-    cells = [cell.strip() for row in rows for cell in row]
-    commas = sum(1 for cell in cells if re.fullmatch(r"[+-]?[\d.'\s]*\d,\d+", cell))
-    points = sum(1 for cell in cells if re.fullmatch(r"[+-]?[\d,'\s]*\d\.\d+", cell))
-    return commas > points
 
 
 def _find_bad_line(

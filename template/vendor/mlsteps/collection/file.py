@@ -34,6 +34,7 @@ class Parts(NamedTuple):
     rows: int
     digest: str
     left_out: list[str]
+    sources: list[Source]
 
 
 def open_stream(data: Data, root: Path, cache: Path) -> Stream:
@@ -87,7 +88,7 @@ def open_parts(path: str, root: Path, data: Data = PLAIN) -> Iterator[Parts]:
         files = [f"{folder}/{number}" for number in range(len(given))]
         parts = _parts(files, common_schema(given), pa.schema(fields), data.missing)
         rows = sum(source.rows or 0 for source in sources)
-        yield Parts(parts, rows, " ".join(s.sha256 for s in sources), left_out(sources))
+        yield Parts(parts, rows, " ".join(s.sha256 for s in sources), left_out(sources), sources)
 
 
 def _parts(

@@ -24,7 +24,7 @@ from ..files import file_digest
 from ..problem.columns import label
 from ..problem.sources import Data
 from .arrow import UnreadableError, check_names, from_records, from_rows
-from .delimited import MISSING, SAMPLE, read_delimited
+from .delimited import SAMPLE, read_delimited
 from .layout import LAST, Row, find_footer, find_head
 from .stream import NotedTables, Source
 
@@ -94,6 +94,10 @@ def _parquet(stream: BinaryIO, _: Data) -> NotedTables:
         file = parquet.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER_BYTES)
         for batch in file.iter_batches(ROWS):
             table = pa.Table.from_batches([batch])
+            for place, field in enumerate(table.schema):  # which most functions do not take
+                if pa.types.is_float16(field.type):
+                    single = table[place].cast(pa.float32())
+                    table = table.set_column(place, field.name, single)
             index = [name for name in table.column_names if name.startswith("__index_level_")]
             yield ("Parquet",), table.drop_columns(index)  # pandas wrote row numbers
     except (pa.ArrowException, OSError) as error:
@@ -116,7 +120,7 @@ def _excel(stream: BinaryIO, data: Data) -> NotedTables:
                 cells = book.parse(sheet, header=None, dtype=object, keep_default_na=False)
         except (*DAMAGED, KeyError, ValueError) as error:
             raise _unreadable("Excel", error) from None
-    cells = cells.mask(cells.isin([*MISSING, *data.missing]))
+    cells = cells.mask(cells.isin(data.marks()))
     cells = cells.dropna(how="all").dropna(how="all", axis="columns").astype(object)
     if cells.empty:
         raise UnreadableError(f'has an empty sheet "{sheet}"; set [data] sheet to another')

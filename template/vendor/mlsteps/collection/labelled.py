@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from ..problem import numbers
 from ..problem.columns import ConversionError, convert, infer, labels
 from ..problem.dates import parse, write
 from ..problem.keys import numbered, row_keys
@@ -34,8 +35,7 @@ def join(
         date, *others = identity
         inferred = infer(collected[date], written.get(date, "date"))
         frames = [
-            f[others].assign(**{date: parse(f[date], inferred.date_format)})
-            for f in (collected, alike)
+            f[others].assign(**{date: parse(f[date], inferred.written)}) for f in (collected, alike)
         ]
     known, keys = map(row_keys, frames)
     if identity:
@@ -51,9 +51,13 @@ def _like(values: pd.Series, pattern: pd.Series, stated: str) -> pd.Series:
     """Write `values` as `pattern` is written, so that the column keeps its type and its format."""
     inferred = infer(pattern, stated)
     try:
-        alike = convert(values, inferred.kind, inferred.date_format)
+        alike = convert(values, inferred.kind, inferred.written)
     except ConversionError:  # `prepare` will say what is wrong, with all rows in sight
         return values
+    if pd.api.types.is_timedelta64_dtype(pattern):
+        return pd.to_timedelta(alike, unit="s")
+    if inferred.kind == "number" and pattern.dtype == "str":
+        return numbers.write(alike, inferred.written)
     if inferred.kind == "date" and pattern.dtype == "str":
-        return write(alike, inferred.date_format) if inferred.date_format else values
+        return write(alike, inferred.written) if inferred.written else values
     return alike

@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..files import write_text
 from ..problem.sources import ScrapingData as Data
 from .arrow import TEXT, check_names, plain_table
-from .delimited import MISSING, typed
+from .delimited import typed
 from .stream import Source, Stream, digest, without_secrets
 from .web import Web, address
 
@@ -136,6 +136,5 @@ def _next_page(page: parsel.Selector, data: Data, url: str) -> str:
 def _typed(rows: Rows, data: Data) -> pa.Table:
     """Return rows as a table; a column becomes numbers as in a CSV file."""
     texts = {name: pa.array([row[name] for row in rows], TEXT) for name in rows[0]}
-    missing = [*MISSING, *data.missing]
-    columns = {name: typed(column, missing, data.decimal) for name, column in texts.items()}
+    columns = {name: typed(column, data.marks(), data.decimal) for name, column in texts.items()}
     return plain_table(pa.table(columns), data.missing)

@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from ..errors import UserError
 from .arrow import TEXT, UnreadableError, bring, common_schema
-from .stream import Stream
+from .stream import Stream, decimal_of
 
 SPOOL = ".spool.tmp"
-KEY = b"source"
+KEY, SIGN = b"source", b"decimal"
 GROUP_ROWS = 1 << 17
 DATE = r"^\d{4}-\d{2}-\d{2}"  # texts that begin so are in the order of their times
 
@@ -44,7 +44,8 @@ def store(path: Path, stream: Stream, *, anew: bool = False) -> int | None:
             feather.write_feather(table, files[-1], compression="uncompressed")
             if stream.cursor and table.num_rows:
                 least.append(pc.min(_cursor(table, stream.cursor)).as_py())
-        schema = common_schema(schemas).with_metadata({KEY: stream.key})
+        about = {KEY: stream.key, SIGN: decimal_of(stream.sources)}
+        schema = common_schema(schemas).with_metadata(about)
         kept = _kept(path, schema, stream.cursor, least) if stored else ()
         new = (feather.read_table(file, memory_map=False) for file in files)
         _write(spool / path.name, schema, (bring(rows, schema) for rows in chain(kept, new)))

@@ -13,7 +13,7 @@ from ..environment import masked
 
 SAID = 5  # files of which it is said what was left out
 
-# How a file is written, and what of it is no row, in words; and some of its rows.
+# What `Source` has of a file from its note on, and some of its rows.
 NotedTables: TypeAlias = Iterator[tuple[tuple[str, ...], pa.Table]]
 
 
@@ -26,6 +26,10 @@ class Source:
     rows: int | None = None  # None for all
     note: str = ""  # how it was read
     left_out: str = ""  # what of it is no row
+    doubt: str = ""  # about how it was read
+    decimal: str = ""  # the sign of its numbers; "" where it does not matter
+    delimiter: str = ""
+    encoding: str = ""
     licence: str = ""
     citation: str = ""
 
@@ -67,9 +71,15 @@ class Stream:
         return self.name or self.sources[0].name
 
 
+def decimal_of(sources: Sequence[Source]) -> str:
+    """Return the decimal sign of the first file that has one."""
+    return next((source.decimal for source in sources if source.decimal), "")
+
+
 def left_out(sources: Sequence[Source]) -> list[str]:
     """Say what was left out of files, a sentence each for the first of them."""
     said = [f"{each.name}: left out {each.left_out}." for each in sources if each.left_out]
+    said += [f"{each.name} {each.doubt}." for each in sources if each.doubt]
     more = [f"Rows were left out of {len(said) - SAID:,} more files."] if len(said) > SAID else []
     return said[:SAID] + more
 

@@ -232,10 +232,12 @@ def count_predictions(
 
 
 def records(frame: pd.DataFrame) -> Rows:
-    """Return rows as JSON has them: missing is None, a date is text."""
+    """Return rows as JSON has them: missing is None, a date is text, a duration its seconds."""
     plain = frame.astype(object).where(frame.notna(), None)
     for name in frame.select_dtypes("datetime"):
         plain[name] = frame[name].dt.strftime("%Y-%m-%dT%H:%M:%S").where(frame[name].notna(), None)
+    for name in frame.select_dtypes("timedelta"):
+        plain[name] = frame[name].dt.total_seconds().where(frame[name].notna(), None)
     return plain.to_dict("records")
 
 

@@ -16,6 +16,7 @@ from pydantic_core import to_json
 from tqdm import tqdm
 
 from ..collection.file import open_parts
+from ..collection.stream import Source
 from ..errors import UserError
 from ..modeling import store
 from ..modeling.predictor import LoadPredictor, Predictor
@@ -78,16 +79,18 @@ def score_file(project: Project, source: str, target: Path, load_predictor: Load
             f'The file to write, {target}, ends in "{target.suffix}"; '
             f"allowed: {', '.join(WRITERS)}."
         )
-    champion = load_predictor(store.champion_folder(project.models))
+    champion: Any = load_predictor(store.champion_folder(project.models))
+    data = project.definition.with_decimal(champion.schema.decimal).data
     with (
-        open_parts(source, Path.cwd(), project.definition.data) as parts,
+        open_parts(source, Path.cwd(), data) as parts,
         _temporary_folder(target) as folder,
     ):
         scorer = _scorer(project)(champion, source, parts)
         log, note = _Log(project, champion.version, parts.digest, folder, load_predictor), ""
         logs = project.definition.serving.log_files
         scored = ((part, log.keep(part, scorer) if logs else None) for part in scorer.parts())
-        WRITERS[target.suffix]((_table(part, ids) for part, ids in scored), folder / "whole")
+        tables = (_table(part, ids) for part, ids in scored)
+        WRITERS[target.suffix](tables, folder / "whole", parts.sources[0])
         if logs:
             note = log.write()
         (folder / "whole").replace(target)
@@ -184,28 +187,32 @@ def _temporary_folder(target: Path) -> Iterator[Path]:
         ) from None
 
 
-def _write_parquet(tables: Iterator[pa.Table], target: Path) -> None:
+def _write_parquet(tables: Iterator[pa.Table], target: Path, _: Source) -> None:
     first = next(tables)
     with parquet.ParquetWriter(target, first.schema) as writer:
         for table in chain([first], tables):
             writer.write_table(table)
 
 
-def _write_csv(tables: Iterator[pa.Table], target: Path) -> None:
-    for number, table in enumerate(tables):
-        # A whole number stays one beside a missing one.
-        frame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
-        frame.to_csv(target, index=False, mode="a", header=number == 0)
+def _write_csv(tables: Iterator[pa.Table], target: Path, like: Source) -> None:
+    """Write CSV as the file that was read, if that was one."""
+    options = {"sep": like.delimiter or ",", "decimal": like.decimal or "."}
+    encoding = like.encoding or "utf-8"
+    with target.open("w", encoding=encoding, errors="replace", newline="") as stream:
+        for number, table in enumerate(tables):
+            # A whole number stays one beside a missing one.
+            frame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
+            frame.to_csv(stream, index=False, header=number == 0, **options)
 
 
-def _write_lines(tables: Iterator[pa.Table], target: Path) -> None:
+def _write_lines(tables: Iterator[pa.Table], target: Path, _: Source) -> None:
     with target.open("wb") as stream:
         for table in tables:
             for row in table.to_pylist():
                 stream.write(to_json(row, inf_nan_mode="null") + b"\n")
 
 
-WRITERS: dict[str, Callable[[Iterator[pa.Table], Path], None]] = {
+WRITERS: dict[str, Callable[[Iterator[pa.Table], Path, Source], None]] = {
     ".csv": _write_csv,
     ".parquet": _write_parquet,
     ".jsonl": _write_lines,

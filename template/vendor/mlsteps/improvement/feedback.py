@@ -123,10 +123,10 @@ def _write(project: Project, frame: pd.DataFrame) -> str:
     ids = rows[ID].astype("str").str.strip()
     wrong = pd.Series(data=False, index=rows.index)
     try:
-        actual = convert(rows[ACTUAL], kind)
+        actual = convert(rows[ACTUAL], kind, schema.target_written)
     except ConversionError as error:
         wrong.iloc[error.rows] = True
-        actual = convert(rows[ACTUAL].mask(wrong), kind)
+        actual = convert(rows[ACTUAL].mask(wrong), kind, schema.target_written)
     if classes:
         wrong |= ~actual.isin(classes)
     with open_log(project) as log:

@@ -271,7 +271,8 @@ class ForecastPredictor(Predictor):
             raise ForecastRequestError(part, f"{part} have to tell the date and the series in each")
         inputs[PERIOD] = self._calendar.ordinals(inputs[self._date])
         self._check_distance(inputs[PERIOD], part)
-        inputs[target] = convert(rows[target], "number") if target in rows else np.nan
+        written = self.schema.target_written
+        inputs[target] = convert(rows[target], "number", written) if target in rows else np.nan
         return inputs
 
     def _check_distance(self, periods: pd.Series, part: str) -> None:

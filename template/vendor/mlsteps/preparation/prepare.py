@@ -55,7 +55,7 @@ def prepare(
         prepare(open_project(), pd.read_csv("data/sales.csv"), every_fifth, lambda rows: rows)
     """
     make = prepare_series if project.definition.problem.of_series else prepare_rows
-    prepared = make(raw, project.definition, take_test, add_features, trained_on)
+    prepared = make(raw, project.collected(), take_test, add_features, trained_on)
     schema = prepared.schema
     for name, part in {"train": prepared.train, "test": prepared.test}.items():
         with replacing(project.prepared / f"{name}.parquet") as path:

@@ -42,10 +42,13 @@ def prepare_rows(
     inputs, kinds = _take_inputs(raw, rows.index, train, definition)
     features = check_finite(make_features(inputs, add_features))
     made = {str(n): feature_kind(features.loc[train, n], inputs, kinds) for n in features}
+    target, kind = column_of(raw, definition.problem.target), definition.problem.target_kind
     schema = Schema(
         problem=definition.problem.type,
         target=definition.problem.target,
-        inputs=[describe(inputs.loc[train, n], k.kind, k.date_format) for n, k in kinds.items()],
+        decimal=definition.data.decimal,
+        target_written=infer(target, kind, definition.data.decimal).written,
+        inputs=[describe(inputs.loc[train, n], k.kind, k.written) for n, k in kinds.items()],
         features=[describe(features.loc[train, n], k.kind) for n, k in made.items()],
         ignored=definition.not_inputs(),
     )
@@ -77,11 +80,13 @@ def find_eligible(raw: pd.DataFrame, definition: Definition) -> tuple[pd.DataFra
     rows = pd.DataFrame({KEY: numbered(keys)})
     try:
         if problem.target in raw.columns:
-            values = convert(raw[problem.target], problem.target_kind)
+            target = raw[problem.target]
+            written = infer(target, problem.target_kind, definition.data.decimal).written
+            values = convert(target, problem.target_kind, written)
             rows[problem.target] = problem.as_target(values)
         if columns.date:
             dates = raw[columns.date]
-            written = infer(dates, columns.date_written()).date_format
+            written = infer(dates, columns.date_written()).written
             rows[DATE] = convert(dates, "date", written)
     except ConversionError as error:
         raise UserError(f"The {error}; correct it where the data comes from.") from None
@@ -123,11 +128,11 @@ def _take_inputs(
     inputs, kinds = {}, {}
     for name in raw.columns.difference(definition.not_inputs(), sort=False):
         stated = definition.columns.kinds.get(name, "")
-        inferred = infer(raw.loc[kept[train], name], stated)
+        inferred = infer(raw.loc[kept[train], name], stated, definition.data.decimal)
         if inferred.kind == "date":  # how it is written, all rows tell best
             inferred = infer(raw[name], stated or "date")
         try:
-            inputs[name] = convert(raw.pop(name), inferred.kind, inferred.date_format).loc[kept]
+            inputs[name] = convert(raw.pop(name), inferred.kind, inferred.written).loc[kept]
         except ConversionError as error:
             raise UserError(
                 f"The {error}; correct it, name it in [data] missing, or set "

@@ -35,6 +35,10 @@ class Schema(BaseModel):
         Columns of the data that may be given and are not used.
     problem
         The type of the problem.
+    decimal
+        The decimal sign of the files that it was learnt from; "" where it did not matter.
+    target_written
+        How the target is written, if it is a number in a text: see `Column.written`.
     decision
         How the estimator's numbers become predictions; fitted in `train`, empty before.
 
@@ -56,6 +60,8 @@ class Schema(BaseModel):
     inputs: list[Column]
     features: list[Column]
     ignored: list[str]
+    decimal: str = ""
+    target_written: str = ""
     decision: dict[str, Any] = {}
 
     def conform(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -75,9 +81,7 @@ class Schema(BaseModel):
         if absent:
             names = ", ".join(f'"{name}"' for name in absent)
             raise UserError(f"Column {names} is missing; no row of the training lacked it.")
-        inputs = {
-            c.name: convert(column_of(rows, c.name), c.kind, c.date_format) for c in self.inputs
-        }
+        inputs = {c.name: convert(column_of(rows, c.name), c.kind, c.written) for c in self.inputs}
         return pd.DataFrame(inputs, index=rows.index)
 
 

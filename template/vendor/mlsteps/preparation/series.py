@@ -34,7 +34,7 @@ def prepare_series(
         **{name: Inference("category", "tells the series") for name in names},
         **known_kinds(definition, raw),
     }
-    inputs = pd.DataFrame({n: convert(rows[n], k.kind, k.date_format) for n, k in kinds.items()})
+    inputs = pd.DataFrame({n: convert(rows[n], k.kind, k.written) for n, k in kinds.items()})
     features = check_finite(make_features(inputs, add_features))
     derived = {str(n): feature_kind(features[n], inputs, kinds) for n in features}
     for name, kind in derived.items():
@@ -56,7 +56,9 @@ def prepare_series(
     schema = Schema(
         problem=definition.problem.type,
         target=aligned.target,
-        inputs=[describe(inputs.loc[~test, n], k.kind, k.date_format) for n, k in kinds.items()],
+        decimal=definition.data.decimal,
+        target_written=infer(raw[aligned.target], "number", definition.data.decimal).written,
+        inputs=[describe(inputs.loc[~test, n], k.kind, k.written) for n, k in kinds.items()],
         features=[describe(features.loc[~test, n], k.kind) for n, k in derived.items()],
         ignored=columns.not_features(),
         decision={

@@ -12,6 +12,7 @@ from .eligible import DATE, find_repetitions, newest_rows
 from .metric import Metric, Metrics, all_metrics, select_metric
 from .project import Project
 from .series import validate_series
+from .suspicious import without_strays
 from .validation import ValidationResult, check_present, convert_column, quoted
 
 USES = {  # of the columns that a key of [columns] names; where several do, the last one is said
@@ -53,7 +54,7 @@ def define(project: Project, frame: pd.DataFrame, metrics: Metrics) -> str:
     Predict "left", 2 classes: no 75.4%, yes 24.6%, from 7 columns of 3,000 rows.
     ...
     """
-    definition = project.definition
+    definition = project.collected()
     result = check(definition, frame, metrics)
     named, uses = definition.columns.named(), {definition.problem.target: "target"}
     for key, use in USES.items():
@@ -130,8 +131,11 @@ def _validate_rows(definition: Definition, frame: pd.DataFrame) -> ValidationRes
     unknown = quoted(definition.columns.unknown_at_prediction)
     dates = "" if problem.needs_target else quoted(n for n in kinds if kinds[n].kind == "date")
     later = problem.target and problem.target not in frame.columns
+    open_kinds = kinds.keys() - definition.columns.kinds.keys()
+    strays, _, _ = without_strays(frame.filter(open_kinds), definition.data.decimal)
     notes = {
         **left_out,
+        **{f'"{mark}" {why}, once [data] missing names it.': True for mark, why in strays.items()},
         f'The data has no column "{problem.target}", so no row has a label yet.': later,
         f"Empty, so without use: {empty}; [columns] drop leaves it out.": empty,
         f"When a row was counts: {dates}; [columns] drop leaves it out.": dates,
@@ -200,7 +204,7 @@ def _kinds(definition: Definition, frame: pd.DataFrame) -> dict[str, Inference]:
     """Return the kind of each input column, once all its values were checked."""
     stated, kinds = definition.columns.kinds, {}
     for name in frame.columns.difference(definition.not_inputs(), sort=False):
-        inferred = infer(frame[name], stated.get(name, ""))
+        inferred = infer(frame[name], stated.get(name, ""), definition.data.decimal)
         if inferred.kind in ("number", "date"):  # anything can be a category or a text
             convert_column(frame[name], inferred, "[columns.kinds]")
         kinds[name] = inferred

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+from . import numbers
 from .dates import NO_DATES, find_format, parse
 from .settings import Kind
 
@@ -36,6 +37,10 @@ class Column(BaseModel):
         The training values of a category, the most frequent first, `MOST_CATEGORIES` at most.
     date_format : str
         How dates are written, where they are not ISO 8601.
+    decimal : str
+        The decimal sign of numbers that are written as text; "" where only plain ones are known.
+    unit : str
+        What was taken off each number, "€" say; "seconds" of durations.
     example : str or float, optional
         A typical value.
 
@@ -52,16 +57,23 @@ class Column(BaseModel):
     maximum: float | None = None
     categories: list[str] = []
     date_format: str = ""
+    decimal: str = ""
+    unit: str = ""
     example: str | float | None = None
+
+    @property
+    def written(self) -> str:
+        """How its values are written as text: the format of dates, or the notation of numbers."""
+        return self.date_format or self.decimal + self.unit
 
 
 @dataclass(frozen=True)
 class Inference:
-    """The kind of a column and why; of dates their format, and the one that is as likely."""
+    """The kind of a column, why, and how its values are written; of dates also what else fits."""
 
     kind: Kind
     reason: str
-    date_format: str = ""
+    written: str = ""
     doubt: str = ""
 
 
@@ -84,45 +96,53 @@ class ConversionError(ValueError):
         )
 
 
-def infer(values: pd.Series, stated: str = "") -> Inference:
+def infer(values: pd.Series, stated: str = "", decimal: str = "") -> Inference:
     """Infer the kind of a column from its values.
 
-    What [columns.kinds] says of it may be `stated`: a kind, or the format of dates.
+    What [columns.kinds] says of it may be `stated`: a kind, or the format of dates. `decimal` is
+    the sign of numbers in texts that do not show it.
     """
     if "%" in stated:
         return Inference("date", "holds dates", stated)
     if stated == "date":
         return Inference("date", "holds dates", *(find_format(values, sought=True) or ()))
-    found = _infer(values)
+    found = _infer(values, decimal)
     kind = cast("Kind", stated or found.kind)
-    return found if found.kind == kind else Inference(kind, "is set in [columns.kinds]")
+    if found.kind == kind:
+        return found
+    sought = kind == "number" and values.dtype in ("str", object)
+    written = numbers.tell(values, decimal, sought=True)[0] if sought else ""
+    return Inference(kind, "is set in [columns.kinds]", written or "")
 
 
 def doubts(kinds: Kinds) -> list[str]:
     """Say of which dates the day may be the month."""
     return [
-        f'"{name}" is read as {kind.date_format}, but {kind.doubt} fits as well; where that is '
+        f'"{name}" is read as {kind.written}, but {kind.doubt} fits as well; where that is '
         f'right, say "{name}" = "{kind.doubt}" in [columns.kinds].'
         for name, kind in kinds.items()
         if kind.doubt
     ]
 
 
-def _infer(values: pd.Series) -> Inference:
+def _infer(values: pd.Series, decimal: str) -> Inference:
     present = values.dropna()
     if isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(values):
         return Inference("category", "holds labels")
     if pd.api.types.is_datetime64_any_dtype(values):
         return Inference("date", "holds dates")
     if pd.api.types.is_numeric_dtype(values):
-        return Inference("number", "holds numbers")
+        return Inference("number", "holds numbers", decimal)
+    if pd.api.types.is_timedelta64_dtype(values):
+        return Inference("number", "holds durations, as seconds", numbers.SECONDS)
     if present.empty:
         return Inference("category", "is empty")
     texts = present.iloc[:SAMPLE_ROWS].astype(str).str.strip()
-    if pd.to_numeric(texts, errors="coerce").notna().all():
-        if texts.str.match(r"0\d").any():
-            return Inference("category", "holds codes that begin with 0")
-        return Inference("number", "holds numbers written as text")
+    notation, reason = numbers.tell(present, decimal)
+    if notation is not None and numbers.parse(texts, notation).notna().all():
+        return Inference("number", reason, notation)
+    if reason and notation is None:
+        return Inference("category", reason)
     written = find_format(present)
     if written:
         note = f", written {written[0]} ({written[1]} would fit as well)" if written[1] else ""
@@ -134,19 +154,20 @@ def _infer(values: pd.Series) -> Inference:
     return Inference("category", f"holds {number:,} labels" if number > 1 else "holds one label")
 
 
-def convert(values: pd.Series, kind: Kind, date_format: str = "") -> pd.Series:
+def convert(values: pd.Series, kind: Kind, written: str = "") -> pd.Series:
     """Bring `values` to the one representation of their kind; missing stays missing."""
     name = str(values.name)
     if kind == "number":
         if values.dtype == "float64" and not (np.abs(values.to_numpy()) > LARGEST).any():
             return values
-        numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-        _refuse(name, values, numbers.isna() & values.notna(), "a number")
-        _refuse(name, values, numbers.abs() > LARGEST, f"a finite number, {LARGEST:g} at most")
-        return numbers
+        found = numbers.parse(values, written)
+        unit = f', with or without "{written[1:]}"' if written[1:] else ""
+        _refuse(name, values, found.isna() & values.notna(), f"a number{unit}")
+        _refuse(name, values, found.abs() > LARGEST, f"a finite number, {LARGEST:g} at most")
+        return found
     if kind == "date":
-        dates = parse(values, date_format)
-        pattern = f"{date_format} or ISO 8601" if date_format else "ISO 8601, like 2026-01-31"
+        dates = parse(values, written)
+        pattern = f"{written} or ISO 8601" if written else "ISO 8601, like 2026-01-31"
         wrong = dates.isna() & values.notna()
         if wrong.any():
             wrong &= ~values.isin(NO_DATES)
@@ -178,11 +199,15 @@ def label(value: object) -> str:
     return text.removesuffix(".0") if isinstance(value, float) else text
 
 
-def describe(values: pd.Series, kind: Kind, date_format: str = "") -> Column:
+def describe(values: pd.Series, kind: Kind, written: str = "") -> Column:
     """Write the contract of a column from its converted training values."""
     present = values.dropna()
     required = len(present) == len(values)
-    column = Column(name=str(values.name), kind=kind, required=required, date_format=date_format)
+    column = Column(name=str(values.name), kind=kind, required=required)
+    if kind == "date":
+        column.date_format = written
+    if kind == "number":
+        column.decimal, column.unit = written[:1], written[1:]
     if present.empty:
         return column
     if kind in ("number", "date"):

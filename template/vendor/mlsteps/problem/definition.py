@@ -74,6 +74,11 @@ class Definition(Table):
         usual = [key for key in ("date", "group") if getattr(self.columns, key)]
         return next(iter(usual), self.problem.plain_split)
 
+    def with_decimal(self, sign: str) -> Self:
+        """Return the definition for rows that come from files with this decimal sign."""
+        data = self.data.model_copy(update={"decimal": sign or self.data.decimal})
+        return self.model_copy(update={"data": data})
+
     def not_inputs(self) -> list[str]:
         """Return the columns that the model does not see."""
         target = [self.problem.target] if self.problem.target else []

@@ -96,7 +96,7 @@ def refuse_dates(frame: pd.DataFrame) -> NoReturn:
     """Say which value keeps a column from being the dates of series, or that there is none."""
     for name in frame.select_dtypes("str"):
         likely = infer(frame[name], "date")
-        if parse(frame[name], likely.date_format).notna().mean() > LIKELY:
+        if parse(frame[name], likely.written).notna().mean() > LIKELY:
             convert_column(frame[name], likely, "[columns] date")
     raise UserError(
         "No column holds dates, and a forecast needs the date of each value; write them like "
@@ -130,7 +130,7 @@ def _series(
 ) -> SeriesColumns:
     """Return a date with the fewest columns beside which it hardly stands twice."""
     try:
-        dates = convert(frame[date], "date", inferred.date_format)
+        dates = convert(frame[date], "date", inferred.written)
     except ConversionError:  # `check` says in which row
         return SeriesColumns(date, [], frame[date].nunique(), 1)
     periods = dates.nunique()

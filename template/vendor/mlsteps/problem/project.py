@@ -32,6 +32,14 @@ class Project:
         """The rows as collected."""
         return self.root / "data/raw"
 
+    def collected(self) -> Definition:
+        """Return the definition, with the decimal sign that the collected rows had."""
+        from pyarrow import parquet  # takes time to load, and not every command needs it
+
+        path = self.raw / "data.parquet"
+        about = parquet.read_metadata(path).metadata if path.is_file() else {}
+        return self.definition.with_decimal((about or {}).get(b"decimal", b"").decode())
+
     @property
     def prepared(self) -> Path:
         """Training and test rows, and the schema."""

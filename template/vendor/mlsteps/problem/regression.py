@@ -7,7 +7,7 @@ import pandas as pd
 
 from ..errors import UserError
 from ..report import counted, number
-from .columns import ConversionError, convert
+from .columns import ConversionError, convert, infer
 from .metric import HIGHER, LOWER, coverage, mae, mape, metric_table, rmse
 from .settings import Kind, RowEvaluation, Supervised
 
@@ -66,7 +66,7 @@ def check_target(target: pd.Series, problem: Supervised, folds: int) -> str:
     """Check that the target can be predicted as a quantity, and describe it in a sentence."""
     name = f'target "{problem.target}"'
     try:
-        numbers = convert(target, "number").dropna()
+        numbers = convert(target, "number", infer(target, "number").written).dropna()
     except ConversionError as error:
         change = "`copier update --data problem_type=classification` fits it"
         raise UserError(f"The {error}; if it is a class, {change}.") from None

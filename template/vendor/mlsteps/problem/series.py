@@ -111,7 +111,7 @@ def known_kinds(definition: Definition, frame: pd.DataFrame) -> dict[str, Infere
     others = [*definition.not_inputs(), columns.date, *columns.series_names()]
     kinds = {}
     for name in frame.columns.difference(others, sort=False):
-        kind = infer(frame[name], columns.kinds.get(name, ""))
+        kind = infer(frame[name], columns.kinds.get(name, ""), definition.data.decimal)
         if kind.kind not in ("number", "category"):
             raise UserError(
                 f'"{name}" {kind.reason}, but what is known ahead of time has to be a number or a '
@@ -130,9 +130,10 @@ def align(frame: pd.DataFrame, definition: Definition) -> AlignedSeries:
     """
     target, date = definition.problem.target, definition.columns.date
     dates = infer(frame[date], definition.columns.date_written())
+    numbers = infer(frame[target], "number", definition.data.decimal)
     rows = frame.assign(
         **{
-            target: convert_column(frame[target], Inference("number", ""), "[problem] target"),
+            target: convert_column(frame[target], numbers, "[problem] target"),
             date: convert_column(frame[date], dates, "[columns] date"),
             SERIES: label_series(frame, definition.columns.series_names()),
         }

@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from .settings import Table
 
+# What stands for a missing value where there is no other way to say so. "None" and "-" are not
+# among them, because they can be honest labels.
+MISSING = ["", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL"]
 Parameters = dict[str, str | int | float | bool]
 SECRET = re.compile(
     r"(api|app|access|auth|bearer|client|private|refresh|secret|subscription)?(key|token|secret)"
@@ -28,6 +31,8 @@ class Data(Table):
     source: str
     path: str = ""
     missing: list[str] = []
+    keep: list[str] = []
+    decimal: Literal["", ".", ","] = ""
     header: int = Field(default=0, ge=0)  # the line of the names; 0 finds it
     sheet: str | int = 1  # of a workbook, by name or number
 
@@ -42,6 +47,10 @@ class Data(Table):
             if is_wrong:
                 raise ValueError(f"[data] {sentence}")
         return self
+
+    def marks(self) -> list[str]:
+        """Return the texts that stand for a missing value in CSV, Excel and HTML."""
+        return [*(mark for mark in MISSING if mark not in self.keep), *self.missing]
 
     def mistakes(self) -> list[tuple[Any, str]]:
         """Return what may be wrong with the keys that fetch rows: whether it is, and a sentence."""

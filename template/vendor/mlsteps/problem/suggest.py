@@ -59,12 +59,13 @@ class Suggestion:
         ]
 
 
-def suggest(frame: pd.DataFrame, target: str, own: str) -> Suggestion:
-    """Look at `frame` and suggest a definition of the type `own` for it."""
+def suggest(frame: pd.DataFrame, target: str, own: str, decimal: str = "") -> Suggestion:
+    """Look at `frame`, whose files have a decimal sign, and suggest a definition of type `own`."""
     if target:
         check_present("--target", [target], list(frame.columns))
-    missing, frame, doubts = suspicious.without_strays(frame)
     module = of_type("problem", own)
+    classes = target if module.Problem.target_kind == "category" else ""
+    missing, frame, reasons = suspicious.without_strays(frame, decimal, classes)
     problem: dict[str, tuple[Any, str]] = {
         "target": (target, ""),
         "type": (own, check_type(frame, target, own)),
@@ -79,7 +80,7 @@ def suggest(frame: pd.DataFrame, target: str, own: str) -> Suggestion:
     for name, inferred in kinds.items():
         share = inputs[name].isna().mean()
         doubt = f", mostly missing ({share:.1%})" if share > MANY_MISSING else ""
-        kinds[name] = replace(inferred, reason=doubts.get(name, inferred.reason) + doubt)
+        kinds[name] = replace(inferred, reason=reasons.get(name, inferred.reason) + doubt)
     # A bar is set by whoever knows what is good enough: that of other data says nothing.
     problem |= module.suggest_problem(len(frame), known) | {"minimum": ("none", UNKNOWN_BAR)}
     return Suggestion(problem, missing, columns, kinds, questions, frame)

@@ -18,6 +18,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from ..report import counted
 from .columns import ConversionError, Inference, Kinds, convert, labels
+from .numbers import parse, tell
 
 # A column that alone reaches this is too good to be true: ROC AUC of a class, R² of the ranks of
 # a quantity. Honest ones stay below: the best column of scikit-learn's breast cancer data has
@@ -115,33 +116,60 @@ def dates(frame: pd.DataFrame, kinds: Kinds) -> Reasons:
     return {name: reason for name, inferred in kinds.items() if inferred.kind == "date"}
 
 
-def without_strays(frame: pd.DataFrame) -> tuple[Reasons, pd.DataFrame, Reasons]:
-    """Find the texts that stand for missing numbers, and turn their columns into numbers.
+def without_strays(
+    frame: pd.DataFrame, decimal: str = "", classes: str = ""
+) -> tuple[Reasons, pd.DataFrame, Reasons]:
+    """Find the texts that stand for missing numbers, and turn columns of numbers into these.
 
     A text with a digit, like "10+", says something, and so does one that is a label elsewhere:
-    such a column stays a category, for the reason that is returned.
+    such a column stays a category, for the reason that is returned. `decimal` is the sign of
+    numbers that do not show it; a unit is no part of a number in the column of `classes`.
     """
     texts, mixed = frame.select_dtypes("str"), {}
-    for name in texts:
-        if pd.to_numeric(texts[name].dropna().iloc[:HEAD], errors="coerce").isna().mean() < 0.5:
-            strays = texts.loc[pd.to_numeric(texts[name], errors="coerce").isna(), name].dropna()
-            if len(strays) <= STRAY_SHARE * len(frame) and 0 < strays.nunique() <= STRAYS:
-                mixed[str(name)] = strays
+    durations = frame.select_dtypes("timedelta")
     missing: Reasons = {}
-    doubts, numbers = {}, {}
+    reasons = dict.fromkeys(map(str, durations), "holds durations, as seconds")
+    found = {name: parse(durations[name]) for name in reasons}
+    for name in map(str, texts):
+        written, reason = _tell(texts[name], decimal)
+        if written is None or (name == classes and written[1:]):
+            continue
+        found[name] = parse(texts[name], written)
+        strays = texts.loc[found[name].isna(), name].dropna()
+        if len(strays) > STRAY_SHARE * len(frame) or strays.nunique() > STRAYS:
+            del found[name]
+            continue
+        reasons[name] = reason
+        if len(strays):
+            mixed[name] = strays
+    others = texts.drop(columns=list(found))
     for name, strays in mixed.items():
         listed = ", ".join(f'"{text}"' for text in strays.unique())
-        elsewhere = texts.drop(columns=list(mixed)).isin(strays.unique()).any()
+        elsewhere = others.isin(strays.unique()).any()
         if strays.str.contains(r"\d").any():
-            doubts[name] = f"holds numbers, and {listed} in {counted(len(strays), 'row')}"
+            reasons[name] = f"holds numbers, and {listed} in {counted(len(strays), 'row')}"
         elif elsewhere.any():
-            doubts[name] = f'holds numbers, and {listed}, a label of "{elsewhere.idxmax()}" as well'
+            reasons[name] = (
+                f'holds numbers, and {listed}, a label of "{elsewhere.idxmax()}" as well'
+            )
         else:
             rows = counted(len(strays), "row")
             reason = f'counts as missing: it stands among the numbers of "{name}" in {rows}'
             missing |= dict.fromkeys(strays.unique(), reason)
-            numbers[name] = pd.to_numeric(texts[name], errors="coerce")
-    return missing, frame.assign(**numbers), doubts
+            continue
+        del found[name]
+    return missing, frame.assign(**found), reasons
+
+
+def _tell(texts: pd.Series, decimal: str) -> tuple[str | None, str]:
+    """Return how most of some texts are written if they are numbers, and why."""
+    told = tell(texts, decimal)
+    if told != (None, ""):
+        return told
+    written, reason = tell(texts, decimal, sought=True)
+    head = texts.dropna().iloc[:HEAD]
+    most = written is not None and parse(head, written).notna().mean() > 1 / 2
+    return (written, reason) if most else told
 
 
 def too_good(frame: pd.DataFrame, kinds: Kinds, target: pd.Series, *, classes: bool) -> Reasons:
@@ -228,7 +256,7 @@ def _score(values: pd.Series, inferred: Inference, true: np.ndarray, *, classes:
         values = labels(values).fillna("").astype(object)
         model = make_pipeline(TargetEncoder(target_type=scale, cv=folds), model)
     else:
-        values = convert(values, inferred.kind, inferred.date_format)
+        values = convert(values, inferred.kind, inferred.written)
         if inferred.kind == "date":
             values = values.astype("int64").where(values.notna()).astype("float64")
     method = "predict_proba" if classes else "predict"

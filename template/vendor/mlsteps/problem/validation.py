@@ -42,7 +42,7 @@ def check_present(
 def convert_column(values: pd.Series, inferred: Inference, key: str) -> pd.Series:
     """Convert a column to its kind, which the key of project.toml or the values themselves say."""
     try:
-        return convert(values, inferred.kind, inferred.date_format)
+        return convert(values, inferred.kind, inferred.written)
     except ConversionError as error:
         few = len(error.rows) < len(values) / 2
         remedy = (

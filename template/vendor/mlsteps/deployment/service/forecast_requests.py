@@ -48,7 +48,13 @@ class ServedForecastModel(ServedModel):
         schema, decision = predictor.schema, predictor.schema.decision
         self._horizon: int = decision["horizon"]
         self._max_rows = max_rows
-        target = Column(name=schema.target, kind="number", required=True)
+        target = Column(
+            name=schema.target,
+            kind="number",
+            required=True,
+            decimal=schema.target_written[:1],
+            unit=schema.target_written[1:],
+        )
         known = {column.name for column in predictor.known_ahead()}
         columns = {
             "rows": [*_optional(schema.inputs, known), target],

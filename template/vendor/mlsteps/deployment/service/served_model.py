@@ -152,7 +152,7 @@ class ServedRowModel(ServedModel):
             columns[place] = pd.array([row[column.name] for row in rows], dtype=STR)
             if column.kind != "category":  # labels were written as training does when checked
                 texts = pd.Series(columns[place], name=column.name)
-                columns[place] = convert(texts, column.kind, column.date_format)
+                columns[place] = convert(texts, column.kind, column.written)
         frame = pd.DataFrame(columns, copy=False)
         frame.columns = self._columns  # one index for all frames knows where each name is
         return frame

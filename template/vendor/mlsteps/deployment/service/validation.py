@@ -9,13 +9,16 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
+from math import isfinite
 from typing import Annotated, Any, NotRequired
 
+import pandas as pd
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 from typing_extensions import TypedDict  # Python 3.11 lacks what pydantic needs
 
 from ...problem.columns import LARGEST, Column, label
+from ...problem.numbers import parse
 from .responses import RequestError
 
 MOST_REASONS = 100  # a caller who got everything wrong learns no more from ten thousand
@@ -153,9 +156,18 @@ def _type(column: Column, marks: set[str | float]) -> Any:
             return None if value.strip() in marks else value
         return None if type(value) in (int, float) and value in marks else value
 
+    def number(value: Any) -> Any:
+        found = parse(pd.Series([value]), column.written)[0] if isinstance(value, str) else value
+        return found if isinstance(found, float) and isfinite(found) else value
+
     written = column.date_format and f", written {column.date_format} or as ISO 8601"
-    shows = Field(description=f"A {column.kind}{written}.", examples=[column.example])
-    kind: Any = Annotated[TYPES[column.kind] | None, shows]
+    unit = column.unit and f" in {column.unit}, or a text that ends with it"
+    shows = Field(description=f"A {column.kind}{written}{unit}.", examples=[column.example])
+    kind: Any = TYPES[column.kind]
+    if column.kind == "number" and column.written:
+        accepts = float | str if column.unit else float
+        kind = Annotated[kind, BeforeValidator(number, json_schema_input_type=accepts)]
+    kind = Annotated[kind | None, shows]
     if marks:
         kind = Annotated[kind, BeforeValidator(normalise)]
     return kind if column.required else NotRequired[kind]
