@@ -21,8 +21,7 @@ FILLED = 0.5  # of the dates from the first to the last of each series
 PLACE = " place"  # no column that was collected begins with a blank
 ROWS = 100_000  # about so many tell whether dates are repeated
 MOST_LABELLING = 8  # columns that are tried, alone and in pairs, to tell series apart
-YEARS = 10_000  # are below
-LIKELY = 0.5  # the share of values that shows what all should be
+LIKELY, YEARS = 0.5, 10_000  # the share of values that shows what all should be; years are below
 
 
 class SeriesColumns(NamedTuple):
@@ -117,7 +116,7 @@ def find_series(frame: pd.DataFrame) -> SeriesColumns | None:
     dates = [name for name, inferred in kinds.items() if inferred.kind == "date"]
     if not dates:  # then whole numbers may be; but the months beside a year are no series
         dates = [str(name) for name in frame if may_be_periods(frame[name])]
-        years = [name for name in dates if frame[name].max() < YEARS]
+        years = frame[dates].max().min() < YEARS
         months = [name for name in labelling if years and frame[name].isin(range(13)).all()]
         labelling = [name for name in labelling if name not in {*dates, *months}]
         kinds |= {name: infer(frame[name], "date") for name in dates}
