@@ -678,7 +678,6 @@ def test_improve_learns_from_new_dates_and_compares_on_what_neither_knew(own, ro
     first = came(predictor.forecast())  # and then twice as far as can be seen at once
     new = pd.concat([first, came(predictor.forecast(history=first))])
     pd.concat([rows, new]).to_csv(own.root / "rows.csv", index=False)
-    edit(own, split={"test_horizons": 2})
     done = run_in(own.root, "improve")
     assert done.exit_code == 0, done.output
     assert f"on the same {len(new):,} rows" in done.output

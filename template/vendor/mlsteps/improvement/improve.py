@@ -198,7 +198,7 @@ class _Loop:
         """
         project, models = self.project, self.project.models
         schema = read_schema(models / self.champion / store.SCHEMA)
-        columns = [*(column.name for column in schema.inputs), *schema.ignored]
+        columns = [schema.target, *(column.name for column in schema.inputs), *schema.ignored]
         keys = store.training_keys(models, self.champion)
 
         def trained_on(raw: pd.DataFrame) -> np.ndarray:
