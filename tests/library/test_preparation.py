@@ -1,7 +1,5 @@
 """Cleaning, the split and the encoder: nothing is fitted to test rows."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -328,21 +326,19 @@ def test_a_test_set_can_be_taken_by_a_rule_of_ones_own(raw, define, tmp_path):
         return may_test & (rows["region"] == "north").to_numpy()
 
     raw["region"] = np.where(np.arange(ALL) % 4 == 0, "north", "south")
-    project = SimpleNamespace(
-        definition=define(), prepared=tmp_path / "prepared", reports=tmp_path / "reports"
-    )
+    project = Project(tmp_path, define())
     summary = prepare(project, raw, take_north, lambda rows: rows)
     assert summary == "150 training rows, 50 test rows, 4 features"
     regions = {
-        name: set(pd.read_parquet(tmp_path / "prepared" / f"{name}.parquet")["region"])
+        name: set(pd.read_parquet(project.prepared / f"{name}.parquet")["region"])
         for name in ("train", "test")
     }
     assert regions == {"train": {"south"}, "test": {"north"}}
 
 
 @pytest.mark.parametrize("rule", [lambda n: np.zeros(n, bool), np.arange, lambda n: [True]])
-def test_a_rule_that_takes_no_rows_is_refused(raw, define, rule):
-    project = SimpleNamespace(definition=define())
+def test_a_rule_that_takes_no_rows_is_refused(raw, define, rule, tmp_path):
+    project = Project(tmp_path, define())
     with pytest.raises(UserError, match=r"take_test in preparation/split\.py must return"):
         prepare(project, raw, lambda rows, *_: rule(len(rows)), lambda rows: rows)
 

@@ -136,5 +136,6 @@ def _next_page(page: parsel.Selector, data: Data, url: str) -> str:
 def _typed(rows: Rows, data: Data) -> pa.Table:
     """Return rows as a table; a column becomes numbers as in a CSV file."""
     texts = {name: pa.array([row[name] for row in rows], TEXT) for name in rows[0]}
-    columns = {name: typed(column, data.marks(), data.decimal) for name, column in texts.items()}
+    marks, decimal = data.marks(), data.decimal or "."
+    columns = {name: typed(column, marks, decimal) for name, column in texts.items()}
     return plain_table(pa.table(columns), data.missing)

@@ -159,7 +159,6 @@ class ScrapingData(Data):
     optional: list[str] = []
     table: str = ""
     next: str = ""
-    decimal: Literal[".", ","] = "."
     contact: str = Field(default="", pattern="^[ -~]*$")  # a header of HTTP holds ASCII only
     delay_seconds: float = Field(default=1, ge=0)
     cache_hours: float = Field(default=24, ge=0)
