@@ -110,6 +110,8 @@ def days(form="%Y-%m-%d"):
 
 DATES = {
     "month first, with am and pm": (days("%m/%d/%Y %I:%M %p"), "%m/%d/%Y %I:%M %p"),
+    "points between the parts": (days("%d.%m.%Y"), "%d.%m.%Y"),
+    "points, and two digits of the year": (days("%d.%m.%y"), "%d.%m.%y"),
     "two digits of the year": (days("%d/%m/%y"), "%d/%m/%y"),
     "ISO 8601 beside day first": (days().where(days().index % 2 > 0, days("%d/%m/%Y")), "%d/%m/%Y"),
     "noughts for a missing date": (days().where(days().index % 10 > 0, "0000-00-00"), ""),

@@ -141,12 +141,12 @@ def _infer(values: pd.Series, decimal: str) -> Inference:
     notation, reason = numbers.tell(present, decimal)
     if notation is not None and numbers.parse(texts, notation).notna().all():
         return Inference("number", reason, notation)
-    if reason and notation is None:
-        return Inference("category", reason)
-    written = find_format(present)
+    written = None if texts.str.isdecimal().all() else find_format(present)
     if written:
         note = f", written {written[0]} ({written[1]} would fit as well)" if written[1] else ""
         return Inference("date", f"holds dates{note}", *written)
+    if reason and notation is None:
+        return Inference("category", reason)
     words = texts.str.split().str.len().mean()
     if words > TEXT_WORDS and texts.nunique() > len(texts) / 2:
         return Inference("text", f"holds {words:.0f} words on average")
