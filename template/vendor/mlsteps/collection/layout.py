@@ -9,6 +9,7 @@ from typing import NamedTuple
 from .arrow import UnreadableError, check_names
 
 NUMBER = re.compile(r"\W*\d")  # or a date, or an amount of money
+PLAIN = re.compile(r"[\W\d]*\d[\W\d]*$")  # without a word or a unit
 VALUE = re.compile(r"(?!(19|20)\d\d$)\W*\d")  # a year may be a name
 UNIT = re.compile(
     r"[\[(].*[\])]|%|‰|°\s?[CF]?|[€$£¥]|EUR|USD|GBP|CHF|JPY|min|h|hrs?|hours?|d|days?|weeks?|months?"
@@ -132,14 +133,16 @@ def _are_names(rows: Sequence[Row], missing: Container[str]) -> bool:
 def _has_units(rows: Sequence[Row], missing: Container[str]) -> bool:
     """Tell whether the first row has units, each above numbers."""
     given = [(k, cell) for k, cell in enumerate(rows[0].cells if rows else []) if cell.strip("-–")]
-    fits = (UNIT.fullmatch(cell) and _is_numeric(rows[1:], k, missing) for k, cell in given)
-    return bool(given) and all(fits)
+    plain = (_is_numeric(rows[1:], k, missing, PLAIN) for k, _ in given)
+    return bool(given) and all(UNIT.fullmatch(cell) for _, cell in given) and all(plain)
 
 
-def _is_numeric(rows: Sequence[Row], column: int, missing: Container[str]) -> bool:
+def _is_numeric(
+    rows: Sequence[Row], column: int, missing: Container[str], number: re.Pattern[str] = NUMBER
+) -> bool:
     width = max((len(row.cells) for row in rows), default=0)
     cells = [row.cells[column] for row in rows if len(row.cells) == width > column]
-    given = [bool(NUMBER.match(cell)) for cell in cells if cell not in missing]
+    given = [bool(number.match(cell)) for cell in cells if cell not in missing]
     return sum(given) > len(given) / 2
 
 
