@@ -30,7 +30,7 @@ from mlsteps.errors import UserError
 from mlsteps.problem.columns import ConversionError, convert, infer
 from mlsteps.problem.sources import Data
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "5000"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "2000"))
 SEED = int(os.environ.get("SEED", time.time_ns() % 2**32))
 MOST_REFUSED = 0.05  # of the files
 MARKS = ["", "NA", "n/a", "?", "NULL", "NaN", "-", "k. A."]

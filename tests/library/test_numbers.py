@@ -272,6 +272,8 @@ LABELS = {
     "codes that end with a letter": (["12B", "13B", "14B"], "labels"),
     "open ends": (["5", "7", "8", "9", "11", "10+"], 'and "10+"'),
     "few": (["2 doors", "4 doors", "5 doors"], 'numbers with "doors"'),
+    "few, with two words": (["2 room flat", "4 room flat"], 'numbers with "room flat"'),
+    "phone numbers that begin with 0": (["0171 123 45 67", "0172 7654"], "begin with 0"),
     "several units": (["3 kg", "7 lb", "5 kg"], 'different units: "kg", "lb"'),
     "sizes": (["size 7", "size 8", "size 9"], "labels"),
     "versions": (["1.2.3", "1.10.0", "2.0.1"], "labels"),
