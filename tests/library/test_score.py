@@ -14,10 +14,12 @@ import pyarrow as pa
 import pytest
 from mlsteps.collection import formats
 from mlsteps.collection.file import open_parts
+from mlsteps.collection.stream import Source
 from mlsteps.deployment import prediction_log
 from mlsteps.deployment import score as scoring
 from mlsteps.deployment.prediction_log import open_log, read_predictions
 from mlsteps.deployment.service import PredictionService
+from mlsteps.errors import UserError
 from mlsteps.modeling import store
 from project import edit, part, run_in, shadowed, true_labels
 from pyarrow import parquet
@@ -79,6 +81,13 @@ def test_parts_give_what_the_whole_gives(own, data, tmp_path, monkeypatch, suffi
         kept = read(in_parts).iloc[:, : pd.read_parquet(data).shape[1]]
         pd.testing.assert_frame_equal(kept, pd.read_parquet(data))
     assert beside(in_parts) == [in_parts.name]
+
+
+def test_a_prediction_that_the_encoding_lacks_is_not_written_otherwise(tmp_path):
+    made = iter([pa.table({"prediction": ["☃"]})])
+    like = Source("in.csv", encoding="Windows-1252", delimiter=";")
+    with pytest.raises(UserError, match=r'in\.csv is written in Windows-1252, which lacks "☃"'):
+        scoring.WRITERS[".csv"](made, tmp_path / "out.csv", like)
 
 
 def test_a_run_that_is_killed_once_it_is_logged_is_not_logged_twice(

@@ -198,11 +198,18 @@ def _write_csv(tables: Iterator[pa.Table], target: Path, like: Source) -> None:
     """Write CSV as the file that was read, if that was one."""
     options = {"sep": like.delimiter or ",", "decimal": like.decimal or "."}
     encoding = like.encoding or "utf-8"
-    with target.open("w", encoding=encoding, errors="replace", newline="") as stream:
+    with target.open("w", encoding=encoding, newline="") as stream:
         for number, table in enumerate(tables):
             # A whole number stays one beside a missing one.
             frame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
-            frame.to_csv(stream, index=False, header=number == 0, **options)
+            try:
+                frame.to_csv(stream, index=False, header=number == 0, **options)
+            except UnicodeEncodeError as error:
+                lacking = error.object[error.start]
+                raise UserError(
+                    f'{like.name} is written in {encoding}, which lacks "{lacking}" of the '
+                    "predictions; save it as UTF-8 first."
+                ) from None
 
 
 def _write_lines(tables: Iterator[pa.Table], target: Path, _: Source) -> None:
