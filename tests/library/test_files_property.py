@@ -30,7 +30,7 @@ from mlsteps.errors import UserError
 from mlsteps.problem.columns import ConversionError, convert, infer
 from mlsteps.problem.sources import Data
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "2000"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "5000"))
 SEED = int(os.environ.get("SEED", time.time_ns() % 2**32))
 MOST_REFUSED = 0.05  # of the files
 MARKS = ["", "NA", "n/a", "?", "NULL", "NaN", "-", "k. A."]
@@ -103,7 +103,7 @@ def tables(draw):
     thousands = draw(st.sampled_from(["", ",."[decimal == ","], "'", " ", "\u202f"]))
     sign = draw(st.sampled_from(",;\t|"))
     kinds = [numbers(rows, thousands, decimal, sign), dates(rows), codes(rows), labels(rows)]
-    columns = draw(st.lists(st.one_of(kinds[0], *kinds), min_size=1, max_size=3))
+    columns = draw(st.lists(st.one_of(kinds[0], *kinds), min_size=1, max_size=2))
     mark = draw(st.sampled_from(MARKS[len(columns) == 1 :]))
     gaps = draw(st.sets(st.integers(0, rows * len(columns) - 1), max_size=3))
     cells = [[*texts] for _, _, texts in columns]
