@@ -309,6 +309,7 @@ WHOLE = {  # what looks like a title, a unit or a sum, and is a value
     "#name,n\nBob,NA\nAl,3\n": {"#name": ["Bob", "Al"], "n": [None, 3]},
     "x\nlow\nA | B\nC, d\nno; e\n": {"x": ["low", "A | B", "C, d", "no; e"]},
     "x\nlow\nlower\nnone, I think\nA | B\n": {"x": ["low", "lower", "none, I think", "A | B"]},
+    "class\nW\n50+\n50+\n": {"class": ["W", "50+", "50+"]},
     "class\nW\n3a\n3a\n": {"class": ["W", "3a", "3a"]},
     "0,1,2\n5,3,4\n": {"0": [5], "1": [3], "2": [4]},
     '"a\nb",c\n"x\nTotal",2\n': {"a\nb": ["x\nTotal"], "c": [2]},

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from .arrow import UnreadableError, check_names
 
 NUMBER = re.compile(r"\W*\d")  # or a date, or an amount of money
-PLAIN = re.compile(r"[\W\d]*\d[\W\d]*$")  # without a word or a unit
+PLAIN = re.compile(r"[-+−(]?[.,]?\d[\d.,'\u2019\s]*\)?$")  # without a word or a unit
 VALUE = re.compile(r"(?!(19|20)\d\d$)\W*\d")  # a year may be a name
 UNIT = re.compile(
     r"[\[(].*[\])]|%|‰|°\s?[CF]?|[€$£¥]|EUR|USD|GBP|CHF|JPY|min|h|hrs?|hours?|d|days?|weeks?|months?"
