@@ -9,9 +9,9 @@ months, and a sign that may be the decimal one or stand before thousands.
 
 Not written here, because it is not promised: titles above a single column, labels that consist of
 digits, words for numbers, spellings that differ within a column, months in other languages than
-English. A blank line is no row of a single column. In a file with commas between values "1,234" and
-"1.234" are read as in English, unless other numbers have one or two places after a comma. Few
-numbers with a word after them, such as "2 doors", may be labels, which is said.
+English. A blank line is no row of a single column. With commas between values, or in a single
+column, "1,234" and "1.234" are read as in English, unless there are numbers with one or two places
+after a comma. Few numbers with a word after them, such as "2 doors", may be labels, which is said.
 """
 
 import os
@@ -101,9 +101,10 @@ def tables(draw):
     rows = draw(st.integers(3, 9) | st.integers(3, 30))
     decimal = draw(st.sampled_from(".,"))
     thousands = draw(st.sampled_from(["", ",."[decimal == ","], "'", " ", "\u202f"]))
-    sign = draw(st.sampled_from(",;\t|"))
+    count = draw(st.integers(1, 2))
+    sign = draw(st.sampled_from(",;\t|")) if count > 1 else ","
     kinds = [numbers(rows, thousands, decimal, sign), dates(rows), codes(rows), labels(rows)]
-    columns = draw(st.lists(st.one_of(kinds[0], *kinds), min_size=1, max_size=2))
+    columns = draw(st.lists(st.one_of(kinds[0], *kinds), min_size=count, max_size=count))
     mark = draw(st.sampled_from(MARKS[len(columns) == 1 :]))
     gaps = draw(st.sets(st.integers(0, rows * len(columns) - 1), max_size=3))
     cells = [[*texts] for _, _, texts in columns]
