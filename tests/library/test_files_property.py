@@ -1,8 +1,8 @@
 """Files in the dialects that people write come back as their values, or get one sentence.
 
 Hypothesis draws values and a way to write them; the file goes through the reader, and each column
-through the inference and conversion that `prepare` uses. EXAMPLES=50000 tries more files than CI
-does; a run prints its seed, and SEED repeats it.
+through the inference and conversion that `prepare` uses. EXAMPLES=50000 SEED=7 tries more files
+than CI does, and others; a run prints its seed.
 
 What no reader can decide may be read in the other way, but only if that is said: days that may be
 months, and a sign that may be the decimal one or stand before thousands.
@@ -16,7 +16,6 @@ after a comma. Few numbers with a word after them, such as "2 doors", may be lab
 
 import os
 import re
-import time
 from collections import Counter
 from datetime import datetime, timedelta
 
@@ -31,7 +30,7 @@ from mlsteps.problem.columns import ConversionError, convert, infer
 from mlsteps.problem.sources import Data
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "5000"))
-SEED = int(os.environ.get("SEED", time.time_ns() % 2**32))
+SEED = int(os.environ.get("SEED", "1"))  # the same in every run of CI
 MOST_REFUSED = 0.05  # of the files
 MARKS = ["", "NA", "n/a", "?", "NULL", "NaN", "-", "k. A."]
 UNITS = ["", "", "", " kg", " €", "€", " EUR", "%", " %", " m²", " km/h"]
