@@ -231,6 +231,13 @@ def test_the_workflow_shows_secrets_to_one_step_and_keeps_no_rows(
     assert {Path(name).name for name in kept} == {"history.jsonl", "card.md", "metrics.json"}
 
 
+def test_actions_are_named_by_their_commits(render: Renders) -> None:
+    workflows = [*render().glob(".github/workflows/*.yml")]
+    used = [u for path in workflows for u in re.findall(r"uses: (.+)", path.read_text("utf-8"))]
+    assert used
+    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each) for each in used)
+
+
 @pytest.mark.slow
 def test_the_wheel_holds_the_whole_package(render: Renders, tmp_path: Path) -> None:
     answers = {"author_name": 'Zoë "O\'Brien"', "description": 'Says "yes" \\ é 🚀'}
