@@ -82,6 +82,13 @@ def test_no_jinja_and_no_empty_folder_is_left(render: Renders, combination: dict
 
 
 @every_combination
+def test_no_line_ends_with_blanks(render: Renders, combination: dict[str, str]) -> None:
+    for path in render(**combination).rglob("*.*"):
+        if path.suffix in {".md", ".toml", ".yaml", ".yml", ".py"}:
+            assert not re.search(r"[ \t]$", path.read_text(encoding="utf-8"), re.MULTILINE), path
+
+
+@every_combination
 def test_every_file_parses(render: Renders, combination: dict[str, str]) -> None:
     for path in render(**combination).rglob("*"):
         if path.suffix in PARSERS:
