@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow
 
-from ..problem.numbers import are_codes, find_decimal, grouped, ungroup
+from ..problem.notation import are_codes, find_decimal, ungroup
+from ..problem.numbers import grouped
 from ..problem.sources import Data
 from .arrow import DECIMAL, TEXT, WHOLE, UnreadableError
 from .layout import Row, find_footer, find_head, fit

@@ -111,7 +111,7 @@ def infer(values: pd.Series, stated: str = "", decimal: str = "") -> Inference:
     if found.kind == kind:
         return found
     sought = kind == "number" and values.dtype in ("str", object)
-    written = numbers.tell(values, decimal, sought=True)[0] if sought else ""
+    written = tell(values, decimal, sought=True)[0] if sought else ""
     return Inference(kind, "is set in [columns.kinds]", written or "")
 
 
@@ -123,6 +123,13 @@ def doubts(kinds: Kinds) -> list[str]:
         for name, kind in kinds.items()
         if kind.doubt
     ]
+
+
+def tell(values: pd.Series, decimal: str = "", *, sought: bool = False) -> tuple[str | None, str]:
+    """Tell how numbers are written, by Arrow, which the image of a service lacks."""
+    from .notation import tell
+
+    return tell(values, decimal, sought=sought)
 
 
 def _infer(values: pd.Series, decimal: str) -> Inference:
@@ -138,7 +145,7 @@ def _infer(values: pd.Series, decimal: str) -> Inference:
     if present.empty:
         return Inference("category", "is empty")
     texts = present.iloc[:SAMPLE_ROWS].astype(str).str.strip()
-    notation, reason = numbers.tell(present, decimal)
+    notation, reason = tell(present, decimal)
     if notation is not None and numbers.parse(texts, notation).notna().all():
         return Inference("number", reason, notation)
     written = None if texts.str.isdecimal().all() else find_format(present)

@@ -3,37 +3,17 @@
 It is a short text: the decimal sign, then the unit, like ",€"; "" for what Python writes.
 """
 
-from collections import Counter
-from collections.abc import Mapping
-from contextlib import suppress
+import re
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 SECONDS = ".seconds"  # durations, however they are written
 SPACE = "[ \u00a0\u202f\u2009]"
 QUOTE = "['\u2019]"
 PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-# Only money may stand before a number: other words make names of numbers, as in "size 12" or "A12".
-MONEY = r"(?:[A-Z]{0,3}\p{Sc}|CHF|EUR|USD|GBP|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|AUD|CAD|Rs\.?|Fr\.?)"
-# A letter or a sign of a unit, said by what it is not: classes of letters take long to compile.
-UNIT = r"[^\s\d!-#&-/:-@\[-`{-~][^\d,;:()+<>=~#?!]*[23]?"
-WITH_UNIT = (
-    rf"^\(?[+−-]?{SPACE}*(?P<before>{MONEY}?){SPACE}*[+−-]?"
-    rf"(?P<number>\d(?:{SPACE}?(?:[\d.,]|{QUOTE}))*){SPACE}*(?P<after>(?:{UNIT})?)\)?$"
-)
 DAYS, CLOCK = r"^-?(\d+ days?,? )?", r"\d+:[0-5]\d"
 PARTS = r"^(\d+(\.\d+)? ?(days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s) ?)+$"
 DURATION = rf"{DAYS}{CLOCK}(:[0-5]\d(\.\d+)?)?$|{PARTS}"
-NULL = pa.scalar(None, pa.string())
-SIGNED = r"\d[.,]\d"
-NEARLY = 0.9  # of the numbers have the unit
-LONGEST, MOST_UNITS = 12, 5  # characters of a unit; units that are named
-PHONE = 11  # characters at least
-FEW = 10  # numbers with a word after them, like "2 doors", are labels if no more are different
-SAMPLE = 10_000  # values that tell the notation of a column
 
 
 def grouped(decimal: str) -> str:
@@ -43,87 +23,6 @@ def grouped(decimal: str) -> str:
     thousands = rf"[1-9]\d?\d?(?:(?:{other}|{QUOTE}|{SPACE})\d\d\d)+"
     lakhs = rf"[1-9]\d?(?:{other}\d\d)+{other}\d\d\d"
     return rf"^[+-]?(?:{thousands}|{lakhs}|\d+)(?:[{decimal or '.'}]\d+)?$"
-
-
-def ungroup(texts: pa.Array, decimal: str) -> pa.Array:
-    """Write numbers of the pattern `grouped` as Python does."""
-    other = "." if decimal == "," else ","
-    texts = pc.replace_substring_regex(texts, f"[{other}]|{QUOTE}|{SPACE}", "")
-    return pc.replace_substring(texts, decimal or ".", ".")
-
-
-def are_codes(texts: pa.Array) -> bool:
-    """Return whether some begin with 0, or all are as long as a phone number, and have its gaps."""
-    length = pc.min_max(pc.utf8_length(texts)).as_py()
-    alike = length["min"] == length["max"] and (length["max"] or 0) >= PHONE
-    zeros = pc.any(pc.match_substring_regex(texts, rf"^0(\d|{SPACE})*\d$")).as_py()
-    return bool(zeros) or (alike and _all(texts, rf"^\+?\d+({SPACE}\d\d\d)+$"))
-
-
-def count_signs(texts: pa.Array) -> np.ndarray:
-    """Return how many numbers show a decimal comma, how many a point, and how many fit both.
-
-    All are 0 where most of what has such a sign is no number.
-    """
-    signed = texts.filter(pc.match_substring_regex(texts, SIGNED))
-    signed = pc.extract_regex(signed, WITH_UNIT).field("number")
-    fits = (pc.match_substring_regex(signed, grouped(sign)) for sign in ",.")
-    comma, point = (np.asarray(fit, dtype=bool) for fit in fits)
-    counts = np.array([(comma & ~point).sum(), (point & ~comma).sum(), (comma & point).sum()])
-    return counts if 2 * counts.sum() >= len(signed) else np.zeros(3, int)
-
-
-def find_decimal(columns: Mapping[str, pa.Array], known: str, delimiter: str) -> tuple[str, str]:
-    """Return the decimal sign that the columns of a file show together, and a doubt about it.
-
-    `known` is the sign of other files; "" is returned where nothing depends on it.
-    """
-    counts = {name: count_signs(values) for name, values in columns.items()}
-    comma, point, both = np.sum([*counts.values()], axis=0)
-    words = {",": "decimal commas", ".": "decimal points"}
-    if comma != point or (known == "," and delimiter == "," and both and len(columns) > 1):
-        found = "," if comma > point else "."
-        differs = known not in ("", found)
-        return found, f"has {words[found]}, not {words.get(known)}; it is read so" * differs
-    if known or not both or delimiter == ",":
-        return known or "." * bool(both), ""
-    name = next(name for name, found in counts.items() if found.any())
-    texts = columns[name].filter(pc.match_substring_regex(columns[name], SIGNED))
-    example = texts[0].as_py()
-    found, other = (",", ".") if "," in example else (".", ",")
-    one, two = (_read(texts.slice(0, 1), sign)[0] for sign in (found, other))
-    remedy = f'set [data] decimal = "{other}" if it is {two:g}'
-    return found, f'has "{example}" in "{name}", which is read as {one:g}; {remedy}'
-
-
-def tell(values: pd.Series, decimal: str = "", *, sought: bool = False) -> tuple[str | None, str]:
-    """Return how the numbers of a column of text are written, None if it has labels, and why.
-
-    `decimal` is the sign where the values do not show it. Texts without a digit do not count, nor
-    do others where numbers are `sought`; where they are not, what may be a label is one.
-    """
-    some = values.dropna().iloc[:: max(1, len(values) // SAMPLE)].astype("str").drop_duplicates()
-    texts = _trimmed(some)
-    texts = texts.filter(pc.match_substring_regex(texts, r"\d"))
-    if not len(texts):
-        return None, ""
-    found = pc.drop_null(pc.extract_regex(texts, WITH_UNIT))
-    plain = _all(texts, PLAIN)
-    numbers, units = (texts, []) if plain else (found.field("number"), _units(found))
-    if len(units) != 1 and _all(texts, DURATION):
-        return SECONDS, "holds durations, as seconds"
-    comma, point, both = count_signs(numbers)
-    sign = "," if comma > point else "." if point > comma else decimal
-    written = (sign or ("" if plain else ".")) + (units[0] if len(units) == 1 else "")
-    labels = _why_labels(numbers, units) if len(found) == len(texts) or plain else ""
-    if not sought and labels is None and np.isnan(_read(texts, written)).any():
-        labels = ""
-    if labels is not None and not sought:
-        return None, labels or ""
-    unit = f', "{units[0]}" taken off' if len(units) == 1 else " written as text"
-    example = texts.filter(pc.match_substring_regex(texts, SIGNED)).slice(0, int(both))
-    read = f", {example[0]} read as {_read(example, written)[0]:g}" if both and not sign else ""
-    return written, f"holds numbers{unit}{read}"
 
 
 def parse(values: pd.Series, written: str = "") -> pd.Series:
@@ -136,8 +35,32 @@ def parse(values: pd.Series, written: str = "") -> pd.Series:
     if values.dtype != "str":
         is_text = values.map(lambda value: isinstance(value, str)).to_numpy(dtype=bool)
     numbers = pd.to_numeric(values.mask(is_text), errors="coerce").astype("float64")
-    numbers[is_text] = _read(_trimmed(values[is_text]), written)
+    texts = values[is_text].astype("str").str.strip()
+    numbers[is_text] = read(texts, written).to_numpy()
     return numbers
+
+
+def read(texts: pd.Series, written: str) -> pd.Series:
+    """Return the numbers that texts stand for, NaN where one is none.
+
+    Without Arrow, which the image of a service lacks.
+    """
+    sign, unit = written[:1], written[1:]
+    if sign != "," and texts.str.fullmatch(PLAIN).all():
+        return texts.astype("float64")
+    texts = texts.str.replace("−", "-", regex=False)
+    texts = texts.str.replace(r"^\((.*)\)$", r"-\1", regex=True)
+    if written == SECONDS:
+        texts = _seconds(texts)
+    elif unit:
+        unit = re.escape(unit)
+        texts = texts.str.replace(rf"^([+-]?){SPACE}*{unit}{SPACE}*", r"\1", regex=True)
+        texts = texts.str.replace(rf"{SPACE}*{unit}$", "", regex=True)
+    plain, fits = texts.str.fullmatch(PLAIN), texts.str.fullmatch(grouped(sign))
+    other = "." if sign == "," else ","
+    ungrouped = texts.str.replace(f"[{other}]|{QUOTE}|{SPACE}", "", regex=True)
+    ungrouped = ungrouped.str.replace(sign or ".", ".", regex=False)
+    return ungrouped.where(fits, texts.where(plain)).astype("float64")
 
 
 def write(numbers: pd.Series, written: str) -> pd.Series:
@@ -146,64 +69,10 @@ def write(numbers: pd.Series, written: str) -> pd.Series:
     return texts.str.replace(".", written[:1] or ".", regex=False) + written[1:]
 
 
-def _trimmed(values: pd.Series) -> pa.Array:
-    return pc.utf8_trim_whitespace(pa.array(values, pa.string(), from_pandas=True))
-
-
-def _all(texts: pa.Array, pattern: str) -> bool:
-    return pc.all(pc.match_substring_regex(texts, pattern), min_count=0).as_py() is True
-
-
-def _units(found: pa.Array) -> list[str]:
-    """Return what stands before or after numbers; if only some have one, that is one more."""
-    counts = Counter(
-        pc.binary_join_element_wise(found.field("before"), found.field("after"), "").to_pylist()
-    )
-    without = counts.pop("", 0)
-    some = [""] if counts and without > (1 - NEARLY) * len(found) else []
-    return [unit for unit, _ in counts.most_common()] + some
-
-
-def _why_labels(numbers: pa.Array, units: list[str]) -> str | None:
-    """Return why numbers are labels, "" if it goes without saying; None if they are none."""
-    if are_codes(numbers):
-        return "holds codes that begin with 0, or phone numbers"
-    if len(units) > 1:
-        listed = ", ".join(f'"{unit}"' for unit in units)
-        return f"holds numbers with different units: {listed}" if len(units) <= MOST_UNITS else ""
-    unit = units[0] if units else ""
-    code = len(unit) == 1 and unit.isupper() and _all(numbers, r"^\d+$")
-    money = len(unit) == 3 and unit.isupper()  # EUR, say
-    word = unit.replace(" ", "").isalpha() and not money
-    if code or (word and len(numbers) <= FEW) or len(unit) > LONGEST:
-        return f'holds {len(numbers):,} labels, numbers with "{unit}"'
-    return None
-
-
-def _read(texts: pa.Array, written: str) -> np.ndarray:
-    """Return the numbers that texts stand for, NaN where one is none."""
-    sign, unit = written[:1], written[1:]
-    with suppress(pa.ArrowInvalid):
-        if sign != ",":
-            return texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    texts = pc.replace_substring_regex(pc.replace_substring(texts, "−", "-"), r"^\((.*)\)$", r"-\1")
-    if written == SECONDS:
-        texts = _seconds(texts)
-    elif unit:
-        texts = pc.replace_substring_regex(texts, rf"^([+-]?){SPACE}*\Q{unit}\E{SPACE}*", r"\1")
-        texts = pc.replace_substring_regex(texts, rf"{SPACE}*\Q{unit}\E$", "")
-    numbers = pc.if_else(pc.match_substring_regex(texts, PLAIN), texts, NULL)
-    fits = pc.match_substring_regex(texts, grouped(sign))
-    numbers = pc.if_else(fits, ungroup(texts, sign), numbers)
-    return numbers.cast(pa.float64()).to_numpy(zero_copy_only=False)
-
-
-def _seconds(texts: pa.Array) -> pa.Array:
+def _seconds(texts: pd.Series) -> pd.Series:
     """Write durations as numbers of seconds; what is none stays as it is."""
-    short = pc.match_substring_regex(texts, f"{DAYS}{CLOCK}$")
-    found = pc.if_else(short, pc.binary_join_element_wise(texts, ":00", ""), texts)
-    found = pc.if_else(pc.match_substring_regex(texts, DURATION), found, NULL)
-    coded = found.dictionary_encode()  # few are different, and each takes long
-    seconds = pd.to_timedelta(coded.dictionary.to_pandas()).dt.total_seconds()
-    numbers = pa.array(seconds, pa.float64()).cast(pa.string())
-    return pc.coalesce(numbers.take(coded.indices), texts)
+    found = (texts + ":00").where(texts.str.fullmatch(f"{DAYS}{CLOCK}$"), texts)
+    different = found[found.str.fullmatch(DURATION)].drop_duplicates()  # each takes long
+    seconds = pd.to_timedelta(different).dt.total_seconds().astype("str")
+    numbers = found.map(dict(zip(different, seconds, strict=True)))
+    return numbers.where(numbers.notna(), texts).astype("str")

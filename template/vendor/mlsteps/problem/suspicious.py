@@ -17,8 +17,8 @@ from sklearn.preprocessing import TargetEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from ..report import counted
-from .columns import ConversionError, Inference, Kinds, convert, labels
-from .numbers import parse, tell
+from .columns import ConversionError, Inference, Kinds, convert, labels, tell
+from .numbers import parse
 
 # A column that alone reaches this is too good to be true: ROC AUC of a class, R² of the ranks of
 # a quantity. Honest ones stay below: the best column of scikit-learn's breast cancer data has
