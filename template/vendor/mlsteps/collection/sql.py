@@ -27,6 +27,7 @@ Statement = sa.Select[Any] | sa.TextClause
 KEY = "[data] url"
 CHUNK_ROWS = 100_000  # held as Python's values at a time
 CONNECT_SECONDS = 10
+CANCELED = "canceling statement due to user request"  # as PostgreSQL has it
 LITERALS = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
@@ -47,6 +48,8 @@ def open_stream(data: Data, root: Path, cache: Path) -> Stream:
             for table in read_tables(url, statement, data.timeout_seconds):
                 yield plain_table(table, data.missing)
         except (SQLAlchemyError, PostgresqlError, pa.ArrowException, OSError) as error:
+            if CANCELED in str(error):  # the driver took Ctrl-C for itself
+                raise KeyboardInterrupt from None
             if time.monotonic() > until:
                 raise UserError(
                     f"{shown} did not give {what} within [data] timeout_seconds = "

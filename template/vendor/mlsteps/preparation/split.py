@@ -65,7 +65,7 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
     problem, split, by = definition.problem, definition.split, definition.split_by()
     if problem.of_series:
         return _take_last_horizons(rows, definition, may_test)
-    if by == "none" and (may_test.all() or not may_test.any()):
+    if by == "none" and (may_test.all() or not may_test[_one_of_each(rows, definition)].any()):
         return np.ones(len(rows), dtype=bool)
     if by == "date":
         dates = rows[DATE]

@@ -108,7 +108,8 @@ def tell(values: pd.Series, decimal: str = "", *, sought: bool = False) -> tuple
 
 
 def _trimmed(values: pd.Series) -> pa.Array:
-    return pc.utf8_trim_whitespace(pa.array(values, pa.string(), from_pandas=True))
+    texts = values.to_numpy(dtype=object)  # that come in one piece, however they were concatenated
+    return pc.utf8_trim_whitespace(pa.array(texts, pa.string(), from_pandas=True))
 
 
 def _all(texts: pa.Array, pattern: str) -> bool:
