@@ -65,7 +65,9 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
     problem, split, by = definition.problem, definition.split, definition.split_by()
     if problem.of_series:
         return _take_last_horizons(rows, definition, may_test)
-    if by == "none" and (may_test.all() or not may_test[_one_of_each(rows, definition)].any()):
+    groups = rows[GROUP] if by == "group" else rows.get(ALIKE, rows.index.to_series())
+    new = may_test & ~groups.isin(groups[~may_test]).to_numpy()
+    if by == "none" and (may_test.all() or not new.any()):
         return np.ones(len(rows), dtype=bool)
     if by == "date":
         dates = rows[DATE]
@@ -73,8 +75,7 @@ def take_test(rows: pd.DataFrame, definition: Definition, may_test: np.ndarray) 
         later = dates > cut if (dates > cut).any() else dates == cut  # the last date has them all
         test = later.to_numpy() & may_test
     else:
-        groups = rows[GROUP] if by == "group" else rows.get(ALIKE, rows.index.to_series())
-        test = _draw(rows, definition, may_test & ~groups.isin(groups[~may_test]).to_numpy())
+        test = _draw(rows, definition, new)
         test = groups.isin(groups[test]).to_numpy()  # each as a whole
     if not test.any() or test.all():
         known = f", {(~may_test).sum():,} of which a champion knows," if not may_test.all() else ""
