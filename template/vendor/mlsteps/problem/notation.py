@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .numbers import DURATION, PLAIN, QUOTE, SECONDS, SPACE, grouped, read
+from .numbers import DURATION, PLAIN, QUOTE, SECONDS, SPACE, grouped, read, separators
 
 # Only money may stand before a number: other words make names of numbers, as in "size 12" or "A12".
 MONEY = r"(?:[A-Z]{0,3}\p{Sc}|CHF|EUR|USD|GBP|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|AUD|CAD|Rs\.?|Fr\.?)"
@@ -28,8 +28,7 @@ SAMPLE = 10_000  # values that tell the notation of a column
 
 def ungroup(texts: pa.Array, decimal: str) -> pa.Array:
     """Write numbers of the pattern `grouped` as Python does."""
-    other = "." if decimal == "," else ","
-    texts = pc.replace_substring_regex(texts, f"[{other}]|{QUOTE}|{SPACE}", "")
+    texts = pc.replace_substring_regex(texts, separators(decimal), "")
     return pc.replace_substring(texts, decimal or ".", ".")
 
 

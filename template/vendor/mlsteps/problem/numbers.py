@@ -25,6 +25,11 @@ def grouped(decimal: str) -> str:
     return rf"^[+-]?(?:{thousands}|{lakhs}|\d+)(?:[{decimal or '.'}]\d+)?$"
 
 
+def separators(decimal: str) -> str:
+    """Return the pattern of what stands between the thousands of numbers with a decimal sign."""
+    return f"[{'.' if decimal == ',' else ','}]|{QUOTE}|{SPACE}"
+
+
 def parse(values: pd.Series, written: str = "") -> pd.Series:
     """Return numbers, NaN where a value is none; plain ones are always understood."""
     if pd.api.types.is_numeric_dtype(values):
@@ -57,8 +62,7 @@ def read(texts: pd.Series, written: str) -> pd.Series:
         texts = texts.str.replace(rf"^([+-]?){SPACE}*{unit}{SPACE}*", r"\1", regex=True)
         texts = texts.str.replace(rf"{SPACE}*{unit}$", "", regex=True)
     plain, fits = texts.str.fullmatch(PLAIN), texts.str.fullmatch(grouped(sign))
-    other = "." if sign == "," else ","
-    ungrouped = texts.str.replace(f"[{other}]|{QUOTE}|{SPACE}", "", regex=True)
+    ungrouped = texts.str.replace(separators(sign), "", regex=True)
     ungrouped = ungrouped.str.replace(sign or ".", ".", regex=False)
     return ungrouped.where(fits, texts.where(plain)).astype("float64")
 
