@@ -19,13 +19,13 @@ from ..files import file_digest
 from ..problem.sources import Data
 from .arrow import DECIMAL, WHOLE, bring, common_schema, plain_table
 from .formats import read_file
-from .stream import Source, Stream, digest, left_out, quoted, without_secrets
+from .stream import Source, Stream, digest, quoted, without_secrets
 
 PLAIN = Data(source="file")  # a file with nothing said of it
 
 
 class Parts(NamedTuple):
-    """Rows part by part, their number, a digest of their files, and what was left out of these.
+    """Rows part by part, their number, a digest of their files, and the files.
 
     Each part is the rows with the types that they were read with, and as a model is given them.
     """
@@ -33,7 +33,6 @@ class Parts(NamedTuple):
     parts: Iterator[tuple[pa.Table, pd.DataFrame]]
     rows: int
     digest: str
-    left_out: list[str]
     sources: list[Source]
 
 
@@ -88,7 +87,7 @@ def open_parts(path: str, root: Path, data: Data = PLAIN) -> Iterator[Parts]:
         files = [f"{folder}/{number}" for number in range(len(given))]
         parts = _parts(files, common_schema(given), pa.schema(fields), data.missing)
         rows = sum(source.rows or 0 for source in sources)
-        yield Parts(parts, rows, " ".join(s.sha256 for s in sources), left_out(sources), sources)
+        yield Parts(parts, rows, " ".join(source.sha256 for source in sources), sources)
 
 
 def _parts(

@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from tqdm import tqdm
 
 from ..collection.file import open_parts
-from ..collection.stream import Source
+from ..collection.stream import Source, left_out
 from ..errors import UserError
 from ..modeling import store
 from ..modeling.predictor import LoadPredictor, Predictor
@@ -94,7 +94,7 @@ def score_file(project: Project, source: str, target: Path, load_predictor: Load
         if logs:
             note = log.write()
         (folder / "whole").replace(target)
-    return "\n".join([f"{scorer.summary(target)}{note}", *parts.left_out])
+    return "\n".join([f"{scorer.summary(target)}{note}", *left_out(parts.sources)])
 
 
 def _scorer(project: Project) -> Callable[..., Any]:
