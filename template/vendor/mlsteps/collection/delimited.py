@@ -15,6 +15,7 @@ from pyarrow import csv as arrow
 from ..problem.notation import are_codes, find_decimal, ungroup
 from ..problem.numbers import grouped
 from ..problem.sources import Data
+from ..report import counted
 from .arrow import DECIMAL, TEXT, WHOLE, UnreadableError
 from .layout import Row, find_footer, find_head, fit
 from .stream import NotedTables
@@ -187,8 +188,8 @@ def _find_bad_line(
             "".join(row).encode()  # fails if something was not decoded
             if row and len(row) != width:
                 raise UnreadableError(
-                    f"has {len(row)} value{'s' * (len(row) > 1)} in line {start:,}, "
-                    f"but {width} column{'s' * (width > 1)} in its header"
+                    f"has {counted(len(row), 'value')} in line {start:,}, "
+                    f"but {counted(width, 'column')} in its header"
                 )
             start = skipped + reader.line_num + 1
     except UnicodeError:

@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence
 from textwrap import shorten
 from typing import NamedTuple
 
+from ..report import counted
 from .arrow import UnreadableError, check_names
 
 NUMBER = re.compile(r"\W*\d")  # or a date, or an amount of money
@@ -116,7 +117,7 @@ def _find_place(rows: Sequence[Row], missing: Container[str]) -> int:
     count = len(rows[place].cells)
     if width and count != width:
         raise UnreadableError(
-            f"has {count} value{'s' * (count > 1)} in line {rows[place].end:,}, but {width} in "
+            f"has {counted(count, 'value')} in line {rows[place].end:,}, but {width} in "
             "most others; if the names stand below, set [data] header to the number of their line"
         )
     return place
