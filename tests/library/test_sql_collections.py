@@ -17,8 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from mlsteps.collection import collect, open_source, read_raw, sql, storage
-from mlsteps.collection.collect import ROWS
-from mlsteps.problem.project import Project
+from mlsteps.problem.project import ROWS, Project
 
 BEGIN = datetime(2026, 1, 1)  # noqa: DTZ001 - SQLite has no time zones
 CURSORS = {  # types of SQLite, and what the column that grows holds after n steps of a second

@@ -304,12 +304,11 @@ def _run_steps(
 
 
 def _define_anew(data: str | None, target: str | None, steps: Any, metrics: Part) -> None:
-    from .collection.collect import ROWS
     from .collection.file import read_table
     from .collection.stream import decimal_of, left_out
     from .files import read_frame
     from .problem.definition import FILE_NAME
-    from .problem.project import open_project
+    from .problem.project import ROWS, open_project
     from .problem.suggest import suggest, write_suggestion
 
     project = open_project()

@@ -16,13 +16,12 @@ from pyarrow import parquet
 from .. import report
 from ..errors import UserError
 from ..files import file_digest, read_frame, read_json, write_json
-from ..problem.project import Project
+from ..problem.project import ROWS, Project
 from . import file
 from .labelled import join
 from .storage import store
 from .stream import Source, Stream, left_out
 
-ROWS = "data.parquet"
 LABELLED = "labelled.parquet"  # rows whose true labels came back after deployment; step 8 adds them
 PROVENANCE = "provenance.json"
 CACHE = "cache"

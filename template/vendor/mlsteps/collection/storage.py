@@ -16,11 +16,12 @@ from pyarrow import feather, parquet
 from tqdm import tqdm
 
 from ..errors import UserError
+from ..problem.project import SIGN
 from .arrow import TEXT, UnreadableError, bring, common_schema
 from .stream import Stream, decimal_of
 
 SPOOL = ".spool.tmp"
-KEY, SIGN = b"source", b"decimal"
+KEY = b"source"
 GROUP_ROWS = 1 << 17
 DATE = r"^\d{4}-\d{2}-\d{2}"  # texts that begin so are in the order of their times
 

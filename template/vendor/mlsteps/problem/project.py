@@ -6,6 +6,8 @@ from pathlib import Path
 from ..errors import UserError
 from .definition import FILE_NAME, Definition, read_definition
 
+ROWS, SIGN = "data.parquet", b"decimal"  # of the collected rows, and in the file's metadata
+
 
 @dataclass(frozen=True)
 class Project:
@@ -36,9 +38,9 @@ class Project:
         """Return the definition, with the decimal sign that the collected rows had."""
         from pyarrow import parquet  # takes time to load, and not every command needs it
 
-        path = self.raw / "data.parquet"
+        path = self.raw / ROWS
         about = parquet.read_metadata(path).metadata if path.is_file() else {}
-        return self.definition.with_decimal((about or {}).get(b"decimal", b"").decode())
+        return self.definition.with_decimal((about or {}).get(SIGN, b"").decode())
 
     @property
     def prepared(self) -> Path:
