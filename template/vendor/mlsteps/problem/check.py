@@ -113,8 +113,8 @@ def _bar(definition: Definition, metric: Metric) -> list[str]:
 def _validate_rows(definition: Definition, frame: pd.DataFrame) -> ValidationResult:
     problem, folds = definition.problem, definition.search.folds
     _check_slices(definition, frame)
-    learnt, left_out = _learnt_from(definition, frame)
-    values, used = column_of(learnt, problem.target), len(learnt)
+    eligible, left_out = _eligible(definition, frame)
+    values, used = column_of(eligible, problem.target), len(eligible)
     test = int(used * definition.split.test_share)
     if used and (used - test <= folds or test < 2):
         raise UserError(
@@ -123,7 +123,7 @@ def _validate_rows(definition: Definition, frame: pd.DataFrame) -> ValidationRes
             f"{definition.split.test_share:g}, so add rows or lower folds."
         )
     target = of_type("problem", problem.type).check_target(values, problem, folds)
-    split = _check_split(definition, learnt)
+    split = _check_split(definition, eligible)
     kinds = _kinds(definition, frame)
     columns, rows = counted(len(kinds), "column"), counted(used, "row")
     task = problem.TASK.format(problem=problem, target=target, columns=columns, rows=rows)
@@ -144,9 +144,7 @@ def _validate_rows(definition: Definition, frame: pd.DataFrame) -> ValidationRes
     return ValidationResult([task, split, *(n for n, worth in notes.items() if worth)], kinds)
 
 
-def _learnt_from(
-    definition: Definition, frame: pd.DataFrame
-) -> tuple[pd.DataFrame, dict[str, int]]:
+def _eligible(definition: Definition, frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return the rows that `prepare` keeps, and sentences on the others with how many they are."""
     problem, date = definition.problem, definition.columns.date
     repeated = find_repetitions(frame, definition)
@@ -161,8 +159,8 @@ def _learnt_from(
         "Without a target": int(missing.sum()),
         "Older than the newest": len(rows) - len(newest),
     }
-    learnt = frame if len(newest) == len(frame) else frame.loc[newest]
-    return learnt, {f"{what}, so not used: {counted(n, 'row')}.": n for what, n in counts.items()}
+    eligible = frame if len(newest) == len(frame) else frame.loc[newest]
+    return eligible, {f"{what}, so not used: {counted(n, 'row')}.": n for what, n in counts.items()}
 
 
 def _check_slices(definition: Definition, frame: pd.DataFrame) -> None:

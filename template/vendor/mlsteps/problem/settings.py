@@ -10,7 +10,6 @@ Kind = Literal["number", "category", "date", "text"]
 Stated = Annotated[str, Field(pattern=r"^(number|category|date|text|.*%[a-zA-Z].*)$")]
 Origin = Annotated[str, Field(pattern=r"^https?://[^/*\s]+$")]  # of a web site, as browsers send it
 Host = Annotated[str, Field(pattern=r"^(\*|[a-z0-9._-]+|[0-9a-f:]+)$")]  # as a URL names it
-UNKNOWN_BAR = "better than the baseline: set what is good enough for you"
 
 
 def _text(value: Any) -> Any:

@@ -20,11 +20,12 @@ from .definition import check_definition, read_definition
 from .fitting import check_type, find_series, refuse_dates
 from .metric import Metrics
 from .series import align, least_periods
-from .settings import UNKNOWN_BAR, Goal
+from .settings import Goal
 from .suspicious import Reasons
 from .validation import check_present, quoted
 
 MANY_MISSING = 0.5
+UNKNOWN_BAR = "better than the baseline: set what is good enough for you"
 # Periods that are forecast, until somebody says how many are needed.
 HORIZONS = {"Y": 3, "Q": 4, "M": 12, "W": 8, "D": 14, "B": 10, "h": 24, "min": 60, "s": 60}
 LISTS = ("id", "unknown_at_prediction", "drop")  # keys of [columns] that take several
