@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import copier
 import pytest
@@ -81,6 +82,16 @@ class Template:
             str(self.path), folder, data=answers, defaults=True, quiet=True, vcs_ref=version
         )
         return folder
+
+
+@pytest.fixture(scope="module")
+def database_folder() -> Iterator[Path]:
+    """A place for a PostgreSQL, which runs as a user of its own.
+
+    Any pytest that starts, as those of projects do, closes its temporary folders to other users.
+    """
+    with TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / "database"
 
 
 @pytest.fixture(scope="session")

