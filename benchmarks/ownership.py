@@ -1,22 +1,12 @@
 """Count what a project's user owns, in every combination of answers: `python ownership.py`."""
 
 import ast
-import itertools
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatch
-from pathlib import Path
 
-import jinja2
-import yaml
+from in_memory import REPOSITORY, Answers, Renderer
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-TEMPLATE = REPOSITORY / "template"
-PACKAGE = "src/{{ cookiecutter.package_name }}/"
-LIBRARY = TEMPLATE / "vendor" / "mlsteps"
-
-Answers = dict[str, str]
+LIBRARY = REPOSITORY / "template" / "vendor" / "mlsteps"
 
 
 @dataclass(frozen=True)
@@ -65,44 +55,13 @@ def library_lines() -> int:
 
 def every_project() -> Iterator[Owned]:
     """Yield what is owned in each combination of answers, the defaults first; all in memory."""
-    config = yaml.safe_load((REPOSITORY / "copier.yml").read_text(encoding="utf-8"))
-    questions = json.loads((REPOSITORY / "cookiecutter.json").read_text(encoding="utf-8"))
-    choices = {name: value for name, value in questions.items() if isinstance(value, list)}
-    environment = jinja2.Environment(keep_trailing_newline=True)
-    patterns = [environment.from_string(pattern) for pattern in config["_exclude"]]
-    templates = {
-        path.relative_to(TEMPLATE).as_posix(): environment.from_string(
-            path.read_text(encoding="utf-8")
+    renderer = Renderer()
+    for answers, files in renderer.every_project():
+        source, tests = (
+            {path: text for path, text in files.items() if path.startswith(f"{folder}/")}
+            for folder in ("src", "tests")
         )
-        for folder in ("src", "tests")
-        for path in sorted((TEMPLATE / folder).rglob("*.py"))
-    }
-    texts: dict[tuple[str, str], str] = {}  # rendered, by template and the answers in it
-    kept = {name: template for name, template in templates.items() if "__pycache__" not in name}
-    for values in itertools.product(*choices.values()):
-        answers = {"package_name": "my_model"} | dict(zip(choices, values, strict=True))
-        left_out = [text for pattern in patterns if (text := pattern.render(answers))]
-        found: dict[str, str] = {}
-        for name, template in kept.items():
-            path = name.replace(PACKAGE, "src/my_model/")
-            if not any(matches(path, pattern) for pattern in left_out):
-                key = (name, answers["problem_type"] + answers["serving"])
-                texts.setdefault(key, template.render(cookiecutter=answers))
-                found[path] = texts[key]
-        yield Owned(
-            answers,
-            {path: text for path, text in found.items() if path.startswith("src/")},
-            {path: text for path, text in found.items() if path.startswith("tests/")},
-        )
-
-
-def matches(path: str, pattern: str) -> bool:
-    """Tell whether a pattern of _exclude names a path or a folder that it is in."""
-    parts = path.split("/")
-    if "/" not in pattern:
-        return any(fnmatch(part, pattern) for part in parts)
-    wanted = pattern.split("/")
-    return len(wanted) <= len(parts) and all(map(fnmatch, parts, wanted))
+        yield Owned({name: answers[name] for name in renderer.choices}, source, tests)
 
 
 def main() -> None:
@@ -117,7 +76,7 @@ def main() -> None:
         ("most of tests/", most_tests),
     ):
         file, function = project.longest_file, project.longest_function
-        print(f"\n{title}: {', '.join(list(project.answers.values())[1:])}")
+        print(f"\n{title}: {', '.join(project.answers.values())}")
         print(f"    src/ {project.lines:,} lines in {len(project.source)} files")
         print(f"    tests/ {project.test_lines:,} lines in {len(project.tests)} files")
         print(f"    longest file {file[0]} lines ({file[1]})")

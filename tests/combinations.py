@@ -1,8 +1,7 @@
-"""Which combinations of answers the tests render: all of them are thousands, and much alike."""
+"""Which combinations of answers the engines render: all of them are thousands, and much alike."""
 
 import itertools
 import json
-import os
 from pathlib import Path
 
 QUESTIONS = json.loads(
@@ -11,20 +10,18 @@ QUESTIONS = json.loads(
 CHOICES = {name: choices for name, choices in QUESTIONS.items() if isinstance(choices, list)}
 
 Answers = dict[str, str]
-Meeting = tuple[tuple[str, str], ...]  # of an answer to each of a few questions
+Meeting = tuple[tuple[str, str], ...]  # of an answer to each of two questions
 
 
-def combine(together: int) -> list[Answers]:
-    """Return combinations in which any answers to so many questions meet, the defaults first.
+def combine() -> list[Answers]:
+    """Return combinations in which any answers to two questions meet, the defaults first.
 
     Each begins with answers that have not met yet, and takes for every other question the one that
     brings most new meetings (Cohen, Dalal, Fredman and Patton, 1997).
     """
-    if os.environ.get("EVERY_COMBINATION"):
-        together = len(CHOICES)
     waiting = dict.fromkeys(
         tuple(zip(names, answers, strict=True))
-        for names in itertools.combinations(CHOICES, together)
+        for names in itertools.combinations(CHOICES, 2)
         for answers in itertools.product(*map(CHOICES.__getitem__, names))
     )
     found = []
@@ -33,8 +30,8 @@ def combine(together: int) -> list[Answers]:
         for name, answers in CHOICES.items():
             if name not in chosen:
                 ways = [chosen | {name: answer} for answer in answers]
-                chosen = max(ways, key=lambda way: len(_meetings(way, together) & waiting.keys()))
-        for meeting in _meetings(chosen, together):
+                chosen = max(ways, key=lambda way: len(_meetings(way) & waiting.keys()))
+        for meeting in _meetings(chosen):
             waiting.pop(meeting, None)
         found.append({name: chosen[name] for name in CHOICES})
     return found
@@ -45,10 +42,9 @@ def title(answers: Answers) -> str:
     return "-".join(answers[name] for name, choices in CHOICES.items() if len(choices) > 1)
 
 
-def _meetings(answers: Answers, together: int) -> set[Meeting]:
+def _meetings(answers: Answers) -> set[Meeting]:
     pairs = [(name, answers[name]) for name in CHOICES if name in answers]
-    return set(itertools.combinations(pairs, together))
+    return set(itertools.combinations(pairs, 2))
 
 
-COMBINATIONS = combine(together=3)  # no file depends on more than three answers
-FEW = combine(together=2)  # where each takes seconds
+FEW = combine()  # where each takes seconds; all are rendered in memory

@@ -13,8 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from combinations import FEW, title
-from conftest import REPOSITORY, Environment, Renders, Template
+from conftest import REPOSITORY, Environment, Template
 
 VENDOR = REPOSITORY / "template" / "vendor"
 REQUIREMENT = re.compile(r'"([\w-]+(?:\[\w+\])?)(>=[\d.]+,<[\d.]+)"')
@@ -110,18 +109,6 @@ def test_a_project_and_its_library_allow_the_same_releases() -> None:
     for name, releases in library.items():
         assert len(releases) == 1, name
         assert project[name] == releases, name
-
-
-@pytest.mark.parametrize("combination", FEW, ids=title)
-def test_a_project_declares_what_its_library_needs(
-    render: Renders, combination: dict[str, str]
-) -> None:
-    project = render(**combination)
-    declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    needed = set(LIBRARY["dependencies"])
-    for answer in combination.values():
-        needed.update(EXTRAS.get(answer, ()))
-    assert needed <= set(declared["dependencies"])
 
 
 def test_the_library_declares_what_it_imports() -> None:
