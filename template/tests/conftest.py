@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -48,13 +49,21 @@ def edit(path, **tables):
     path.write_text(document.as_string(), encoding="utf-8")
 
 
+def share(path, place):
+    """Let a file or folder be in another place too; Windows may not, and gets a copy."""
+    try:
+        place.symlink_to(path)
+    except OSError:
+        (shutil.copytree if path.is_dir() else shutil.copy)(path, place)
+
+
 def copy_project(root):
     """Copy what `run` needs to a folder, with settings that take seconds and reach nobody else."""
     definition = open_project(ROOT).definition
     (root / "data").mkdir(parents=True)
     for part in (ROOT / "data").iterdir():
         if part.name not in WRITTEN:
-            (root / "data" / part.name).symlink_to(part)
+            share(part, root / "data" / part.name)
     (root / "project.toml").write_text((ROOT / "project.toml").read_text("utf-8"), "utf-8")
     path = definition.data.path
     if path and "://" not in path and not path.startswith("env:"):
