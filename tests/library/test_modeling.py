@@ -1,10 +1,13 @@
 """The search, and how a model is stored: honest about time, and never executed on loading."""
 
 import json
+import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -12,9 +15,10 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import numpy as np
 import pytest
 import skops.io
+from joblib import Parallel
 from mlsteps import UserError
 from mlsteps.files import read_json
-from mlsteps.modeling import Candidate, store
+from mlsteps.modeling import Candidate, parallel, store
 from project import edit, part, run_in
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -38,6 +42,64 @@ def test_a_search_tries_the_defaults_and_then_other_settings(own, candidates):
     tried = {key for trial in newest_run(own)["trials"] for key in trial["settings"]}
     assert set(candidates["logistic"].space) <= tried
     assert newest_run(own)["leaderboard"][0] == newest_run(own)["trials"][0]
+
+
+@pytest.fixture
+def with_workers(monkeypatch):
+    """Let so many fits run beside each other, whatever the cores."""
+
+    def change(number):
+        def with_number(jobs, **keys):
+            return Parallel(number if jobs == parallel.ALL_CORES else jobs, **keys)
+
+        monkeypatch.setattr(parallel, "Parallel", with_number)
+
+    return change
+
+
+def test_the_numbers_are_the_same_however_many_fits_run_beside_each_other(
+    own, candidates, with_workers
+):
+    names = [name for name in candidates if name != "mlp"]
+    edit(own, models={"candidates": names}, search={"method": "random", "iterations": 1})
+    found = []
+    for workers in (1, 2, 8):
+        with_workers(workers)
+        assert run_in(own.root, "train", "--force").exit_code == 0
+        run = newest_run(own)
+        trials = [(t["model"], t["settings"], t["cv_mean"], t["cv_std"]) for t in run["trials"]]
+        decision = read_json(own.models / run["version"] / "schema.json")["decision"]
+        found.append((trials, decision))
+    assert len(found[0][0]) == 2 * len(names)
+    assert found[0] == found[1] == found[2]
+
+
+class Endless(ClassifierMixin, BaseEstimator):
+    """A class of the project's own that takes longer than anybody waits."""
+
+    begun, ended = threading.Event(), threading.Event()
+
+    def fit(self, X, y):
+        Endless.begun.set()
+        Endless.ended.wait(60)
+
+
+def press_ctrl_c():
+    if Endless.begun.wait(60):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_ends_a_search_while_fits_run(own, candidates, monkeypatch, with_workers):
+    first, _ = own.definition.models.candidates
+    monkeypatch.setitem(candidates, first, Candidate(Endless(), encoder=candidates[first].encoder))
+    pipeline = part(own.definition.problem.type, "pipeline")
+    monkeypatch.setattr(pipeline, "TRUSTED", [f"{__name__}.Endless"])
+    with_workers(2)
+    threading.Thread(target=press_ctrl_c).start()
+    started = time.monotonic()
+    assert run_in(own.root, "train", "--force").exit_code == 130
+    assert time.monotonic() - started < 20
+    Endless.ended.set()
 
 
 def test_a_budget_that_ends_before_any_candidate_is_scored_is_an_error(own):
@@ -129,8 +191,9 @@ class Slow(ClassifierMixin, BaseEstimator):
 
 
 def test_a_slow_candidate_leaves_the_others_their_turn_and_is_named_with_the_reason(
-    own, candidates, monkeypatch
+    own, candidates, monkeypatch, with_workers
 ):
+    with_workers(1)
     first, second = own.definition.models.candidates
     monkeypatch.setitem(candidates, first, Candidate(Slow(), encoder=candidates[first].encoder))
     pipeline = part(own.definition.problem.type, "pipeline")

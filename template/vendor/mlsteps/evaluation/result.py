@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from ..errors import UserError
-from ..modeling.search import few_threads
+from ..modeling.parallel import few_threads
 from ..preparation.schema import Schema
 from ..problem.definition import Definition
 from ..problem.metric import Metric

@@ -10,8 +10,8 @@ import pandas as pd
 from sklearn.inspection import permutation_importance
 
 from ..files import read_frame
+from ..modeling.parallel import few_threads
 from ..modeling.predictor import RowPredictor
-from ..modeling.search import few_threads
 from ..preparation.schema import GROUP, KEY
 from ..problem.columns import column_of
 from ..problem.definition import Definition

@@ -24,18 +24,17 @@ from ..problem.series import PERIOD, SERIES, least_periods
 from .forecast_model import ForecastModel, add_intervals, add_true, forecast_ahead, roll_on
 from .forecasters.local import MANY_SERIES, LocalForecaster
 from .forecasters.naive import baselines
+from .parallel import ALL_CORES, few_threads, stopwatch
+from .schedule import OutOfTimeError
 from .search import (
     REFERENCE_ROWS,
     Candidates,
     FittedModel,
-    OutOfTimeError,
     SearchResult,
     Trial,
     build_estimator,
     caught_warnings,
-    few_threads,
     search_candidates,
-    stopwatch,
 )
 
 LEAST_ERRORS = 40  # a 90 % interval needs some dozens of errors to have a tail of a few
@@ -110,7 +109,7 @@ def backtest(
 
     plain = {n: [forecast(rival, *origin)[1] for origin in origins] for n, rival in rivals.items()}
 
-    def score_trial(trial: Trial, deadline: float) -> None:
+    def score_trial(trial: Trial, _: int, deadline: float) -> None:
         parts, previous = [], None
         for head, after in tqdm(origins, trial.candidate, unit="origin", disable=None, leave=False):
             if time.monotonic() > deadline:
@@ -132,7 +131,9 @@ def backtest(
             _surely_better(trial.scores, scores, metric) for scores in plain.values()
         )
 
-    return search_candidates(score_trial, panel.periods, candidates, metric, definition)
+    # The local forecasters fit many series in processes of their own.
+    jobs = 1 if len(panel.names) >= MANY_SERIES else ALL_CORES
+    return search_candidates(score_trial, panel.periods, candidates, metric, definition, jobs=jobs)
 
 
 def _surely_better(scores: list[float], others: list[float], metric: Metric) -> bool:

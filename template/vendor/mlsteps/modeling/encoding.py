@@ -14,7 +14,8 @@ from ..preparation.schema import Schema
 from ..problem.columns import column_of
 from ..problem.definition import Definition
 from ..problem.eligible import DATE
-from .search import BuildEncoder, stopwatch
+from .parallel import stopwatch
+from .search import BuildEncoder
 
 FIT_ROWS = 100_000  # a sample of more rows has the same medians, scales and shares of labels
 
@@ -133,6 +134,11 @@ class EncodedFold:
     def target(self) -> pd.Series:
         """The target of the rows to predict, missing where it is not known."""
         return self.rows.target.iloc[self._predicted]
+
+    @property
+    def size(self) -> int:
+        """How many numbers are kept to fit to: 0 before they are made."""
+        return self.__dict__["training"][0].size if "training" in self.__dict__ else 0
 
     def forget(self) -> None:
         """Drop the numbers, to make room for others; the fitted encoder stays."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -19,20 +20,20 @@ from ..problem.metric import Metric, Metrics
 from ..problem.project import Project
 from ..variants import of_type
 from .encoding import EncodedFold, TrainingRows
+from .parallel import ALL_CORES, few_threads, in_parallel, stopwatch
+from .schedule import OutOfTimeError
 from .search import (
     REFERENCE_ROWS,
     BuildEncoder,
     Candidate,
     Candidates,
     FittedModel,
-    OutOfTimeError,
     SearchResult,
     Trial,
     build_estimator,
     caught_warnings,
-    few_threads,
+    plan_trials,
     search_candidates,
-    stopwatch,
 )
 
 MOST_NUMBERS = 30_000_000  # of all folds: with more, each is encoded anew for every trial
@@ -73,8 +74,7 @@ def fit_best(
                 whole.training[0], estimator, test_rows, metrics, seed
             )
     # Training takes all cores; a prediction is quicker, and kinder to its neighbours, on one.
-    jobs = [key for key in estimator.get_params() if key.endswith("n_jobs")]
-    estimator.set_params(**dict.fromkeys(jobs, 1))
+    _set_jobs(estimator, 1)
     pipeline = Pipeline([("encoder", whole.encoder), ("estimator", estimator)])
     reference = rows.features(rows.sample(REFERENCE_ROWS))
     if not definition.problem.needs_target:
@@ -98,35 +98,67 @@ def cross_validate(
 ) -> SearchResult:
     """Score every candidate on every fold, see `search_candidates`."""
     definition = rows.definition
-    score = _score_held_out
-    if not definition.problem.needs_target:
+    plan = plan_trials(candidates, definition, len(rows), {})
+    encoders = dict.fromkeys(_encoder(trial.candidate, candidates) for _, trial in plan)
+    encoded = {build: [EncodedFold(rows, build, *fold) for fold in folds] for build in encoders}
+    kept = _encode(list(encoded.values()))
+    # Without a target, what a model says is held against what those of the other folds say.
+    apart, score = definition.problem.needs_target, _score_held_out
+    if not apart:
         score = of_type("modeling", definition.problem.type).score_trial
-    encoded: dict[BuildEncoder, list[EncodedFold]] = {}
 
-    def score_trial(trial: Trial, deadline: float) -> None:
-        encoder = _encoder(trial.candidate, candidates)
-        if encoder not in encoded:
-            encoded[encoder] = [EncodedFold(rows, encoder, *fold) for fold in folds]
-        fitted = _fit_folds(trial, candidates[trial.candidate], encoded[encoder], deadline)
+    def score_part(trial: Trial, part: int, deadline: float) -> None:
+        own = encoded[_encoder(trial.candidate, candidates)]
+        own = own[part : part + 1] if apart else own
+        fitted = _fit_folds(trial, candidates[trial.candidate], own, deadline, kept=kept)
         score(trial, fitted, metric, definition)
 
-    return search_candidates(score_trial, len(rows), candidates, metric, definition)
+    return search_candidates(
+        score_part,
+        len(rows),
+        candidates,
+        metric,
+        definition,
+        parts=len(folds) if apart else 1,
+        jobs=ALL_CORES if kept else 1,
+    )
+
+
+def _encode(encoded: list[list[EncodedFold]]) -> bool:
+    """Encode the rows of all folds, if memory holds them; return whether it does.
+
+    Otherwise each fold is encoded for each fit, and one fit at a time has all cores.
+    """
+    for folds in encoded:
+        _encode_fold(folds[0])
+        if len(folds) * folds[0].size > MOST_NUMBERS:
+            folds[0].forget()
+            return False
+    for _ in in_parallel(_encode_fold, ((fold,) for folds in encoded for fold in folds)):
+        pass
+    return True
+
+
+def _encode_fold(fold: EncodedFold) -> None:
+    with suppress(ValueError, TypeError):  # the trial that needs it says so
+        fold.training, fold.numbers  # noqa: B018
 
 
 def _fit_folds(
-    trial: Trial, candidate: Candidate, folds: list[EncodedFold], deadline: float
+    trial: Trial, candidate: Candidate, folds: list[EncodedFold], deadline: float, *, kept: bool
 ) -> Fitted:
     """Yield an estimator that is fitted to each fold, and the fold."""
     for k, fold in enumerate(folds):
         if k and time.monotonic() > deadline:
             raise OutOfTimeError
         estimator = build_estimator(candidate, trial.settings, fold.rows.definition)
+        if kept:  # other fits have the other cores
+            _set_jobs(estimator, 1)
         trial.fit_seconds.append(_fit(estimator, fold))
-        many = len(folds) * fold.training[0].size > MOST_NUMBERS
-        if many:
+        if not kept:
             fold.forget()
         yield estimator, fold
-        if many:
+        if not kept:
             fold.forget()
 
 
@@ -158,6 +190,11 @@ def _fit_baseline(target: np.ndarray, definition: Definition) -> dict[str, dict[
     decision = problem.default_decision(pd.Series(target), definition)
     predictions = problem.predict(kind(strategy=name).fit(blank, target), blank[:1], decision)
     return {name: {column: values.tolist()[0] for column, values in predictions.items()}}
+
+
+def _set_jobs(estimator: BaseEstimator, jobs: int) -> None:
+    keys = [key for key in estimator.get_params() if key.endswith("n_jobs")]
+    estimator.set_params(**dict.fromkeys(keys, jobs))
 
 
 def _encoder(name: str, candidates: Candidates) -> BuildEncoder:

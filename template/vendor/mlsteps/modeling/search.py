@@ -3,8 +3,9 @@
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,25 +13,20 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import ParameterGrid, ParameterSampler
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ..errors import UserError, raised_by_project
+from ..errors import UserError
 from ..preparation.schema import Schema
 from ..problem.columns import Column
 from ..problem.definition import Definition
 from ..problem.metric import Metric
+from .parallel import ALL_CORES, in_parallel
+from .schedule import OutOfTimeError, Schedule
 
-FEW_ROWS = 10_000
 REFERENCE_ROWS = 5000  # what drift is measured against; more would not change a test's outcome
-OUT_OF_TIME = "the time budget ended first"
 RANGE = [2.5, 97.5]  # percentiles, of what several models gave
 
 BuildEncoder = Callable[[list[Column], Definition], ColumnTransformer]
-
-
-class OutOfTimeError(Exception):
-    """The time budget ended before a trial did."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +109,24 @@ class Trial:
         """The standard deviation of the metric over the folds."""
         return float(np.std(self.scores))
 
+    def gather(self, parts: Sequence["Trial"]) -> "Trial":
+        """Return this trial with what its parts gave, in their order."""
+        for part in parts:
+            self.scores += part.scores
+            self.fit_seconds += part.fit_seconds
+            self.measured |= part.measured
+            self.eligible &= part.eligible
+        self.predictions = pd.concat([part.predictions for part in parts])
+        return self
+
     def measure(self, name: str, values: Sequence[float]) -> None:
         """Keep the mean of what several models gave, and the range of 95 % of them."""
         low, high = np.nanpercentile(values, RANGE)
         mean = float(np.nanmean(values))
         self.measured[name] = {"value": mean, "low": float(low), "high": float(high)}
+
+
+Score = Callable[[Trial, int, float], None]  # of a trial, a part of it, and when to give up
 
 
 @dataclass(frozen=True)
@@ -152,54 +161,36 @@ class FittedModel:
 
 
 def search_candidates(
-    score_trial: Callable[[Trial, float], None],
+    score: Score,
     rows: int,
     candidates: Candidates,
     metric: Metric,
     definition: Definition,
+    *,
+    parts: int = 1,
+    jobs: int = ALL_CORES,
 ) -> SearchResult:
     """Score every candidate with its default settings, then with others, while there is time.
 
-    All candidates get their first turn before any gets its second. One that takes more than its
-    share of the time that is left waits until the others had theirs. No trial is started that would
-    not end in time if it took as long as the candidate's last one. One that fails, because it needs
-    more rows say, is left out; an error in the project's own code is raised.
+    `score` fills an empty trial with what one part of the work, a fold say, gives; it is told when
+    to give up. Parts are done beside each other, on all cores. All candidates get their first turn
+    before any gets its second. One that takes more than its share of the time that is left waits
+    until the others had theirs. No part is begun that would not end in time if it took as long as
+    the candidate's last one. One that fails, because it needs more rows say, is left out; an error
+    in the project's own code is raised.
     """
-    deadline = time.monotonic() + definition.search.budget_seconds
     left_out: dict[str, str] = {}
-    trials: list[Trial] = []
-    seconds: dict[str, float] = {}  # what the last trial of a candidate took
-    plan = _plan(candidates, definition, rows, left_out)
-    waiting = {trial.candidate for trial in plan}  # for their first turn
-    with tqdm(total=len(plan), desc="search", unit="trial", disable=None, leave=False) as bar:
-        while plan:
-            trial = plan.pop(0)
-            bar.set_postfix_str(trial.candidate)
-            started = until = time.monotonic()
-            until += (deadline - started) / (len(waiting) if trial.candidate in waiting else 1)
-            waiting.discard(trial.candidate)
-            if started + seconds.get(trial.candidate, 0.0) >= deadline:
-                left_out[trial.candidate] = OUT_OF_TIME
-                continue
-            try:
-                with caught_warnings():
-                    score_trial(trial, until)
-            except OutOfTimeError:
-                seconds[trial.candidate] = time.monotonic() - started
-                if waiting:
-                    plan.insert(len(waiting), Trial(trial.candidate, trial.settings))
-                else:
-                    left_out[trial.candidate] = OUT_OF_TIME
-            except (ValueError, TypeError) as error:  # what an estimator says of data or settings
-                left_out[trial.candidate] = _failure(trial, error)
-            else:
-                seconds[trial.candidate] = time.monotonic() - started
-                trials.append(trial)
-                sign = 1 if metric.higher_is_better else -1
-                trials.sort(key=lambda scored: (scored.eligible, sign * scored.mean), reverse=True)
-                for loser in trials[1:]:
-                    loser.predictions = None
-                bar.update()
+    turns = plan_trials(candidates, definition, rows, left_out)
+    schedule = Schedule(turns, parts, definition.search.budget_seconds, left_out)
+    scored: list[tuple[bool, float, int, Trial]] = []
+    with tqdm(total=len(turns), desc="search", unit="trial", disable=None, leave=False) as bar:
+        for number, trial in _finished(schedule, score, jobs):
+            bar.update()
+            scored.append((not trial.eligible, -metric.gain(trial.mean, 0.0), number, trial))
+            scored.sort(key=lambda line: line[:-1])
+            for *_, loser in scored[1:]:
+                loser.predictions = None
+    trials = [trial for *_, trial in scored]
     if not trials:
         reasons = "; ".join(f"{name}, {why}" for name, why in left_out.items())
         budget = f"[search] budget_seconds = {definition.search.budget_seconds:.15g}"
@@ -211,6 +202,30 @@ def search_candidates(
     for name in left_out.keys() & first.keys():
         left_out[name] = f"scored, but not with all of its settings: {left_out[name]}"
     return SearchResult([t for t in trials if first[t.candidate] is t], trials, left_out)
+
+
+def _finished(schedule: Schedule, score: Score, jobs: int) -> Iterator[tuple[int, Trial]]:
+    """Yield each trial that all parts of are scored, and its number."""
+    while schedule.queue:  # once more if one had to wait for the others' turn
+        tasks = in_parallel(partial(_attempt, score), schedule.tasks(), jobs)
+        with caught_warnings(), closing(tasks) as attempts:
+            for number, *outcome in attempts:
+                trial = schedule.take(number, *outcome)
+                if trial:
+                    yield number, trial
+
+
+def _attempt(
+    score: Score, number: int, trial: Trial, part: int, until: float
+) -> tuple[int, int, Trial | Exception, float]:
+    """Return what came of a part of a trial, and the seconds that it took."""
+    began, own = time.monotonic(), Trial(trial.candidate, trial.settings)
+    failure = None
+    try:
+        score(own, part, until)
+    except (OutOfTimeError, ValueError, TypeError) as error:
+        failure = error
+    return number, part, failure or own, time.monotonic() - began
 
 
 @contextmanager
@@ -232,36 +247,13 @@ def build_estimator(
     return estimator.set_params(**dict.fromkeys(seeds, definition.search.seed))
 
 
-def stopwatch() -> Callable[[], float]:
-    """Return a function that says how many seconds have been worked since, not waited for others.
-
-    Where the processor has hardly worked, other processes did, and all seconds count.
-    """
-    began, work = time.monotonic(), time.process_time()
-
-    def seconds() -> float:
-        taken, worked = time.monotonic() - began, time.process_time() - work
-        return min(taken, worked) if worked > taken / 10 else taken
-
-    return seconds
-
-
-def few_threads(rows: int) -> AbstractContextManager[object]:
-    """Keep numeric libraries from starting threads where they cost more than they save."""
-    return threadpool_limits(1 if rows < FEW_ROWS else None)
-
-
-def _failure(trial: Trial, error: Exception) -> str:
-    if raised_by_project(error):
-        raise error
-    why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-    return f"it fails with {trial.settings or 'its defaults'} ({why})"
-
-
-def _plan(
+def plan_trials(
     candidates: Candidates, definition: Definition, rows: int, left_out: dict[str, str]
-) -> list[Trial]:
-    """Return a trial of each candidate with its defaults, then round by round with others."""
+) -> list[tuple[int, Trial]]:
+    """Return the trials, each with its turn: all candidates' defaults first, then other settings.
+
+    Why a candidate has none is kept in `left_out`.
+    """
     turns = []
     for name in definition.models.candidates:
         if name not in candidates:
@@ -274,7 +266,7 @@ def _plan(
         else:
             choices = enumerate(_settings(candidates[name], definition))
             turns += [(turn, Trial(name, settings)) for turn, settings in choices]
-    return [trial for _, trial in sorted(turns, key=lambda pair: pair[0])]
+    return turns
 
 
 def _settings(candidate: Candidate, definition: Definition) -> list[dict[str, Any]]:
