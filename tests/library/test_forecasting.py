@@ -24,6 +24,7 @@ from mlsteps.problem.check import check
 from mlsteps.problem.fitting import SeriesColumns, find_series
 from mlsteps.problem.metric import all_metrics
 from mlsteps.problem.periods import infer_calendar
+from mlsteps.problem.seasons import try_seasons
 from mlsteps.problem.series import PERIOD, SERIES, align
 from project import edit, load, log, part, run_in, shadowed
 from sklearn.base import BaseEstimator, clone
@@ -98,6 +99,45 @@ def test_without_a_season_none_is_found(frame, by_name):
     assert align(frame.assign(y=noise), by_name()).season == 1
     given = by_name(problem={"season": 7})
     assert align(frame.assign(y=noise), given).season == 7
+
+
+def waves(periods, **sizes):
+    """Return noise with a memory, a trend, and a wave for each length of season."""
+    time, noise = np.arange(periods), np.random.default_rng(3).normal(size=periods)
+    y = 100 + 0.01 * time + pd.Series(noise).ewm(alpha=0.5).mean().to_numpy()
+    return y + sum(size * np.sin(2 * np.pi * time / float(n[1:])) for n, size in sizes.items())
+
+
+SEASONAL = {
+    "forty years of weeks": ("W-MON", waves(2080, **{"_52.18": 3}), [52.179], 52),
+    "half-hours of weeks": ("30min", waves(2400, _48=9, _336=9), [48, 336], 336),
+    "days of years": ("D", waves(1500, _7=1, **{"_365.25": 3}), [7, 365.25], 7),
+    "business days": ("B", waves(800, _5=2), [5], 5),
+    "months of a cycle that is no season": ("MS", waves(480, _131=9), [], 1),
+}
+
+
+@pytest.mark.parametrize("kind", SEASONAL)
+def test_seasons_of_any_length_are_found_beside_a_trend_and_told(define, kind):
+    frequency, y, seasons, season = SEASONAL[kind]
+    dates = pd.date_range("1980-01-01", periods=len(y), freq=frequency).astype("str")
+    frame = pd.DataFrame({"date": dates, "y": y})
+    found = align(frame, define())
+    assert (found.seasons, found.season) == (seasons, season)
+    told = check(define(), frame, METRICS).sentences[1]
+    several = f"Seasons have {' and '.join(f'{s:.6g}' for s in seasons)} periods, and MASE and the"
+    one = f"A season has {seasons[0]:.6g} periods" if seasons else "There is no season"
+    assert (several if len(seasons) > 1 else one) in told
+    named = align(frame, define(problem={"season": [24, 9.5]}))
+    assert named.seasons == [9.5, 24]
+
+
+def test_noise_with_a_memory_has_no_season():
+    """The level holds: one in ten thousand is promised, and few of a hundred are allowed."""
+    noise = np.random.default_rng(4).normal(size=(240, 100))
+    for memory in (noise, noise.cumsum(axis=0), pd.DataFrame(noise).ewm(alpha=0.1).mean()):
+        series = pd.DataFrame(memory)
+        assert sum(try_seasons(series[[k]], [12.0])["p-value"][0] < 1e-3 for k in series) <= 3
 
 
 def mistakes(frame):

@@ -18,7 +18,7 @@ from ..problem.definition import Definition
 from ..problem.metric import Metric, Metrics, evaluate_metrics
 from ..problem.project import Project
 from ..problem.series import ONLY, PERIOD, SERIES
-from ..report import figure, number
+from ..report import counted, figure, number
 from .bootstrap import compare_pairs, measure
 from .gate import Check, enough
 from .result import TestResult, check_defined, costs_of
@@ -136,6 +136,7 @@ def _outcome(
         "intervals are to cover": f"{definition.evaluation.interval:.0%}",
         "they cover of the test": f"{inside.mean():.1%}",
         "and of the backtest": "unknown" if covered is None else f"{covered:.1%}",
+        "MASE is in units of": f"the mean change in {counted(schema.decision['season'], 'period')}",
         "median width": float((predictions["high"] - predictions["low"]).median()),
         "mean error (forecast − true)": float(errors.mean()),
         "forecasts of each series": predictions["origin"].nunique(),

@@ -6,6 +6,7 @@ import pandas as pd
 from ..plots import BLUE, GREY, ORANGE, new_figure, show_dates
 from ..preparation.schema import Schema
 from ..preparation.series import calendar_of, panel_of
+from ..problem.seasons import list_seasons, try_seasons
 from ..report import columns, facts, figure, heading, number, paragraph, table
 
 SHOWN_SERIES = 9
@@ -14,11 +15,11 @@ LONGEST_LAG = 40
 
 def summarize_series(rows: pd.DataFrame, schema: Schema) -> str:
     """Return what was found, in a line."""
-    series, season = describe_series(rows, schema), schema.decision["season"]
+    series, seasons = describe_series(rows, schema), schema.decision["seasons"]
     found = "no season was found"
-    if season > 1:
-        strength = series["season explains"].mean()
-        found = f"a season of {season} explains {strength:.0%} of what the trend does not"
+    if seasons:
+        strength, told = series["season explains"].mean(), list_seasons(seasons)
+        found = f"a season of {told} explains {strength:.0%} of what the trend does not"
     return f"{len(series):,} series of {series['periods'].max():,} periods before the test; {found}"
 
 
@@ -43,11 +44,11 @@ def series_sections(rows: pd.DataFrame, schema: Schema) -> list[str]:
 
         return [*series_sections(rows, schema), heading("Holidays")]
     """
-    described, season = describe_series(rows, schema), schema.decision["season"]
+    described = describe_series(rows, schema)
     figures = {
         "Series": len(described),
         "Periods": int(described["periods"].max()),
-        "Season": season if season > 1 else "none",
+        "Season": list_seasons(schema.decision["seasons"]),
         "Dates without a value": int(described["gaps"].sum()),
         "The same at every date": int((described["minimum"] == described["maximum"]).sum()),
     }
@@ -62,7 +63,7 @@ def series_sections(rows: pd.DataFrame, schema: Schema) -> list[str]:
 
 def describe_series(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return a row for each series, the largest first."""
-    panel, season = panel_of(rows, schema), schema.decision["season"]
+    panel, seasons = panel_of(rows, schema), schema.decision["seasons"]
     history = pd.DataFrame(panel.history.T, columns=panel.names)
     described = pd.DataFrame(
         {
@@ -73,7 +74,7 @@ def describe_series(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
             "median": history.median(),
             "maximum": history.max(),
             "zeros": (history == 0).sum() / history.count(),
-            "season explains": history.apply(_seasonal_strength, season=season),
+            "season explains": history.apply(_seasonal_strength, seasons=seasons),
         }
     )
     return described.sort_values("median", ascending=False, kind="stable").rename_axis("series")
@@ -99,43 +100,58 @@ def show_history(rows: pd.DataFrame, schema: Schema) -> list[str]:
 
 
 def show_season(rows: pd.DataFrame, schema: Schema) -> list[str]:
-    """Return the mean shape of the season, and the autocorrelation of the changes, as sections."""
-    panel, season, figures = panel_of(rows, schema), schema.decision["season"], []
+    """Return the mean shape of each season, its test, and the autocorrelation of the changes."""
+    panel, seasons, figures = panel_of(rows, schema), schema.decision["seasons"], []
     history = pd.DataFrame(panel.head(panel.periods, schema.decision["gaps"]).history.T)
-    if season > 1:
-        rest, means = _season_means(history, season)
-        shapes = np.roll(means.tail(season) / rest.std(ddof=0), panel.end % season, axis=0)
+    history.index += panel.start
+    for season in seasons:
+        rest = _without_trend(history, season)
+        shapes = rest.groupby(_places(rest, season)).mean() / rest.std(ddof=0)
         fig, axes = new_figure()
-        axes.plot(np.arange(season) + 1, shapes[:, :30], color=GREY, linewidth=0.6, alpha=0.6)
-        axes.plot(np.arange(season) + 1, np.nanmedian(shapes, axis=1), color=BLUE)
+        axes.plot(shapes.index + 1, shapes.iloc[:, :30], color=GREY, linewidth=0.6, alpha=0.6)
+        axes.plot(shapes.index + 1, shapes.median(axis=1), color=BLUE)
         axes.set(xlabel="period of the season", ylabel="above its level")
         caption = "Each series against its own level; the line is the median of the series."
-        figures.append(figure(fig, caption, "The season"))
+        figures.append(figure(fig, caption, f"The season of {season:.6g}"))
     changes = history.diff().iloc[1:]
-    lags = range(1, min(max(LONGEST_LAG, 2 * season), len(changes) // 2, 120) + 1)
-    colours = [ORANGE if season > 1 and lag % season == 0 else BLUE for lag in lags]
+    longest, whole = round(max(seasons, default=1)), [round(season) for season in seasons]
+    lags = range(1, min(max(LONGEST_LAG, 2 * longest), len(changes) // 2, 120) + 1)
+    colours = [BLUE if all(lag % season for season in whole) else ORANGE for lag in lags]
     fig, axes = new_figure()
     axes.bar(lags, [changes.corrwith(changes.shift(k)).mean() for k in lags], color=colours)
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.set(xlabel="periods before")
     caption = "Correlation of the changes between periods with earlier ones, mean of the series."
     figures.append(figure(fig, caption, "Autocorrelation"))
-    return [heading("Season and autocorrelation"), columns(*figures)]
+    possible = [s for s in calendar_of(schema).seasons() if len(history) > 2 * s]
+    tested = try_seasons(history, sorted({*possible, *seasons})).set_index("season")
+    told = (
+        "Which seasons are seen beside a trend, other seasons and an autoregression: the share of "
+        "the error that each explains, and the p-value of an F test."
+    )
+    tests = [paragraph(told), table(tested)] if len(tested) else []
+    return [heading("Season and autocorrelation"), columns(*figures), *tests]
 
 
-def _seasonal_strength(values: pd.Series, season: int) -> float:
-    """Return the share of what the trend leaves that the season explains, 0 to 1.
+def _seasonal_strength(values: pd.Series, seasons: list[float]) -> float:
+    """Return the share of what the trend leaves that the seasons explain, 0 to 1.
 
     Hyndman and Athanasopoulos (2021), "Forecasting: principles and practice", section 4.3, with a
     moving average as the trend.
     """
-    rest, means = _season_means(values, season)
-    if season < 2 or np.nanvar(rest) == 0:
+    rest = left = _without_trend(values, max(seasons, default=2))
+    for season in seasons:
+        left = left - left.groupby(_places(left, season)).transform("mean")
+    if np.nanvar(rest) == 0:
         return 0.0
-    return float(np.clip(1 - np.nanvar(rest - means) / np.nanvar(rest), 0, 1))
+    return float(np.clip(1 - np.nanvar(left) / np.nanvar(rest), 0, 1))
 
 
-def _season_means(values: pd.Series, season: int) -> tuple[pd.Series, pd.Series]:
-    """Return what a moving average leaves, and its mean in each period of the season."""
-    rest = values - values.rolling(max(season, 2), center=True, min_periods=1).mean()
-    return rest, rest.groupby(np.arange(len(rest)) % season).transform("mean")
+def _without_trend(values: pd.Series, season: float) -> pd.Series:
+    """Return what a moving average over a season leaves."""
+    return values - values.rolling(max(round(season), 2), center=True, min_periods=1).mean()
+
+
+def _places(values: pd.Series, season: float) -> np.ndarray:
+    """Return where in a season each value stands, from 0."""
+    return (values.index % season * round(season) / season).astype(int)

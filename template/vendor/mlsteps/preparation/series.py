@@ -10,6 +10,7 @@ from ..problem.columns import Column, Inference, convert, describe, doubts, infe
 from ..problem.definition import Definition
 from ..problem.keys import row_keys
 from ..problem.periods import Calendar
+from ..problem.seasons import list_seasons
 from ..problem.series import PERIOD, SERIES, align, known_kinds
 from .features import PLACE, AddFeatures, check_finite, feature_kind, make_features
 from .panel import Panel
@@ -64,6 +65,7 @@ def prepare_series(
         decision={
             **vars(aligned.calendar),
             "season": aligned.season,
+            "seasons": aligned.seasons,
             "horizon": definition.problem.horizon,
             "gaps": definition.preparation.gaps,
             "duplicates": definition.preparation.duplicates,
@@ -88,7 +90,7 @@ def prepare_series(
             "rows joined with another of their date, or the same": aligned.joined,
             "dates without a value": aligned.gaps,
             "series too short": len(aligned.dropped),
-            "season": aligned.season if aligned.season > 1 else "none",
+            "season": list_seasons(aligned.seasons),
             "the test begins": aligned.calendar.texts([start])[0],
         },
         {name: kind.reason for name, kind in kinds.items()},

@@ -23,7 +23,14 @@ class Problem(Supervised):
     baseline: Literal["seasonal_naive", "drift"]
     horizon: int = Field(ge=1)
     frequency: str = Field(default="auto", pattern=r"^(auto|\d*(Y|Q|M|W|D|B|h|min|s))$")
-    season: Literal["auto"] | int = "auto"
+    season: Literal["auto"] | int | float | list[float] = "auto"
+
+    def given_seasons(self) -> list[float] | None:
+        """Return the seasons that are named, the shortest first; None if they are to be found."""
+        if self.season == "auto":
+            return None
+        named = self.season if isinstance(self.season, list) else [self.season]
+        return sorted({season for season in named if season > 1})
 
     def held_in_pairs(self) -> tuple[str, ...]:
         """Return the baselines that the gate leaves to a check of pairs: all."""

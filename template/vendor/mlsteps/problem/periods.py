@@ -30,7 +30,8 @@ SECONDS = {"W": 7 * DAY, "D": DAY, "h": 3600, "min": 60, "s": 1}
 # What is counted, how many of it make a period, and the first since 1970; weeks begin on Mondays.
 COUNTED = {"Y": ("M", 12, 0), "Q": ("M", 3, 0), "W": ("D", 7, 4)}
 EPOCH = np.datetime64("1970-01-01")
-SEASONS = {"Q": [4], "M": [12], "W": [52], "D": [7, 365], "B": [5]}  # in periods, shortest first
+YEAR, WEEK = 365.25, 7  # in days
+DAYS = {"Y": YEAR, "Q": YEAR / 4, "M": YEAR / 12, "B": WEEK / 5}  # in a period, on average
 BY_MONTH, CLOCK = ("Y", "Q", "M"), ("h", "min", "s")
 CYCLES = {"Y": 0, "Q": 1, "M": 1, "W": 1, "D": 2, "B": 2}  # of year, week and day; all, if shorter
 REGULAR = 0.5  # the share of dates above which they follow a rule
@@ -116,12 +117,11 @@ class Calendar:
         whole = (dates == dates.normalize()).all()
         return [f"{date:%Y-%m-%d}" if whole else date.isoformat() for date in dates]
 
-    def seasons(self) -> list[int]:
+    def seasons(self) -> list[float]:
         """Return the seasons that such dates may have, in periods, the shortest first."""
-        if self.unit in SEASONS or self.unit == "Y":
-            return SEASONS.get(self.unit, [])
-        seconds = SECONDS[self.unit] * self.number
-        return [n // seconds for n in (3600, DAY, 7 * DAY) if n % seconds == 0 and n > seconds]
+        days = self.number * (DAYS.get(self.unit) or SECONDS[self.unit] / DAY)
+        cycles = [cycle for cycle in (1 / 24, 1, WEEK, YEAR) if cycle >= 2 * days]
+        return [round(cycle / days, 3) for cycle in cycles]
 
     def cycles(self, ordinals: np.ndarray) -> list[np.ndarray]:
         """Return where in each cycle of the calendar the periods stand, from 0 to below 1."""

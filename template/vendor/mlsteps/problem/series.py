@@ -11,6 +11,7 @@ from .columns import Inference, doubts, infer
 from .definition import Definition
 from .periods import CLOCK, Calendar, infer_calendar
 from .regression import check_target
+from .seasons import LEVEL, list_seasons, try_seasons
 from .validation import ValidationResult, convert_column, quoted
 
 # Columns that are added to those of the data. Names of collected columns have no blanks around
@@ -18,8 +19,6 @@ from .validation import ValidationResult, convert_column, quoted
 SERIES, PERIOD = " series", " period"
 SEPARATOR = " / "  # between the parts of a label
 ONLY = "all"  # the label of the series where there is but one
-SEASON_CORRELATION = 0.3  # of changes a season apart, from which there is a season
-LONGER_SEASON = 0.1  # by how much a longer season must be stronger to be preferred
 TEST_SHARE, MOST_HORIZONS = 0.2, 20  # of the history, where nobody says how much the test has
 
 
@@ -33,8 +32,10 @@ class AlignedSeries:
         The rows of the data that are used, with `SERIES` and `PERIOD`, sorted by both; the target
         and the date are converted. Those without a target come after the history, and hold what is
         known ahead of time.
+    seasons : list of float
+        Periods in each season, the shortest first.
     season : int
-        Periods in a season, 1 if there is none.
+        The one that MASE and the seasonal naive forecast go by, 1 if there is none.
     test_horizons : int
         How many horizons at the end are for the test.
     joined, gaps : int
@@ -47,6 +48,7 @@ class AlignedSeries:
     rows: pd.DataFrame
     target: str
     calendar: Calendar
+    seasons: list[float]
     season: int
     test_horizons: int
     joined: int
@@ -79,9 +81,7 @@ def validate_series(definition: Definition, frame: pd.DataFrame) -> ValidationRe
         f'Forecast "{problem.target}"{of}, {target}, {counted(problem.horizon, "period")} ahead '
         f"from {periods} {aligned.calendar.words()} values{known}."
     )
-    season = "There is no season, so the seasonal naive forecast is the last value"
-    if aligned.season > 1:
-        season = f"A season has {aligned.season} periods"
+    season = say_seasons(aligned.seasons, aligned.season)
     tests = aligned.test_horizons
     tested = problem.horizon * tests
     test = (
@@ -165,12 +165,13 @@ def align(frame: pd.DataFrame, definition: Definition) -> AlignedSeries:
             f"{calendar.texts([row[PERIOD] - 1])[0]}{_of(row[SERIES])}; add them, or say with "
             '[preparation] gaps = "interpolate", "previous" or "zero" what they become.'
         )
-    season = _find_season(history, target, calendar, definition.problem.season)
+    seasons, season = _find_seasons(history, lengths, calendar, definition)
     short = _short_series(lengths, season, definition)
     return AlignedSeries(
         joined[~joined[SERIES].isin(short)],
         target,
         calendar,
+        seasons,
         season,
         _test_horizons(lengths.drop(short), season, definition),
         joined=len(frame) - len(rows) + len(used) - len(joined),
@@ -219,29 +220,48 @@ def join_dates(
     return rows.drop_duplicates([SERIES, PERIOD], keep="last")
 
 
-def least_periods(season: int) -> int:
+def say_seasons(seasons: list[float], season: int) -> str:
+    """Say which seasons there are, and of which the seasonal naive forecast is."""
+    if not seasons:
+        return "There is no season, so the seasonal naive forecast is the last value"
+    if len(seasons) == 1:
+        return f"A season has {list_seasons(seasons)} periods"
+    return (
+        f"Seasons have {list_seasons(seasons)} periods, and MASE and the seasonal naive forecast "
+        f"go by {season}"
+    )
+
+
+def least_periods(season: float) -> int:
     """Return the history that a forecast needs: two seasons and a little more."""
-    return 2 * season + 2 if season > 1 else 8
+    return 2 * round(season) + 2 if season > 1 else 8
 
 
-def _find_season(history: pd.DataFrame, target: str, calendar: Calendar, given: str | int) -> int:
-    """Return the periods in a season: those that are given, or those found in the series.
-
-    A season is there where the changes from period to period are alike a season apart, on average
-    over the series; of several the strongest is taken, the shorter one in doubt.
-    """
-    if isinstance(given, int):
-        return max(given, 1)
+def wide(history: pd.DataFrame, target: str) -> pd.DataFrame:
+    """Return a row for each period and a column for each series; gaps are filled on a line."""
     values = history.pivot_table(target, PERIOD, SERIES)
     values = values.reindex(range(values.index.min(), values.index.max() + 1))
-    changes = values.diff()
-    best, strength = 1, SEASON_CORRELATION - LONGER_SEASON
-    for season in calendar.seasons():
-        if len(values) >= 2 * season + 2:
-            correlation = changes.corrwith(changes.shift(season)).mean()
-            if correlation > strength + LONGER_SEASON:
-                best, strength = season, correlation
-    return best
+    return values.interpolate(limit_area="inside")
+
+
+def _find_seasons(
+    history: pd.DataFrame, lengths: pd.Series, calendar: Calendar, definition: Definition
+) -> tuple[list[float], int]:
+    """Return the seasons that are given or found, and the one whose values differ least.
+
+    All but the shortest have to leave room for a backtest and the test.
+    """
+    problem, usual = definition.problem, lengths.median()
+    room = usual - (1 + definition.split.least_horizons()) * problem.horizon
+    values, seasons = wide(history, problem.target), problem.given_seasons()
+    if seasons is None:
+        places = enumerate(calendar.seasons())
+        possible = [s for k, s in places if least_periods(s) <= (room if k else usual)]
+        tested = try_seasons(values, possible)
+        seasons = tested.loc[tested["p-value"] < LEVEL, "season"].tolist()
+    whole = [round(season) for season in seasons]
+    changes = [(values.diff(season).abs().mean() / values.std()).mean() for season in whole]
+    return seasons, min(zip(changes, whole, strict=True), default=(0, 1))[1]
 
 
 def _short_series(lengths: pd.Series, season: int, definition: Definition) -> list[str]:
