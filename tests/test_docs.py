@@ -7,9 +7,12 @@ import sys
 import tomllib
 from pathlib import Path
 
+import mlsteps
 import pytest
+from blocks import blocks
 from combinations import QUESTIONS
 from conftest import REPOSITORY, Renders
+from in_memory import Renderer
 from mlsteps.cli import command_line
 from mlsteps.problem.definition import definition_model
 from pydantic.fields import FieldInfo
@@ -98,7 +101,11 @@ def test_every_page_is_reached_from_the_index() -> None:
 
 def test_the_reference_has_every_command_with_its_options() -> None:
     said = {
-        name: set(re.findall(r"--\w+", " ".join(re.findall(r"^    .*", text, re.MULTILINE))))
+        name: set(
+            re.findall(
+                r"--\w+", re.search(r"^```text\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[1]
+            )
+        )
         for name, text in sections(REFERENCE / "commands.md").items()
     }
     assert said == commands()
@@ -130,6 +137,24 @@ def test_the_reference_says_what_a_new_project_has(render: Renders, problem_type
             )
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_every_setting_that_a_page_shows_is_one(page: Path) -> None:
+    known = tables()
+    for block in blocks(page):
+        if block.language == "toml":
+            for table, keys in tomllib.loads(block.text).items():
+                assert set(keys) <= set(known[table]), block
+
+
+def test_the_crontabs_of_the_pages_call_commands() -> None:
+    called = set()
+    for page in PAGES:
+        for block in blocks(page):
+            lines = re.findall(r"^[\d*]+ [\d*]+ .*", block.text, re.MULTILINE)
+            called |= set(re.findall(r"\bchurn (\w+)", " ".join(lines)))
+    assert {"improve", "monitor", "predict"} <= called <= set(commands())
+
+
 def test_the_reference_has_every_question() -> None:
     page = (REFERENCE / "questions.md").read_text(encoding="utf-8")
     said = {name: cells.split(" | ") for name, cells in ROW.findall(page)}
@@ -145,4 +170,24 @@ def test_the_tutorials_data_is_what_the_tutorial_shows(tmp_path: Path) -> None:
     subprocess.run([sys.executable, script], cwd=tmp_path, check=True, capture_output=True)
     shown = (DOCS / "tutorial.md").read_text(encoding="utf-8")
     header, first, *_ = (tmp_path / "customers.csv").read_text(encoding="utf-8").splitlines()
-    assert f"    {header}\n    {first}\n" in shown
+    assert f"\n{header}\n{first}\n" in shown
+
+
+def test_the_documentation_that_a_project_links_to_is_that_of_its_version(render: Renders) -> None:
+    project = render()
+    assert "(vendor/mlsteps/README.md#documentation)" in (project / "README.md").read_text("utf-8")
+    library = (project / "vendor" / "mlsteps" / "README.md").read_text(encoding="utf-8")
+    declared = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    site = f"{declared['project']['urls']['Documentation']}/{mlsteps.__version__}/"
+    links = [link for link in LINK.findall(library) if "://" in link]
+    assert links
+    for link in links:
+        assert link.startswith(site), link
+        assert (DOCS / link.removeprefix(site)).with_suffix(".md").is_file(), link
+
+
+def test_the_readme_of_every_project_is_short() -> None:
+    longest = max(
+        len(project["README.md"].splitlines()) for _, project in Renderer().every_project()
+    )
+    assert longest <= 125

@@ -4,7 +4,6 @@ Each takes at most two files of src/ and none of vendor/. Afterwards the project
 passes its own tests, and shows the effect from outside.
 """
 
-import ast
 import json
 import re
 import shutil
@@ -15,122 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tomlkit
-from conftest import REPOSITORY, Environment, Renders
+from conftest import Environment, change_settings
+from edits import apply, change_file, shown
 
 pytestmark = pytest.mark.slow
 
-HOW_TO = REPOSITORY / "docs" / "how-to"
-BLOCK = re.compile(
-    r"^(?:With \w+, in|In) `([^`]+)`[^\n]*:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL
-)
-Statement = ast.stmt
-
-
-def apply(project: Path, page: str) -> set[str]:
-    """Make the changes of a page; return the files of src/ that they touch."""
-    touched = set()
-    for name, code in BLOCK.findall((HOW_TO / page).read_text(encoding="utf-8")):
-        path = project / name
-        if not path.exists():  # of another framework
-            continue
-        before = path.read_text(encoding="utf-8")
-        merge = merge_toml if path.suffix == ".toml" else merge_python
-        path.write_text(merge(before, code), encoding="utf-8")
-        if name.startswith("src/"):
-            touched.add(name)
-    return touched
-
-
-def merge_toml(text: str, change: str) -> str:
-    """Set the keys of `change` in a TOML file, as its reader would."""
-    document = tomlkit.parse(text)
-    for table, keys in tomlkit.parse(change).unwrap().items():
-        document[table].update(keys)
-    return document.as_string()
-
-
-def merge_python(text: str, change: str) -> str:
-    """Put the statements of `change` into a module, as its reader would.
-
-    Imports go to the imports; a function or a variable that is there already is replaced; what is
-    new stands before the next that is replaced, or else at the end.
-    """
-    for names, kind, code in statements(change):
-        body = ast.parse(text).body
-        lines = text.splitlines()
-        same = [part for part in body if names & defined(part)]
-        if kind in (ast.Import, ast.ImportFrom):
-            last = max(
-                p.end_lineno or 0 for p in body if isinstance(p, ast.Import | ast.ImportFrom)
-            )
-            lines[last:last] = code.splitlines()
-        elif same:
-            start, end = first_line(same[0]), same[0].end_lineno
-            lines[start - 1 : end] = code.splitlines()
-        else:
-            known = {name for part in body for name in defined(part)}
-            later = [part for part in statements(change) if part[0] & known]
-            place = next((p for p in body if later and defined(p) & later[0][0]), None)
-            uses = place is not None and any(name in later[0][2] for name in names)
-            at = (
-                first_line(place) - 1
-                if place is not None and uses and is_value(place)
-                else len(lines)
-            )
-            lines[at:at] = ["", "", *code.splitlines(), "", ""]
-        text = "\n".join(lines) + "\n"
-    return text
-
-
-def statements(code: str) -> list[tuple[set[str], type[Statement], str]]:
-    """Return the names, the kind and the text of each statement."""
-    lines = code.splitlines()
-    return [
-        (defined(part), type(part), "\n".join(lines[first_line(part) - 1 : part.end_lineno]))
-        for part in ast.parse(code).body
-    ]
-
-
-def defined(part: Statement) -> set[str]:
-    if isinstance(part, ast.FunctionDef | ast.ClassDef):
-        return {part.name}
-    targets = part.targets if isinstance(part, ast.Assign) else [getattr(part, "target", None)]
-    return {target.id for target in targets if isinstance(target, ast.Name)}
-
-
-def is_value(part: Statement) -> bool:
-    return isinstance(part, ast.Assign | ast.AnnAssign)
-
-
-def first_line(part: Statement) -> int:
-    return min([part.lineno, *(d.lineno for d in getattr(part, "decorator_list", []))])
-
-
 Command = Callable[..., str]
-
-
-@pytest.fixture(scope="session")
-def trained(
-    render: Renders, environment: Environment, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Path]:
-    """Projects in which `run` was done, by what they serve with. Only to copy."""
-    made: dict[str, Path] = {}
-
-    def train(serving: str) -> Path:
-        if serving not in made:
-            root = tmp_path_factory.mktemp(serving) / "churn"
-            shutil.copytree(render(serving=serving, project_name="Churn"), root)
-            quick = (
-                "[models]\ncandidates = ['logistic', 'tree']\n[search]\nmethod = 'none'\nfolds = 3"
-            )
-            path = root / "project.toml"
-            path.write_text(merge_toml(path.read_text("utf-8"), quick), encoding="utf-8")
-            environment.run(root, "python", "-m", "churn", "run")
-            made[serving] = root
-        return made[serving]
-
-    return train
 
 
 @pytest.fixture
@@ -208,52 +97,19 @@ def test_a_candidate(project: Path, churn: Command, check: Check) -> None:
 
 def test_a_candidate_of_another_library(project: Path, churn: Command, check: Check) -> None:
     path = project / "src/churn/modeling/candidates/classification.py"
-    shown = (HOW_TO / "candidate.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"^    (from lightgbm .*?)\n\n\w", shown, re.MULTILINE | re.DOTALL)
-    code = "\n".join(line.removeprefix("    ") for line in code.splitlines())
-    path.write_text(merge_python(path.read_text("utf-8"), code), encoding="utf-8")
-    toml = project / "project.toml"
-    only = "[models]\ncandidates = ['lightgbm']"
-    toml.write_text(merge_toml(toml.read_text("utf-8"), only), encoding="utf-8")
+    change_file(path, shown("candidate.md", "from lightgbm"))
+    change_settings(project, models={"candidates": ["lightgbm"]})
     check({str(path)})
     churn("run")
     assert results(project)["model"] == "lightgbm"
 
 
-VOTE = '''
-import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-
-
-class Vote(ClassifierMixin, BaseEstimator):
-    """Predicts by the sign of the sum of the numbers."""
-
-    def fit(self, X: np.ndarray, y: np.ndarray) -> "Vote":
-        """Learn which classes there are."""
-        self.classes_ = np.unique(y)
-        return self
-
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """Return (n, classes) probabilities."""
-        share = 1 / (1 + np.exp(-X.sum(axis=1) / 10))
-        return np.column_stack([share, 1 - share])
-
-
-CANDIDATES["vote"] = Candidate(Vote(), encoder=one_hot)
-'''
-
-
 def test_a_candidate_of_a_class_of_ones_own(project: Path, churn: Command, check: Check) -> None:
     path = project / "src/churn/modeling/candidates/classification.py"
-    path.write_text(merge_python(path.read_text("utf-8"), VOTE), encoding="utf-8")
-    (trusted,) = re.findall(
-        r"^    (TRUSTED = .*)$", (HOW_TO / "candidate.md").read_text("utf-8"), re.MULTILINE
-    )
+    change_file(path, shown("candidate.md", "class Vote"))
     names = project / "src/churn/modeling/__init__.py"
-    names.write_text(merge_python(names.read_text("utf-8"), trusted), encoding="utf-8")
-    toml = project / "project.toml"
-    only = "[models]\ncandidates = ['vote', 'tree']"
-    toml.write_text(merge_toml(toml.read_text("utf-8"), only), encoding="utf-8")
+    change_file(names, shown("candidate.md", "TRUSTED"))
+    change_settings(project, models={"candidates": ["vote", "tree"]})
     check({str(path), str(names)})
     churn("run")
     assert {line["model"] for line in results(project)["leaderboard"]} == {"vote", "tree"}

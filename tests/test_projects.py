@@ -5,10 +5,10 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 import tomllib
 import urllib.request
+import venv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -213,22 +213,42 @@ def test_a_new_champion_is_served_without_a_restart(
             time.sleep(0.2)
 
 
-def test_the_demo_of_the_readme_answers(template: Template, tmp_path: Path) -> None:
+@pytest.fixture
+def bare_machine(template: Template, tmp_path: Path) -> Callable[..., str]:
+    """Somebody who has Python, git and a clone of the template, and no more, types a command."""
     git(tmp_path, "clone", "--quiet", str(template.path), "clone")
-    variables = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"}
-    done = subprocess.run(
-        [sys.executable, "demo.py"],
-        cwd=tmp_path / "clone",
-        env=variables,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert '"prediction"' in done.stdout
-    report = re.search(r"The report is (.+)", done.stdout)
+    venv.create(tmp_path / "python", with_pip=True)
+    programs = tmp_path / "python" / "bin"
+    (programs / "git").symlink_to(str(shutil.which("git")))
+    kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+
+    def type_in(command: str, **variables: str) -> str:
+        done = subprocess.run(
+            ["/bin/sh", "-c", command],
+            cwd=tmp_path / "clone",
+            env=kept | variables | {"PATH": str(programs)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    return type_in
+
+
+def test_the_demo_of_the_readme_answers(bare_machine: Callable[..., str]) -> None:
+    said = bare_machine("python demo.py")
+    assert '"prediction"' in said
+    report = re.search(r"The report is (.+)", said)
     assert report is not None
     assert Path(report[1]).is_file()
+
+
+def test_the_tests_run_as_the_readme_says(bare_machine: Callable[..., str]) -> None:
+    one = "tests/test_docs.py -k every_page_is_reached"
+    assert "1 passed" in bare_machine("pip install uv && uv run pytest", PYTEST_ADDOPTS=one)
 
 
 def data_rows(project: Path) -> list[dict[str, str | None]]:

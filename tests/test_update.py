@@ -8,6 +8,7 @@ from pathlib import Path
 import copier
 import pytest
 from combinations import CHOICES, FEW, title
+from compatibility import done
 from conftest import PACKAGE, Environment, Template, commit, files, git
 
 OWN_LINE = b"# A line of the user's own.\n"
@@ -59,6 +60,7 @@ def replace(path: Path, old: str, new: str) -> None:
 def update(project: Path, **answers: str) -> None:
     """Update a project as `copier update` does, and commit."""
     copier.run_update(project, data=answers, defaults=True, overwrite=True, quiet=True)
+    done("updated by copier", project)
     commit(project, "Update")
 
 

@@ -1,5 +1,5 @@
 """Ask the service about the customers in a file, and tell it what became of them."""
-# ruff: noqa: INP001, S310, T201 -- a script, for a service of one's own
+# ruff: noqa: S310, T201 -- a script, for a service of one's own
 
 import csv
 import json

@@ -3,7 +3,7 @@
 Writes customers.csv, two years of them, and customers-2026.csv, the quarter that follows. With
 2026 the prices go up, and customers mind.
 """
-# ruff: noqa: INP001, PLR2004, S311, T201 -- a script with made-up numbers, and nothing is secret
+# ruff: noqa: PLR2004, S311, T201 -- a script with made-up numbers, and nothing is secret
 
 import csv
 import random
