@@ -46,13 +46,18 @@ class Renderer:
         self.environment = SandboxedEnvironment(
             extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"], **config["_envops"]
         )
-        self.questions = {
+        self.computed = {
             name: question
             for name, question in config.items()
-            if not name.startswith("_") and question.get("when") is not False
+            if not name.startswith("_") and name != "cookiecutter"
+        }
+        self.questions = {
+            name: question
+            for name, question in self.computed.items()
+            if question.get("when") is not False
         }
         self.choices: dict[str, list[str]] = {
-            name: list(question["choices"])
+            name: list(question["choices"].values())
             for name, question in self.questions.items()
             if "choices" in question
         }
@@ -80,10 +85,10 @@ class Renderer:
     def answers(self, **given: str) -> Answers:
         """Return an answer to each question: the default, where none is given."""
         found: Answers = {}
-        for name, question in self.questions.items():
+        for name, question in self.computed.items():
             default = self.environment.from_string(str(question["default"]))
             found[name] = given[name] if name in given else default.render(found)
-        return found
+        return {name: found[name] for name in self.questions}
 
     def project(self, **given: str) -> Project:
         """Return the files of a project."""

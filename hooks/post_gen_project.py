@@ -22,4 +22,4 @@ with suppress(OSError, subprocess.CalledProcessError):  # an archive has no hist
 with Path(".copier-answers.yml").open("a", encoding="utf-8", newline="\n") as file:
     yaml.dump(origin | answers, file, indent=4, allow_unicode=True, default_flow_style=False)
 
-print(Environment().from_string(config["_message_after_copy"]).render(answers))
+print(Environment().from_string(config["_message_after_copy"]).render(cookiecutter=answers))

@@ -85,13 +85,14 @@ class Template:
 
     path: Path
 
-    def cookiecutter(self, folder: Path, **answers: str) -> Path:
+    def cookiecutter(self, folder: Path, *, overwrite: bool = False, **answers: str) -> Path:
         """Start a project inside `folder`."""
         made = cookiecutter(
             str(self.path),
             no_input=True,
             extra_context=answers,
             output_dir=str(folder),
+            overwrite_if_exists=overwrite,
         )
         done("rendered by cookiecutter", Path(made))
         return Path(made)

@@ -1,7 +1,9 @@
 """A project takes what the template learns later, whichever engine it was started with."""
 
 import json
+import re
 import shutil
+import subprocess
 import urllib.request
 from pathlib import Path
 
@@ -67,9 +69,10 @@ def update(project: Path, **answers: str) -> None:
 def fresh(released: Template, folder: Path, **answers: str) -> dict[str, bytes]:
     """Return the files of a project made now, with the user's changes."""
     expected = files(released.copier(folder, version="2.0.0", **answers))
+    package = answers.get("package_name", PACKAGE)
     for name in EDITED:
-        expected[name] += OWN_LINE
-    return expected | {"src/my_model/own.py": OWN_LINE}
+        expected[name.replace(PACKAGE, package)] += OWN_LINE
+    return expected | {f"src/{package}/own.py": OWN_LINE}
 
 
 def test_an_update_brings_what_is_new_and_keeps_what_is_the_users(
@@ -85,6 +88,39 @@ def test_a_project_started_with_copier_updates_as_well(released: Template, tmp_p
     commit(project, "Begin")
     update(project)
     assert files(project) == files(released.copier(tmp_path / "fresh", version="2.0.0"))
+
+
+def test_a_changed_slug_goes_where_it_is_named_and_keeps_what_is_the_users(
+    released: Template, tmp_path: Path
+) -> None:
+    project = begin(released, tmp_path)
+    update(project, project_slug="churn")
+    assert files(project) == fresh(
+        released, tmp_path / "fresh", project_slug="churn", package_name="my_model"
+    )
+
+
+def test_a_changed_package_is_refused_until_its_files_are_moved(
+    released: Template, tmp_path: Path
+) -> None:
+    project = begin(released, tmp_path)
+    before = files(project)
+    with pytest.raises(ValueError, match='package_name is "churn"') as refusal:
+        update(project, package_name="churn")
+    assert files(project) == before
+
+    steps = str(refusal.value)
+    command = re.search("`(git mv [^`]*)`", steps)
+    assert command, steps
+    assert "replace my_model by churn in every file (.copier-answers.yml too), commit" in steps
+    subprocess.run(command.group(1).split(), cwd=project, check=True)
+    for name in git(project, "ls-files").splitlines():
+        path = project / name
+        path.write_bytes(path.read_bytes().replace(b"my_model", b"churn"))
+    commit(project, "Rename")
+    update(project)
+    expected = fresh(released, tmp_path / "fresh", package_name="churn")
+    assert files(project) == expected
 
 
 @pytest.mark.slow
