@@ -200,6 +200,13 @@ def test_cookiecutter_tells_all_that_is_wrong_and_asks_again_for_that_alone(
     assert answers.items() >= {"project_name": "Churn", **right}.items()
 
 
+def test_a_project_that_has_a_name_keeps_it_when_it_is_reserved_later(
+    template: Template, tmp_path: Path
+) -> None:
+    answers = {"project_slug": "pandas", "package_folder": "src/pandas"}  # as after an update
+    assert (template.copier(tmp_path, **answers) / "src" / "pandas").exists()
+
+
 def test_no_reserved_name_is_missing(render: Renders, environment: Environment) -> None:
     """Or a package could hide a module that it needs, or be hidden by it."""
     code = "import importlib.metadata as m, json; print(json.dumps(m.packages_distributions()))"
