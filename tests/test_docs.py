@@ -9,8 +9,9 @@ from pathlib import Path
 
 import mlsteps
 import pytest
+import yaml
 from blocks import blocks
-from combinations import QUESTIONS
+from combinations import CHOICES, QUESTIONS
 from conftest import REPOSITORY, Renders
 from in_memory import Renderer
 from mlsteps.cli import command_line
@@ -158,11 +159,12 @@ def test_the_crontabs_of_the_pages_call_commands() -> None:
 def test_the_reference_has_every_question() -> None:
     page = (REFERENCE / "questions.md").read_text(encoding="utf-8")
     said = {name: cells.split(" | ") for name, cells in ROW.findall(page)}
-    asked = {name: value for name, value in QUESTIONS.items() if not name.startswith("_")}
-    assert list(said) == list(asked)
-    for name, value in asked.items():
-        if isinstance(value, list):
-            assert said[name] == [", ".join(f"`{choice}`" for choice in value), f"`{value[0]}`"]
+    assert list(said) == list(QUESTIONS)
+    config = yaml.safe_load((REPOSITORY / "copier.yml").read_text(encoding="utf-8"))
+    for name in CHOICES:
+        choices = config[name]["choices"].items()
+        shown = ", ".join(f"`{value}`{label.removeprefix(value)}" for label, value in choices)
+        assert said[name] == [shown, f"`{config[name]['default']}`"]
 
 
 def test_the_tutorials_data_is_what_the_tutorial_shows(tmp_path: Path) -> None:
