@@ -112,7 +112,8 @@ def zipped(*names):
 
 
 def test_a_zip_holds_one_file_of_data(read):
-    frame = read("a.csv.zip", zipped("__MACOSX/._a.csv.meta", "in/", "in/a.csv"))
+    names = ["__MACOSX/._a.csv.meta", ".DS_Store", "in/", "in/.hidden", "in/a.csv"]
+    frame = read("a.csv.zip", zipped(*names))
     pd.testing.assert_frame_equal(frame, ROWS, check_dtype=False)
     with pytest.raises(UserError, match=r"b\.csv\.zip holds 2 files \(a\.csv, b\.csv\); unpack it"):
         read("b.csv.zip", zipped("a.csv", "b.csv"))
@@ -143,6 +144,18 @@ def test_objects_in_json_become_columns_and_lists_become_text(read):
     assert frame.to_dict("list") == {"a.b": [1], "a.c": ['[2, "x"]']}
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
+def test_ids_that_a_fraction_would_round_are_exact_beside_a_missing_one(read, tmp_path, suffix):
+    ids = [912_345_678_901_234_560 + k for k in range(400)]
+    frame = pd.DataFrame({"id": pd.array([*ids, None], "Int64"), "x": 1})
+    write = {"csv": frame.to_csv, "parquet": frame.to_parquet, "jsonl": frame.to_json}[suffix]
+    options = {"orient": "records", "lines": True} if suffix == "jsonl" else {"index": False}
+    write(tmp_path / f"a.{suffix}", **options)
+    found = read(f"a.{suffix}")["id"]
+    assert found.isna().tolist() == [False] * 400 + [True]
+    assert found.dropna().tolist() == list(map(str, ids))
+
+
 def test_a_column_of_mixed_types_becomes_text(read):
     frame = read("a.jsonl", '{"a": 1}\n{"a": "x"}\n{"a": 2.0}\n{"a": null}\n')
     assert frame["a"].tolist()[:3] == ["1", "x", "2"]
@@ -159,6 +172,7 @@ BAD = {
     "twice.csv": ("a,b,a\n1,2,3\n", 'has 2 columns named "a"'),
     "unnamed.csv": (",b\n0,2\n", "has no name for column 1"),
     "mixed.csv": ("a,b\né,1\nü,2\n".encode() + b"\xe9,3\n", "is UTF-8 text, but damaged in line 4"),
+    "late.csv": ("a;b;\n" + "1;2;\n" * 250_000 + "1;2;x\n", "has no name for column 3"),
     "binary.csv": (b"PK\x03\x04\0\0,\n", "is not text"),
     "cut.csv.gz": (CUT, "is damaged or cut off"),
     "plain.csv.gz": ("a,b\n1,2\n", "is damaged or cut off"),
@@ -262,6 +276,23 @@ def test_a_sheet_has_titles_merged_names_units_and_sums(tmp_path):
     )
 
 
+def test_numbers_in_texts_of_a_sheet_have_the_sign_that_all_show_together(read, tmp_path):
+    rows = [["n", "m", "x"], ["1.234", "2,5", "0,5"], ["12.500", 3.125, 1.234], ["950", "k", 7]]
+    book(tmp_path / "a.xlsx", A=rows)
+    table, (source,) = read_table("a.xlsx", tmp_path)
+    assert source.decimal == ","
+    assert table.to_pydict() == {
+        "n": ["1.234", "12.500", "950"],
+        "m": ["2,5", "3,125", "k"],
+        "x": ["0,5", "1,234", "7"],
+    }
+
+
+def test_a_row_of_a_sheet_that_holds_marks_only_is_a_row(read, tmp_path):
+    book(tmp_path / "a.xlsx", A=[["x", "y"], [1, "a"], ["NA", "?"], [], [2, "b"]])
+    assert read("a.xlsx")["x"].fillna(0).tolist() == [1, 0, 2]
+
+
 PLAIN = "region;kg;eur\nA;1;2,5\nB;3;4\n"
 AROUND = {  # what people write around a table, and what is said to be left out
     "a title": ("Sales report 2024\n\n" + PLAIN, 'line 1 "Sales report 2024"'),
@@ -281,11 +312,21 @@ AROUND = {  # what people write around a table, and what is said to be left out
     "units in brackets": (PLAIN.replace("A", "-;[kg];(EUR)\nA", 1), 'line 2 "- [kg] (EUR)"'),
     "a group of columns": (";Measured;\n" + PLAIN, 'line 1 "Measured"'),
     "groups of columns": ("Place;Measured;\n" + PLAIN, 'line 1 "Place Measured"'),
+    "groups that are repeated": (
+        "2023;2024;2024\n" + PLAIN,
+        'line 1 "2023 2024 2024"',
+    ),
     "a sum": (PLAIN + "Total;4;6,5\n", 'line 4 "Total 4 6,5"'),
     "a sum of some": (PLAIN + ";;\nGesamtsumme 2024:;;6,5", 'line 5 "Gesamtsumme 2024: 6,5"'),
     "a source": (PLAIN + "\nQuelle: Amt; 2024\n", 'line 5 "Quelle: Amt 2024"'),
     "a note": (PLAIN + "\nPrinted by me\nand by you\n", 'line 5 "Printed by me", line 6 "and by'),
     "blank rows": (PLAIN + ";;\n;;\n\n", ""),
+    "delimiters at all ends": (PLAIN.replace("\n", ";;\n"), "2 empty columns without a name"),
+    "delimiters at the ends of rows": (
+        PLAIN.replace("\n", ";\n").replace(";\n", "\n", 1),
+        "1 empty column without a name",
+    ),
+    "a delimiter after the names": (PLAIN.replace("\n", ";\n", 1), ""),
 }
 
 

@@ -35,7 +35,7 @@ MODELS = [name for name in CANDIDATES if name not in baselines(season=1)]
 METRICS = all_metrics("forecasting", {})
 SEASON, PERIODS = 12, 72
 FREQUENCIES = ["YS", "YE-JUN", "QS", "QE", "QS-FEB", "MS", "ME", "W-MON", "W-SUN", "D", "B"]
-FREQUENCIES += ["h", "2h", "15min", "30s", pd.DateOffset(months=1)]
+FREQUENCIES += ["h", "2h", "15min", "30s", "28D", pd.DateOffset(months=1)]
 
 
 @pytest.fixture
@@ -187,6 +187,7 @@ DATED = {
     "numbers of months": (pd.Series(texts("%Y%m", freq="MS")).astype(int), "2022-01-01"),
     "numbers of days": (pd.Series(texts("%Y%m%d", freq="D")).astype(int), "2014-04-07"),
     "years": (range(1980, 2020), "2020-01-01"),
+    "weeks": (texts("%G-W%V", freq="W-MON"), "2015-11-09"),
     "quarters": ([f"{1998 + k // 4}-Q{k % 4 + 1}" for k in range(96)], "2022-01-01"),
 }
 
@@ -223,6 +224,13 @@ def test_the_hour_that_comes_twice_is_named_and_the_one_that_lacks_is_a_gap(defi
             align(frame, define())
         aligned = align(frame, define(preparation={"duplicates": "mean"}))
         assert (aligned.joined, aligned.gaps) == (1, 1)
+
+
+def test_clocks_may_be_set_back_in_any_night(define):
+    hours = pd.date_range("2023-09-01", "2024-01-15", freq="h", tz="Africa/Cairo")
+    frame = pd.DataFrame({"date": hours.map(str), "y": np.arange(len(hours)) % 24.0})
+    with pytest.raises(UserError, match=r"hour that comes twice .*: 2023-10-26T23:00:00 is"):
+        align(frame, define())
 
 
 @pytest.mark.parametrize("frequency", ["SMS", "SME"])

@@ -148,6 +148,22 @@ def test_texts_of_another_format_mean_the_same(made, predict):
     assert found == expected(made[0], rows)
 
 
+def test_numbers_of_parquet_mean_what_texts_meant_in_training(made, predict):
+    rows = numbers().head(20).assign(heat=lambda r: r["heat"].astype("float16").astype(float))
+    found, _ = predict(
+        "in.parquet",
+        lambda r, path: r.assign(
+            heat=r["heat"].astype("float16"),
+            area=r["area"].map(lambda value: Decimal(str(value))),
+            trip=pd.to_timedelta(r["trip"], unit="s"),
+            distance=r["distance"].astype("Int16"),
+            share=r["share"].astype("category"),
+        ).to_parquet(path),
+        rows,
+    )
+    assert found == expected(made[0], rows)
+
+
 def test_the_output_is_written_as_the_file_that_was_scored(made, tmp_path):
     path = tmp_path / "in.csv"
     german(numbers()).to_csv(path, sep=";", index=False, encoding="cp1252")
@@ -207,6 +223,28 @@ def test_a_file_that_leaves_its_decimal_sign_open_says_so(fresh, tmp_path):
     assert pd.read_parquet(tmp_path / "data/raw/data.parquet")["price"].tolist() == [1234, 12500]
 
 
+OPEN = {  # numbers between commas or semicolons, how they are read, and whether that is said
+    "commas in all numbers": ('price,name\n"1,234",a\n"12,500",b\n', [1234, 12500], True),
+    "some without a comma": ('price,name\n"1,234",a\n950,b\n', [1234, 950], False),
+    "points between commas": ("price,name\n1.234,a\n12.500,b\n", [1.234, 12.5], False),
+    "some without a point": ("price;name\n1.234;a\n950;b\n", [1234, 950], True),
+}
+
+
+@pytest.mark.parametrize("case", OPEN)
+def test_a_sign_is_in_doubt_only_where_it_may_be_either(fresh, tmp_path, case):
+    content, values, doubt = OPEN[case]
+    (tmp_path / "open.csv").write_text(content, encoding="utf-8")
+    said = fresh("open.csv", "collect")
+    assert ("which is read as" in said) == doubt
+    stored = tmp_path / "data/raw/data.parquet"
+    assert pd.read_parquet(stored)["price"].tolist() == values
+    if doubt:
+        sign = said.split('[data] decimal = "')[1][0]
+        assert "read as" not in fresh("open.csv", "collect", decimal=sign)
+        assert pd.read_parquet(stored)["price"][0] == 1.234
+
+
 def test_marks_among_numbers_are_named_where_nothing_defines_them(fresh, tmp_path):
     path = to_csv(numbers(), tmp_path / "rows.csv")
     mark = '"auf Anfrage" counts as missing: it stands among the numbers of "fee"'
@@ -251,6 +289,9 @@ WRITTEN = {
     "narrow spaces": (["46\u202f434,73 €", "12,00 €", "-5,50 €"], [46434.73, 12.0, -5.5]),
     "per cent": (["15.4%", "0.5%", "100%"], [15.4, 0.5, 100.0]),
     "code of money": (["CHF 1'200.50", "CHF 12.00", "CHF 5.25"], [1200.5, 12.0, 5.25]),
+    "kroner": (["1 234,50 kr", "99,00 kr", "5,25 kr"], [1234.5, 99.0, 5.25]),
+    "a minus behind": (["1.234,50-", "99,00", "12,00-"], [-1234.5, 99.0, -12.0]),
+    "powers of ten": (["1,5e-05", "2,25", "-1,0E2"], [1.5e-05, 2.25, -100.0]),
     "degrees": (["55.3°C", "-4.0°C", "0.5°C"], [55.3, -4.0, 0.5]),
     "lakhs": (["₹12,34,567.50", "₹1,00,000.00", "₹500.25"], [1234567.5, 100000.0, 500.25]),
     "times": (["1:30:00", "00:45", "100:00"], [5400.0, 2700.0, 360000.0]),
@@ -280,6 +321,8 @@ LABELS = {
     "addresses": (["192.168.100.200", "10.0.0.1", "10.0.0.2"], "labels"),
     "postcodes": (["01067", "10115", "80331"], "begin with 0"),
     "phone numbers": (["555 123 456", "612 345 678", "555 987 654"], "phone numbers"),
+    "marks with a minus": (["1", "2-", "3-"], "labels"),
+    "more digits than a number has": (["9" * 19 + "1", "9" * 19 + "2"], "many digits"),
     "ordinals": (["1st", "2nd", "3rd"], "different units"),
 }
 

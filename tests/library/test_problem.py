@@ -117,6 +117,16 @@ DATES = {
     "noughts for a missing date": (days().where(days().index % 10 > 0, "0000-00-00"), ""),
     "quarters": (pd.Series([f"Q{k % 4 + 1} {2000 + k % 20}" for k in range(N)]), "%YQ%q"),
     "names of months": (days("%b-%y"), "%b-%y"),
+    "names of months in German": (
+        days("%d. %B %Y").replace({"May": "Mai", "March": "März"}, regex=True),
+        "%d %b %Y",
+    ),
+    "names of months in French": (
+        days("%b %Y").replace({"Feb": "févr.", "Aug": "août", "Jun": "juin"}, regex=True),
+        "%b %Y",
+    ),
+    "weeks": (days("%G-W%V"), "%G-W%V"),
+    "weeks without a sign": (days("%GW%V"), "%G-W%V"),
 }
 
 
@@ -140,7 +150,10 @@ def test_a_whole_number_is_a_date_only_where_one_is_named(define, frame, numbers
     assert f"({str(numbers[0])[:4]}-01-01 to " in split
 
 
-@pytest.mark.parametrize("labels", [["1.2.10", "2.11.3"], ["10-20", "20-30"], ["11:17", "12:30"]])
+NO_DATES = [["1.2.10", "2.11.3"], ["10-20", "20-30"], ["11:17", "12:30"], ["Marina 12", "Junior 7"]]
+
+
+@pytest.mark.parametrize("labels", NO_DATES)
 def test_what_only_resembles_a_date_is_none(define, frame, labels):
     assert check(define(), frame.assign(size=labels * (N // 2)), {}).kinds["size"].kind != "date"
 

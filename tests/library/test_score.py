@@ -5,7 +5,7 @@ import csv
 import errno
 import json
 import sqlite3
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -282,6 +282,8 @@ def test_parquet_keeps_the_types_of_parquet(own, data, tmp_path):
     mine = {
         "its yes": pa.array([True, None] + [False] * more),
         "its cost": pa.array([Decimal("1.10"), None] + [Decimal(2)] * more),
+        "its half": pa.array(np.array([0.1, np.nan] + [2] * more, "float16")),
+        "its time": pa.array([timedelta(hours=30), None] + [timedelta(1)] * more),
         "its day": pa.array([date(2026, 1, 31), None] + [date(2026, 2, 1)] * more),
         "its kind": pa.array(["b", None] + ["c"] * more).dictionary_encode(),
     }
@@ -292,6 +294,7 @@ def test_parquet_keeps_the_types_of_parquet(own, data, tmp_path):
     assert done.exit_code == 0, done.output
     found = parquet.read_table(tmp_path / "out.parquet")
     assert {name: found[name].type for name in mine} == {k: v.type for k, v in mine.items()}
+    assert found["its half"].to_pylist()[1:3] == [None, 2]
     assert found["its cost"].to_pylist()[:3] == [Decimal("1.10"), None, Decimal(2)]
     assert found["its kind"].to_pylist()[:3] == ["b", None, "c"]
 

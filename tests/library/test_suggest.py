@@ -140,6 +140,15 @@ def test_what_asks_for_another_type_writes_nothing(look, table, sales, problem_t
         refused(look(frame, target, problem_type), problem_type)
 
 
+def test_what_is_left_out_of_a_file_is_said(look, table):
+    project, _ = look(table, "price", "regression")
+    rows = (project.root / "mine.csv").read_text(encoding="utf-8").replace("\n", ",\n")
+    (project.root / "mine.csv").write_text(f"Prices\n\n{rows}\nSource: us\n", encoding="utf-8")
+    done = run_in(project.root, "define", "--data", "mine.csv", "--target", "price")
+    said = 'line 1 "Prices", 1 empty column without a name, line 245 "Source: us"'
+    assert done.output.startswith(f"mine.csv: left out {said}.")
+
+
 def test_series_with_missing_dates_are_used(look):
     days = series_of("B", 300).drop(np.random.default_rng(1).choice(300, 9, replace=False))
     said, definition = accepted(look(days, "load", "forecasting"))
@@ -155,7 +164,7 @@ def test_series_of_different_lengths_are_used_but_for_those_that_are_too_short(l
     assert definition.columns.series == "shop"
     assert definition.problem.horizon == 12
     assert definition.preparation.short == "drop"
-    assert '1 series are too short, so left out, like "e"' in said
+    assert 'Too short, so left out: 1 series, like "e"' in said
 
 
 def test_two_columns_may_tell_series_apart(look):

@@ -111,7 +111,7 @@ def _simple(column: pa.ChunkedArray) -> pa.ChunkedArray:
         # What a database has for itself comes as text, its exact numbers among them.
         stored = pa.chunked_array([chunk.storage for chunk in column.chunks], TEXT)
         return stored.cast(DECIMAL) if getattr(kind, "type_name", "") == "numeric" else stored
-    if kind in {TEXT, WHOLE, DECIMAL} or types.is_null(kind):
+    if kind in {TEXT, DECIMAL} or types.is_null(kind):
         return column
     if types.is_dictionary(kind):  # what somebody made a category is one, its numbers are labels
         return _cast(column.cast(kind.value_type), TEXT).dictionary_encode()
@@ -121,8 +121,9 @@ def _simple(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return _cast(column, TEXT) if column.null_count else column
     exact = types.is_decimal(kind) and kind.scale == 0 and kind.precision <= INTEGER_DIGITS
     if types.is_integer(kind) or exact:
-        too_large = types.is_uint64(kind) and (pc.max(column).as_py() or 0) >= 2**63
-        return _cast(column, TEXT) if too_large else column.cast(WHOLE)
+        most = 2**53 if column.null_count else 2**63 - 1  # beside a missing one it is a fraction
+        too_large = (pc.max(column).as_py() or 0) > most
+        return column.cast(TEXT if too_large else WHOLE)
     if types.is_floating(kind) or types.is_decimal(kind):
         return column.cast(DECIMAL, safe=False)
     if types.is_date(kind) or types.is_timestamp(kind):

@@ -6,18 +6,18 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from io import BytesIO, StringIO, TextIOWrapper
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow
 
-from ..problem.notation import are_codes, find_decimal, ungroup
+from ..problem.notation import LONG, are_codes, find_decimal, ungroup
 from ..problem.numbers import grouped
 from ..problem.sources import Data
 from ..report import counted
-from .arrow import DECIMAL, TEXT, WHOLE, UnreadableError
-from .layout import Row, find_footer, find_head, fit
+from .arrow import DECIMAL, TEXT, WHOLE, UnreadableError, check_names
+from .layout import Row, find_footer, find_head, fit, trim
 from .stream import NotedTables
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
@@ -30,58 +30,77 @@ HEAD = 2_000  # values tell the decimal sign
 FEW = 100  # values tell nearly every column of labels
 
 
+class Dialect(NamedTuple):
+    """How the table of a file is written."""
+
+    encoding: str
+    delimiter: str
+    names: list[str]  # of the columns; those that are left out have blanks
+    skipped: int  # lines above the values
+
+
 def read_delimited(stream: BinaryIO, data: Data) -> NotedTables:
     """Yield how delimited text is written, and the rows of its table, a few megabytes at a time.
 
     All is read twice, since a column has numbers only if there is no other text in any part.
     """
-    head = stream.read(HEAD_BYTES)
+    head, marks = stream.read(HEAD_BYTES), data.marks()
     encoding = _find_encoding(head)
     text = head[:SAMPLE_BYTES].decode(encoding, errors="replace").removeprefix("\ufeff")
-    lines, marks = StringIO(text, newline="").readlines(), data.marks()
+    lines = StringIO(text, newline="").readlines()
     told = FOR_EXCEL.match(text)
     signs = [told[1]] if told else [*DELIMITERS]
     delimiter = max(signs, key=lambda sign: fit(_rows(lines[:SAMPLE], sign)))
-    found = _rows(lines[:SAMPLE], delimiter)
-    names, skipped, out = find_head(found, data.header, marks)
-    if found[-1].start <= skipped:
+    rows, empty = trim(_rows(lines, delimiter))
+    names, skipped, out = find_head(rows[:SAMPLE], data.header, marks)
+    if rows[-1].start <= skipped:
         raise UnreadableError("has a header but no rows")
+    out += [f"{counted(empty, 'empty column')} without a name"] if empty else []
     note = f"{encoding}, {DELIMITERS.get(delimiter, delimiter)} between values"
-    dialect = (delimiter, "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else encoding)
+    written = (delimiter, "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else encoding)
     if len(head) < SAMPLE_BYTES and "\ufffd" not in text:  # people write notes below a table
-        found = [row for row in _rows(lines, delimiter) if row.start > skipped]
-        below = find_footer(found, len(names))
-        if not "".join(lines[found[-1].end :]).strip(f"{delimiter}\r\n "):
+        below = find_footer([row for row in rows if row.start > skipped], len(names))
+        if not "".join(lines[rows[-1].end :]).strip(f"{delimiter}\r\n "):
             out += map(str, below)
-            table = "".join(lines[: found[-1 - len(below)].end])
+            table = "".join(lines[: rows[-1 - len(below)].end])
             stream, encoding = BytesIO(table.encode()), "UTF-8"
-    first = next(_parse(stream, encoding, delimiter, names, skipped))
-    some = map(pc.utf8_trim_whitespace, first.slice(0, HEAD).columns)
+    names += [" " * count for count in range(1, empty + 1)]
+    dialect = Dialect(encoding, delimiter, names, skipped)
+    some = map(pc.utf8_trim_whitespace, next(_parse(stream, dialect)).slice(0, HEAD).columns)
     decimal, doubt = find_decimal(dict(zip(names, some, strict=True)), data.decimal, delimiter)
     note += ", decimal comma" if decimal == "," else ""
+    for table in _tables(stream, dialect, marks, decimal or "."):
+        yield (note, ", ".join(out), doubt, decimal, *written), table
+
+
+def _tables(
+    stream: BinaryIO, dialect: Dialect, marks: Sequence[str], decimal: str
+) -> Iterator[pa.Table]:
+    """Yield the rows, once the columns that hold other texts than numbers are known."""
     texts: set[str] = set()
     for again in (False, True):
         doubtful = False
-        for batch in _parse(stream, encoding, delimiter, names, skipped):
+        for batch in _parse(stream, dialect):
             columns = {
-                name: typed(column, marks, decimal or ".", as_text=name in texts)
-                for name, column in zip(names, batch.columns, strict=True)
+                name: typed(column, marks, decimal, as_text=name in texts)
+                for name, column in zip(dialect.names, batch.columns, strict=True)
             }
+            if any(columns.pop(n).null_count < len(batch) for n in [*columns] if n.isspace()):
+                check_names(dialect.names)
             texts |= {name for name, column in columns.items() if column.type == TEXT}
             if again:
-                yield (note, ", ".join(out), doubt, decimal, *dialect), pa.table(columns)
+                yield pa.table(columns)
             else:  # a quoted value that never ends takes in the lines that follow
                 breaks = [pc.any(pc.match_substring(columns[name], "\n")) for name in texts]
                 doubtful |= any(found.as_py() for found in breaks)
         if doubtful:
-            _find_bad_line(stream, encoding, delimiter, len(names), skipped)
+            _find_bad_line(stream, dialect)
 
 
-def _parse(
-    stream: BinaryIO, encoding: str, delimiter: str, names: list[str], skipped: int
-) -> Iterator[pa.RecordBatch]:
+def _parse(stream: BinaryIO, dialect: Dialect) -> Iterator[pa.RecordBatch]:
     """Yield all values as text."""
     stream.seek(0)
+    encoding, delimiter, names, skipped = dialect
     try:
         yield from arrow.open_csv(
             pa.PythonFile(stream, mode="r"),
@@ -94,7 +113,7 @@ def _parse(
             ),
         )
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        _find_bad_line(stream, encoding, delimiter, len(names), skipped)
+        _find_bad_line(stream, dialect)
         raise UnreadableError(f"is not a table ({error})") from None
 
 
@@ -112,8 +131,8 @@ def typed(
     if integers is not None:
         same = pc.all(pc.equal(integers.cast(TEXT), texts)).as_py()
         return texts if same is False else integers
-    if pc.any(pc.match_substring_regex(texts.slice(0, SAMPLE), r"^\d{19,}$")).as_py():
-        return texts  # a fraction would lose the last digits of a code
+    if pc.any(pc.match_substring_regex(texts.slice(0, SAMPLE), LONG)).as_py():
+        return texts
     numbers = _cast(texts, DECIMAL) if decimal == "." else None
     if numbers is None:
         numbers = _cast(_ungrouped(texts, decimal), DECIMAL)
@@ -171,11 +190,10 @@ def _rows(lines: list[str], delimiter: str) -> list[Row]:
     return rows or [Row(1, 1, [""])]
 
 
-def _find_bad_line(
-    stream: BinaryIO, encoding: str, delimiter: str, width: int, skipped: int
-) -> None:
+def _find_bad_line(stream: BinaryIO, dialect: Dialect) -> None:
     """Raise an error that names the first line which does not fit the header, if there is one."""
     stream.seek(0)
+    encoding, delimiter, names, skipped = dialect
     codec = "utf-8-sig" if encoding == "UTF-8" else encoding
     text = TextIOWrapper(stream, codec, errors="surrogateescape", newline="")
     start = 1
@@ -186,10 +204,10 @@ def _find_bad_line(
         reader = csv.reader(text, delimiter=delimiter, strict=True)
         for row in reader:
             "".join(row).encode()  # fails if something was not decoded
-            if row and len(row) != width:
+            if row and len(row) != len(names):
                 raise UnreadableError(
                     f"has {counted(len(row), 'value')} in line {start:,}, "
-                    f"but {counted(width, 'column')} in its header"
+                    f"but {counted(len(names), 'column')} in its header"
                 )
             start = skipped + reader.line_num + 1
     except UnicodeError:

@@ -1,6 +1,7 @@
 """Read a file of any format as tables, so many rows at a time."""
 
 import json
+import re
 import warnings
 import zlib
 from codecs import BOM_UTF8
@@ -22,6 +23,7 @@ from pyarrow import parquet
 from ..errors import UserError
 from ..files import file_digest
 from ..problem.columns import label
+from ..problem.notation import find_decimal
 from ..problem.sources import Data
 from .arrow import UnreadableError, check_names, from_records, from_rows
 from .delimited import SAMPLE, read_delimited
@@ -66,7 +68,7 @@ def read_file(name: str, file: Path, data: Data, sources: list[Source]) -> Itera
 def members(archive: ZipFile) -> list[str]:
     """Return the names of the files in an archive, without what macOS adds to them."""
     names = (member.filename for member in archive.infolist() if not member.is_dir())
-    return [name for name in names if not name.startswith("__MACOSX/")]
+    return [name for name in names if not re.search(r"(^|/)(\.|__MACOSX/)", name)]
 
 
 @contextmanager
@@ -94,10 +96,6 @@ def _parquet(stream: BinaryIO, _: Data) -> NotedTables:
         file = parquet.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER_BYTES)
         for batch in file.iter_batches(ROWS):
             table = pa.Table.from_batches([batch])
-            for place, field in enumerate(table.schema):  # which most functions do not take
-                if pa.types.is_float16(field.type):
-                    single = table[place].cast(pa.float32())
-                    table = table.set_column(place, field.name, single)
             index = [name for name in table.column_names if name.startswith("__index_level_")]
             yield ("Parquet",), table.drop_columns(index)  # pandas wrote row numbers
     except (pa.ArrowException, OSError) as error:
@@ -120,7 +118,7 @@ def _excel(stream: BinaryIO, data: Data) -> NotedTables:
                 cells = book.parse(sheet, header=None, dtype=object, keep_default_na=False)
         except (*DAMAGED, KeyError, ValueError) as error:
             raise _unreadable("Excel", error) from None
-    cells = cells.mask(cells.isin(data.marks()))
+    cells = cells.mask(cells.isin([""]))
     cells = cells.dropna(how="all").dropna(how="all", axis="columns").astype(object)
     if cells.empty:
         raise UnreadableError(f'has an empty sheet "{sheet}"; set [data] sheet to another')
@@ -130,12 +128,25 @@ def _excel(stream: BinaryIO, data: Data) -> NotedTables:
     cells = cells[cells.index >= skipped]
     below = find_footer(_rows(cells.iloc[-LAST:], used), len(names))
     cells = cells.loc[:, used].iloc[: len(cells) - len(below)]
+    cells = cells.mask(cells.isin(data.marks()))
     out += map(str, below)
     if data.sheet == 1 and len(sheets) > 1:
         out.append(f'the sheets beside "{sheet}": "{", ".join([*sheets.values()][1:])}"')
-    note = f'Excel sheet "{sheet}"', ", ".join(out)
+    decimal, doubt = _write_alike(cells, data.decimal)
+    note = f'Excel sheet "{sheet}"', ", ".join(out), doubt, decimal
     for start in range(0, len(cells), ROWS):
         yield note, from_rows(cells.iloc[start : start + ROWS].to_numpy().tolist(), names)
+
+
+def _write_alike(cells: pd.DataFrame, known: str) -> tuple[str, str]:
+    """Write numbers in columns that have texts as well as these; return their sign and a doubt."""
+    are_texts = cells.map(lambda value: isinstance(value, str))
+    texts = {name: pa.array(cells[name][are_texts[name]], pa.string()) for name in cells}
+    decimal, doubt = find_decimal(texts, known, "")
+    for name in cells.columns[are_texts.any()] if decimal == "," else ():
+        numbers = cells[name].map(lambda value: isinstance(value, float)) & cells[name].notna()
+        cells.loc[numbers, name] = cells.loc[numbers, name].map(label).str.replace(".", ",")
+    return decimal, doubt
 
 
 def _rows(cells: pd.DataFrame, used: pd.Series) -> list[Row]:

@@ -13,7 +13,7 @@ NUMBER = re.compile(r"\W*\d")  # or a date, or an amount of money
 PLAIN = re.compile(r"[-+−(]?[.,]?\d[\d.,'\u2019\s]*\)?$")  # without a word or a unit
 VALUE = re.compile(r"(?!(19|20)\d\d$)\W*\d")  # a year may be a name
 UNIT = re.compile(
-    r"[\[(].*[\])]|%|‰|°\s?[CF]?|[€$£¥]|EUR|USD|GBP|CHF|JPY|min|h|hrs?|hours?|d|days?|weeks?|months?"
+    r"[\[(].*[\])]|%|‰|°\s?[CF]?|[€$£¥]|EUR|USD|GBP|CHF|JPY|[Nn]umber|[Cc]ount|Anzahl|min|h|hrs?|hours?|d|days?|weeks?|months?"
     r"|y|yrs?|years?|sec|pcs|units?|ha|ppm|mmHg|ft|in|lbs?|oz|mi|mph|Jahre|Tage|Std|Stk|Stück|"
     r"[kMGTcdmµμn]?(g|m|s|l|L|t|W|Wh|J|V|A|K|N|Hz|Pa|B|mol|cal|bar|Ω)[²³23]?(/[a-zA-Z]+[²³23]?)?"
 )
@@ -48,6 +48,15 @@ def fit(rows: Sequence[Row]) -> tuple[int, int, int]:
     if more > 0 and 3 * agree >= len(rows):
         return more, agree, width
     return 0, len(rows[0].cells) > 1, -sum(len(row.cells) > 1 for row in rows)
+
+
+def trim(rows: Sequence[Row]) -> tuple[list[Row], int]:
+    """Return rows without empty cells at their ends, and how many of these most have."""
+    width = _usual_width(rows)
+    wide = (row.cells for row in rows if len(row.cells) == width)
+    used = max((k for cells in wide for k, cell in enumerate(cells, 1) if cell), default=width)
+    ends = [row if any(row.cells[used:]) else row._replace(cells=row.cells[:used]) for row in rows]
+    return ends, width - used
 
 
 def find_head(
@@ -106,7 +115,8 @@ def _find_place(rows: Sequence[Row], missing: Container[str]) -> int:
     width = _usual_width(rows)
     wide = [k for k, row in enumerate(rows) if len(row.cells) == width and any(row.cells[1:])]
     place = first = wide[0] if wide else 0
-    if rows[first].cells[0].startswith("#") or "" in rows[first].cells[1:]:
+    cells = rows[first].cells
+    if cells[0].startswith("#") or "" in cells[1:] or len({*cells}) < len(cells):
         # A comment with as many commas, a line of metadata, or names in two rows.
         whole = (k for k in wide[1:LAST] if len({*_names(rows, k), ""}) == width + 1)
         place = next((k for k in whole if _are_names(rows[k:], missing)), first)

@@ -8,17 +8,31 @@ import pandas as pd
 # Day first is the habit in most of the world, so it wins a tie.
 NUMERIC = [f"{order}{year}" for year in ("%Y", "%y") for order in ("%d/%m/", "%m/%d/")]
 NUMERIC += [f.replace("/", sign) for sign in ".-" for f in NUMERIC]
-NAMED = ["%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%b %d %Y", "%d %B %Y", "%B %d, %Y"]
+NAMED = ["%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%b %d %Y"]
 TIMES = ["", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p"]
-MONTHS = ["%Y%m", "%m/%Y", "%m.%Y", "%m-%Y", "%Y/%m", "%b-%y", "%b-%Y", "%b %Y", "%B %Y"]
+MONTHS = ["%Y%m", "%m/%Y", "%m.%Y", "%m-%Y", "%Y/%m", "%b-%y", "%b-%Y", "%b %Y"]
 QUARTER = "%YQ%q"  # as pandas writes it; read are also 2021-Q4 and Q4 2021
 FORMATS = [f"{day}{time}" for day in (*NUMERIC, "%Y/%m/%d", "%Y.%m.%d", *NAMED) for time in TIMES]
-FORMATS += [*MONTHS, QUARTER]
+WEEK = "%G-W%V"  # begins on Monday
+FORMATS += [*MONTHS, QUARTER, WEEK]
 QUARTERS = r"(?i)^(?:(\d{4})[ /-]?Q([1-4])|Q([1-4])[ /-]?(\d{4}))$"
+# English, German, French, Spanish, Italian, Portuguese and Dutch; three letters of them suffice.
+NAMES = (
+    "january januar jänner janvier enero gennaio janeiro januari | february februar février febrero"
+    " febbraio fevereiro februari | march märz mrz mars marzo março maart mrt | april avril abril"
+    " aprile | may mai mayo maggio maio mei | june juni juin junio giugno junho | july juli juillet"
+    " julio luglio julho | august août agosto augustus | september septembre septiembre settembre"
+    " setembro | october oktober octobre octubre ottobre outubro | november novembre noviembre"
+    " novembro | december dezember décembre diciembre dicembre dezembro"
+)
+MONTH_OF = {
+    n[:k]: names[:3] for names in NAMES.split(" | ") for n in names.split() for k in range(3, 11)
+}
+NAME = r"\.?([ -]?)(?:de )?([^\W\d_]{3,10})\b\.?(?: de\b)?"
 NO_DATES = ["0000-00-00", "0000-00-00 00:00:00"]  # as MySQL has what is missing
 PERIODS = r"(?:1[7-9]|2[01])\d\d(?:(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])?)?"
 TIME, OFFSET = r"[T ]\d\d(?::?\d\d){0,2}(?:[.,]\d+)?", r" ?(?:Z|[+-]\d\d(?::?\d\d)?)$"
-LIKE_DATE = r"(?i)^(?:[a-z]{3,9}[ -]|q)?\d{1,8}(?:[-/., qt]|$).{0,28}$"
+LIKE_DATE = r"(?i)^(?:[^\W\d_]{3,10}\.?[ -]|q)?\d{1,8}(?:[-/., qtw]|$).{0,28}$"
 FEW, SAMPLE = 50, 10_000  # texts that rule most formats out, and that tell the one
 STRAYS = 0.1  # at most so many texts look like dates and are none, as 2023-02-30
 
@@ -96,6 +110,12 @@ def _read(texts: pd.Series, date_format: str) -> pd.Series:
         parts = texts.str.extract(QUARTERS)
         month = parts[1].fillna(parts[2]).map({"1": "-01", "2": "-04", "3": "-07", "4": "-10"})
         texts, date_format = parts[0].fillna(parts[3]) + month, "%Y-%m"
+    if date_format == WEEK:
+        texts, date_format = texts.str.replace(r"[- ]?W", "-W", regex=True) + "-1", "%G-W%V-%u"
+    if "%b" in date_format:
+        texts = texts.str.replace(
+            NAME, lambda found: found[1] + MONTH_OF.get(found[2].lower(), found[2]), regex=True
+        )
     dates = pd.to_datetime(texts, format=date_format, errors="coerce", utc=True)
     return dates.dt.tz_localize(None).dt.as_unit("us")
 

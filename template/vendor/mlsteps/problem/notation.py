@@ -8,7 +8,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .numbers import DURATION, PLAIN, QUOTE, SECONDS, SPACE, grouped, read, separators
+from .numbers import (
+    DURATION,
+    EXPONENT,
+    MINUS_BEHIND,
+    PLAIN,
+    QUOTE,
+    SECONDS,
+    SPACE,
+    grouped,
+    read,
+    separators,
+)
 
 # Only money may stand before a number: other words make names of numbers, as in "size 12" or "A12".
 MONEY = r"(?:[A-Z]{0,3}\p{Sc}|CHF|EUR|USD|GBP|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|AUD|CAD|Rs\.?|Fr\.?)"
@@ -16,13 +27,16 @@ MONEY = r"(?:[A-Z]{0,3}\p{Sc}|CHF|EUR|USD|GBP|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|AU
 UNIT = r"[^\s\d!-#&-/:-@\[-`{-~][^\d,;:()+<>=~#?!]*[23]?"
 WITH_UNIT = (
     rf"^\(?[+−-]?{SPACE}*(?P<before>{MONEY}?){SPACE}*[+−-]?"
-    rf"(?P<number>\d(?:{SPACE}?(?:[\d.,]|{QUOTE}))*){SPACE}*(?P<after>(?:{UNIT})?)\)?$"
+    rf"(?P<number>\d(?:{SPACE}?(?:[\d.,]|{QUOTE}))*{EXPONENT}){SPACE}*(?P<after>(?:{UNIT})?)\)?$"
 )
 SIGNED = r"\d[.,]\d"
 NEARLY = 0.9  # of the numbers have the unit
 LONGEST, MOST_UNITS = 12, 5  # characters of a unit; units that are named
+LONG = r"^\d{19,}$"  # a fraction would lose the last digits of a code
 PHONE = 11  # characters at least
-FEW = 10  # numbers with a word after them, like "2 doors", are labels if no more are different
+FEW = (
+    10  # whole numbers with a word after them, like "2 doors", are labels if no more are different
+)
 SAMPLE = 10_000  # values that tell the notation of a column
 
 
@@ -33,10 +47,10 @@ def ungroup(texts: pa.Array, decimal: str) -> pa.Array:
 
 
 def are_codes(texts: pa.Array) -> bool:
-    """Return whether some begin with 0, or all are as long as a phone number, and have its gaps."""
+    """Return whether some begin with 0 or are too long, or all are like phone numbers."""
     length = pc.min_max(pc.utf8_length(texts)).as_py()
     alike = length["min"] == length["max"] and (length["max"] or 0) >= PHONE
-    zeros = pc.any(pc.match_substring_regex(texts, rf"^0(\d|{SPACE})*\d$")).as_py()
+    zeros = pc.any(pc.match_substring_regex(texts, rf"^0(\d|{SPACE})*\d$|{LONG}")).as_py()
     return bool(zeros) or (alike and _all(texts, rf"^\+?\d+({SPACE}\d\d\d)+$"))
 
 
@@ -45,12 +59,17 @@ def count_signs(texts: pa.Array) -> np.ndarray:
 
     All are 0 where most of what has such a sign is no number.
     """
-    signed = texts.filter(pc.match_substring_regex(texts, SIGNED))
-    signed = pc.extract_regex(signed, WITH_UNIT).field("number")
+    signed = _signed(texts)
     fits = (pc.match_substring_regex(signed, grouped(sign)) for sign in ",.")
     comma, point = (np.asarray(fit, dtype=bool) for fit in fits)
     counts = np.array([(comma & ~point).sum(), (point & ~comma).sum(), (comma & point).sum()])
     return counts if 2 * counts.sum() >= len(signed) else np.zeros(3, int)
+
+
+def _signed(texts: pa.Array) -> pa.Array:
+    """Return the numbers in texts that have a comma or a point, null where that is no number."""
+    signed = texts.filter(pc.match_substring_regex(texts, SIGNED))
+    return pc.extract_regex(signed, WITH_UNIT).field("number")
 
 
 def find_decimal(columns: Mapping[str, pa.Array], known: str, delimiter: str) -> tuple[str, str]:
@@ -61,19 +80,23 @@ def find_decimal(columns: Mapping[str, pa.Array], known: str, delimiter: str) ->
     counts = {name: count_signs(values) for name, values in columns.items()}
     comma, point, both = np.sum([*counts.values()], axis=0)
     words = {",": "decimal commas", ".": "decimal points"}
-    if comma != point or (known == "," and delimiter == "," and both and len(columns) > 1):
+    signed = {name: columns[name] for name, found in counts.items() if found.any()}
+    name = next(iter(signed), "")
+    texts = pc.drop_null(_signed(signed[name])) if name else [""]
+    usual, other = (",", ".") if "," in str(texts[0]) else (".", ",")
+    # Beside numbers without a sign, one that fits both stands before thousands.
+    each = all(_all(v.filter(pc.match_substring_regex(v, r"\d")), SIGNED) for v in signed.values())
+    english = delimiter == "," and not (each and usual == ",")
+    if comma != point or (known == "," and both and english and len(columns) > 1):
         found = "," if comma > point else "."
         differs = known not in ("", found)
         return found, f"has {words[found]}, not {words.get(known)}; it is read so" * differs
-    if known or not both or delimiter == ",":
+    if known or not both or english:
         return known or "." * bool(both), ""
-    name = next(name for name, found in counts.items() if found.any())
-    texts = columns[name].filter(pc.match_substring_regex(columns[name], SIGNED))
-    example = texts[0].as_py()
-    found, other = (",", ".") if "," in example else (".", ",")
+    found, other = (usual, other) if each and delimiter != "," else (other, usual)
     one, two = (_first(texts, sign) for sign in (found, other))
     remedy = f'set [data] decimal = "{other}" if it is {two:g}'
-    return found, f'has "{example}" in "{name}", which is read as {one:g}; {remedy}'
+    return found, f'has "{texts[0]}" in "{name}", which is read as {one:g}; {remedy}'
 
 
 def tell(values: pd.Series, decimal: str = "", *, sought: bool = False) -> tuple[str | None, str]:
@@ -83,7 +106,9 @@ def tell(values: pd.Series, decimal: str = "", *, sought: bool = False) -> tuple
     do others where numbers are `sought`; where they are not, what may be a label is one.
     """
     some = values.dropna().iloc[:: max(1, len(values) // SAMPLE)].astype("str").drop_duplicates()
-    texts = _trimmed(some)
+    values = some.to_numpy(dtype=object)  # that come in one piece, however they were concatenated
+    texts = pc.utf8_trim_whitespace(pa.array(values, pa.string()))
+    texts = pc.replace_substring_regex(texts, MINUS_BEHIND, r"-\1")
     texts = texts.filter(pc.match_substring_regex(texts, r"\d"))
     if not len(texts):
         return None, ""
@@ -106,11 +131,6 @@ def tell(values: pd.Series, decimal: str = "", *, sought: bool = False) -> tuple
     return written, f"holds numbers{unit}{read_as}"
 
 
-def _trimmed(values: pd.Series) -> pa.Array:
-    texts = values.to_numpy(dtype=object)  # that come in one piece, however they were concatenated
-    return pc.utf8_trim_whitespace(pa.array(texts, pa.string(), from_pandas=True))
-
-
 def _all(texts: pa.Array, pattern: str) -> bool:
     return pc.all(pc.match_substring_regex(texts, pattern), min_count=0).as_py() is True
 
@@ -128,15 +148,16 @@ def _units(found: pa.Array) -> list[str]:
 def _why_labels(numbers: pa.Array, units: list[str]) -> str | None:
     """Return why numbers are labels, "" if it goes without saying; None if they are none."""
     if are_codes(numbers):
-        return "holds codes that begin with 0, or phone numbers"
+        return "holds codes that begin with 0 or have many digits, or phone numbers"
     if len(units) > 1:
         listed = ", ".join(f'"{unit}"' for unit in units)
         return f"holds numbers with different units: {listed}" if len(units) <= MOST_UNITS else ""
     unit = units[0] if units else ""
-    code = len(unit) == 1 and unit.isupper() and _all(numbers, r"^\d+$")
+    whole = _all(numbers, r"^\d+$")
+    code = len(unit) == 1 and unit.isupper() and whole
     money = len(unit) == 3 and unit.isupper()  # EUR, say
     word = unit.replace(" ", "").isalpha() and not money
-    if code or (word and len(numbers) <= FEW) or len(unit) > LONGEST:
+    if code or (word and whole and len(numbers) <= FEW) or len(unit) > LONGEST:
         return f'holds {len(numbers):,} labels, numbers with "{unit}"'
     return None
 

@@ -10,7 +10,9 @@ import pandas as pd
 SECONDS = ".seconds"  # durations, however they are written
 SPACE = "[ \u00a0\u202f\u2009]"
 QUOTE = "['\u2019]"
-PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+EXPONENT = r"(?:[eE][+-]?\d+)?"
+PLAIN = rf"^[+-]?(\d+\.?\d*|\.\d+){EXPONENT}$"
+MINUS_BEHIND = r"^(.*[.,]\d\d)-$"  # as accountants write it; "2-" may be a mark
 DAYS, CLOCK = r"^-?(\d+ days?,? )?", r"\d+:[0-5]\d"
 PARTS = r"^(\d+(\.\d+)? ?(days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s) ?)+$"
 DURATION = rf"{DAYS}{CLOCK}(:[0-5]\d(\.\d+)?)?$|{PARTS}"
@@ -22,7 +24,7 @@ def grouped(decimal: str) -> str:
     # Without double braces, which Jinja would read when a project is rendered.
     thousands = rf"[1-9]\d?\d?(?:(?:{other}|{QUOTE}|{SPACE})\d\d\d)+"
     lakhs = rf"[1-9]\d?(?:{other}\d\d)+{other}\d\d\d"
-    return rf"^[+-]?(?:{thousands}|{lakhs}|\d+)(?:[{decimal or '.'}]\d+)?$"
+    return rf"^[+-]?(?:{thousands}|{lakhs}|\d+)(?:[{decimal or '.'}]\d+)?{EXPONENT}$"
 
 
 def separators(decimal: str) -> str:
@@ -54,7 +56,8 @@ def read(texts: pd.Series, written: str) -> pd.Series:
     if sign != "," and texts.str.fullmatch(PLAIN).all():
         return texts.astype("float64")
     texts = texts.str.replace("−", "-", regex=False)
-    texts = texts.str.replace(r"^\((.*)\)$", r"-\1", regex=True)
+    for minus in (r"^\((.*)\)$", MINUS_BEHIND):
+        texts = texts.str.replace(minus, r"-\1", regex=True)
     if written == SECONDS:
         texts = _seconds(texts)
     elif unit:

@@ -14,17 +14,8 @@ import pandas as pd
 from ..errors import UserError
 
 # By the names of pandas: https://pandas.pydata.org/docs/user_guide/timeseries.html
-WORDS = {
-    "Y": "yearly",
-    "Q": "quarterly",
-    "M": "monthly",
-    "W": "weekly",
-    "D": "daily",
-    "B": "on business days",
-    "h": "hourly",
-    "min": "by the minute",
-    "s": "by the second",
-}
+WORDS = {"Y": "yearly", "Q": "quarterly", "M": "monthly", "W": "weekly", "D": "daily"}
+WORDS |= {"B": "on business days", "h": "hourly", "min": "by the minute", "s": "by the second"}
 DAY = 86_400
 SECONDS = {"W": 7 * DAY, "D": DAY, "h": 3600, "min": 60, "s": 1}
 # What is counted, how many of it make a period, and the first since 1970; weeks begin on Mondays.
@@ -34,6 +25,7 @@ YEAR, WEEK = 365.25, 7  # in days
 DAYS = {"Y": YEAR, "Q": YEAR / 4, "M": YEAR / 12, "B": WEEK / 5}  # in a period, on average
 BY_MONTH, CLOCK = ("Y", "Q", "M"), ("h", "min", "s")
 CYCLES = {"Y": 0, "Q": 1, "M": 1, "W": 1, "D": 2, "B": 2}  # of year, week and day; all, if shorter
+NEARLY = 0.7  # of the steps are equal
 REGULAR = 0.5  # the share of dates above which they follow a rule
 
 
@@ -41,22 +33,12 @@ REGULAR = 0.5  # the share of dates above which they follow a rule
 class Calendar:
     """Dates that follow each other in equal steps.
 
-    Attributes
-    ----------
-    frequency : str
-        Y, Q, M, W, D, B, h, min or s, or several of them, as in 15min.
-    phase : int
-        By how many months, days and so on the periods are shifted.
-    place : int
-        Where in its month, day and so on a date stands: seconds after the start or, if below 0,
-        before the end.
-    business : bool
-        Dates on a weekend stand on the next business day or, if the place is below 0, the last one.
+    Dates on a weekend may stand on the next business day or, if the place is below 0, the last one.
     """
 
-    frequency: str
-    phase: int = 0
-    place: int = 0
+    frequency: str  # Y, Q, M, W, D, B, h, min or s, or several of them, as in 15min
+    phase: int = 0  # by how many months, days and so on the periods are shifted
+    place: int = 0  # in its month, day and so on: seconds after the start, below 0 before the end
     business: bool = False
 
     @property
@@ -163,10 +145,11 @@ def infer_calendar(dates: pd.Series, series: pd.Series, frequency: str = "auto")
 def _infer_frequency(dates: pd.Series, steps: pd.Series) -> str:
     """Return the frequency that most steps, in seconds, have."""
     days = steps.median() / DAY
-    for unit, least, most in (("Y", 300, np.inf), ("Q", 85, 95), ("M", 27, 32)):
-        if least <= days <= most:
-            return unit
     seconds = max(1, round(steps.mode().iloc[0]))
+    even = (steps == seconds).mean() > NEARLY  # as four weeks are, but no months
+    for unit, least, most in (("Y", 300, np.inf), ("Q", 85, 95), ("M", 27, 32)):
+        if least <= days <= most and not (even and unit != "Y"):
+            return unit
     weekdays = set(dates.dt.day_of_week)
     if seconds == DAY and weekdays == {0, 1, 2, 3, 4}:
         return "B"

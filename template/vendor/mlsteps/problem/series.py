@@ -24,36 +24,20 @@ TEST_SHARE, MOST_HORIZONS = 0.2, 20  # of the history, where nobody says how muc
 
 @dataclass(frozen=True)
 class AlignedSeries:
-    """Rows on a calendar.
+    """Rows on a calendar, with `SERIES` and `PERIOD`, sorted by both.
 
-    Attributes
-    ----------
-    rows : DataFrame
-        The rows of the data that are used, with `SERIES` and `PERIOD`, sorted by both; the target
-        and the date are converted. Those without a target come after the history, and hold what is
-        known ahead of time.
-    seasons : list of float
-        Periods in each season, the shortest first.
-    season : int
-        The one that MASE and the seasonal naive forecast go by, 1 if there is none.
-    test_horizons : int
-        How many horizons at the end are for the test.
-    joined, gaps : int
-        How many rows were joined with another of their series and period, or left out as it is the
-        same, and how many periods inside of the series lack a value.
-    dropped : list of str
-        The series that were left out, because they are too short.
+    Those without a target come after the history, and hold what is known ahead of time.
     """
 
-    rows: pd.DataFrame
+    rows: pd.DataFrame  # their target and date are converted
     target: str
     calendar: Calendar
-    seasons: list[float]
-    season: int
-    test_horizons: int
-    joined: int
-    gaps: int
-    dropped: list[str]
+    seasons: list[float]  # periods in each, the shortest first
+    season: int  # the one that MASE and the seasonal naive go by, 1 if there is none
+    test_horizons: int  # at the end
+    joined: int  # rows, with another of their series and period, or left out as it is the same
+    gaps: int  # periods inside of the series without a value
+    dropped: list[str]  # series that are too short
 
     @property
     def history(self) -> pd.DataFrame:
@@ -91,13 +75,11 @@ def validate_series(definition: Definition, frame: pd.DataFrame) -> ValidationRe
     )
     unknown, dropped = columns.unknown_at_prediction, aligned.dropped
     notes = {
-        f"{aligned.joined:,} rows share their date with another of their series: the same are left "
-        "out, others become what [preparation] duplicates says.": aligned.joined,
+        f"{counted(aligned.joined, 'row')} with the date of another of their series: the same are "
+        "left out, others become what [preparation] duplicates says.": aligned.joined,
         f"Without a value: {counted(aligned.gaps, 'date')} inside of the series; [preparation] "
         f'gaps = "{settings.gaps}" fills them.': aligned.gaps,
-        f"{len(dropped):,} series are too short, so left out, like {quoted(dropped[:3])}.": (
-            dropped
-        ),
+        f"Too short, so left out: {len(dropped):,} series, like {quoted(dropped[:3])}.": dropped,
         f"Not known ahead of time, so not used: {quoted(unknown)}.": unknown,
     }
     date = {columns.date: infer(frame[columns.date], columns.date_written())}
@@ -204,7 +186,8 @@ def join_dates(
     if len(twice) and duplicates == "refuse":
         (name, period), values = next(iter(twice.groupby([SERIES, PERIOD], sort=False)[target]))
         hours = calendar.dates(twice[PERIOD])
-        back = calendar.unit in CLOCK and set(hours.day_of_week) == {6} and hours.hour.max() < 4
+        once = hours.normalize().nunique() == hours.year.nunique()  # in each year
+        back = calendar.unit in CLOCK and once and {*hours.hour} <= {23, 0, 1, 2, 3}
         clock = ", in the hour that comes twice when clocks are set back" if back else ""
         raise UserError(
             f"{len(twice):,} rows share their series and their date with another row{clock}: "

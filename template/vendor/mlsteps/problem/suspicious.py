@@ -121,9 +121,8 @@ def without_strays(
 ) -> tuple[Reasons, pd.DataFrame, Reasons]:
     """Find the texts that stand for missing numbers, and turn columns of numbers into these.
 
-    A text with a digit, like "10+", says something, and so does one that is a label elsewhere:
-    such a column stays a category, for the reason that is returned. `decimal` is the sign of
-    numbers that do not show it; a unit is no part of a number in the column of `classes`.
+    Others, like "10+" or a label of another column, say something: such a column stays a category,
+    for the reason that is returned. In the column of `classes` no number has a unit.
     """
     texts, mixed = frame.select_dtypes("str"), {}
     durations = frame.select_dtypes("timedelta")
