@@ -109,7 +109,7 @@ def tables(draw):
     mark = draw(st.sampled_from(MARKS[len(columns) == 1 :]))
     gaps = draw(st.sets(st.integers(0, rows * len(columns) - 1), max_size=3))
     cells = [[*texts] for _, _, texts in columns]
-    in_sheet = count > 1 and draw(st.integers(0, 7)) == 0
+    in_sheet = count > 1 and draw(st.integers(0, 19)) == 0
     if in_sheet:
         cells = [draw(in_cells(*column)) for column in columns]
         gaps = {gap for gap in gaps if mark or gap % count}  # a blank row is none

@@ -8,18 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .numbers import (
-    DURATION,
-    EXPONENT,
-    MINUS_BEHIND,
-    PLAIN,
-    QUOTE,
-    SECONDS,
-    SPACE,
-    grouped,
-    read,
-    separators,
-)
+from .numbers import DURATION, MINUS, PLAIN, QUOTE, SECONDS, SPACE, grouped, read, separators
 
 # Only money may stand before a number: other words make names of numbers, as in "size 12" or "A12".
 MONEY = r"(?:[A-Z]{0,3}\p{Sc}|CHF|EUR|USD|GBP|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|AUD|CAD|Rs\.?|Fr\.?)"
@@ -27,16 +16,15 @@ MONEY = r"(?:[A-Z]{0,3}\p{Sc}|CHF|EUR|USD|GBP|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|AU
 UNIT = r"[^\s\d!-#&-/:-@\[-`{-~][^\d,;:()+<>=~#?!]*[23]?"
 WITH_UNIT = (
     rf"^\(?[+−-]?{SPACE}*(?P<before>{MONEY}?){SPACE}*[+−-]?"
-    rf"(?P<number>\d(?:{SPACE}?(?:[\d.,]|{QUOTE}))*{EXPONENT}){SPACE}*(?P<after>(?:{UNIT})?)\)?$"
+    rf"(?P<number>\d(?:{SPACE}?(?:[\d.,]|{QUOTE}))*(?:[eE][+-]?\d+)?)"
+    rf"{SPACE}*(?P<after>(?:{UNIT})?)\)?$"
 )
 SIGNED = r"\d[.,]\d"
 NEARLY = 0.9  # of the numbers have the unit
 LONGEST, MOST_UNITS = 12, 5  # characters of a unit; units that are named
 LONG = r"^\d{19,}$"  # a fraction would lose the last digits of a code
 PHONE = 11  # characters at least
-FEW = (
-    10  # whole numbers with a word after them, like "2 doors", are labels if no more are different
-)
+FEW = 10  # whole numbers with a word, like "2 doors", are labels if no more are different
 SAMPLE = 10_000  # values that tell the notation of a column
 
 
@@ -108,7 +96,7 @@ def tell(values: pd.Series, decimal: str = "", *, sought: bool = False) -> tuple
     some = values.dropna().iloc[:: max(1, len(values) // SAMPLE)].astype("str").drop_duplicates()
     values = some.to_numpy(dtype=object)  # that come in one piece, however they were concatenated
     texts = pc.utf8_trim_whitespace(pa.array(values, pa.string()))
-    texts = pc.replace_substring_regex(texts, MINUS_BEHIND, r"-\1")
+    texts = pc.replace_substring_regex(texts, MINUS, r"-\1")
     texts = texts.filter(pc.match_substring_regex(texts, r"\d"))
     if not len(texts):
         return None, ""

@@ -12,7 +12,7 @@ SPACE = "[ \u00a0\u202f\u2009]"
 QUOTE = "['\u2019]"
 EXPONENT = r"(?:[eE][+-]?\d+)?"
 PLAIN = rf"^[+-]?(\d+\.?\d*|\.\d+){EXPONENT}$"
-MINUS_BEHIND = r"^(.*[.,]\d\d)-$"  # as accountants write it; "2-" may be a mark
+MINUS = r"^(.*[.,]\d\d)-$"  # behind, as accountants write it; "2-" may be a mark
 DAYS, CLOCK = r"^-?(\d+ days?,? )?", r"\d+:[0-5]\d"
 PARTS = r"^(\d+(\.\d+)? ?(days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s) ?)+$"
 DURATION = rf"{DAYS}{CLOCK}(:[0-5]\d(\.\d+)?)?$|{PARTS}"
@@ -56,7 +56,7 @@ def read(texts: pd.Series, written: str) -> pd.Series:
     if sign != "," and texts.str.fullmatch(PLAIN).all():
         return texts.astype("float64")
     texts = texts.str.replace("−", "-", regex=False)
-    for minus in (r"^\((.*)\)$", MINUS_BEHIND):
+    for minus in (r"^\((.*)\)$", MINUS):
         texts = texts.str.replace(minus, r"-\1", regex=True)
     if written == SECONDS:
         texts = _seconds(texts)
