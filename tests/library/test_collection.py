@@ -288,6 +288,18 @@ def test_numbers_in_texts_of_a_sheet_have_the_sign_that_all_show_together(read, 
     }
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
+def test_texts_of_any_file_show_their_decimal_sign_together(tmp_path, suffix):
+    rows = [{"n": "1.234", "m": "2,5"}, {"n": None, "m": "0,25"}]
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "parquet":
+        pd.DataFrame(rows).to_parquet(path)
+    else:
+        path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    _, (source,) = read_table(path.name, tmp_path)
+    assert (source.decimal, source.doubt) == (",", "")
+
+
 def test_a_row_of_a_sheet_that_holds_marks_only_is_a_row(read, tmp_path):
     book(tmp_path / "a.xlsx", A=[["x", "y"], [1, "a"], ["NA", "?"], [], [2, "b"]])
     assert read("a.xlsx")["x"].fillna(0).tolist() == [1, 0, 2]

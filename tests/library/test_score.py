@@ -90,6 +90,13 @@ def test_a_prediction_that_the_encoding_lacks_is_not_written_otherwise(tmp_path)
         scoring.WRITERS[".csv"](made, tmp_path / "out.csv", like)
 
 
+def test_only_the_dialect_of_a_csv_file_is_written_as_well(tmp_path):
+    for delimiter, text in (("", "p\n0.5\n"), (",", 'p\n"0,5"\n'), (";", "p\n0,5\n")):
+        like = Source("in", decimal=",", delimiter=delimiter)
+        scoring.WRITERS[".csv"](iter([pa.table({"p": [0.5]})]), tmp_path / "out.csv", like)
+        assert (tmp_path / "out.csv").read_text(encoding="utf-8") == text
+
+
 def test_a_run_that_is_killed_once_it_is_logged_is_not_logged_twice(
     own, data, tmp_path, monkeypatch
 ):

@@ -25,7 +25,7 @@ from ..files import file_digest
 from ..problem.columns import label
 from ..problem.notation import find_decimal
 from ..problem.sources import Data
-from .arrow import UnreadableError, check_names, from_records, from_rows
+from .arrow import TEXT, UnreadableError, check_names, from_records, from_rows
 from .delimited import SAMPLE, read_delimited
 from .layout import LAST, Row, find_footer, find_head
 from .stream import NotedTables, Source
@@ -49,10 +49,15 @@ def read_file(name: str, file: Path, data: Data, sources: list[Source]) -> Itera
             f"{', '.join(READERS)}, also with .gz, .bz2, .xz or .zip after it."
         )
     rows: Counter[tuple[str, ...]] = Counter()
+    sign: tuple[str, ...] = ()
     try:
         with _open(file, compression) as stream:
             for note, table in READERS[suffix](stream, data):
-                rows[note] += len(table)
+                if len(note) == 1 and not sign:  # texts of any file may hold numbers
+                    texts = [f.name for f in table.schema if f.type in {TEXT, pa.large_string()}]
+                    some = {name: table[name].combine_chunks().cast(TEXT) for name in texts}
+                    sign = ("", *reversed(find_decimal(some, data.decimal, "")))
+                rows[note + sign] += len(table)
                 yield table.rename_columns(check_names(table.column_names))
         if not rows.total():
             raise UnreadableError("has no rows")  # noqa: TRY301

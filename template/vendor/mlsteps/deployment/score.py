@@ -196,7 +196,7 @@ def _write_parquet(tables: Iterator[pa.Table], target: Path, _: Source) -> None:
 
 def _write_csv(tables: Iterator[pa.Table], target: Path, like: Source) -> None:
     """Write CSV as the file that was read, if that was one."""
-    options = {"sep": like.delimiter or ",", "decimal": like.decimal or "."}
+    options = {"sep": like.delimiter or ",", "decimal": (like.delimiter and like.decimal) or "."}
     encoding = like.encoding or "utf-8"
     with target.open("w", encoding=encoding, newline="") as stream:
         for number, table in enumerate(tables):

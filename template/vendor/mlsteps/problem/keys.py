@@ -15,10 +15,8 @@ MIX = np.uint64(0x9E3779B97F4A7C15)  # the golden ratio, as Knuth has it for has
 def row_keys(frame: pd.DataFrame, names: Iterable[str] | None = None) -> pd.Series:
     """Return a key (uint64) for each row, the same for equal rows; by all columns, or by `names`.
 
-    It depends neither on the order of the columns nor on their types (1, 1.0 and "1" are one
-    value), and a missing value counts as if its column were not there. So a row keeps its key when
-    other rows, or a column that it has no value for, come to the file. The key of some columns and
-    that of the others add up to the key of all.
+    Neither the order of the columns nor their types (1, 1.0 and "1" are one value) nor a missing
+    value changes it, and the key of some columns and that of the others add up to that of all.
     """
     keys = np.zeros(len(frame), dtype="uint64")
     for name in frame if names is None else names:

@@ -66,7 +66,7 @@ def find_decimal(columns: Mapping[str, pa.Array], known: str, delimiter: str) ->
     `known` is the sign of other files; "" is returned where nothing depends on it.
     """
     counts = {name: count_signs(values) for name, values in columns.items()}
-    comma, point, both = np.sum([*counts.values()], axis=0)
+    comma, point, both = sum(counts.values(), np.zeros(3, int))
     words = {",": "decimal commas", ".": "decimal points"}
     signed = {name: columns[name] for name, found in counts.items() if found.any()}
     name = next(iter(signed), "")

@@ -36,7 +36,6 @@ GROUP_SHARE = 0.1
 ID_NAME = re.compile(
     r"(?i:(^|[_\W])(id|ids|uuid|guid|key|nr|no|number|code)$)|[a-z]I[dD]$"  # but not malic_acid
 )
-
 TARGET = " target"  # no column that was collected begins with a blank
 Reasons = dict[str, str]
 
@@ -198,8 +197,7 @@ def too_good_pairs(frame: pd.DataFrame, kinds: Kinds, target: pd.Series) -> Reas
     """Find columns that make the target with another: by sum, difference, product or ratio.
 
     Correlations with all sums and differences follow from one covariance matrix, with products and
-    ratios from that of the logarithms. Of two, the one with more different values is taken: what is
-    computed from the target has more than what it is computed with.
+    ratios from that of the logarithms. Of two, the one with more different values is taken.
     """
     known = _sample(target, classes=False)
     names = [name for name, inferred in kinds.items() if inferred.kind == "number"]
