@@ -25,7 +25,7 @@ YEAR, WEEK = 365.25, 7  # in days
 DAYS = {"Y": YEAR, "Q": YEAR / 4, "M": YEAR / 12, "B": WEEK / 5}  # in a period, on average
 BY_MONTH, CLOCK = ("Y", "Q", "M"), ("h", "min", "s")
 CYCLES = {"Y": 0, "Q": 1, "M": 1, "W": 1, "D": 2, "B": 2}  # of year, week and day; all, if shorter
-NEARLY = 0.7  # of the steps are equal
+NEARLY = 0.75  # of the steps are equal
 REGULAR = 0.5  # the share of dates above which they follow a rule
 
 
