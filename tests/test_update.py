@@ -11,7 +11,7 @@ import copier
 import pytest
 from combinations import CHOICES, FEW, title
 from compatibility import done
-from conftest import PACKAGE, Environment, Template, commit, files, git
+from conftest import PACKAGE, REPOSITORY, Environment, Template, commit, files, git
 
 OWN_LINE = b"# A line of the user's own.\n"
 EDITED = ["CONTRIBUTING.md", "src/my_model/preparation/clean.py"]
@@ -166,6 +166,37 @@ def test_a_changed_library_leaves_the_users_code_and_the_champion_alone(
     champion = json.loads((project / "models" / "champion.json").read_text(encoding="utf-8"))
     assert served["version"] == champion["version"]
     environment.run(project, "python", "-m", PACKAGE, "run")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("bound", "newer", "conflict"),
+    [
+        ('"ruff>=0.17,<0.18"', '"ruff>=0.18,<0.19"', False),
+        ('"scipy>=1.16,<2"', '"scipy>=1.17,<2"', True),
+    ],
+)
+def test_a_library_that_uv_has_added_stays_and_meets_only_its_neighbours(
+    template: Template, tmp_path: Path, bound: str, newer: str, *, conflict: bool
+) -> None:
+    path = shutil.copytree(template.path, tmp_path / "ml-template")
+    project = Template(path).copier(tmp_path / "my-model", version="1.0.0")
+    subprocess.run(
+        ["uv", "add", "--quiet", "--no-sync", "seaborn>=0.13.2"], cwd=project, check=True
+    )
+    commit(project, "Begin")
+    replace(path / "template" / "pyproject.toml", bound, newer)
+    commit(path, "Release")
+    git(path, "tag", "2.0.0")
+
+    update(project)
+
+    text = (project / "pyproject.toml").read_text(encoding="utf-8")
+    assert newer in text
+    assert '    "seaborn>=0.13.2",\n' in text
+    page = (REPOSITORY / "docs" / "how-to" / "update.md").read_text(encoding="utf-8")
+    _, told, _ = re.split("```(?:text)?\n", page[page.index("```text\n<<<<<<<") :], maxsplit=2)
+    assert (told in text) == ("<<<<<<<" in text) == conflict
 
 
 def predictions(project: Path, environment: Environment) -> str:
