@@ -229,26 +229,33 @@ class Environment:
         assert "Traceback" not in errors
 
 
-@pytest.fixture(scope="session")
-def environment(render: Renders) -> Environment:
-    """One environment for all variants, kept until a dependency of theirs changes."""
-    needed = {*DRIVERS, *DATA, *LIBRARIES}
-    for combination in FEW:
-        made = (render(**combination) / "pyproject.toml").read_text(encoding="utf-8")
-        declared = tomllib.loads(made)
-        needed.update(declared["project"]["dependencies"], declared["dependency-groups"]["dev"])
-    key = hashlib.sha256("\n".join([sys.version, *sorted(needed)]).encode()).hexdigest()[:12]
-    path = CACHE / f"environment-{key}"
+def install(needed: set[str], *options: str) -> Environment:
+    """Make an environment with these libraries, or take the one that is there."""
+    key = "\n".join([sys.version, *options, *sorted(needed)])
+    path = CACHE / f"environment-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     complete = path / "complete"
     CACHE.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):  # processes that test side by side share it
         if not complete.exists():
             subprocess.run(["uv", "venv", "--clear", "--python", sys.executable, path], check=True)
             # Compiled once: where Python may not write bytecode, each of many commands would do it.
-            install = ["uv", "pip", "install", "--compile-bytecode", "--python", str(path)]
-            subprocess.run([*install, *sorted(needed)], check=True)
+            command = ["uv", "pip", "install", "--compile-bytecode", "--python", str(path)]
+            subprocess.run([*command, *options, *sorted(needed)], check=True)
             complete.touch()
     return Environment(path)
+
+
+def requirements(project: Path) -> set[str]:
+    """Return what a project needs to run and to be checked."""
+    declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    return {*declared["project"]["dependencies"], *declared["dependency-groups"]["dev"]}
+
+
+@pytest.fixture(scope="session")
+def environment(render: Renders) -> Environment:
+    """One environment for all variants, kept until a dependency of theirs changes."""
+    needed = set().union(*(requirements(render(**combination)) for combination in FEW))
+    return install({*DRIVERS, *DATA, *LIBRARIES, *needed})
 
 
 @pytest.fixture(scope="session")

@@ -160,8 +160,11 @@ def test_a_project_whose_examples_were_deleted_passes_its_checks(
     render: Renders, environment: Environment, tmp_path: Path
 ) -> None:
     project = shutil.copytree(render(), tmp_path / "my-model")
-    shutil.rmtree(project / "examples")
-    for command in ("ruff check", "ruff format --check", "mypy", "lint-imports"):
+    for folders in (["src", "examples"], ["src"]):
+        python = [path for name in folders for path in (project / name).rglob("*.py")]
+        assert f" {len(python)} source files" in environment.run(project, "mypy").stdout
+        shutil.rmtree(project / "examples", ignore_errors=True)
+    for command in ("ruff check", "ruff format --check", "lint-imports"):
         environment.run(project, *command.split())
     environment.run(project, "python", "-m", "pytest", "-q", "-W", "error")
 

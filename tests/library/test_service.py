@@ -369,6 +369,21 @@ def test_what_was_predicted_is_logged_when_the_service_ends(own, serving, end):
     assert set(ids if end == signal.SIGTERM else old) <= kept
 
 
+def test_flask_serves_where_gunicorn_cannot(own, tmp_path):
+    """Windows lacks the module fcntl, on which gunicorn stands."""
+    name, folder = package("classification", "flask").__name__, tmp_path / "packages"
+    shutil.copytree(FOLDER / name, folder / name)
+    (folder / "gunicorn.py").write_text("import no_such_module_as_fcntl_on_windows\n")
+    with running(own, "flask", folder) as service:
+        example = example_of(service.client.get("/model").json())
+        (prediction,) = post(service.client, example).json()["predictions"]
+        service.process.send_signal(signal.SIGTERM)
+        service.process.wait(timeout=30)
+    assert [line for line in service.log if "/predict" in line and "200" in line]
+    assert not [line for line in service.log if "Traceback" in line or "HTTP/1.1" in line]
+    assert prediction["id"] in logged(own).metadata.index
+
+
 def call(address, body, ended):
     """Send requests by a connection that is kept until the service refuses a new one."""
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=30)
