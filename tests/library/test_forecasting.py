@@ -316,7 +316,7 @@ def test_a_short_forecast_needs_no_more_of_what_is_known_ahead(panel, name):
 @pytest.mark.parametrize("name", MODELS)
 def test_every_candidate_continues_a_trend_and_a_season_and_can_be_stored(panel, name, tmp_path):
     forecaster = clone(CANDIDATES[name].estimator)
-    calendar = {"season": SEASON, "horizon": SEASON, "frequency": "M"}
+    calendar = {"season": SEASON, "seasons": [SEASON], "horizon": SEASON, "frequency": "M"}
     taken = forecaster.get_params(deep=False)
     forecaster.set_params(**{key: value for key, value in calendar.items() if key in taken})
     head = panel.head(PERIODS - SEASON, "interpolate")
@@ -327,6 +327,40 @@ def test_every_candidate_continues_a_trend_and_a_season_and_can_be_stored(panel,
     store.save_pipeline(ForecastModel(forecaster, head), tmp_path / "model.skops")
     again = store.load_pipeline(tmp_path / "model.skops")
     np.testing.assert_allclose(again.forecaster.forecast(again.panel, SEASON), forecast)
+
+
+def ahead_of(forecaster, y, season, seasons, horizon):
+    """Return the error of a forecast of the end of a series, in that of the seasonal naive."""
+    head = Panel(["a"], 0, y[None, :-horizon], np.zeros((1, len(y), 0)))
+    taken = {"season": season, "seasons": seasons}
+    names = taken.keys() & forecaster.get_params(deep=False).keys()
+    forecaster = clone(forecaster).set_params(**{name: taken[name] for name in names})
+    rivals = (forecaster.fit(head), SeasonalNaive(season))
+    own, naive = (np.abs(each.forecast(head, horizon)[0] - y[-horizon:]).mean() for each in rivals)
+    return own / naive
+
+
+@pytest.mark.parametrize("seasons", [[48, 336], [52.179], [7, 365.25]])
+@pytest.mark.parametrize("name", ["stl_ets", "stl_ar"])
+def test_seasons_of_any_length_and_several_go_on(name, seasons):
+    y = waves(1400, **{f"_{season}": 9 for season in seasons})
+    season = round(seasons[-1])
+    assert ahead_of(CANDIDATES[name].estimator, y, season, seasons, 48) < 1.05
+
+
+def test_an_autoregression_of_long_order_continues_a_cycle_that_is_no_season():
+    assert ahead_of(CANDIDATES["stl_ar"].estimator, waves(300, _11=9), 1, [], 11) < 0.3
+
+
+def test_seasons_may_grow_with_the_level_but_not_the_trend():
+    months = np.arange(120)
+    line = 100 + 5 * months
+    y = line * np.exp(0.3 * np.sin(2 * np.pi * months / 12))
+    stl = CANDIDATES["stl_ets"].estimator
+    growing, fixed = (
+        ahead_of(clone(stl).set_params(log=k), y, 12, [12], 24) for k in (True, False)
+    )
+    assert growing < fixed / 2
 
 
 @pytest.mark.parametrize("periods", [40, 60, 500])
@@ -355,21 +389,21 @@ def try_folds(project, folds):
 
 
 def test_a_split_rule_of_ones_own_decides_the_origins_of_the_backtest(own):
-    theta = edit(own, models={"candidates": ["theta"]})
-    panel, train, _ = prepared(theta)
+    quick = edit(own, models={"candidates": ["stl_ar"]})
+    panel, train, _ = prepared(quick)
     periods, first = train[PERIOD].to_numpy(), (train[SERIES] == panel.names[0]).to_numpy()
     origins = [panel.end - 9, panel.end - 6]
     folds = [
         (np.flatnonzero(periods < origin), np.flatnonzero(first & (periods >= origin)))
         for origin in origins
     ]
-    found = try_folds(theta, folds).predictions
+    found = try_folds(quick, folds).predictions
     assert found["origin"].unique().tolist() == origins
     assert found[SERIES].unique().tolist() == panel.names[:1]
-    assert found["step"].max() == theta.definition.problem.horizon
+    assert found["step"].max() == quick.definition.problem.horizon
     early = np.flatnonzero(periods < panel.start + 3), np.flatnonzero(periods == panel.start + 3)
     with pytest.raises(UserError, match="has a fold that begins with"):
-        try_folds(theta, [early])
+        try_folds(quick, [early])
 
 
 def test_a_test_that_is_not_the_end_is_refused(own, rows):
@@ -417,6 +451,7 @@ def errors(size, seed):
             "scale": 1.0,
             "step": step,
             "origin": np.repeat(np.arange(size) % 5, 4),
+            SERIES: np.repeat(np.arange(size) // 5, 4).astype(str),
         }
     )
 
@@ -429,6 +464,18 @@ def test_intervals_cover_what_they_promise_and_never_narrow(define):
     assert decision["covered"] == pytest.approx(0.9, abs=0.04)
     assert decision["high"] == sorted(decision["high"])
     assert decision["low"] == sorted(decision["low"], reverse=True)
+
+
+def test_intervals_of_few_origins_are_wider_so_that_they_cover(define):
+    """The errors of a path go together: five of them are no twenty."""
+    generator, inside = np.random.default_rng(2), []
+    for seed in range(60):
+        known, new = errors(5, seed), errors(5, seed + 100)
+        for each in (known, new):
+            each["true"] += np.repeat(generator.normal(size=5), 4) * 2 * each["step"]
+        found = add_intervals(new, learn_intervals(known, define()))
+        inside.append(found["true"].between(found["low"], found["high"]).mean())
+    assert np.mean(inside) == pytest.approx(0.9, abs=0.05)
 
 
 def test_mase_is_scaled_by_the_usual_change():
@@ -477,13 +524,13 @@ def test_values_that_were_forecast_at_once_are_drawn_together():
     assert bootstrap_groups(many).tolist() == many[SERIES].tolist()
 
 
-def of_noise(own, values, **problem):
+def of_noise(own, values, candidates=("stl_ar", "ridge", "seasonal_naive", "drift"), **problem):
     """Let a project forecast one series of months, with all of its quick candidates."""
     months = pd.date_range("2010-01-01", periods=len(values), freq="MS").strftime("%Y-%m-%d")
     pd.DataFrame({"date": months, "y": values}).to_csv(own.root / "one.csv", index=False)
     defined = run_in(own.root, "define", "--data", "one.csv", "--target", "y")
     assert defined.exit_code == 0, defined.output
-    edit(own, models={"candidates": ["theta", "ridge", "seasonal_naive", "drift"]}, problem=problem)
+    edit(own, models={"candidates": list(candidates)}, problem=problem)
     done = run_in(own.root, "run")
     return done, json.loads((own.reports / "metrics.json").read_text(encoding="utf-8"))
 
@@ -747,7 +794,7 @@ def test_a_champion_that_forecasts_worse_than_its_predecessor_is_rolled_back(own
     assert run_in(own.root, "run").exit_code == 0
     good = store.champion(own.models)
     newer.to_csv(own.root / "rows.csv", index=False)
-    edit(own, models={"candidates": ["theta"]})
+    edit(own, models={"candidates": ["stl_ar"]})
     assert run_in(own.root, "run").exit_code == 0
     assert store.champion(own.models) != good
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm, t
 from tqdm import tqdm
 
 from ..errors import UserError
@@ -22,7 +23,7 @@ from ..problem.metric import Metric, Metrics
 from ..problem.project import Project
 from ..problem.series import PERIOD, SERIES, least_periods
 from .forecast_model import ForecastModel, add_intervals, add_true, forecast_ahead, roll_on
-from .forecasters.local import MANY_SERIES, LocalForecaster
+from .forecasters.local import MANY_SERIES, fit_again
 from .forecasters.naive import baselines
 from .parallel import ALL_CORES, few_threads, stopwatch
 from .schedule import OutOfTimeError
@@ -71,7 +72,8 @@ def fit_best(
         schema.decision |= _limits(errors, definition)
         seconds = stopwatch()
         with caught_warnings() as warned:
-            final.fit(history.head(history.periods, schema.decision["gaps"]))
+            whole_head = history.head(history.periods, schema.decision["gaps"])
+            fit_again(final, whole_head, tested)
         fit_seconds = seconds()
     features = whole[[column.name for column in schema.features]]
     return FittedModel(
@@ -116,11 +118,7 @@ def backtest(
                 raise OutOfTimeError
             seconds = stopwatch()
             forecaster = build_forecaster(trial, candidates, schema, definition)
-            if isinstance(previous, LocalForecaster) and len(head.names) >= MANY_SERIES:
-                # The wrong form of one series weighs little among many, and takes long to choose.
-                previous = forecaster.fit(head, previous=previous)
-            else:
-                previous = forecaster.fit(head)
+            previous = fit_again(forecaster, head, previous)
             trial.fit_seconds.append(seconds())
             forecasts, score = forecast(forecaster, head, after)
             parts.append(forecasts)
@@ -147,7 +145,7 @@ def build_forecaster(
 ) -> Any:
     """Return the unfitted forecaster of a trial, with what it takes of the calendar."""
     forecaster = build_estimator(candidates[trial.candidate], trial.settings, definition)
-    names = {"season", "horizon", "frequency"} & forecaster.get_params(deep=False).keys()
+    names = {"season", "seasons", "horizon", "frequency"} & forecaster.get_params(deep=False).keys()
     return forecaster.set_params(**{name: schema.decision[name] for name in names})
 
 
@@ -156,7 +154,9 @@ def learn_intervals(forecasts: pd.DataFrame, definition: Definition) -> dict[str
 
     Conformal prediction by step: each step ahead has the quantiles of its own errors, of all series
     and origins, scaled by the usual change of their series; where they are few, those of the steps
-    nearest to it as well. An interval never narrows further ahead.
+    nearest to it as well. An interval never narrows further ahead. The errors of one series from
+    one origin go together, so the fewer such paths there are, the wider it is: by as much as a
+    prediction interval of Student's t is wider than one of the normal distribution.
     """
     inside = []
     for _, here in forecasts.groupby("origin"):
@@ -173,6 +173,8 @@ def _limits(forecasts: pd.DataFrame, definition: Definition) -> dict[str, list[f
     errors = ((forecasts["true"] - forecasts["prediction"]) / forecasts["scale"]).to_numpy()
     steps = forecasts["step"].to_numpy()
     level = 1 - (1 - definition.evaluation.interval) / 2
+    paths = forecasts.groupby([SERIES, "origin"]).ngroups
+    wider = t.ppf(level, max(paths - 1, 1)) / norm.ppf(level) * np.sqrt(1 + 1 / paths)
     low, high = [], []
     for step in range(1, definition.problem.horizon + 1):
         distance = np.abs(steps - step)
@@ -182,8 +184,8 @@ def _limits(forecasts: pd.DataFrame, definition: Definition) -> dict[str, list[f
         low.append(near[-rank])
         high.append(near[rank - 1])
     return {
-        "low": np.minimum.accumulate(low).tolist(),
-        "high": np.maximum.accumulate(high).tolist(),
+        "low": (wider * np.minimum.accumulate(low)).tolist(),
+        "high": (wider * np.maximum.accumulate(high)).tolist(),
     }
 
 

@@ -1,5 +1,7 @@
 """Which seasons series have: tested against noise that has a memory, beside a trend."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy.stats import f
@@ -41,7 +43,9 @@ def list_seasons(seasons: list[float]) -> str:
     return " and ".join(f"{season:.6g}" for season in seasons) or "none"
 
 
-def waves(periods: np.ndarray, seasons: list[float], most: int = MOST_WAVES) -> list[np.ndarray]:
+def waves(
+    periods: np.ndarray, seasons: Sequence[float], most: int = MOST_WAVES
+) -> list[np.ndarray]:
     """Return the sines and cosines of each season, (periods, waves): its own, not of shorter ones.
 
     They are what repeats with a season of any length, also one that is no whole number.

@@ -1,5 +1,6 @@
 """ARIMA with a season (Box and Jenkins, 1970), its orders chosen from few that fit most series."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,13 @@ from scipy.signal import lfilter
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 from statsmodels.tsa.stattools import kpss
 
+from ...problem.seasons import waves
 from .local import Array, LocalForecaster
 
 # (p, d, q); with no difference after that of the season a constant is left.
 ORDERS = [(1, 0, 0), (2, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 0), (1, 1, 1)]
 LONGEST_SEASON = 24  # the state of a longer one is costly: waves stand for it then
-WAVES = 3
+WAVES = 3  # of each season
 TREND_LEVEL = 0.05  # of the test for a trend (Kwiatkowski, Phillips, Schmidt and Shin, 1992)
 EDGE = 0.98  # how near the coefficients may come to where a process is not stable
 
@@ -22,25 +24,30 @@ class Arima(LocalForecaster):
     """ARIMA of each series, with the season (0, 1, 1) and the columns that are known ahead.
 
     A series is differenced where the KPSS test asks for it, and its orders have the least corrected
-    AIC of the conditional sum of squares. Sines and cosines stand for a season longer than 24.
+    AIC of the conditional sum of squares. Sines and cosines stand for seasons longer than 24, and
+    for all others than the main one (dynamic harmonic regression).
 
     Parameters
     ----------
     season : int
-        Periods in a season, 1 if there is none.
+        Periods in the main season, 1 if there is none.
+    seasons : sequence of float
+        Periods in each season, the shortest first.
     exact : bool
         Whether the coefficients have the greatest likelihood, or the least conditional sum of
         squares, which is found in a tenth of the time.
     """
 
-    def __init__(self, season: int = 1, exact: bool = False) -> None:
+    def __init__(self, season: int = 1, seasons: Sequence[float] = (), exact: bool = False) -> None:
         super().__init__(season)
+        self.seasons = seasons
         self.exact = exact
 
-    def _fit(self, values: Array, known: Array, before: Array | None) -> Array:
+    def fit_series(self, values: Array, known: Array, before: Array | None) -> Array:
+        """Return the place of the orders in `ORDERS`, and the coefficients."""
         exog, seasonless = self._exog(known), self._difference(values, 0)
         if before is None:
-            trend = np.ptp(seasonless) > 0 and kpss(seasonless, nlags="auto")[1] < TREND_LEVEL
+            trend = has_trend(seasonless)
             orders = [k for k, (_, d, _) in enumerate(ORDERS) if d == trend]
         else:
             orders = [int(before[0])]
@@ -53,7 +60,10 @@ class Arima(LocalForecaster):
             coefficients = fitted.params
         return np.array([order, *coefficients])
 
-    def _forecast(self, values: Array, known: Array, horizon: int, parameters: Array) -> Array:
+    def forecast_series(
+        self, values: Array, known: Array, horizon: int, parameters: Array
+    ) -> Array:
+        """Return the forecast of one series."""
         exog, now = self._exog(known), len(values)
         model = self._model(values, exog[:now], int(parameters[0]), simple_differencing=False)
         fitted = model.filter(parameters[1:], cov_type="none")
@@ -112,9 +122,11 @@ class Arima(LocalForecaster):
         return np.diff(values, differences, axis=0)
 
     def _exog(self, known: Array) -> Array:
-        """Return the regressors: what is known ahead, and waves for a long season."""
-        if self.season <= LONGEST_SEASON:
-            return known
-        turns = 2 * np.pi * np.arange(len(known)) / self.season
-        waves = [wave(k * turns) for k in range(1, WAVES + 1) for wave in (np.sin, np.cos)]
-        return np.column_stack([known, *waves])
+        """Return the regressors: what is known ahead, and waves of all other seasons."""
+        others = [s for s in self.seasons if s > LONGEST_SEASON or round(s) != self.season]
+        return np.column_stack([known, *waves(np.arange(len(known)), others, WAVES)])
+
+
+def has_trend(values: Array) -> bool:
+    """Return whether the KPSS test asks for a difference."""
+    return bool(np.ptp(values) > 0 and kpss(values, nlags="auto")[1] < TREND_LEVEL)

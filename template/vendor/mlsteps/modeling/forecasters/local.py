@@ -4,13 +4,13 @@ import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from inspect import signature
 from typing import Any, Self, TypeAlias
 
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, clone
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
-from statsmodels.tsa.forecasting.theta import ThetaModel
 
 from ...preparation.panel import Panel
 from .naive import repeat_season
@@ -102,7 +102,7 @@ class LocalForecaster(BaseEstimator, ABC):
         """Return the parameters of one series, NaN if it cannot be fitted."""
         try:
             failed = before is None or np.isnan(before[0])
-            return self._fit(values, known, None if failed else before)
+            return self.fit_series(values, known, None if failed else before)
         except ERRORS:
             return FAILED
 
@@ -116,7 +116,9 @@ class LocalForecaster(BaseEstimator, ABC):
         if np.isnan(parameters[0]):
             return plain
         try:
-            forecast = self._forecast(values, known, horizon, parameters[~np.isnan(parameters)])
+            forecast = self.forecast_series(
+                values, known, horizon, parameters[~np.isnan(parameters)]
+            )
         except ERRORS:
             return plain
         # What is unstable explodes: it leaves the range of the series by many times its width.
@@ -125,11 +127,13 @@ class LocalForecaster(BaseEstimator, ABC):
         return np.where(stable, forecast, plain)
 
     @abstractmethod
-    def _fit(self, values: Array, known: Array, before: Array | None) -> Array:
+    def fit_series(self, values: Array, known: Array, before: Array | None) -> Array:
         """Return the parameters of one series; of the form that was chosen before, or the best."""
 
     @abstractmethod
-    def _forecast(self, values: Array, known: Array, horizon: int, parameters: Array) -> Array:
+    def forecast_series(
+        self, values: Array, known: Array, horizon: int, parameters: Array
+    ) -> Array:
         """Return the forecast of one series."""
 
 
@@ -143,16 +147,10 @@ class Exponential(LocalForecaster):
     ----------
     season : int
         Periods in a season, 1 if there is none.
-    initial : {"heuristic", "estimated"}
-        How the first states come about: from the first seasons, or like the other parameters,
-        which takes ten times as long.
     """
 
-    def __init__(self, season: int = 1, initial: str = "heuristic") -> None:
-        super().__init__(season)
-        self.initial = initial
-
-    def _fit(self, values: Array, known: Array, before: Array | None) -> Array:
+    def fit_series(self, values: Array, known: Array, before: Array | None) -> Array:
+        """Return the form, and its parameters."""
         if before is not None:
             return self._fit_form(values, int(before[0]), int(before[1]))[1]
         seasonal = 1 < self.season <= LONGEST_SEASON and len(values) >= 2 * self.season + 2
@@ -173,7 +171,10 @@ class Exponential(LocalForecaster):
         good = np.isfinite(fitted.aicc) and np.isfinite(fitted.params).all()
         return float(fitted.aicc) if good else np.inf, np.array([trend, season, *fitted.params])
 
-    def _forecast(self, values: Array, known: Array, horizon: int, parameters: Array) -> Array:
+    def forecast_series(
+        self, values: Array, known: Array, horizon: int, parameters: Array
+    ) -> Array:
+        """Return the forecast of one series."""
         trend, season = parameters[:2].astype(int)
         fitted = self._model(values, trend, season).smooth(parameters[2:])
         return np.asarray(fitted.forecast(horizon))
@@ -187,29 +188,19 @@ class Exponential(LocalForecaster):
             damped_trend=damped,
             seasonal=seasonal,
             seasonal_periods=self.season if seasonal else None,
-            initialization_method=self.initial,
+            initialization_method="heuristic",
         )
 
 
-class Theta(LocalForecaster):
-    """The theta method (Assimakopoulos and Nikolopoulos, 2000).
+def fit_again(forecaster: Any, panel: Panel, previous: Any) -> Any:
+    """Fit a forecaster; of many series with the forms that were chosen before.
 
-    Half of a straight line and half of exponential smoothing, after the season is taken out. It is
-    so quick that it is fitted whenever it forecasts.
-
-    Parameters
-    ----------
-    season : int
-        Periods in a season, 1 if there is none.
+    The wrong form of one series weighs little among many, and takes long to choose.
     """
-
-    def _fit(self, values: Array, known: Array, before: Array | None) -> Array:
-        return np.zeros(1)
-
-    def _forecast(self, values: Array, known: Array, horizon: int, parameters: Array) -> Array:
-        seasonal = 1 < self.season <= len(values) // 2
-        model = ThetaModel(values, period=self.season if seasonal else 1, deseasonalize=seasonal)
-        return np.asarray(model.fit().forecast(horizon))
+    takes = "previous" in signature(forecaster.fit).parameters
+    if takes and previous is not None and len(panel.names) >= MANY_SERIES:
+        return forecaster.fit(panel, previous=previous)
+    return forecaster.fit(panel)
 
 
 def _map(function: Callable[..., Array], calls: Iterable[Any]) -> list[Array]:
