@@ -142,6 +142,9 @@ def test_class_is_shown_with_its_probabilities_and_feedback_is_taken(
         "return [...document.querySelectorAll('.bars i')].map((bar) => parseFloat(bar.style.width))"
     )
     assert sum(widths) == pytest.approx(100)
+    why = [effect.text for effect in browser.find_elements(By.CSS_SELECTOR, "#reasons dd")]
+    assert 0 < len(why) <= 5
+    assert all(effect[0] in "+-" for effect in why)
 
     Select(element(browser, "truth")).select_by_visible_text(classes[0])
     browser.find_element(By.CSS_SELECTOR, "#feedback button").click()

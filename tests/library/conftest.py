@@ -150,6 +150,17 @@ def example(model):
 
 
 @pytest.fixture
+def add_features(problem_type, monkeypatch):
+    """Replace the function of the project that makes features."""
+
+    def replace(function):
+        for name in ("pipeline", "modeling.predictor"):
+            monkeypatch.setattr(part(problem_type, name), "add_features", function)
+
+    return replace
+
+
+@pytest.fixture
 def define(problem_type):
     """Make a definition for data of a test's own, with some tables changed."""
 

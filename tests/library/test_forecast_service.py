@@ -239,3 +239,14 @@ def test_a_forecast_may_be_of_some_series_and_begin_after_newer_values(service, 
 def test_application_prints_a_line_for_each_series_and_date(service, model):
     labels = model["series"]["labels"][:2]
     assert len(printed(service, "forecast_series.py", "2", *labels)) == 2 * len(labels)
+
+
+def test_a_forecast_is_not_explained(own, example, tmp_path):
+    with prediction_service(own) as service:
+        body, status, _ = service.predict(json.dumps(example).encode(), "true")
+    assert status == 422
+    said = "Predictions of rows are explained; a forecast follows from the history of its series."
+    assert json.loads(body)["detail"][0] == {"row": None, "field": "explain", "reason": said}
+    refused = run_in(own.root, "predict", "--explain", "rows.csv", tmp_path / "out.csv")
+    assert refused.exit_code == 2
+    assert said in refused.output

@@ -41,17 +41,6 @@ def encoders(problem_type):
     return part(problem_type, "preparation.encoder")
 
 
-@pytest.fixture
-def add_features(problem_type, monkeypatch):
-    """Replace the function of the project that makes features."""
-
-    def replace(function):
-        for name in ("pipeline", "modeling.predictor"):
-            monkeypatch.setattr(part(problem_type, name), "add_features", function)
-
-    return replace
-
-
 def split(raw, definition):
     rows = find_eligible(raw, definition)[0]
     return rows, take_test(rows, definition, np.ones(len(rows), bool))

@@ -79,7 +79,8 @@ def command_line(  # noqa: C901 - a function for each command
     policy
         Returns the rules of `monitor` and `improve`.
     score
-        Returns the function that scores a file: ``score(project, source, target)``.
+        Returns the function that scores a file: ``score(project, source, target)``, with
+        ``explain=True`` where reasons are asked for.
     serve
         Returns the function that starts the service: ``serve(project, host, port)``; none where a
         project only scores files.
@@ -177,9 +178,11 @@ def command_line(  # noqa: C901 - a function for each command
     @main.command()
     @click.argument("source", metavar="IN")
     @click.argument("target", metavar="OUT", type=click.Path(dir_okay=False, path_type=Path))
-    def predict(source: str, target: Path) -> None:
+    @click.option("--explain", is_flag=True, help="Add what moved each prediction most.")
+    def predict(source: str, target: Path, explain: bool) -> None:
         """Score the rows of a file with the champion."""
-        click.echo(score()(_open(metrics), source, target))
+        options = {"explain": True} if explain else {}  # an older `score` does not know it
+        click.echo(score()(_open(metrics), source, target, **options))
 
     if serve is not None:
 

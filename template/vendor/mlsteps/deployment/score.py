@@ -19,6 +19,7 @@ from ..collection.file import open_parts
 from ..collection.stream import Source, left_out
 from ..errors import UserError
 from ..modeling import store
+from ..modeling.explanation import NO_SERIES
 from ..modeling.predictor import LoadPredictor, Predictor
 from ..problem.columns import ConversionError
 from ..problem.project import Project
@@ -34,9 +35,17 @@ from .prediction_log import (
 from .score_rows import RowScorer, ScoredPart
 
 ID = "prediction_id"  # the column that feedback is joined by
+EXPLANATION = "explanation"  # the column that says why
 
 
-def score_file(project: Project, source: str, target: Path, load_predictor: LoadPredictor) -> str:
+def score_file(
+    project: Project,
+    source: str,
+    target: Path,
+    load_predictor: LoadPredictor,
+    *,
+    explain: bool = False,
+) -> str:
     """Write the rows of a file, in their order, with the champion's predictions.
 
     For series it writes a row for each series and date. Rows that have the target are history,
@@ -57,6 +66,8 @@ def score_file(project: Project, source: str, target: Path, load_predictor: Load
         A new file, .csv, .parquet or .jsonl; it appears whole or not at all.
     load_predictor : callable
         Returns the predictor of a version, from its folder.
+    explain : bool
+        Whether to add a column with what moved each prediction most; not for series.
 
     Returns
     -------
@@ -79,13 +90,16 @@ def score_file(project: Project, source: str, target: Path, load_predictor: Load
             f'The file to write, {target}, ends in "{target.suffix}"; '
             f"allowed: {', '.join(WRITERS)}."
         )
+    if explain and project.definition.problem.of_series:
+        raise UserError(NO_SERIES)
     champion: Any = load_predictor(store.champion_folder(project.models))
     data = project.definition.with_decimal(champion.schema.decimal).data
     with (
         open_parts(source, Path.cwd(), data) as parts,
         _temporary_folder(target) as folder,
     ):
-        scorer = _scorer(project)(champion, source, parts)
+        options = {"explain": True} if explain else {}
+        scorer = _scorer(project)(champion, source, parts, **options)
         log, note = _Log(project, champion.version, parts.digest, folder, load_predictor), ""
         logs = project.definition.serving.log_files
         scored = ((part, log.keep(part, scorer) if logs else None) for part in scorer.parts())
@@ -109,6 +123,7 @@ def _table(part: ScoredPart, ids: list[str] | None) -> pa.Table:
     """Return rows as they were given with their predictions, as they are to be written."""
     columns: dict[str, Any] = {ID: ids} if ids else {}
     columns |= part.predictions.drop(columns=part.log_only).items()
+    columns |= {EXPLANATION: part.explanations} if part.explanations else {}
     # Predictions win over columns of the same name: a scored file can be scored again.
     table = part.given.select([name for name in part.given.column_names if name not in columns])
     for name, values in columns.items():

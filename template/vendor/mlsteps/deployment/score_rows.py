@@ -12,6 +12,7 @@ from tqdm import tqdm
 from ..collection.file import Parts
 from ..errors import UserError
 from ..files import release_memory
+from ..modeling.explanation import in_words
 from ..modeling.predictor import RowPredictor
 from ..problem.columns import MOST_CATEGORIES, ConversionError, labels
 from ..report import counted
@@ -25,14 +26,18 @@ class ScoredPart:
     rows: pd.DataFrame  # as a model is given them
     inputs: pd.DataFrame  # what the log is to have of them
     predictions: pd.DataFrame
+    explanations: list[str] = field(default_factory=list)  # of the predictions, for the file
     log_only: list[str] = field(default_factory=list)  # of the predictions, not for the file
 
 
 class RowScorer:
     """Scores the rows of a file in parts, so that it may be of any size."""
 
-    def __init__(self, predictor: RowPredictor, source: str, parts: Parts) -> None:
+    def __init__(
+        self, predictor: RowPredictor, source: str, parts: Parts, *, explain: bool = False
+    ) -> None:
         self._predictor = predictor
+        self._explain = explain
         self._source = source
         self._parts = parts
         self._columns: list[str] = []  # of the file
@@ -47,7 +52,8 @@ class RowScorer:
                 predictions = self._predict(rows, before)
                 self._columns = given.column_names
                 self._count_unseen(rows)
-                yield ScoredPart(given, rows, rows.filter(inputs), predictions)
+                why = map(in_words, self._predictor.explain(rows)) if self._explain else ()
+                yield ScoredPart(given, rows, rows.filter(inputs), predictions, [*why])
                 before += len(predictions)
                 bar.update(len(predictions))
                 release_memory()

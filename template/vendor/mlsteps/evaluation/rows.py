@@ -20,6 +20,7 @@ from ..problem.project import Project
 from ..variants import of_type
 from .bootstrap import Measured, measure
 from .gate import Check, enough
+from .reasons import reasons
 from .result import UNSEEN, TestResult, check_defined, costs_of
 
 LEAST_ROWS, LEAST_OF_CLASS, LEAST_GROUPS = 20, 5, 5
@@ -138,7 +139,10 @@ class RowTest(ABC):
             importance=self._importance(),
             loss=self.loss.format(metric=self.metric.title),
             plots=self.plots(),
-            tables=self.tables(),
+            tables=[
+                *self.tables(),
+                *reasons(self.predictor, self.features, target, predictions),
+            ],
             tested_on=self.tested_on_seen if self.seen else UNSEEN,
         )
 

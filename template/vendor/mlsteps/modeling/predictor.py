@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..preparation.schema import Schema, read_schema
 from ..problem.columns import SHOWN_CATEGORIES
 from ..variants import of_type
 from . import store
+from .explanation import NO_SERIES, Explanation, explain
 
 # Matrix products treat the last few rows of a table in another way than the others. In whole blocks
 # a row has the same prediction to the last bit, whatever other rows there are.
@@ -92,6 +94,38 @@ class Predictor(ABC):
             If a value is not of its column's kind.
         """
 
+    def explain(self, rows: pd.DataFrame) -> list[Explanation]:
+        """Say of each row why its prediction is what it is.
+
+        Parameters
+        ----------
+        rows : DataFrame of n rows
+            As `predict` takes them.
+
+        Returns
+        -------
+        list of n dicts
+            ``explained`` names a number of the prediction: ``prediction``, ``score``, ``distance``,
+            or the probability of the positive class (of the predicted one where there are more than
+            two). ``typical`` is that of a typical row, and ``effects`` says how far each feature
+            moves it from there, the strongest first. All of them add up to it.
+
+        Raises
+        ------
+        UserError
+            If series are forecast, as a forecast follows from its history.
+
+        Examples
+        --------
+        >>> model.explain(rows)[0]  # doctest: +SKIP
+        {'explained': 'prediction', 'typical': 2.1, 'effects': {'income': 1.2, 'rooms': -0.1}}
+        """
+        return self.explain_features(self.features(self.schema.conform(rows)))
+
+    def explain_features(self, features: pd.DataFrame) -> list[Explanation]:
+        """Explain the predictions of rows that were prepared before."""
+        raise UserError(NO_SERIES)
+
     @abstractmethod
     def example_request(self) -> dict[str, Any]:
         """Return an example of what the service can be sent."""
@@ -157,6 +191,13 @@ class RowPredictor(Predictor):
     def numbers(self, features: pd.DataFrame) -> np.ndarray:
         """Return what the estimator is given of prepared rows."""
         return self._encoder.encode(features[self._features])
+
+    def explain_features(self, features: pd.DataFrame) -> list[Explanation]:
+        """Explain the predictions of rows that were prepared before."""
+        known = {key: value for key, value in self.schema.decision.items() if key != "typical"}
+        plain = copy(self)  # does not look for the reasons of each anomaly
+        plain.schema = self.schema.model_copy(update={"decision": known})
+        return explain(features, self.schema, plain.predict_features)
 
     def add_metric_columns(self, predictions: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
         """Return predictions of prepared rows with the further columns that metrics need."""

@@ -174,6 +174,7 @@ class Serving(Table):
     log: str = "sqlite:///predictions.db"
     log_files: bool = False
     max_rows: int = Field(default=1000, ge=1)
+    max_explained_rows: int = Field(default=10, ge=1)
     max_megabytes: float = Field(default=5, gt=0)
     max_seconds: float = Field(default=30, gt=0)
     api_keys: str = ""

@@ -56,7 +56,8 @@ def prediction_router(service: PredictionService) -> APIRouter:
 
     @router.post("/predict", openapi_extra=OPERATIONS["/predict"])
     async def predict(request: Request) -> Response:
-        return Response(*await service.predict_async(await _body(request, service.max_bytes)))
+        body = await _body(request, service.max_bytes)
+        return Response(*await service.predict_async(body, request.query_params.get("explain")))
 
     @router.post("/feedback", openapi_extra=OPERATIONS["/feedback"])
     async def feedback(request: Request) -> Response:

@@ -49,7 +49,8 @@ def prediction_blueprint(service: PredictionService) -> Blueprint:
 
     @blueprint.post("/predict")
     def predict() -> HttpResponse:
-        return service.predict(request.stream.read(service.max_bytes + 1))
+        body = request.stream.read(service.max_bytes + 1)
+        return service.predict(body, request.args.get("explain"))
 
     @blueprint.post("/feedback")
     def feedback() -> HttpResponse:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from ...modeling.explanation import NO_SERIES
 from ...modeling.forecast_predictor import (
     LOGGED,
     PREDICTION,
@@ -65,6 +66,14 @@ class ServedForecastModel(ServedModel):
             name: RowList(name, some, ignored, missing, min_rows=0, max_rows=max_rows)
             for name, some in columns.items()
         }
+
+    def check_explains(self, rows: int, most: int) -> None:
+        """Refuse: only rows are explained."""
+        raise invalid(NO_SERIES, "explain")
+
+    def explain(self, request: Any, predictions: list[Prediction]) -> list[Prediction]:
+        """Return the predictions as they are."""
+        return predictions
 
     def read(self, body: bytes) -> ForecastRequest:
         """Read a request; every part of it may be left out."""

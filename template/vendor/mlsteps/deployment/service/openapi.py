@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
+from ...modeling.explanation import Explanation
 from .served_model import SCHEMAS, ServedModel
 
 
@@ -14,6 +15,7 @@ class Prediction(BaseModel, extra="allow"):
     id: str = Field(description="Give it back with POST /feedback.")
     prediction: Any
     warnings: list[str] = Field([], description="What about the row training never saw.")
+    explanation: Explanation | None = Field(None, description="Asked for with ?explain=true.")
 
 
 class Predictions(BaseModel):
@@ -70,9 +72,16 @@ def _operation(summary: str, *statuses: str, body: str = "", good: str = "") -> 
     return {"summary": summary, **sent, "responses": responses}
 
 
+EXPLAIN = {
+    "name": "explain",
+    "in": "query",
+    "description": "Whether to say what moved each prediction most; not where series are forecast.",
+    "schema": {"type": "boolean", "default": False},
+}
 ALL = [status for status in FAILURES if status != "404"]
 OPERATIONS: dict[str, dict[str, Any]] = {
-    "/predict": _operation("Predict rows", *ALL, body="Rows", good="Predictions"),
+    "/predict": _operation("Predict rows", *ALL, body="Rows", good="Predictions")
+    | {"parameters": [EXPLAIN]},
     "/feedback": _operation(
         "Say what a prediction turned out to be", *FAILURES, body="Feedback", good="Feedback"
     ),

@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 
 from ...modeling.predictor import Predictor, RowPredictor
 from ...problem.columns import MOST_CATEGORIES, ConversionError, convert, label
+from ...report import counted
 from .validation import RowList, invalid, read_object, shown
 
 SCHEMAS = "#/components/schemas/"
@@ -48,6 +49,19 @@ class ServedModel(ABC):
     @abstractmethod
     def predict(self, requests: list[Any]) -> list[list[Prediction]]:
         """Return the predictions of each request."""
+
+    def check_explains(self, rows: int, most: int) -> None:
+        """Refuse to explain so many rows: each takes some hundred predictions."""
+        if rows > most:
+            raise invalid(
+                f"is for at most {counted(most, 'row')} ([serving] max_explained_rows), got "
+                f"{rows}; send fewer, or use `predict --explain`",
+                "explain",
+            )
+
+    @abstractmethod
+    def explain(self, request: Any, predictions: list[Prediction]) -> list[Prediction]:
+        """Return the predictions of a request with what the caller gets of their reasons."""
 
     @staticmethod
     @abstractmethod
@@ -115,6 +129,14 @@ class ServedRowModel(ServedModel):
             for row, given in zip(rows, found, strict=True)
         )
         return [list(islice(predictions, len(request))) for request in requests]
+
+    def explain(self, request: Rows, predictions: list[Prediction]) -> list[Prediction]:
+        """Return the predictions of a request with what the caller gets of their reasons."""
+        why = self.predictor.explain(pd.DataFrame(request))
+        return [
+            replace(one, shown=one.shown | {"explanation": reasons})
+            for one, reasons in zip(predictions, why, strict=True)
+        ]
 
     @staticmethod
     def predict_shadow(

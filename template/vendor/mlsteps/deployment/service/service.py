@@ -26,6 +26,7 @@ from .openapi import schemas
 from .responses import HttpResponse, RequestError, json_response, page
 from .served_model import ServedModel, ServedRowModel
 from .shadow import Shadow
+from .validation import invalid, shown
 
 POLL_SECONDS = 1.0  # between looks at which versions are champion and challenger
 METRICS_TYPE = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
@@ -44,6 +45,7 @@ class Job:
 
     model: ServedModel
     request: Any
+    explain: bool = False
 
     def __len__(self) -> int:
         return len(self.request)
@@ -173,18 +175,19 @@ class PredictionService:
             raise RequestError(status, found["detail"])
         return list(found["predictions"])
 
-    def predict(self, body: bytes) -> HttpResponse:
-        """Respond to ``POST /predict``."""
+    def predict(self, body: bytes, explain: str | None = None) -> HttpResponse:
+        """Respond to ``POST /predict``, with ``?explain=true`` if that is what the caller asks."""
         try:
-            return self._batcher.submit(self._job(body)).result(self.settings.max_seconds)
+            job = self._job(body, explain)
+            return self._batcher.submit(job).result(self.settings.max_seconds)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets a response
             return _error_response(error)
 
-    async def predict_async(self, body: bytes) -> HttpResponse:
+    async def predict_async(self, body: bytes, explain: str | None = None) -> HttpResponse:
         """Respond to ``POST /predict``, and let others get their responses meanwhile."""
         try:
             async with asyncio.timeout(self.settings.max_seconds):
-                return await self._batcher.submit_async(self._job(body))
+                return await self._batcher.submit_async(self._job(body, explain))
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets a response
             return _error_response(error)
 
@@ -273,9 +276,14 @@ class PredictionService:
             raise RequestError(503, NO_MODEL)
         return model
 
-    def _job(self, body: bytes) -> Job:
+    def _job(self, body: bytes, explain: str | None) -> Job:
         model = self._model_for(body)
-        return Job(model, model.read(body))
+        if explain not in (None, "true", "false"):
+            raise invalid(f"must be true or false, got {shown(explain)}", "explain")
+        job = Job(model, model.read(body), explain == "true")
+        if job.explain:
+            model.check_explains(len(job), self.settings.max_explained_rows)
+        return job
 
     def _predict(self, jobs: list[Job]) -> list[HttpResponse]:
         """Predict jobs that waited together, with one call of each model that is among them."""
@@ -289,6 +297,10 @@ class PredictionService:
         metrics.CALL_ROWS.observe(sum(map(len, jobs)))
         with metrics.CALL_SECONDS.time():
             found = model.predict([job.request for job in jobs])
+        found = [
+            model.explain(job.request, each) if job.explain else each
+            for job, each in zip(jobs, found, strict=True)
+        ]
         drawn = os.urandom(16 * sum(map(len, found)))  # whoever guesses an id can send feedback
         ids = (drawn[start : start + 16].hex() for start in range(0, len(drawn), 16))
         by_id = [{next(ids): one for one in each} for each in found]
