@@ -377,6 +377,10 @@ def test_values_that_look_like_notes_are_kept(tmp_path, content):
     assert (table.to_pydict(), source.left_out) == (WHOLE[content], "")
 
 
+def test_an_empty_column_with_a_name_is_kept_beside_those_without_one(read):
+    assert list(read("a.csv", "a;b\n1;;\n2;;\n3;;\n")) == ["a", "b"]
+
+
 def test_the_user_says_where_the_names_stand(read, tmp_path):
     rows = "made on\n1.5;2.5\nx;y\nu;v\n"
     assert read("a.csv", rows, header=3).to_dict("list") == {"x": ["u"], "y": ["v"]}

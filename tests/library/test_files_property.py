@@ -156,6 +156,9 @@ def files(draw, names, rows, sign):
         return sign.join(texts)
 
     lines = [line(names), *map(line, rows)]
+    if len(names) > 1 and draw(st.integers(0, 7)) == 0:
+        ends, first = sign * draw(st.integers(1, 2)), draw(st.integers(0, 1))
+        lines[first:] = [text + ends for text in lines[first:]]  # the names may have none
     if len(names) > 1 and draw(st.integers(0, 3)) == 0:
         title = draw(st.lists(st.sampled_from(TITLES), min_size=1, max_size=2))
         padding = sign * (len(names) - 1) * draw(st.booleans())

@@ -129,7 +129,7 @@ def _excel(stream: BinaryIO, data: Data) -> NotedTables:
         raise UnreadableError(f'has an empty sheet "{sheet}"; set [data] sheet to another')
     beside = cells.notna().sum(axis="columns") > 1  # titles and notes stand alone in a row
     used = cells[beside].notna().any() | (not beside.any())
-    names, skipped, out = find_head(_rows(cells.iloc[:SAMPLE], used), data.header, ())
+    names, skipped, out = find_head(_rows(cells.iloc[:SAMPLE], used), data.header, data.marks())
     cells = cells[cells.index >= skipped]
     below = find_footer(_rows(cells.iloc[-LAST:], used), len(names))
     cells = cells.loc[:, used].iloc[: len(cells) - len(below)]

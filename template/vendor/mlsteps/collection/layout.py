@@ -53,8 +53,8 @@ def fit(rows: Sequence[Row]) -> tuple[int, int, int]:
 def trim(rows: Sequence[Row]) -> tuple[list[Row], int]:
     """Return rows without empty cells at their ends, and how many of these most have."""
     width = _usual_width(rows)
-    wide = (row.cells for row in rows if len(row.cells) == width)
-    used = max((k for cells in wide for k, cell in enumerate(cells, 1) if cell), default=width)
+    fitting = (row.cells for row in rows if len(row.cells) <= width)
+    used = max((k for cells in fitting for k, cell in enumerate(cells, 1) if cell), default=width)
     ends = [row if any(row.cells[used:]) else row._replace(cells=row.cells[:used]) for row in rows]
     return ends, width - used
 
