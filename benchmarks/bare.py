@@ -27,22 +27,26 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 FOLDS, SEED = 3, 0
 RARE = {"min_frequency": 0.01, "max_categories": 50}
+BOOSTING = {
+    "learning_rate": 0.1,
+    "max_iter": 150,
+    "max_leaf_nodes": 15,
+    "max_features": 0.5,
+    "l2_regularization": 1.0,
+    "early_stopping": False,
+}
 CANDIDATES = {
     "classification": {
         "logistic": LogisticRegression(max_iter=1000),
         "tree": DecisionTreeClassifier(min_samples_leaf=20),
         "forest": RandomForestClassifier(max_leaf_nodes=2000, min_samples_leaf=2, n_jobs=-1),
-        "boosting": HistGradientBoostingClassifier(
-            learning_rate=0.1, max_iter=100, early_stopping=False
-        ),
+        "boosting": HistGradientBoostingClassifier(**BOOSTING),
     },
     "regression": {
         "ridge": Ridge(),
         "tree": DecisionTreeRegressor(min_samples_leaf=10),
         "forest": RandomForestRegressor(max_leaf_nodes=2000, max_features=0.5, n_jobs=-1),
-        "boosting": HistGradientBoostingRegressor(
-            learning_rate=0.1, max_iter=100, early_stopping=False
-        ),
+        "boosting": HistGradientBoostingRegressor(**BOOSTING),
     },
 }
 

@@ -91,7 +91,7 @@ def test_a_candidate(project: Path, churn: Command, check: Check) -> None:
     assert skipped(churn("run")) == {"collect", "define", "prepare", "explore"}
     assert {line["model"] for line in results(project)["leaderboard"]} == {
         "logistic",
-        "extra_trees",
+        "ada_boost",
     }
 
 

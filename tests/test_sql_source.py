@@ -49,9 +49,8 @@ pd.testing.assert_frame_equal(one, other)
 """
 SMALL = {
     'method = "random"': 'method = "none"',
-    'candidates = ["logistic", "tree", "forest", "boosting", "svm", "knn", "mlp"]': (
-        'candidates = ["logistic", "tree"]'
-    ),
+    'candidates = ["logistic", "tree", "forest", "extra_trees", "boosting", "svm", '
+    '"knn", "mlp", "ensemble"]': 'candidates = ["logistic", "tree"]',
     "minimum = 0.75": "minimum = 0.6",
 }
 

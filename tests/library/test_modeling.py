@@ -61,7 +61,8 @@ def test_the_numbers_are_the_same_however_many_fits_run_beside_each_other(
     own, candidates, with_workers
 ):
     names = [name for name in candidates if name != "mlp"]
-    edit(own, models={"candidates": names}, search={"method": "random", "iterations": 1})
+    named = [*names, "ensemble"]
+    edit(own, models={"candidates": named}, search={"method": "random", "iterations": 1})
     found = []
     for workers in (1, 2, 8):
         with_workers(workers)
@@ -70,7 +71,7 @@ def test_the_numbers_are_the_same_however_many_fits_run_beside_each_other(
         trials = [(t["model"], t["settings"], t["cv_mean"], t["cv_std"]) for t in run["trials"]]
         decision = read_json(own.models / run["version"] / "schema.json")["decision"]
         found.append((trials, decision))
-    assert len(found[0][0]) == 2 * len(names)
+    assert len(found[0][0]) == 2 * len(names) + 1
     assert found[0] == found[1] == found[2]
 
 
@@ -100,6 +101,17 @@ def test_ctrl_c_ends_a_search_while_fits_run(own, candidates, monkeypatch, with_
     assert run_in(own.root, "train", "--force").exit_code == 130
     assert time.monotonic() - started < 20
     Endless.ended.set()
+
+
+def test_with_a_budget_the_search_goes_on_until_it_is_up(own):
+    edit(own, search={"method": "budget", "budget_seconds": 4.0})
+    started = time.monotonic()
+    assert run_in(own.root, "train", "--force").exit_code == 0
+    assert 3 < time.monotonic() - started < 15
+    run = newest_run(own)
+    assert run["left_out"] == {}
+    assert len(run["trials"]) > len(run["leaderboard"]) == 2
+    assert sum(run["seconds"].values()) > 2
 
 
 def test_a_budget_that_ends_before_any_candidate_is_scored_is_an_error(own):

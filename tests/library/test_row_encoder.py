@@ -135,7 +135,9 @@ def test_infinite_numbers_are_refused_by_name(step):
         RowEncoder(encoder).encode(rows)
 
 
-@pytest.mark.parametrize("name", ["logistic", "tree", "forest", "boosting", "svm", "knn", "mlp"])
+@pytest.mark.parametrize(
+    "name", ["logistic", "tree", "forest", "extra_trees", "boosting", "svm", "knn", "mlp"]
+)
 def test_every_candidate_predicts_one_row_as_it_predicts_all(own, rows, name):
     edit(own, models={"candidates": [name]})
     trained = run_in(own.root, "train")

@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 from mlsteps import UserError
 from mlsteps.exploration.measures import rank_features
+from mlsteps.files import read_json
+from mlsteps.modeling import store
 from mlsteps.preparation.schema import Schema
 from mlsteps.problem.columns import Column, convert
 from mlsteps.problem.suggest import suggest
 from mlsteps.variants import of_type
-from project import load, log, run_in
+from project import edit, load, log, run_in
 
 PROBLEM_TYPES = ["classification", "regression"]
 ROWS = 200
@@ -78,3 +80,40 @@ def test_monitor_raises_an_alarm_when_labels_are_not_what_was_promised(own, new_
     done = run_in(own.root, "monitor")
     assert done.exit_code == 1
     assert "was promised" in done.output
+
+
+def test_an_ensemble_is_held_against_its_members_and_predicts_their_weighted_mean(
+    own, problem_type
+):
+    """A line that a tree needs many steps for, and steps that a line cannot follow."""
+    random = np.random.default_rng(0)
+    rows = pd.DataFrame(random.normal(size=(300, 3)), columns=["x1", "x2", "x3"])
+    steps = 1.0 * (rows["x2"] * rows["x3"] > 0)
+    rows["y"] = 3 * rows["x1"] + 2 * steps
+    line, metric = "ridge", "rmse"
+    if problem_type == "classification":
+        line, metric = "logistic", "log_loss"
+        noise = random.logistic(size=len(rows))
+        rows["y"] = np.where(3 * rows["x1"] + 4 * steps + noise > 2, "yes", "no")
+    rows.to_csv(own.root / "rows.csv", index=False)
+    assert run_in(own.root, "define", "--data", "rows.csv", "--target", "y").exit_code == 0
+    candidates = {"candidates": [line, "boosting", "ensemble"]}
+    edit(own, problem={"metric": metric}, models=candidates, search={"method": "none"})
+    for step in ("collect", "prepare", "train"):
+        done = run_in(own.root, step)
+        assert done.exit_code == 0, done.output
+    assert "ensemble is best" in done.output
+    assert "warns" not in done.output
+    predictor = load(own, store.newest_version(own.models))
+    run = read_json(predictor.folder / "run.json")
+    weights = run["leaderboard"][0]["settings"]
+    assert set(weights) == {line, "boosting"}
+    assert sum(weights.values()) == pytest.approx(1)
+    found = predictor.predict(rows)
+    alone = pd.concat([predictor.predict(rows.iloc[[k]]) for k in range(5)])
+    pd.testing.assert_frame_equal(alone, found.head(5))
+    if problem_type == "regression":
+        ensemble, numbers = predictor.pipeline[-1], predictor.numbers(predictor.features(rows))
+        members = zip(ensemble.members, ensemble.columns, weights.values(), strict=True)
+        mean = sum(weight * m.predict(numbers[:, slice(*own)]) for m, own, weight in members)
+        np.testing.assert_allclose(found["prediction"], mean)

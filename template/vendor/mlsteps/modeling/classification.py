@@ -45,9 +45,14 @@ def predict(
     estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
 ) -> dict[str, np.ndarray]:
     """Predict the class of each row, and the probability of every class."""
+    order = [list(estimator.classes_).index(name) for name in decision["classes"]]
+    probabilities = class_probabilities(estimator, numbers)[:, order]
+    return decide(_calibrated(probabilities, decision), decision)
+
+
+def decide(probabilities: np.ndarray, decision: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Return the class that a decision takes for each row, and the probability of every class."""
     classes = decision["classes"]
-    order = [list(estimator.classes_).index(name) for name in classes]
-    probabilities = _calibrated(_probabilities(estimator, numbers)[:, order], decision)
     if len(classes) == 2:
         chosen = (probabilities[:, 1] >= decision["threshold"]).astype(int)
     else:
@@ -57,7 +62,13 @@ def predict(
     return predictions
 
 
-def _probabilities(estimator: BaseEstimator, numbers: np.ndarray) -> np.ndarray:
+def as_numbers(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return which class each row is of, and the probabilities, both (rows, classes)."""
+    true, probabilities, _ = arrays(target, predictions)
+    return np.eye(probabilities.shape[1])[true], np.nan_to_num(probabilities)
+
+
+def class_probabilities(estimator: BaseEstimator, numbers: np.ndarray) -> np.ndarray:
     """Return (n, classes) probabilities; a margin (of an SVM) is made one, and calibrated later."""
     if hasattr(estimator, "predict_proba"):
         return estimator.predict_proba(numbers)

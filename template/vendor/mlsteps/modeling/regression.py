@@ -44,13 +44,23 @@ def predict(
     estimator: BaseEstimator, numbers: np.ndarray, decision: dict[str, Any]
 ) -> dict[str, np.ndarray]:
     """Predict a number for each row and, if the decision has intervals, its interval."""
-    predicted = np.asarray(estimator.predict(numbers), dtype=float)
+    return decide(np.asarray(estimator.predict(numbers), dtype=float), decision)
+
+
+def decide(predicted: np.ndarray, decision: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Return numbers and, if the decision has intervals, the interval of each."""
     predictions = {"prediction": predicted}
     if decision:
         place = np.searchsorted(decision["edges"], predicted, side="right")
         predictions["low"] = predicted + np.array(decision["low"])[place]
         predictions["high"] = predicted + np.array(decision["high"])[place]
     return predictions
+
+
+def as_numbers(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the true values and the predictions."""
+    true, predicted, *_ = arrays(target, predictions)
+    return true, predicted
 
 
 def _upper_quantile(errors: np.ndarray, level: float) -> float:

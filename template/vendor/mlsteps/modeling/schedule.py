@@ -1,11 +1,12 @@
 """Which trial is worked at next, while there is time."""
 
 import time
-from collections.abc import Iterator, Sequence
-from heapq import heapify, heappop, heappush
+from collections import defaultdict, deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..errors import raised_by_project
+from ..problem.metric import Metric
 
 if TYPE_CHECKING:
     from .search import Trial
@@ -14,84 +15,112 @@ OUT_OF_TIME = "the time budget ended first"
 
 
 class OutOfTimeError(Exception):
-    """The time ended that a trial had."""
+    """The time ended before a trial did."""
 
 
 class Schedule:
     """Hands out the parts of trials, and makes trials of what comes back.
 
-    Parameters
-    ----------
-    turns
-        The trials, each with the turn of its candidate that it is.
-    parts
-        Into how many parts the work of a trial is cut.
-    seconds
-        How long from now on parts are handed out.
-    left_out
-        Here it keeps why candidates had no turn, or not all of theirs.
+    `turns` are the trials with the turn of their candidate that each is. Why candidates had no
+    turn, or not all of theirs, is kept in `left_out`. With `race`, the first part of a trial after
+    its candidate's first one has to be better than that of the candidate's best, or the rest is not
+    done; and each candidate gets half the time of the one that is next better.
     """
 
     def __init__(
         self,
-        turns: Sequence[tuple[int, "Trial"]],
+        turns: list[tuple[int, "Trial"]],
         parts: int,
-        seconds: float,
+        deadline: float,
+        metric: Metric,
         left_out: dict[str, str],
+        *,
+        race: bool,
     ) -> None:
-        self.trials = [trial for _, trial in turns]
-        self.queue = [(t, 0, k, part) for k, (t, _) in enumerate(turns) for part in range(parts)]
-        heapify(self.queue)  # by turn; then, of one turn, those that had their share of the time
-        self._parts, self._left_out = parts, left_out
-        self._deadline = time.monotonic() + seconds
-        self._waiting = {trial.candidate for trial in self.trials}  # for their first turn
-        self._until: dict[int, float] = {}  # when a trial has had its share
-        self._seconds: dict[str, float] = {}  # what the last part of a candidate took
+        self.seconds: defaultdict[str, float] = defaultdict(float)  # by candidate, of all its parts
+        self._trials, self._parts = [trial for _, trial in turns], parts
+        self._deadline, self._metric, self._left_out = deadline, metric, left_out
+        self._last: defaultdict[str, float] = defaultdict(float)  # by candidate, of its last part
+        self._best: dict[str, Trial] = {}
         self._found: dict[int, dict[int, Trial]] = {k: {} for k in range(len(turns))}
+        self._late: set[int] = set()  # that have had their share of the time
+        self._racing = {k for k, (turn, _) in enumerate(turns) if race and turn}
+        self._queues: dict[str, deque[tuple[int, int, int]]] = defaultdict(deque)
+        for k, (turn, trial) in enumerate(turns):
+            for part in range(1 if k in self._racing else parts):
+                self._queues[trial.candidate].append((turn, k, part))
 
     def tasks(self) -> Iterator[tuple[int, "Trial", int, float]]:
-        """Yield the number of a trial, the trial, a part of it, and when it has to give up."""
-        while self.queue:
-            turn, late, number, part = heappop(self.queue)
-            trial, now = self.trials[number], time.monotonic()
+        """Yield the number of a trial, the trial, a part of it, and when to give up."""
+        while waiting := self.waiting():
+            name, left = min(waiting, key=self._order), self._deadline - time.monotonic()
+            share = left / max(1, sum(self._order(other) < (0, 1) for other in waiting))
+            _, number, part = self._queues[name].popleft()
             if number not in self._found:
                 continue  # another part of it has failed
-            if now + self._seconds.get(trial.candidate, 0.0) >= self._deadline:
+            if self._last[name] < left:
+                yield number, self._trials[number], part, time.monotonic() + share
+            elif number not in self._racing:  # there is always more to try
                 self._leave_out(number, OUT_OF_TIME)
-                continue
-            if late or number not in self._until:
-                share = (self._deadline - now) / max(1, 0 if late else len(self._waiting))
-                self._until[number] = now + share
-                self._waiting.discard(trial.candidate)
-            elif now > self._until[number] and self._waiting:
-                heappush(self.queue, (turn, late + 1, number, part))
-                continue
-            yield number, trial, part, self._until[number]
+
+    def waiting(self) -> list[str]:
+        """Return the candidates that have something left to do."""
+        return [name for name, queue in self._queues.items() if queue]
+
+    def _order(self, name: str) -> tuple[float, ...]:
+        """Return when it is a candidate's turn; the least is next.
+
+        Turn by turn, first one part of each, then the others of those that are quicker.
+        """
+        turn, number, part = self._queues[name][0]
+        if number in self._racing:
+            own, better = self._best.get(name), 0
+            for other in list(self._best.values()):  # at once: another thread adds to it
+                better += own is None or self._metric.gain(other.mean, own.mean) > 0
+            return (1, self.seconds[name] * 2**better)
+        late = part > 0 or number in self._late
+        return (turn, late, self._last[name] if late else 0)
 
     def take(
         self, number: int, part: int, outcome: "Trial | Exception", seconds: float
     ) -> "Trial | None":
         """Keep what came of a part; return the trial when it has all of its parts."""
-        trial, found = self.trials[number], self._found.get(number)
-        self._seconds[trial.candidate] = seconds
+        trial, found = self._trials[number], self._found.get(number)
+        self._last[trial.candidate] = seconds
+        self.seconds[trial.candidate] += seconds
         if found is None:
             return None
-        if isinstance(outcome, OutOfTimeError):
-            if self._until[number] < self._deadline:
-                heappush(self.queue, (0, 1, number, part))
-            else:
-                self._leave_out(number, OUT_OF_TIME)
+        if isinstance(outcome, OutOfTimeError) and number not in self._late:
+            self._late.add(number)  # once more, when the others had their first turn
+            self._queues[trial.candidate].appendleft((0, number, part))
+        elif isinstance(outcome, OutOfTimeError):
+            self._leave_out(number, OUT_OF_TIME)
         elif isinstance(outcome, Exception):  # what an estimator says of data or settings
             if raised_by_project(outcome):
                 raise outcome
             why = (str(outcome).splitlines() or [type(outcome).__name__])[0].rstrip(".")
             self._leave_out(number, f"it fails with {trial.settings or 'its defaults'} ({why})")
         else:
-            found[part] = outcome
-            if len(found) == self._parts:
-                return trial.gather([found[k] for k in range(self._parts)])
+            return self._add(number, part, outcome)
+        return None
+
+    def _add(self, number: int, part: int, outcome: "Trial") -> "Trial | None":
+        trial, found = self._trials[number], self._found[number]
+        found[part], best = outcome, self._best.get(trial.candidate)
+        if len(found) == self._parts:
+            del self._found[number]
+            trial.gather([found[k] for k in range(self._parts)])
+            if not best or self._metric.gain(trial.mean, best.mean) > 0:
+                self._best[trial.candidate] = trial
+            return trial
+        if number in self._racing and part == 0:
+            if best and self._metric.gain(outcome.scores[0], best.scores[0]) <= 0:
+                del self._found[number]
+            else:
+                others = [(1, number, k) for k in range(self._parts - 1, 0, -1)]
+                self._queues[trial.candidate].extendleft(others)
         return None
 
     def _leave_out(self, number: int, why: str) -> None:
-        self._left_out[self.trials[number].candidate] = why
-        self._found.pop(number)
+        self._found.pop(number, None)
+        self._left_out[self._trials[number].candidate] = why

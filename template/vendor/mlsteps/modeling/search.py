@@ -23,6 +23,8 @@ from ..problem.metric import Metric
 from .parallel import ALL_CORES, in_parallel
 from .schedule import OutOfTimeError, Schedule
 
+MOST_SETTINGS = 500  # of a candidate, however much time there is
+ENSEMBLE = "ensemble"  # in [models] candidates: the mean of the others
 REFERENCE_ROWS = 5000  # what drift is measured against; more would not change a test's outcome
 RANGE = [2.5, 97.5]  # percentiles, of what several models gave
 
@@ -82,7 +84,10 @@ class Trial:
     eligible : bool
         Whether it may win over others that are.
     predictions : DataFrame or None
-        Out-of-fold predictions, with the index of the training rows; kept for the best trial only.
+        Out-of-fold predictions, with the index of the training rows; kept for the best trial of
+        each candidate only.
+    members : list of Trial
+        Of an ensemble: whose predictions it is the mean of, with the weights in `settings`.
 
     Examples
     --------
@@ -98,6 +103,7 @@ class Trial:
     measured: dict[str, dict[str, float]] = field(default_factory=dict)
     eligible: bool = True
     predictions: pd.DataFrame | None = None
+    members: list["Trial"] = field(default_factory=list)
 
     @property
     def mean(self) -> float:
@@ -131,11 +137,19 @@ Score = Callable[[Trial, int, float], None]  # of a trial, a part of it, and whe
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The best trial of each candidate and all trials, the best first, and who was left out why."""
+    """All trials, the best first, who was left out why, and the seconds spent on each candidate."""
 
-    leaderboard: list[Trial]
     trials: list[Trial]
     left_out: dict[str, str]
+    seconds: dict[str, float]
+
+    @property
+    def leaderboard(self) -> list[Trial]:
+        """The best trial of each candidate, the best first."""
+        best: dict[str, Trial] = {}
+        for trial in self.trials:
+            best.setdefault(trial.candidate, trial)
+        return list(best.values())
 
     @property
     def predictions(self) -> pd.DataFrame:
@@ -181,32 +195,38 @@ def search_candidates(
     """
     left_out: dict[str, str] = {}
     turns = plan_trials(candidates, definition, rows, left_out)
-    schedule = Schedule(turns, parts, definition.search.budget_seconds, left_out)
-    scored: list[tuple[bool, float, int, Trial]] = []
+    budget, race = definition.search.budget_seconds, definition.search.method == "budget"
+    schedule = Schedule(turns, parts, time.monotonic() + budget, metric, left_out, race=race)
+    scored: dict[int, Trial] = {}
+    trials: list[Trial] = []
     with tqdm(total=len(turns), desc="search", unit="trial", disable=None, leave=False) as bar:
         for number, trial in _finished(schedule, score, jobs):
             bar.update()
-            scored.append((not trial.eligible, -metric.gain(trial.mean, 0.0), number, trial))
-            scored.sort(key=lambda line: line[:-1])
-            for *_, loser in scored[1:]:
-                loser.predictions = None
-    trials = [trial for *_, trial in scored]
+            scored[number] = trial
+            trials = rank([scored[number] for number in sorted(scored)], metric)
+            best = {trial.candidate: trial for trial in reversed(trials)}
+            for loser in trials:
+                if loser is not best[loser.candidate]:
+                    loser.predictions = None
     if not trials:
         reasons = "; ".join(f"{name}, {why}" for name, why in left_out.items())
-        budget = f"[search] budget_seconds = {definition.search.budget_seconds:.15g}"
         raise UserError(
-            f"No candidate could be scored on {rows:,} training rows: {reasons}. Raise {budget}, "
-            "add rows, or name others in [models] candidates."
+            f"No candidate could be scored on {rows:,} training rows: {reasons}. Raise [search] "
+            f"budget_seconds = {budget:.15g}, add rows, or name others in [models] candidates."
         )
-    first = {trial.candidate: trial for trial in reversed(trials)}
-    for name in left_out.keys() & first.keys():
+    for name in left_out.keys() & {trial.candidate for trial in trials}:
         left_out[name] = f"scored, but not with all of its settings: {left_out[name]}"
-    return SearchResult([t for t in trials if first[t.candidate] is t], trials, left_out)
+    return SearchResult(trials, left_out, dict(schedule.seconds))
+
+
+def rank(trials: list[Trial], metric: Metric) -> list[Trial]:
+    """Return trials by what they reach, the best first; of equal ones the earlier."""
+    return sorted(trials, key=lambda trial: (not trial.eligible, metric.gain(0.0, trial.mean)))
 
 
 def _finished(schedule: Schedule, score: Score, jobs: int) -> Iterator[tuple[int, Trial]]:
     """Yield each trial that all parts of are scored, and its number."""
-    while schedule.queue:  # once more if one had to wait for the others' turn
+    while schedule.waiting():  # again after the last if that had to wait for another turn
         tasks = in_parallel(partial(_attempt, score), schedule.tasks(), jobs)
         with caught_warnings(), closing(tasks) as attempts:
             for number, *outcome in attempts:
@@ -254,8 +274,13 @@ def plan_trials(
 
     Why a candidate has none is kept in `left_out`.
     """
-    turns = []
+    turns, problem = [], definition.problem
     for name in definition.models.candidates:
+        made = (
+            problem.needs_target and not problem.of_series and len(definition.models.candidates) > 1
+        )
+        if name == ENSEMBLE and name not in candidates and made:
+            continue  # it is made when the others are scored
         if name not in candidates:
             raise UserError(
                 f'[models] candidates has "{name}"; known candidates: {", ".join(candidates)}.'
@@ -274,10 +299,11 @@ def _settings(candidate: Candidate, definition: Definition) -> list[dict[str, An
     given = definition.problem.always_tried().items()
     always = list(ParameterGrid({k: v for k, v in given if takes.get(k) is not None}))
     others: list[dict[str, Any]] = []
-    method, seed = definition.search.method, definition.search.seed
-    if method != "none" and candidate.space:
+    search = definition.search
+    if search.method != "none" and candidate.space:
         others = list(ParameterGrid(candidate.space))
-        if method == "random":
-            number = min(definition.search.iterations, len(others))
-            others = list(ParameterSampler(candidate.space, number, random_state=seed))
+        if search.method != "grid":
+            number = search.iterations if search.method == "random" else MOST_SETTINGS
+            number = min(number, len(others))
+            others = list(ParameterSampler(candidate.space, number, random_state=search.seed))
     return [first | other for other in [{}, *others] for first in always]

@@ -46,6 +46,7 @@ TRUSTED = [
     "mlsteps.modeling.forecast_model.ForecastModel",
     "mlsteps.modeling.estimators.Clusterer",
     "mlsteps.modeling.estimators.Detector",
+    "mlsteps.modeling.ensemble.Ensemble",
     "mlsteps.modeling.forecasters.arima.Arima",
     "mlsteps.modeling.forecasters.autoregression.Autoregression",
     "mlsteps.modeling.forecasters.decomposed.Decomposed",

@@ -91,6 +91,8 @@ def train(
         "trials": [_line(trial) for trial in result.trials],
         "measured": best.measured,
         "left_out": result.left_out,
+        "seconds": result.seconds,
+        "weights": next((t.settings for t in result.leaderboard if t.members), {}),
         "warned": model.warned,
         "baselines": model.baselines,
         "training_rows": len(model.keys),
@@ -139,6 +141,7 @@ def _line(trial: Trial) -> dict[str, Any]:
 
 def _write_card(reports: Path, summary: str, metrics: Metrics, record: dict[str, Any]) -> None:
     titles = {name: metric.title for name, metric in metrics.items()}
+    ensembles = {"weight in the ensemble": record["weights"]} if record["weights"] else {}
     others = [name for name in record["measured"] if name != record["metric"]]
     rows = [
         {
@@ -147,6 +150,8 @@ def _write_card(reports: Path, summary: str, metrics: Metrics, record: dict[str,
             "deviation": line["cv_std"],
             **{titles.get(name, name): line[name] for name in others},
             "seconds to fit": line["fit_seconds"],
+            "in the search": record["seconds"].get(line["model"], ""),
+            **{n: w.get(line["model"], "") for n, w in ensembles.items()},
             "settings": ", ".join(f"{k} {v}" for k, v in line["settings"].items()) or "default",
         }
         for line in record["leaderboard"]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.utils import _safe_indexing
 
@@ -33,18 +33,24 @@ class RowEncoder:
         Fitted. Transformers that this module has no arrays for are called as they are.
     """
 
-    def __init__(self, encoder: ColumnTransformer) -> None:
-        self._parts = [_call(encoder, slice(None))]
-        if type(encoder) is ColumnTransformer and not encoder.transformer_weights:
-            self._parts = [
-                _part(transformer, columns)
-                for _, transformer, columns in encoder.transformers_
-                if transformer != "drop" and np.size(columns)
-            ]
+    def __init__(self, encoder: ColumnTransformer | FeatureUnion) -> None:
+        several = type(encoder) is FeatureUnion and not encoder.transformer_weights
+        encoders = [each for _, each in encoder.transformer_list] if several else [encoder]
+        self._parts = [part for each in encoders for part in _parts(each)]
 
     def encode(self, features: pd.DataFrame) -> np.ndarray:
         """Return the numbers of each row, (rows, numbers) of float64."""
         return np.hstack([part(features) for part in self._parts])
+
+
+def _parts(encoder: Any) -> list[Part]:
+    if type(encoder) is ColumnTransformer and not encoder.transformer_weights:
+        return [
+            _part(transformer, columns)
+            for _, transformer, columns in encoder.transformers_
+            if transformer != "drop" and np.size(columns)
+        ]
+    return [_call(encoder, slice(None))]
 
 
 def _part(transformer: Any, columns: Any) -> Part:

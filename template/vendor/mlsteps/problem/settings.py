@@ -145,7 +145,7 @@ class Preparation(Table):
 class Search(Table):
     """``[search]``: how settings of the candidates are looked for."""
 
-    method: Literal["random", "grid", "none"] = "random"
+    method: Literal["random", "grid", "budget", "none"] = "random"
     iterations: int = Field(default=5, ge=1)
     budget_seconds: float = Field(default=600, gt=0)
     folds: int = Field(default=5, ge=2)

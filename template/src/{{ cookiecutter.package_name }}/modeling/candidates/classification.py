@@ -1,7 +1,11 @@
 """The candidates for predicting a class: estimators, and the settings that a search may try."""
 
 from mlsteps.modeling import Candidate
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
@@ -14,7 +18,7 @@ from ...preparation.encoder import one_hot, ordinal
 CANDIDATES = {
     "logistic": Candidate(
         LogisticRegression(max_iter=1000),
-        {"C": [0.01, 0.1, 1.0, 10.0]},
+        {"C": [0.001, 0.01, 0.1, 10.0, 100.0]},
         encoder=one_hot,
     ),
     "tree": Candidate(
@@ -25,22 +29,40 @@ CANDIDATES = {
     "forest": Candidate(
         # Bounded trees bound the file and the memory, however many rows there are.
         RandomForestClassifier(max_leaf_nodes=2000, min_samples_leaf=2, n_jobs=-1),
-        {"max_features": ["sqrt", 0.3, 0.6], "min_samples_leaf": [1, 2, 5, 10]},
+        {"max_features": ["sqrt", 0.3, 0.7], "min_samples_leaf": [1, 2, 5, 10]},
+        encoder=ordinal,
+    ),
+    "extra_trees": Candidate(
+        ExtraTreesClassifier(max_leaf_nodes=2000, min_samples_leaf=2, n_jobs=-1),
+        {"max_features": ["sqrt", 0.5, 1.0], "min_samples_leaf": [1, 2, 5, 10]},
         encoder=ordinal,
     ),
     "boosting": Candidate(
-        # Early stopping holds back a tenth of the rows, and copies them all to do so.
-        HistGradientBoostingClassifier(learning_rate=0.1, max_iter=100, early_stopping=False),
+        # Without early stopping, which holds back a tenth of the rows and copies them all to do so.
+        HistGradientBoostingClassifier(
+            learning_rate=0.1,
+            max_iter=150,
+            max_leaf_nodes=15,
+            max_features=0.5,
+            l2_regularization=1.0,
+            early_stopping=False,
+        ),
+        # With it, the number of rounds follows from the learning rate.
         {
-            "learning_rate": [0.03, 0.1, 0.2],
-            "max_leaf_nodes": [7, 15, 31],
+            "early_stopping": [True],
+            "max_iter": [1000],
+            "n_iter_no_change": [20],
+            "learning_rate": [0.02, 0.03, 0.05, 0.1],
+            "max_leaf_nodes": [4, 7, 15, 31, 63],
+            "min_samples_leaf": [5, 10, 20, 50],
+            "max_features": [0.2, 0.5, 1.0],
             "l2_regularization": [0.0, 1.0, 10.0],
         },
         encoder=ordinal,
     ),
     "svm": Candidate(
         SVC(),
-        {"C": [0.1, 1.0, 10.0], "gamma": ["scale", 0.01, 0.1]},
+        {"C": [0.1, 0.3, 3.0, 10.0, 30.0], "gamma": ["scale", 0.01, 0.03, 0.1]},
         encoder=one_hot,
         most_rows=20_000,
     ),

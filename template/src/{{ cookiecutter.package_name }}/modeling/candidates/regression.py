@@ -1,9 +1,14 @@
 """The candidates for predicting a number: estimators, and the settings that a search may try."""
 
+import numpy as np
 from mlsteps.modeling import Candidate
 from sklearn.base import BaseEstimator
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.ensemble import (
+    ExtraTreesRegressor,
+    HistGradientBoostingRegressor,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import Lasso, Ridge
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.neural_network import MLPRegressor
@@ -19,11 +24,42 @@ def _scaled(estimator: BaseEstimator) -> TransformedTargetRegressor:
     return TransformedTargetRegressor(estimator, transformer=StandardScaler())
 
 
+def _log(estimator: BaseEstimator) -> TransformedTargetRegressor:
+    """Fit `estimator` to the logarithm of the target, of prices say (arcsinh: of any number)."""
+    return TransformedTargetRegressor(estimator, func=np.arcsinh, inverse_func=np.sinh)
+
+
+# Without early stopping, which holds back a tenth of the rows and copies them all to do so.
+BOOSTING = HistGradientBoostingRegressor(
+    learning_rate=0.1,
+    max_iter=150,
+    max_leaf_nodes=15,
+    max_features=0.5,
+    l2_regularization=1.0,
+    early_stopping=False,
+)
+# With it, the number of rounds follows from the learning rate.
+BOOSTING_SPACE = {
+    "early_stopping": [True],
+    "max_iter": [1000],
+    "n_iter_no_change": [20],
+    "learning_rate": [0.02, 0.03, 0.05, 0.1],
+    "max_leaf_nodes": [4, 7, 15, 31, 63],
+    "min_samples_leaf": [5, 10, 20, 50],
+    "max_features": [0.2, 0.5, 1.0],
+    "l2_regularization": [0.0, 1.0, 10.0],
+}
+
 # A line more is a candidate more, once [models] candidates in project.toml names it.
 CANDIDATES = {
     "ridge": Candidate(
         Ridge(),
         {"alpha": [0.1, 1.0, 10.0, 100.0]},
+        encoder=one_hot,
+    ),
+    "ridge_log": Candidate(
+        _log(Ridge()),
+        {"regressor__alpha": [0.1, 10.0, 100.0]},
         encoder=one_hot,
     ),
     "lasso": Candidate(
@@ -39,22 +75,26 @@ CANDIDATES = {
     "forest": Candidate(
         # Bounded trees bound the file and the memory, however many rows there are.
         RandomForestRegressor(max_leaf_nodes=2000, max_features=0.5, n_jobs=-1),
-        {"max_features": ["sqrt", 0.3, 0.6], "min_samples_leaf": [1, 2, 5, 10]},
+        {"max_features": ["sqrt", 0.3, 0.7, 1.0], "min_samples_leaf": [1, 2, 5, 10]},
         encoder=ordinal,
     ),
-    "boosting": Candidate(
-        # Early stopping holds back a tenth of the rows, and copies them all to do so.
-        HistGradientBoostingRegressor(learning_rate=0.1, max_iter=100, early_stopping=False),
-        {
-            "learning_rate": [0.03, 0.1, 0.2],
-            "max_leaf_nodes": [7, 15, 31],
-            "l2_regularization": [0.0, 1.0, 10.0],
-        },
+    "extra_trees": Candidate(
+        ExtraTreesRegressor(max_leaf_nodes=2000, max_features=0.5, n_jobs=-1),
+        {"max_features": ["sqrt", 0.3, 0.8, 1.0], "min_samples_leaf": [1, 2, 5, 10]},
+        encoder=ordinal,
+    ),
+    "boosting": Candidate(BOOSTING, BOOSTING_SPACE, encoder=ordinal),
+    "boosting_log": Candidate(
+        _log(BOOSTING),
+        {f"regressor__{name}": values for name, values in BOOSTING_SPACE.items()},
         encoder=ordinal,
     ),
     "svm": Candidate(
         _scaled(SVR()),
-        {"regressor__C": [0.1, 1.0, 10.0], "regressor__gamma": ["scale", 0.01, 0.1]},
+        {
+            "regressor__C": [0.1, 0.3, 3.0, 10.0, 30.0],
+            "regressor__gamma": ["scale", 0.01, 0.03, 0.1],
+        },
         encoder=one_hot,
         most_rows=20_000,
     ),
