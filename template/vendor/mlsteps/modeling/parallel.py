@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 FEW_ROWS = 10_000
 ALL_CORES = -1
@@ -36,8 +36,13 @@ def in_parallel(
 
 
 def _in_one_thread(function: Callable[..., Any], *task: Any) -> Any:
-    with threadpool_limits(1, user_api="openmp"):  # of this thread
+    with _libraries().limit(limits=1, user_api="openmp"):  # of this thread
         return function(*task)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()  # to look for them takes as long as a small fit
 
 
 def few_threads(rows: int) -> AbstractContextManager[object]:
