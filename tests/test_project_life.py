@@ -15,8 +15,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import REPOSITORY, Environment, Renders
+from conftest import PACKAGE, REPOSITORY, Environment, Renders, install, requirements
 from in_memory import Renderer
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 SYSTEMS = ["ubuntu-latest", "macos-latest", "windows-latest"]
@@ -167,6 +170,57 @@ def test_a_project_whose_examples_were_deleted_passes_its_checks(
     for command in ("ruff check", "ruff format --check", "lint-imports"):
         environment.run(project, *command.split())
     environment.run(project, "python", "-m", "pytest", "-q", "-W", "error")
+
+
+# Together they need all that any project needs.
+ALL_LIBRARIES = [
+    {"data_source": "sql", "deployment": "docker", "tracking": "mlflow"},
+    {"problem_type": "forecasting", "data_source": "scraping", "serving": "flask"},
+]
+
+
+@pytest.fixture(scope="module")
+def oldest(render: Renders) -> Environment:
+    """An environment in which each library is as old as pyproject.toml allows."""
+    needed = set().union(*(requirements(render(**answers)) for answers in ALL_LIBRARIES))
+    return install(needed, "--resolution", "lowest-direct")
+
+
+@pytest.mark.slow
+def test_the_oldest_libraries_that_are_allowed_are_installed(
+    render: Renders, oldest: Environment
+) -> None:
+    freeze = ["uv", "pip", "list", "--quiet", "--format", "json", "--python", str(oldest.path)]
+    listed = json.loads(subprocess.run(freeze, check=True, capture_output=True).stdout)
+    versions = {each["name"]: Version(each["version"]) for each in listed}
+    for line in set().union(*(requirements(render(**answers)) for answers in ALL_LIBRARIES)):
+        one = Requirement(line)
+        (lowest,) = (Version(each.version) for each in one.specifier if each.operator == ">=")
+        assert versions[canonicalize_name(one.name)] == lowest
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("answers", ALL_LIBRARIES, ids=["rows", "series"])
+def test_a_project_works_with_the_oldest_libraries_that_it_allows(
+    render: Renders, oldest: Environment, tmp_path: Path, answers: dict[str, str]
+) -> None:
+    project = shutil.copytree(render(**answers), tmp_path / "my-model")
+    said = oldest.run(project, "python", "-m", PACKAGE, "run").stdout
+    assert "is the champion" in said
+    oldest.run(project, "python", "-m", "pytest", "-q")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["sql", "api", "open_data", "scraping"])
+def test_sources_are_read_with_the_oldest_libraries(oldest: Environment, source: str) -> None:
+    library = REPOSITORY / "tests" / "library"
+    options = ["-q", "-c", os.devnull, "--confcutdir", str(library), "-p", "no:cacheprovider"]
+    paths = map(str, (REPOSITORY / "template" / "vendor", library))
+    oldest.run(
+        REPOSITORY,
+        *("python", "-m", "pytest", *options, str(library / f"test_{source}.py")),
+        PYTHONPATH=os.pathsep.join(paths),
+    )
 
 
 @pytest.mark.slow
