@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conftest import Environment, Template, change_settings, commit
+from conftest import Environment, Template, change_settings, commit, git
 from edits import BLOCK as EDIT
 from edits import change_file
 
@@ -136,10 +136,16 @@ class Reader:
         """Type the commands of a block."""
         for command, shown in commands(block):
             if command.startswith("uvx copier update"):
-                commit(self.folder, "Before the update")
+                self.remember()
             output = self.run(self.here(command.encode()).decode())
             assert is_shown(shown, output), f"{command}\nprints\n{output}\nnot\n{shown}"
             self.enter_project()
+
+    def remember(self) -> None:
+        """Commit what has changed, without which no update begins."""
+        fresh = not (self.folder / ".git").exists()
+        if fresh or git(self.folder, "status", "--porcelain"):
+            commit(self.folder, "Before the update")
 
     def run(self, command: str) -> str:
         """Run a command where the reader stands; return what it prints."""

@@ -1,0 +1,178 @@
+"""Every command and every piece of Python in the documentation is run as it stands there."""
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import other_data
+import pandas as pd
+import pytest
+from blocks import TYPED, Block, Reader, blocks, is_shown
+from conftest import (
+    QUICK,
+    REPOSITORY,
+    Environment,
+    Template,
+    change_settings,
+)
+from edits import shown
+
+DOCS = REPOSITORY / "docs"
+PAGES = sorted([REPOSITORY / "README.md", *DOCS.rglob("*.md")])
+LANGUAGES = TYPED | {"ini", "json", "none", "text", "toml"}
+NEEDS = {"a cluster", "a Docker engine", "a share that root owns"}
+# Pages whose commands no test types yet.
+UNTYPED = {
+    "README.md",
+    "docs/tutorial.md",
+    *(f"docs/how-to/{name}.md" for name in ("anomalies", "mlflow", "update")),
+}
+EDITED = re.findall(
+    r'(?:apply\(project|shown\()[^"]*"([\w-]+\.md)"',
+    Path(__file__).with_name("test_edits.py").read_text(encoding="utf-8"),
+)
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(REPOSITORY))
+
+
+def is_run(page: Path, block: Block) -> bool:
+    if name(page) in {*STORIES, *UNTYPED}:
+        return True
+    if page.name == "dependency.md":
+        return block.language == "python"  # below, and in test_edits
+    return page.name in EDITED and block.language == "python"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_command_and_every_piece_of_python_is_run_or_says_what_it_needs(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    outside = re.sub(r"^ *```.*?```", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert not re.search(r"\n\n {4}", outside), "a block says what it is: ```sh"
+    for block in blocks(page):
+        assert block.language in LANGUAGES, block
+        assert block.need in NEEDS or not block.need, block
+        if block.language in TYPED and not block.need:
+            assert is_run(page, block), block
+
+
+def test_what_a_page_shows_is_compared_but_for_numbers() -> None:
+    printed = "train     logistic is best: ROC AUC 0.83 (1.5 s)\nreport    reports/index.html\n"
+    assert is_shown("train  logistic is best: ROC AUC 0.7731 (12 s)\n...\nreport reports", printed)
+    assert not is_shown("train  tree is best", printed)
+    assert not is_shown("report reports ... train", printed)
+
+
+def test_probes_pass_a_dependency_that_asks_who_calls() -> None:
+    fastapi = pytest.importorskip("fastapi")
+    names = {"Annotated": Annotated, "Header": fastapi.Header, "Request": fastapi.Request}
+    names["HTTPException"] = fastapi.HTTPException
+    exec(shown("dependency.md", "request.url.path"), names)  # noqa: S102 -- a page of ours
+    ask = names["require_tenant"]
+
+    def request(path: str):
+        return fastapi.Request({"type": "http", "path": path, "headers": [], "query_string": b""})
+
+    assert ask(request("/health/live"), "") == ""
+    assert ask(request("/predict"), "north") == "north"
+    with pytest.raises(fastapi.HTTPException):
+        ask(request("/predict"), "")
+
+
+Desk = Callable[..., dict[str, Any]]  # what a story begins with: arguments of Reader
+
+
+def tell_own_data(desk: Path, trained: Callable[[str], Path], **_: object) -> dict[str, Any]:
+    give = {"data/customers.csv": customers(desk)}
+    return {"folder": trained("fastapi"), "give": give}
+
+
+def tell_project(trained: Callable[[str], Path], **_: object) -> dict[str, Any]:
+    return {"folder": trained("fastapi")}
+
+
+def tell_clusters(desk: Path, **_: object) -> dict[str, Any]:
+    rows = other_data.clouds(np.random.default_rng(0), rows=200)
+    return {"give": {"data/shoppers.csv": table(rows, desk / "shoppers.csv")}, "begin": quick}
+
+
+def tell_forecast(**_: object) -> dict[str, Any]:
+    return {"begin": quick}
+
+
+def tell_application(desk: Path, trained: Callable[[str], Path], **_: object) -> dict[str, Any]:
+    rows = pd.read_csv(trained("fastapi") / "data" / "sample" / "credit.csv").head(3)
+    return {"folder": trained("fastapi"), "give": {"new.csv": table(rows, desk / "new.csv")}}
+
+
+def tell_score_files(desk: Path, trained: Callable[[str], Path], **_: object) -> dict[str, Any]:
+    folder = trained("fastapi")
+    pd.read_csv(folder / "data" / "sample" / "credit.csv").to_parquet(desk / "new.parquet")
+    (desk / "actual.csv").write_text("id,actual\nof-no-prediction,good\n", encoding="utf-8")
+    return {"folder": folder, "give": {name: desk / name for name in ("new.parquet", "actual.csv")}}
+
+
+STORIES: dict[str, Desk] = {
+    "docs/explanation/two-houses.md": tell_project,
+    "docs/how-to/ask-from-an-application.md": tell_application,
+    "docs/how-to/clusters.md": tell_clusters,
+    "docs/how-to/database.md": tell_project,
+    "docs/how-to/forecast.md": tell_forecast,
+    "docs/how-to/own-data.md": tell_own_data,
+    "docs/how-to/score-files.md": tell_score_files,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", STORIES)
+def test_who_types_what_a_page_says_sees_what_it_shows(
+    page: str,
+    template: Template,
+    environment: Environment,
+    trained: Callable[[str], Path],
+    tmp_path: Path,
+) -> None:
+    desk = tmp_path / "desk"
+    desk.mkdir()
+    story = STORIES[page](desk=desk, trained=trained)
+    folder = story.pop("folder", None)
+    work = tmp_path / "churn"  # as MLflow will call it
+    shutil.copytree(folder, work) if folder else work.mkdir()
+    reader = Reader(work, environment, template, port=free_port(), **story)
+    try:
+        reader.enter_project()
+        reader.read(REPOSITORY / page, apart=set())
+    finally:
+        reader.leave()
+
+
+def customers(desk: Path) -> Path:
+    """Make the customers of the tutorial."""
+    script = DOCS / "examples" / "customers.py"
+    subprocess.run([sys.executable, script], cwd=desk, check=True, capture_output=True)
+    return desk / "customers.csv"
+
+
+def table(rows: pd.DataFrame, path: Path) -> Path:
+    """Write a file of rows."""
+    rows.to_csv(path, index=False)
+    return path
+
+
+def quick(project: Path) -> None:
+    """Search for no settings: the page is not about them."""
+    change_settings(project, search=QUICK)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
