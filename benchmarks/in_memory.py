@@ -17,6 +17,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 Answers = dict[str, str]
 Project = dict[str, str]  # the text of each file, by its path
 
+# What the answers file says of where a project came from.
+SOURCE = {"_commit": "1.0.0", "_src_path": "gh:org/ml-template"}
+
 
 @dataclass(frozen=True)
 class Part:
@@ -26,11 +29,11 @@ class Part:
     names: tuple[str, ...]
     given: dict[tuple[str, ...], str] = field(default_factory=dict)
 
-    def render(self, answers: Answers, source: dict[str, str] | None = None) -> str:
+    def render(self, answers: Answers, source: dict[str, str] = SOURCE) -> str:
         """Render it, or recall what the same answers gave before."""
         key = tuple([answers[name] for name in self.names])
         if key not in self.given:
-            kept = (source or {}) | answers
+            kept = source | answers
             context = answers | {"cookiecutter": answers, "_copier_answers": kept}
             self.given[key] = self.template.render(context)
         return self.given[key]
@@ -39,8 +42,8 @@ class Part:
 class Renderer:
     """Renders as copier does: by the settings, the defaults and the exclusions of copier.yml."""
 
-    def __init__(self, source: dict[str, str] | None = None, repository: Path = REPOSITORY) -> None:
-        """Read the template; `source` is what the answers file says of where it came from."""
+    def __init__(self, source: dict[str, str] = SOURCE, repository: Path = REPOSITORY) -> None:
+        """Read the template, which came from `source`."""
         config = yaml.safe_load((repository / "copier.yml").read_text(encoding="utf-8"))
         self.source = source
         self.environment = SandboxedEnvironment(

@@ -7,6 +7,7 @@ if not "{{ cookiecutter.__folder | default('') }}":  # hooks/pre_prompt.py was n
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import yaml
@@ -54,19 +55,36 @@ def forget(refused: dict[str, str]) -> str:
     return f"Nothing was written; `{command}` keeps the other answers, and asks for these alone."
 
 
+def refuse(*lines: str) -> None:
+    """End with these sentences, and nothing written."""
+    for path in template.iterdir():
+        leave_out(path)
+    error = ERROR.replace("TEXT", ascii("\n".join(filter(None, lines))))
+    (template / "pyproject.toml").write_text(error, encoding="utf-8")
+    sys.exit()
+
+
+def is_checked_out(revision: str) -> bool:
+    """Tell whether this is the commit that `revision` names."""
+    command = ["git", "-C", str(repository), "rev-parse", "HEAD", f"{revision}^0"]
+    run = subprocess.run(command, check=False, capture_output=True, text=True)
+    return run.returncode == 0 and len({*run.stdout.split()}) == 1
+
+
+checkout = context["_checkout"]  # cookiecutter heeds it only where it clones
+if checkout and (repository / ".git").exists() and not is_checked_out(checkout):
+    refuse(
+        f"--checkout {checkout} does nothing in a folder, or in a clone that is used again: type "
+        f'"git checkout --detach {checkout}" there first, or name an address (git+file:///...).'
+    )
+
 questions = {name: each for name, each in config.items() if "validator" in each}
 refusals = {name: render(each["validator"]).strip() for name, each in questions.items()}
 refused = {name: text for name, text in refusals.items() if text}
 if "project_slug" in refused and answers["package_name"] == answers["suggested_package"]:
     refused["package_name"] = ""  # it was made of the slug, so the slug is what is wrong
 if refused:
-    for path in template.iterdir():
-        leave_out(path)
-    lines = ["not all answers can be used.", *refused.values(), forget(refused)]
-    said = "\n".join(filter(None, lines))
-    error = ERROR.replace("TEXT", ascii(said))
-    (template / "pyproject.toml").write_text(error, encoding="utf-8")
-    sys.exit()
+    refuse("not all answers can be used.", *refused.values(), forget(refused))
 
 for pattern in filter(None, map(render, config["_exclude"])):
     for path in list(template.rglob(pattern)):

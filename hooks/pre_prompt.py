@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,11 @@ if tuple(map(int, version("cookiecutter").split(".")[:2])) < (2, 6):
         f"This template needs cookiecutter 2.6 or newer, and this is {version('cookiecutter')}; "
         "`uvx cookiecutter` gets the newest."
     )
+
+from newest_release import start_from_release
+
+if start_from_release():  # and now with the release's own hook, which finds it checked out
+    sys.exit(subprocess.run([sys.executable, "hooks/pre_prompt.py"], check=False).returncode)
 
 # Cookiecutter renders whatever is answered on its command line. While it asks, Jinja begins with a
 # character that is no answer's, so that an answer is text; the tree is rendered as usual.

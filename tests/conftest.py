@@ -79,6 +79,27 @@ def change_settings(project: Path, **tables: dict[str, Any]) -> None:
     path.write_text(document.as_string(), encoding="utf-8")
 
 
+def start(
+    address: str,
+    folder: Path,
+    checkout: str | None = None,
+    *,
+    overwrite: bool = False,
+    **answers: str,
+) -> Path:
+    """Start a project inside `folder` with cookiecutter, from wherever the template is."""
+    made = cookiecutter(
+        address,
+        checkout,
+        no_input=True,
+        extra_context=answers,
+        output_dir=str(folder),
+        overwrite_if_exists=overwrite,
+    )
+    done("rendered by cookiecutter", Path(made))
+    return Path(made)
+
+
 @dataclass
 class Template:
     """A copy of the template with a history of its own, and the two ways to start from it."""
@@ -87,15 +108,7 @@ class Template:
 
     def cookiecutter(self, folder: Path, *, overwrite: bool = False, **answers: str) -> Path:
         """Start a project inside `folder`."""
-        made = cookiecutter(
-            str(self.path),
-            no_input=True,
-            extra_context=answers,
-            output_dir=str(folder),
-            overwrite_if_exists=overwrite,
-        )
-        done("rendered by cookiecutter", Path(made))
-        return Path(made)
+        return start(str(self.path), folder, overwrite=overwrite, **answers)
 
     def copier(self, folder: Path, version: str = "HEAD", **answers: str) -> Path:
         """Start a project that is `folder`."""
@@ -130,6 +143,41 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     return Template(path)
 
 
+def grow(folder: Path, name: str, tag: str = "") -> None:
+    """Commit a change of the template: one more file, and one more line in a file."""
+    (folder / "template" / f"{name}.txt").write_text(name)
+    with (folder / "template" / "CHANGELOG.md").open("a", encoding="utf-8") as file:
+        file.write(f"- {name} of {{{{ cookiecutter.project_name }}}}.\n")
+    commit(folder, name)
+    if tag:
+        git(folder, "tag", tag)
+
+
+@pytest.fixture(scope="session")
+def history(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A template with releases, commits after the last one, and a branch.
+
+    Its projects are few files, which is soon rendered, and the same to questions and hooks.
+    """
+    path = tmp_path_factory.mktemp("history") / "ml-template"
+    shutil.copytree(template.path, path, ignore=shutil.ignore_patterns(".git"))
+    for name in ["data", "deploy", "examples", "src", "tests", "vendor"]:
+        shutil.rmtree(path / "template" / name)
+    commit(path, "Release")
+    git(path, "branch", "--move", "main")
+    git(path, "tag", "1.0.0")
+    grow(path, "second", "2.0.0")
+    grow(path, "third", "10.0.0")
+    grow(path, "after")
+    grow(path, "later", "11.0.0rc1")
+    git(path, "tag", "nightly")
+    grow(path, "last")
+    git(path, "checkout", "--quiet", "-b", "next")
+    grow(path, "next")
+    git(path, "checkout", "--quiet", "main")
+    return path
+
+
 class Renders:
     """Projects to look at, never to change: each is made once, when it is first asked for."""
 
@@ -157,11 +205,14 @@ def render(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Rend
 def _no_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the engines and git away from the settings of whoever runs the tests."""
     folder = tmp_path_factory.mktemp("settings")
-    (folder / "cookiecutter.yml").write_text(f"replay_dir: '{folder / 'replay'}'")
+    (folder / "cookiecutter.yml").write_text(
+        f"replay_dir: '{folder / 'replay'}'\ncookiecutters_dir: '{folder / 'clones'}'"
+    )
     (folder / "copier.yml").write_text("{}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COOKIECUTTER_CONFIG", str(folder / "cookiecutter.yml"))
         patch.setenv("COPIER_SETTINGS_PATH", str(folder / "copier.yml"))
+        patch.setenv("COPIER_CACHE_DIR", str(folder / "mirrors"))
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         yield
 
