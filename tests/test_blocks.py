@@ -126,6 +126,7 @@ STORIES: dict[str, Desk] = {
     "docs/how-to/database.md": tell_project,
     "docs/how-to/forecast.md": tell_forecast,
     "docs/how-to/own-data.md": tell_own_data,
+    "docs/how-to/reasons.md": tell_application,
     "docs/how-to/score-files.md": tell_score_files,
 }
 
