@@ -66,6 +66,18 @@ def test_rows_of_a_group_are_drawn_together():
         assert {tuple(pair) for pair in pairs} <= {(0, 1), (2, 3), (4, 5)}
 
 
+def test_groups_of_different_sizes_are_drawn_whole_and_about_equally_often():
+    group = pd.Series(["a", "b", "a", "c", "a", "b"])
+    drawn = [group[rows].value_counts() for rows in resamples(6, seed=0, most=200, group=group)]
+    assert all(
+        (counts % {"a": 3, "b": 2, "c": 1}[name] == 0)
+        for each in drawn
+        for name, counts in each.items()
+    )
+    often = pd.DataFrame(drawn).fillna(0).mean()
+    assert often.to_numpy() == pytest.approx(often.index.map({"a": 3, "b": 2, "c": 1}), rel=0.15)
+
+
 def gate(definition, value, *, spread=0.01, baseline, rows=50, **costs):
     """Return the reasons for which a model with these figures is not promoted."""
     problem = definition.problem

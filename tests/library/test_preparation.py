@@ -8,7 +8,7 @@ from mlsteps.modeling.encoding import EncodedFold, TrainingRows
 from mlsteps.preparation import Column, DateParts, TextTopics, cut_folds, prepare, take_test
 from mlsteps.preparation.features import make_features
 from mlsteps.preparation.rows import find_eligible
-from mlsteps.preparation.schema import ALIKE, GROUP, KEY, read_schema
+from mlsteps.preparation.schema import ALIKE, EQUAL, GROUP, KEY, read_schema
 from mlsteps.problem.eligible import DATE, newest_rows
 from mlsteps.problem.keys import row_keys
 from mlsteps.problem.project import Project
@@ -74,6 +74,16 @@ def test_equal_rows_without_an_id_are_kept_and_counted(people, define):
     assert rows[KEY].is_unique
     unnamed = people.assign(id=None)  # nor does an id that is missing say anything
     assert len(find_eligible(unnamed, define(columns={"id": ["id"]}))[0]) == len(people)
+
+
+def test_equal_rows_are_drawn_together_where_equal_inputs_have_equal_targets(people, raw, define):
+    """As of repetitions; of different people, of whom the same is known, they often differ."""
+    assert EQUAL not in find_eligible(people, define())[0]
+    for one in (raw, raw.assign(y=raw["x"])):
+        twice = pd.concat([one, one], ignore_index=True)
+        rows, _ = find_eligible(twice, define())
+        assert (rows[EQUAL].value_counts() == 2).all()
+        assert EQUAL not in find_eligible(twice, define(preparation={"repetitions": "keep"}))[0]
 
 
 def test_prepare_says_that_equal_rows_are_kept_and_what_to_set(people, define, tmp_path):

@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlsteps import UserError
+from mlsteps.evaluation.bootstrap import measure
 from mlsteps.exploration.measures import rank_features
 from mlsteps.files import read_json
 from mlsteps.modeling import store
 from mlsteps.preparation.schema import Schema
-from mlsteps.problem.columns import Column, convert
+from mlsteps.problem.columns import Column, column_of, convert
+from mlsteps.problem.metric import all_metrics
 from mlsteps.problem.suggest import suggest
 from mlsteps.variants import of_type
 from project import edit, load, log, run_in
@@ -57,6 +59,24 @@ def test_without_a_target_other_problem_types_are_named(problem_type):
     with pytest.raises(UserError, match="so this is clustering") as raised:
         suggest(frame, "", problem_type)
     assert f"holds the code for {problem_type}" in str(raised.value)
+
+
+@pytest.mark.parametrize(("how", "wider"), [("auto", 2**0.5), ("keep", 1)])
+def test_rows_that_may_have_come_twice_make_no_interval_narrower(own, rows, how, wider):
+    """As many different rows would halve the variance; as "keep" says that they are."""
+    pd.concat([rows, rows], ignore_index=True).to_csv(own.root / "rows.csv", index=False)
+    own = edit(own, preparation={"repetitions": how})
+    for step in ("collect", "prepare", "evaluate"):
+        done = run_in(own.root, step)
+        assert done.exit_code in (0, 1), done.output
+    name, test = own.definition.problem.metric, pd.read_parquet(own.prepared / "test.parquet")
+    predictor, metric = load(own), all_metrics(own.definition.problem.type, {})[name]
+    predictions = predictor.add_metric_columns(predictor.predict_features(test), test)
+    target = column_of(test, predictor.schema.target)
+    alone = measure(target, predictions, {name: metric}, seed=own.definition.search.seed)[name]
+    found = read_json(own.reports / "metrics.json")["test"][name]
+    ratio = (found["high"] - found["low"]) / (alone["high"] - alone["low"])
+    assert ratio == pytest.approx(wider, rel=0.15)
 
 
 def test_a_model_that_predicts_is_tested_on_rows_that_it_has_not_seen(own):

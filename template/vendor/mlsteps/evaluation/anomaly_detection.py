@@ -88,7 +88,7 @@ class Test(RowTest):
         """Check that the distance to the mean is not better; a paired bootstrap says how surely."""
         distance, metric = self.by_distance(), self.metric
         other, own, gains = compare_pairs(
-            metric, self.target, distance, self.predictions, self.seed, self.group
+            metric, self.target, distance, self.predictions, self.seed, self.resampled
         )
         low, high = interval(gains)
         return Check(

@@ -74,13 +74,14 @@ def resamples(
 ) -> Iterator[np.ndarray]:
     """Yield positions of rows drawn with replacement, whole groups where `group` is given."""
     generator = np.random.default_rng(seed)
-    members = None if group is None else list(group.groupby(group.to_numpy()).indices.values())
+    codes = np.arange(rows) if group is None else pd.factorize(group, sort=True)[0]
+    order, sizes = np.argsort(codes, kind="stable"), np.bincount(codes)
+    ends = np.cumsum(sizes)
     for _ in range(int(np.clip(ROW_BUDGET // rows, LEAST_RESAMPLES, most))):
-        if members is None:
-            yield generator.integers(rows, size=rows)
-        else:
-            drawn = generator.integers(len(members), size=len(members))
-            yield np.concatenate([members[k] for k in drawn])
+        drawn = generator.integers(len(sizes), size=len(sizes))
+        many = sizes[drawn]
+        # Each group's positions end where it does: count on to them.
+        yield order[np.arange(many.sum()) + np.repeat(ends[drawn] - np.cumsum(many), many)]
 
 
 def _take(parts: dict[Any, Parts], rows: np.ndarray) -> dict[Any, Parts]:

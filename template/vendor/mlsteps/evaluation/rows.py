@@ -12,7 +12,7 @@ from sklearn.inspection import permutation_importance
 from ..files import read_frame
 from ..modeling.parallel import few_threads
 from ..modeling.predictor import RowPredictor
-from ..preparation.schema import GROUP, KEY
+from ..preparation.schema import EQUAL, GROUP, KEY
 from ..problem.columns import column_of
 from ..problem.definition import Definition
 from ..problem.metric import Metrics, evaluate_metrics
@@ -68,6 +68,7 @@ class RowTest(ABC):
         self.metric = metrics[definition.problem.metric]
         self.seed = definition.search.seed
         self.group = rows.get(GROUP)
+        self.resampled = rows.get(GROUP, rows.get(EQUAL))  # which are drawn together
         self.target = column_of(rows, predictor.schema.target)
         self.features = rows[[column.name for column in predictor.schema.features]]
 
@@ -118,7 +119,7 @@ class RowTest(ABC):
     def result(self) -> TestResult:
         """Return all that is measured."""
         schema, target, predictions = self.predictor.schema, self.target, self.predictions
-        measured = measure(target, predictions, self.metrics, self.seed, group=self.group)
+        measured = measure(target, predictions, self.metrics, self.seed, group=self.resampled)
         measured |= {name: x for name, x in self.run["measured"].items() if name not in measured}
         check_defined(measured, len(target), self.definition)
         example = pd.DataFrame([{column.name: column.example for column in schema.inputs}])
@@ -188,7 +189,7 @@ class RowTest(ABC):
                     {"": self.metric},
                     self.seed,
                     most=SLICE_RESAMPLES,
-                    group=part.get(GROUP),
+                    group=part.get(GROUP, part.get(EQUAL)),
                 )
                 for numbers in measured.values():
                     place = {"column": column, "slice": label, "rows": len(part)}

@@ -12,10 +12,11 @@ from ..problem.keys import numbered, row_keys
 from ..problem.settings import Columns
 from ..report import counted
 from .features import AddFeatures, check_finite, feature_kind, make_features
-from .schema import ALIKE, GROUP, KEY, Prepared, Schema, TrainedOn
+from .schema import ALIKE, EQUAL, GROUP, KEY, Prepared, Schema, TrainedOn
 from .split import TakeTest
 
-EQUAL = 'equal rows kept (set [preparation] repetitions: "drop" if they came twice, "keep" if not)'
+DIFFER = 0.1  # of the usual share of pairs with unequal targets: more of them are no repetitions
+KEPT = 'equal rows kept (set [preparation] repetitions: "drop" if they came twice, "keep" if not)'
 
 
 def prepare_rows(
@@ -52,7 +53,7 @@ def prepare_rows(
         features=[describe(features.loc[train, n], k.kind) for n, k in made.items()],
         ignored=definition.not_inputs(),
     )
-    parts = f"{train.sum():,} training rows, {test.sum():,} test rows"
+    parts = f"{counted(train.sum(), 'training row')}, {counted(test.sum(), 'test row')}"
     if train.all():
         parts = f"{train.sum():,} rows for training and test alike"
     lost = "".join(f", {what}: {count:,}" for what, count in losses.items() if count)
@@ -99,13 +100,29 @@ def find_eligible(raw: pd.DataFrame, definition: Definition) -> tuple[pd.DataFra
     inputs = inputs[kept.index]
     if plain and how != "keep" and not columns.id and inputs.duplicated().any():
         kept = kept.assign(**{ALIKE: inputs})  # they may be one thing, and nothing tells
+    equal = keys[kept.index].duplicated()
+    if how == "auto" and equal.any() and _came_twice(inputs, kept.get(problem.target)):
+        kept = kept.assign(**{EQUAL: keys[kept.index]})
     _check_complete(kept, columns)
     losses = {
         "repeated rows left out": int(repeated.sum()),
         "rows without target left out": int(unlabelled.sum()),
-        EQUAL: int(keys[kept.index].duplicated().sum()) if how == "auto" else 0,
+        KEPT: int(equal.sum()) if how == "auto" else 0,
     }
     return kept, losses
+
+
+def _came_twice(inputs: pd.Series, target: pd.Series | None) -> bool:
+    """Return whether equal rows look like repetitions: then equal inputs have equal targets.
+
+    Different things of which the same is known differ in the target nearly as often as any two.
+    """
+    if target is None or target.isna().any():
+        return True
+    frame = pd.DataFrame({"inputs": inputs, "target": target})
+    counts = [frame.value_counts(by) for by in (["inputs"], ["inputs", "target"], ["target"])]
+    alike, equal, usual = (float((n * (n - 1)).sum()) for n in counts)  # pairs of rows
+    return 1 - equal / alike < DIFFER * (1 - usual / (len(frame) * (len(frame) - 1)))
 
 
 def _check_complete(rows: pd.DataFrame, columns: Columns) -> None:

@@ -13,9 +13,10 @@ from ..errors import UserError
 from ..files import read_json, unreadable
 from ..problem.columns import Column, column_of, convert
 
-# Columns of prepared rows that are no features: the label of the row's group, its key, and that of
-# its inputs, where equal ones stay together. No collected column has a name with blanks around it.
-GROUP, KEY, ALIKE = " group", " key", " alike"
+# Columns of prepared rows that are no features: the label of the row's group, its key, that of its
+# inputs where equal ones stay together, and that of all its values where equal rows may be one
+# thing. No collected column has a name with blanks around it.
+GROUP, KEY, ALIKE, EQUAL = " group", " key", " alike", " equal"
 
 TrainedOn = Callable[[pd.DataFrame], np.ndarray]  # raw rows -> which a champion was trained on
 
