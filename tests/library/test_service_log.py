@@ -14,7 +14,7 @@ from mlsteps.deployment.prediction_log import PREDICTIONS, log_engine, predictio
 from mlsteps.deployment.service import PredictionService, log_writer, metrics
 from mlsteps.deployment.service.log_writer import LogWriter
 from mlsteps.problem.project import open_project
-from project import part
+from project import edit, part
 from served import eventually, logged, measured, post, value_in
 
 
@@ -127,6 +127,17 @@ def test_database_that_says_nothing_holds_up_neither_start_nor_feedback(
             feedback = json.dumps({"id": "0" * 32, "actual": true_label}).encode()
             assert service.feedback(feedback).status == 503
             assert time.monotonic() - began < 15
+
+
+def test_log_that_was_away_at_the_start_gets_its_tables_with_the_first_rows(own, example, caplog):
+    own = edit(own, serving={"log": "sqlite:///later/predictions.db"})
+    with prediction_service(own) as service:
+        service.predict(json.dumps(example).encode())
+        eventually(lambda: "Rows are kept meanwhile" in caplog.text)
+        (own.root / "later").mkdir()
+        eventually((own.root / "later" / "predictions.db").exists)
+    assert len(logged(own)) == 1
+    assert "no such table" not in caplog.text
 
 
 def delete(path):
