@@ -10,7 +10,7 @@ import pytest
 from mlsteps.evaluation.bootstrap import measure, resamples
 from mlsteps.evaluation.result import costs_of
 from mlsteps.modeling import Clusterer, Detector, store
-from mlsteps.modeling.search import stopwatch
+from mlsteps.modeling.parallel import stopwatch
 from mlsteps.problem.columns import column_of
 from mlsteps.problem.metric import all_metrics
 from mlsteps.variants import of_type

@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -18,7 +20,7 @@ from mlsteps.deployment.prediction_log import (
     write_rows,
 )
 from mlsteps.modeling import store
-from project import edit, part, run_in
+from project import FOLDER, TEMPLATE, edit, package, part, run_in
 
 
 def results(project):
@@ -233,6 +235,32 @@ def test_a_folder_that_may_not_be_written_is_named_with_the_user_who_wants_to(ow
     assert failed.exit_code == 2
     user = f"Permission denied for user {os.geteuid()}."
     assert failed.output.splitlines()[-1] == f"Error: models/champion.json: {user}"
+
+
+PROCESS_1 = ["unshare", "--user", "--map-root-user", "--pid", "--fork"]  # as in a container
+
+
+@pytest.mark.skipif(
+    not shutil.which("unshare") or subprocess.run([*PROCESS_1, "true"], check=False).returncode,
+    reason="no process can be made the first of its namespace here",
+)
+@pytest.mark.parametrize("command", [["run", "--force"], ["serve", "--port", "0"]])
+def test_a_command_that_has_just_begun_ends_by_sigterm_also_as_process_1(own, command):
+    code = f"""
+import os, signal, threading
+threading.Timer(0.3, os.kill, [1, signal.SIGTERM]).start()
+from {package("classification").__name__}.cli import main
+main({command})
+"""
+    path = os.pathsep.join([str(FOLDER), str(TEMPLATE / "vendor")])
+    ended = subprocess.run(
+        [*PROCESS_1, sys.executable, "-c", code],
+        cwd=own.root,
+        env=os.environ | {"PYTHONPATH": path},
+        check=False,
+        timeout=30,
+    )
+    assert ended.returncode == 143
 
 
 def copied(own):
