@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from itertools import permutations
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
-from typing_extensions import TypedDict  # Python 3.11 lacks what pydantic needs
 
 from ..preparation.schema import Schema
 from ..problem.classification import PROBABILITY

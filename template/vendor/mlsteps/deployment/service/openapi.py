@@ -5,8 +5,15 @@ from typing import Any
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
-from ...modeling.explanation import Explanation
 from .served_model import SCHEMAS, ServedModel
+
+
+class Explanation(BaseModel):
+    """Why a number of a prediction is what it is."""
+
+    explained: str = Field(description="The number: it is `typical` and all effects together.")
+    typical: float = Field(description="That of a typical row.")
+    effects: dict[str, float] = Field(description="Of each feature, the strongest first.")
 
 
 class Prediction(BaseModel, extra="allow"):
