@@ -263,6 +263,15 @@ main({command})
     assert ended.returncode == 143
 
 
+def test_files_of_training_rows_can_be_read_by_their_owner_alone(project):
+    files = [*project.raw.glob("*.parquet"), *project.prepared.glob("*.parquet")]
+    files += project.models.glob("*/reference.parquet")
+    assert len(files) >= 4
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    served = [*project.models.glob("*/model.skops"), *project.models.glob("*/schema.json")]
+    assert all(path.stat().st_mode & 0o400 for path in served)
+
+
 def copied(own):
     version = store.champion(own.models)
     shutil.copytree(own.models / version, own.models / f"{version}_2")

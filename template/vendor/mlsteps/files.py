@@ -15,18 +15,21 @@ from .errors import UserError
 if TYPE_CHECKING:  # pandas takes half a second to load, and not every command needs it
     import pandas as pd
 
+PRIVATE = 0o600  # what holds rows, only its owner can read
 PART_ROWS = 20_000  # of a table, written and read at a time
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block succeeds.
 
-    Works for a file and, where `path` does not exist yet, for a folder.
+    Works for a file, which may be `private`, and, where `path` does not exist yet, for a folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.{uuid4().hex[:8]}.tmp"
     try:
+        if private:
+            temporary.touch(PRIVATE)
         yield temporary
         temporary.replace(path)
     finally:

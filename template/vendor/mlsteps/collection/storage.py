@@ -16,6 +16,7 @@ from pyarrow import feather, parquet
 from tqdm import tqdm
 
 from ..errors import UserError
+from ..files import PRIVATE
 from ..problem.project import SIGN
 from .arrow import TEXT, UnreadableError, bring, common_schema
 from .stream import Stream, decimal_of
@@ -33,7 +34,7 @@ def store(path: Path, stream: Stream, *, anew: bool = False) -> int | None:
     """
     spool = path.parent / SPOOL
     shutil.rmtree(spool, ignore_errors=True)  # of a collection that was killed
-    spool.mkdir(parents=True)
+    spool.mkdir(0o700, parents=True)
     try:
         greatest = None if anew else _greatest(path, stream)
         stored = None if greatest is None else parquet.read_metadata(path).num_rows
@@ -52,6 +53,7 @@ def store(path: Path, stream: Stream, *, anew: bool = False) -> int | None:
         _write(spool / path.name, schema, (bring(rows, schema) for rows in chain(kept, new)))
         if not parquet.read_metadata(spool / path.name).num_rows:
             raise UserError(f"{stream.title()} has no rows; nothing was changed.")
+        (spool / path.name).chmod(PRIVATE)
         (spool / path.name).replace(path)
     finally:
         shutil.rmtree(spool, ignore_errors=True)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..database import database_url, open_database
 from ..environment import FROM_ENVIRONMENT
 from ..errors import UserError
+from ..files import PRIVATE
 from ..problem.project import Project
 
 BUSY_SECONDS = 2.0  # how long SQLite waits for another writer before it says "locked"
@@ -317,7 +318,7 @@ def _one_sentence() -> Iterator[None]:
 def _keep_private(_: Any, __: Any, arguments: Sequence[str], ___: Any) -> None:
     """Make a file that only its owner can read: it holds the rows of callers."""
     with suppress(OSError):  # it is there, or SQLite says why it cannot be made
-        Path(arguments[0]).touch(0o600, exist_ok=False)
+        Path(arguments[0]).touch(PRIVATE, exist_ok=False)
 
 
 def _write_ahead(connection: Any, _: Any) -> None:

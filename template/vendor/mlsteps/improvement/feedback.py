@@ -98,7 +98,7 @@ def add_labelled_rows(project: Project) -> None:
     mixed = [name for name in rows if rows[name].dtype == object]  # a parquet column has one type
     rows[mixed] = rows[mixed].map(str, na_action="ignore")
     rows[PREDICTION], rows[VERSION], rows[AT] = metadata.index, metadata["version"], metadata["at"]
-    with replacing(project.raw / LABELLED) as path:
+    with replacing(project.raw / LABELLED, private=True) as path:
         rows.to_parquet(path, index=False)
 
 

@@ -58,7 +58,7 @@ def prepare(
     prepared = make(raw, project.collected(), take_test, add_features, trained_on)
     schema = prepared.schema
     for name, part in {"train": prepared.train, "test": prepared.test}.items():
-        with replacing(project.prepared / f"{name}.parquet") as path:
+        with replacing(project.prepared / f"{name}.parquet", private=True) as path:
             rows = pd.concat([prepared.features[part], prepared.rows[part]], axis="columns")
             rows.to_parquet(path, row_group_size=PART_ROWS)
     # The schema is written last: where it exists, the rows are complete.
