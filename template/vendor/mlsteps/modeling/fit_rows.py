@@ -1,6 +1,8 @@
 """Fit models of rows: cross-validation, then a fit of the best candidate to all of them."""
 
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -31,7 +33,29 @@ from .search import (
     caught_warnings,
 )
 
+FEW = 100  # rows that show what a fitted candidate is made of
+COUNTS = ("n_estimators", "max_iter")  # parameters that make a fit long, and change no type
 SCORED_BY = {"clustering": "clusterings of parts of the rows"}  # others by cross-validation
+
+
+def fit_to_few(project: Project, candidates: Candidates) -> Iterator[tuple[str, list[Any]]]:
+    """Yield each candidate's encoder and estimator, fitted to a few rows unless that fails.
+
+    That shows at once of which types a model is made; what fails is told by the search.
+    """
+    definition, schema = project.definition, read_schema(project.prepared / "schema.json")
+    rows = TrainingRows(project.prepared / "train.parquet", schema, definition)
+    turns = rows.target.groupby(rows.target, dropna=False).cumcount()  # of each class alike
+    few = np.argsort(turns.to_numpy(), kind="stable")[:FEW]
+    features, known = rows.features(few), rows.target.iloc[few].to_numpy()
+    for name, candidate in candidates.items():
+        encoder = encoder_of(name, candidates)(schema.features, definition)
+        estimator = build_estimator(candidate, {}, definition)
+        counts = [key for key in estimator.get_params() if key.endswith(COUNTS)]
+        estimator.set_params(**dict.fromkeys(counts, 2))
+        with few_threads(len(few)), caught_warnings(), suppress(Exception):
+            estimator.fit(np.asarray(encoder.fit_transform(features, known)), known)
+        yield name, [encoder, estimator]
 
 
 def fit_best(

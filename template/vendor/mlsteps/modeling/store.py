@@ -7,9 +7,11 @@ A version is a folder that appears whole. ``champion.json`` names the one that s
 import io
 import json
 import math
+import re
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -43,43 +45,25 @@ TRUSTED = [
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
     "lightgbm.sklearn.LGBMRegressor",
-    "mlsteps.modeling.forecast_model.ForecastModel",
-    "mlsteps.modeling.estimators.Clusterer",
-    "mlsteps.modeling.estimators.Detector",
-    "mlsteps.modeling.ensemble.Ensemble",
-    "mlsteps.modeling.forecasters.arima.Arima",
-    "mlsteps.modeling.forecasters.autoregression.Autoregression",
-    "mlsteps.modeling.forecasters.decomposed.Decomposed",
-    "mlsteps.modeling.forecasters.lags.Lags",
-    "mlsteps.modeling.forecasters.local.Exponential",
-    "mlsteps.modeling.forecasters.naive.Drift",
-    "mlsteps.modeling.forecasters.naive.SeasonalNaive",
-    "mlsteps.preparation.panel.Panel",
-    "mlsteps.preparation.transformers.Clipper",
-    "mlsteps.preparation.transformers.DateParts",
-    "mlsteps.preparation.transformers.TextTopics",
     "numpy.dtype",
+    "numpy.mean",
     "scipy._lib.array_api_compat.numpy._aliases.asarray",  # of SplineTransformer, as the next one
     "scipy.interpolate._bsplines.BSpline",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.feature_selection._univariate_selection.f_classif",
-    "sklearn.feature_selection._univariate_selection.f_regression",
-    "sklearn.metrics._dist_metrics.ChebyshevDistance64",
-    "sklearn.metrics._dist_metrics.EuclideanDistance64",
-    "sklearn.metrics._dist_metrics.ManhattanDistance64",
-    "sklearn.neighbors._ball_tree.BallTree",
-    "sklearn.neighbors._kd_tree.KDTree",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-    "sklearn.tree._tree.Tree",
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRFClassifier",
     "xgboost.sklearn.XGBRFRegressor",
     "xgboost.sklearn.XGBRegressor",
 ]
+
+# What the estimators of scikit-learn, which skops trusts, and those of this library are made of
+# (losses, kernels, trees) is defined in these modules, none of which reads or writes a file.
+PARTS = re.compile(
+    r"(sklearn\.(_loss|calibration|cluster|ensemble|feature_selection|gaussian_process|impute|metrics|"
+    r"model_selection|multiclass|neighbors|neural_network|tree\._tree|utils\._bunch|"
+    r"utils\._metadata_requests)|mlsteps\.(modeling\.ensemble|modeling\.estimators|"
+    r"modeling\.forecast_model|modeling\.forecasters|preparation\.panel|preparation\.transformers))\."
+)
 
 # Classes that have moved since a version of this library that was released: old name, new name.
 # A model file is read as if it named the new ones, so a champion serves on after an update.
@@ -128,10 +112,9 @@ def load_pipeline(path: Path, trusted: Sequence[str] = ()) -> BaseEstimator:
     """Read a pipeline, unless it is made of types that are not trusted."""
     try:
         _check_size(path)
-        file = _with_new_names(path)
-        unknown = _untrusted(skops.io.get_untrusted_types(file=file), trusted)
+        pipeline, unknown = _load(_with_new_names(path), trusted)
         if not unknown:
-            return skops.io.load(file, trusted=[*TRUSTED, *trusted])
+            return pipeline
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; train a model with `run`.") from None
     except Exception as error:  # a damaged archive fails in many ways
@@ -143,8 +126,14 @@ def load_pipeline(path: Path, trusted: Sequence[str] = ()) -> BaseEstimator:
 
 
 def check_trusted(name: str, parts: list[BaseEstimator | None], trusted: Sequence[str]) -> None:
-    """Raise an error if a candidate, before any fit, is made of types that are not trusted."""
-    unknown = _untrusted(skops.io.get_untrusted_types(data=skops.io.dumps(parts)), trusted)
+    """Raise an error if a candidate cannot be stored, or is made of types that are not trusted."""
+    try:
+        _, unknown = _load(io.BytesIO(skops.io.dumps(parts)), trusted)
+    except Exception as error:  # what it is made of may be anything
+        raise UserError(
+            f'Candidate "{name}" cannot be stored and read again ({error}); make it of functions '
+            "and classes that stand in modules."
+        ) from error
     if unknown:
         raise UserError(
             f'Candidate "{name}" needs the types {", ".join(unknown)}, which are not trusted; if '
@@ -152,8 +141,19 @@ def check_trusted(name: str, parts: list[BaseEstimator | None], trusted: Sequenc
         )
 
 
-def _untrusted(types: list[str], trusted: Sequence[str]) -> list[str]:
-    return sorted(set(types) - {*TRUSTED, *trusted})
+def _load(file: Path | io.BytesIO, trusted: Sequence[str]) -> tuple[Any, list[str]]:
+    """Return what a file holds, unless it needs types that are not trusted, and these."""
+    types = skops.io.get_untrusted_types(file=file)
+    unknown = sorted(t for t in {*types} - {*TRUSTED, *trusted} if not is_part(t))
+    return None if unknown else skops.io.load(file, trusted=types), unknown
+
+
+def is_part(name: str) -> bool:
+    """Return whether a type is defined in one of `PARTS`, not only imported there."""
+    module, _, own = name.rpartition(".")
+    if not PARTS.match(name):
+        return False
+    return getattr(getattr(import_module(module), own, None), "__module__", "") == module
 
 
 def _check_size(path: Path) -> None:

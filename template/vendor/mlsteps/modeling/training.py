@@ -1,7 +1,7 @@
 """Search, fit the best candidate on all training rows, and store it as a new version."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ..files import file_digest, replacing, write_json, write_text
-from ..preparation.schema import read_schema
+from ..files import PRIVATE, file_digest, replacing, write_json, write_text
 from ..preparation.split import CutFolds
 from ..problem.metric import Metrics, all_metrics, select_metric
 from ..problem.project import Project
 from ..report import number, paragraph, table, write_card
 from . import store
 from .search import Candidates, FittedModel, Trial
+
+Made = Iterable[tuple[str, list[Any]]]  # what a candidate is made of, by its name
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
 
@@ -44,7 +45,7 @@ def train(
         Those of the project, added to the standard ones.
     trusted : sequence of str, optional
         What the project gives to `load_predictor`. Where it is given, a candidate that could be
-        stored but not loaded is an error before anything is fitted.
+        stored but not loaded is an error before the search begins.
 
     Returns
     -------
@@ -66,16 +67,18 @@ def train(
     definition = project.definition
     known = all_metrics(definition.problem.type, metrics)
     metric = select_metric(definition.problem.metric, known)
-    if trusted is not None:
-        features = read_schema(project.prepared / "schema.json").features
-        for name in candidates.keys() & definition.models.candidates:
-            build = candidates[name].encoder
-            parts = [candidates[name].estimator, build(features, definition) if build else None]
-            store.check_trusted(name, parts, trusted)
+    named = {n: candidates[n] for n in definition.models.candidates if n in candidates}
     if definition.problem.of_series:
         from .backtest import fit_best  # needs statsmodels
+
+        made: Made = ((name, [one.estimator]) for name, one in named.items())
     else:
-        from .fit_rows import fit_best
+        from .fit_rows import fit_best, fit_to_few
+
+        made = fit_to_few(project, named)
+    if trusted is not None:
+        for name, parts in made:
+            store.check_trusted(name, parts, trusted)
     model = fit_best(project, candidates, known, cut_folds)
     result, best = model.result, model.result.leaderboard[0]
 
@@ -118,6 +121,7 @@ def _store(folder: Path, model: FittedModel, record: dict[str, Any], *, out_of_f
     store.save_pipeline(model.pipeline, folder / store.MODEL)
     write_text(folder / store.SCHEMA, model.schema.model_dump_json(indent=2) + "\n")
     np.save(folder / store.KEYS, model.keys)
+    (folder / store.REFERENCE).touch(PRIVATE)
     model.reference.to_parquet(folder / store.REFERENCE)
     if model.test_forecasts is not None:
         model.test_forecasts.to_parquet(folder / store.TEST_FORECASTS)
