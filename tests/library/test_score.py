@@ -83,6 +83,20 @@ def test_parts_give_what_the_whole_gives(own, data, tmp_path, monkeypatch, suffi
     assert beside(in_parts) == [in_parts.name]
 
 
+def test_csv_for_a_spreadsheet_has_no_formulas_and_keeps_its_numbers(own, rows, tmp_path):
+    texts = ["=HYPERLINK(A1)", "@SUM(1)", "-2+cmd|' /C calc'!A0", "-3.5", "+49 30 1234", "a=b"]
+    rows.head(len(texts)).assign(**{"note": texts, "=1+1": 1}).to_csv(
+        tmp_path / "in.csv", index=False
+    )
+    for escapes, marked in ((False, 0), (True, 3)):
+        edit(own, serving={"escape_formulas": escapes})
+        done = run_in(own.root, "predict", tmp_path / "in.csv", tmp_path / "out.csv")
+        assert done.exit_code == 0, done.output
+        scored = pd.read_csv(tmp_path / "out.csv", dtype="str")
+        assert scored["note"].tolist() == [f"'{t}" for t in texts[:marked]] + texts[marked:]
+        assert ("'=1+1" if escapes else "=1+1") in scored
+
+
 def test_a_prediction_that_the_encoding_lacks_is_not_written_otherwise(tmp_path):
     made = iter([pa.table({"prediction": ["☃"]})])
     like = Source("in.csv", encoding="Windows-1252", delimiter=";")

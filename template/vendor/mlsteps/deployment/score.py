@@ -1,6 +1,7 @@
 """Score a file with the champion: part by part, into a file that appears whole or not at all."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet
 from pydantic_core import to_json
 from tqdm import tqdm
@@ -36,6 +38,7 @@ from .score_rows import RowScorer, ScoredPart
 
 ID = "prediction_id"  # the column that feedback is joined by
 EXPLANATION = "explanation"  # the column that says why
+FORMULA = r"(?s)^([=@\t\r]|[+-].*[A-Za-z(!|=])"  # to a spreadsheet; -3,5 is a number
 
 
 def score_file(
@@ -103,7 +106,9 @@ def score_file(
         log, note = _Log(project, champion.version, parts.digest, folder, load_predictor), ""
         logs = project.definition.serving.log_files
         scored = ((part, log.keep(part, scorer) if logs else None) for part in scorer.parts())
-        tables = (_table(part, ids) for part, ids in scored)
+        tables: Iterator[pa.Table] = (_table(part, ids) for part, ids in scored)
+        if project.definition.serving.escape_formulas and target.suffix == ".csv":
+            tables = map(_escaped, tables)
         WRITERS[target.suffix](tables, folder / "whole", parts.sources[0])
         if logs:
             note = log.write()
@@ -129,6 +134,16 @@ def _table(part: ScoredPart, ids: list[str] | None) -> pa.Table:
     for name, values in columns.items():
         table = table.append_column(name, pa.array(values))
     return table
+
+
+def _escaped(table: pa.Table) -> pa.Table:
+    """Return a table in which ' stands before texts and names that a spreadsheet would compute."""
+    texts = (pa.string(), pa.large_string())
+    columns = (
+        pc.replace_substring_regex(column, FORMULA, r"'\1") if column.type in texts else column
+        for column in table.itercolumns()
+    )
+    return pa.table([*columns], [re.sub(FORMULA, r"'\1", name) for name in table.column_names])
 
 
 class _Log:

@@ -173,6 +173,7 @@ class Serving(Table):
     port: int = Field(default=8000, ge=0, le=65535)
     log: str = "sqlite:///predictions.db"
     log_files: bool = False
+    escape_formulas: bool = False
     max_rows: int = Field(default=1000, ge=1)
     max_explained_rows: int = Field(default=10, ge=1)
     max_megabytes: float = Field(default=5, gt=0)
