@@ -200,7 +200,7 @@ def test_a_better_challenger_proves_itself_in_the_shadow_first(misled, new_rows)
     shutil.copy(misled.root / "good.csv", misled.root / "rows.csv")
     edit(misled, improvement={"shadow_rows": 50, "minimum_rows": 10_000})
     done = run_in(misled.root, "improve")
-    assert "it predicts in the shadow until 50 true labels are known" in done.output
+    assert "it predicts in the shadow until true labels of 50 rows are known" in done.output
     challenger = store.challenger(misled.models)
     assert challenger == store.newest_version(misled.models)
     done = run_in(misled.root, "improve")
@@ -219,7 +219,9 @@ def test_a_challenger_in_the_shadow_need_not_be_waited_for(misled):
     edit(misled, improvement={"shadow_rows": 50, "minimum_rows": 10_000})
     run_in(misled.root, "improve")
     first = store.challenger(misled.models)
-    assert "in the shadow until 50" in run_in(misled.root, "improve", "--force").output
+    assert (
+        "in the shadow until true labels of 50" in run_in(misled.root, "improve", "--force").output
+    )
     second = store.challenger(misled.models)
     assert second != first
     edit(misled, improvement={"shadow_rows": 0})

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from ..environment import masked
+from ..report import counted
 
 SAID = 5  # files of which it is said what was left out
 
@@ -80,8 +81,8 @@ def left_out(sources: Sequence[Source]) -> list[str]:
     """Say what was left out of files, a sentence each for the first of them."""
     said = [f"{each.name}: left out {each.left_out}." for each in sources if each.left_out]
     said += [f"{each.name} {each.doubt}." for each in sources if each.doubt]
-    more = [f"Rows were left out of {len(said) - SAID:,} more files."] if len(said) > SAID else []
-    return said[:SAID] + more
+    more = counted(len(said) - SAID, "more file")
+    return said[:SAID] + ([f"Rows were left out of {more}."] if len(said) > SAID else [])
 
 
 def digest(*parts: Any) -> str:

@@ -51,7 +51,7 @@ def _monitored(project: Project, found: dict[str, Any], title: str) -> list[str]
     if drifts := found["drifts"]:
         names = {"p_value": "p, adjusted", "psi": "PSI", "note": "what changed most"}
         left = len(drifts) - SHOWN_COLUMNS
-        caption = f"{left} calmer columns are not shown." if left > 0 else ""
+        caption = f"Calmer columns that are not shown: {left}." if left > 0 else ""
         shown = pd.DataFrame(drifts[:SHOWN_COLUMNS]).rename(columns=names)
         parts += [heading("Drift of the inputs and of the predictions"), table(shown, caption)]
     return parts

@@ -12,7 +12,7 @@ from ..evaluation.bootstrap import compare_pairs
 from ..problem.definition import Definition
 from ..problem.metric import Metric
 from ..problem.project import Project
-from ..report import number
+from ..report import counted, number
 from .performance import measure_logged
 
 
@@ -58,7 +58,7 @@ class Comparison:
         """Say what was found of a version and its rival."""
         return (
             f"{metric.title} of the {rival} is {number(self.rival_value)}, of the {own} "
-            f"{number(self.value)}, on the same {self.rows:,} rows; better by more than "
+            f"{number(self.value)}, on the same {counted(self.rows, 'row')}; better by more than "
             f"{number(margin)} in {self.confidence:.0%} of resamples"
         )
 

@@ -18,6 +18,7 @@ from ..problem.columns import ConversionError
 from ..problem.keys import numbered, row_keys
 from ..problem.metric import Metrics, all_metrics
 from ..problem.project import Project
+from ..report import counted
 from ..steps import Outcome, Step, lock, run_step
 from .comparison import Comparison, PairedPredictions, compare, read_shadow, replay_of
 from .feedback import add_labelled_rows
@@ -290,7 +291,8 @@ class _Loop:
             return self._result("kept", challenger, reason, found)
         if not shadow_rows:
             return self._result("promoted", challenger, reason, found)
-        reason += f"; it predicts in the shadow until {shadow_rows:,} true labels are known"
+        labels = f"true labels of {counted(shadow_rows, 'row')}"
+        reason += f"; it predicts in the shadow until {labels} are known"
         return self._result("shadow", challenger, reason, found)
 
 

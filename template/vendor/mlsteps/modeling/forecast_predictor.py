@@ -21,6 +21,7 @@ from ..problem.series import (
     least_periods,
     series_columns,
 )
+from ..report import counted
 from .forecast_model import add_intervals, forecast_ahead
 from .predictor import Predictor
 
@@ -228,8 +229,8 @@ class ForecastPredictor(Predictor):
             if lengths[name] < least:
                 raise ForecastRequestError(
                     "rows",
-                    f'the series "{name}" has {lengths[name]:,} periods, but a forecast needs '
-                    f"{least:,}; send more of its history",
+                    f'the series "{name}" has {counted(lengths[name], "period")}, but a forecast '
+                    f"needs {least:,}; send more of its history",
                 )
 
     def _with_future(self, rows: pd.DataFrame, future: pd.DataFrame | None) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from ..errors import UserError
+from ..report import counted
 from .columns import labels
 from .metric import HIGHER, STABILITY, average_precision, metric_table, roc_area
 from .settings import Label, RowEvaluation, Unsupervised
@@ -141,8 +142,8 @@ def check_target(target: pd.Series, problem: Problem, folds: int) -> str:
     rows = int(problem.learns_from(known).sum())
     if rows <= 2 * folds:
         raise UserError(
-            f'[problem] learn_from is "{problem.learn_from}", which leaves {rows:,} rows for '
-            f'training; more than twice [search] folds = {folds} are needed, or "all".'
+            f'[problem] learn_from is "{problem.learn_from}", which leaves {counted(rows, "row")} '
+            f'for training; more than twice [search] folds = {folds} are needed, or "all".'
         )
     few = f"{anomalies:,} of {normal + anomalies:,} labels"
     return f'; by "{problem.target}", {few} are anomalies, and {rows:,} rows are for training'

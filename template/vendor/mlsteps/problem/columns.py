@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+from ..report import counted
 from . import numbers
 from .dates import NO_DATES, find_format, parse
 from .settings import Kind
@@ -89,7 +90,8 @@ class ConversionError(ValueError):
         value = wrong.iloc[self.rows[0]]
         self.value = value.item() if hasattr(value, "item") else value  # 58, not np.int64(58)
         self.expected = expected
-        others = f" and {len(self.rows) - 1:,} more rows" if len(self.rows) > 1 else ""
+        more = len(self.rows) - 1
+        others = f" and {counted(more, 'more row')}" if more else ""
         super().__init__(
             f'column "{name}" has {self.value!r} in row {self.rows[0] + 1:,}{others}, '
             f"but must be {expected}"

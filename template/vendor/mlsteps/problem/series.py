@@ -256,10 +256,11 @@ def _short_series(lengths: pd.Series, season: int, definition: Definition) -> li
         return list(short.index)
     seasons = f"2 seasons of {season}" if season > 1 else "a little history"
     raise UserError(
-        f"The series{_of(short.index[0])} has {short.iloc[0]:,} periods (and {len(short) - 1:,} "
-        f"others are too short), but {seasons}, a horizon of {problem.horizon} to backtest and "
-        f"{tests} to test need {needed:,}; add history, raise [split] newest_periods, lower "
-        '[problem] horizon or season, or leave short series out with [preparation] short = "drop".'
+        f"The series{_of(short.index[0])} has {counted(short.iloc[0], 'period')} (too short: "
+        f"{len(short):,} of {len(lengths):,} series), but {seasons}, a horizon of "
+        f"{problem.horizon} to backtest and {tests} to test need {needed:,}; add history, raise "
+        "[split] newest_periods, lower [problem] horizon or season, or leave short series out with "
+        '[preparation] short = "drop".'
     )
 
 
