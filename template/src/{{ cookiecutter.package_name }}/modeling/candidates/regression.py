@@ -1,5 +1,7 @@
 """The candidates for predicting a number: estimators, and the settings that a search may try."""
 
+from typing import Any
+
 import numpy as np
 from mlsteps.modeling import Candidate
 from sklearn.base import BaseEstimator
@@ -39,7 +41,7 @@ BOOSTING = HistGradientBoostingRegressor(
     early_stopping=False,
 )
 # With it, the number of rounds follows from the learning rate.
-BOOSTING_SPACE = {
+BOOSTING_SPACE: dict[str, list[Any]] = {
     "early_stopping": [True],
     "max_iter": [1000],
     "n_iter_no_change": [20],
