@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 import tomllib
 import urllib.request
@@ -226,7 +227,7 @@ def bare_machine(template: Template, tmp_path: Path) -> Callable[..., str]:
         done = subprocess.run(
             ["/bin/sh", "-c", command],
             cwd=tmp_path / "clone",
-            env=kept | variables | {"PATH": str(programs)},
+            env=kept | variables | {"PATH": f"{programs}:{sys.base_prefix}/bin"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

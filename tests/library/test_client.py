@@ -132,7 +132,7 @@ def test_client_is_what_the_openapi_document_describes(client, service, forecast
     schemas = document["components"]["schemas"]
     prediction = schemas["Prediction"]["properties"]
     known = {field.name for field in fields(Prediction)} - {"details", "value"}
-    assert prediction.keys() == known | {"prediction"}
+    assert prediction.keys() == known | {"prediction", "explanation"}
     if forecasts:
         assert schemas["Rows"]["properties"].keys() == signature(client.forecast).parameters.keys()
     else:

@@ -26,8 +26,8 @@ class ScoredPart:
     rows: pd.DataFrame  # as a model is given them
     inputs: pd.DataFrame  # what the log is to have of them
     predictions: pd.DataFrame
-    explanations: list[str] = field(default_factory=list)  # of the predictions, for the file
     log_only: list[str] = field(default_factory=list)  # of the predictions, not for the file
+    explanations: list[str] = field(default_factory=list)  # of the predictions, for the file
 
 
 class RowScorer:
@@ -53,7 +53,7 @@ class RowScorer:
                 self._columns = given.column_names
                 self._count_unseen(rows)
                 why = map(in_words, self._predictor.explain(rows)) if self._explain else ()
-                yield ScoredPart(given, rows, rows.filter(inputs), predictions, [*why])
+                yield ScoredPart(given, rows, rows.filter(inputs), predictions, explanations=[*why])
                 before += len(predictions)
                 bar.update(len(predictions))
                 release_memory()
