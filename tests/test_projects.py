@@ -220,14 +220,14 @@ def bare_machine(template: Template, tmp_path: Path) -> Callable[..., str]:
     git(tmp_path, "clone", "--quiet", str(template.path), "clone")
     venv.create(tmp_path / "python", with_pip=True)
     programs = tmp_path / "python" / "bin"
-    (programs / "git").symlink_to(str(shutil.which("git")))
     kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    path = os.pathsep.join([str(programs), f"{sys.base_prefix}/bin", "/usr/bin", "/bin"])
 
     def type_in(command: str, **variables: str) -> str:
         done = subprocess.run(
             ["/bin/sh", "-c", command],
             cwd=tmp_path / "clone",
-            env=kept | variables | {"PATH": f"{programs}:{sys.base_prefix}/bin"},
+            env=kept | variables | {"PATH": path},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
