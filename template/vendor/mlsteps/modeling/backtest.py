@@ -35,6 +35,7 @@ from .search import (
     Trial,
     build_estimator,
     caught_warnings,
+    plan_trials,
     search_candidates,
 )
 
@@ -131,7 +132,8 @@ def backtest(
 
     # The local forecasters fit many series in processes of their own.
     jobs = 1 if len(panel.names) >= MANY_SERIES else ALL_CORES
-    return search_candidates(score_trial, panel.periods, candidates, metric, definition, jobs=jobs)
+    plan = plan_trials(candidates, definition, panel.periods)
+    return search_candidates(score_trial, plan, panel.periods, metric, definition, jobs=jobs)
 
 
 def _surely_better(scores: list[float], others: list[float], metric: Metric) -> bool:

@@ -38,8 +38,8 @@ def cross_validate(
 ) -> SearchResult:
     """Score every candidate on every fold, see `search_candidates`."""
     definition = rows.definition
-    plan = plan_trials(candidates, definition, len(rows), {})
-    encoders = dict.fromkeys(encoder_of(trial.candidate, candidates) for _, trial in plan)
+    plan = plan_trials(candidates, definition, len(rows))
+    encoders = dict.fromkeys(encoder_of(trial.candidate, candidates) for _, trial in plan[0])
     encoded = {build: [EncodedFold(rows, build, *fold) for fold in folds] for build in encoders}
     kept = _encode(list(encoded.values()))
     # Without a target, what a model says is held against what those of the other folds say.
@@ -55,8 +55,8 @@ def cross_validate(
 
     result = search_candidates(
         score_part,
+        plan,
         len(rows),
-        candidates,
         metric,
         definition,
         parts=len(folds) if apart else 1,

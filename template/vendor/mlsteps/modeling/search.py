@@ -133,6 +133,8 @@ class Trial:
 
 
 Score = Callable[[Trial, int, float], None]  # of a trial, a part of it, and when to give up
+# Trials with the turn of their candidate that each is, and why some candidates have none.
+Plan = tuple[list[tuple[int, Trial]], dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -176,15 +178,15 @@ class FittedModel:
 
 def search_candidates(
     score: Score,
+    plan: Plan,
     rows: int,
-    candidates: Candidates,
     metric: Metric,
     definition: Definition,
     *,
     parts: int = 1,
     jobs: int = ALL_CORES,
 ) -> SearchResult:
-    """Score every candidate with its default settings, then with others, while there is time.
+    """Score the trials of a plan while there is time, see `plan_trials`.
 
     `score` fills an empty trial with what one part of the work, a fold say, gives; it is told when
     to give up. Parts are done beside each other, on all cores. All candidates get their first turn
@@ -193,29 +195,31 @@ def search_candidates(
     the candidate's last one. One that fails, because it needs more rows say, is left out; an error
     in the project's own code is raised.
     """
-    left_out: dict[str, str] = {}
-    turns = plan_trials(candidates, definition, rows, left_out)
+    turns, left_out = plan
     budget, race = definition.search.budget_seconds, definition.search.method == "budget"
     schedule = Schedule(turns, parts, time.monotonic() + budget, metric, left_out, race=race)
     scored: dict[int, Trial] = {}
-    trials: list[Trial] = []
+    best: dict[str, int] = {}  # the number of each candidate's best trial
     with tqdm(total=len(turns), desc="search", unit="trial", disable=None, leave=False) as bar:
         for number, trial in _finished(schedule, score, jobs):
             bar.update()
             scored[number] = trial
-            trials = rank([scored[number] for number in sorted(scored)], metric)
-            best = {trial.candidate: trial for trial in reversed(trials)}
-            for loser in trials:
-                if loser is not best[loser.candidate]:
-                    loser.predictions = None
-    if not trials:
+            rivals = {k: scored[k] for k in sorted({number, best.get(trial.candidate, number)})}
+            winner = rank([*rivals.values()], metric)[0]
+            for k, rival in rivals.items():
+                if rival is winner:
+                    best[trial.candidate] = k
+                else:
+                    rival.predictions = None
+    if not scored:
         reasons = "; ".join(f"{name}, {why}" for name, why in left_out.items())
         raise UserError(
             f"No candidate could be scored on {rows:,} training rows: {reasons}. Raise [search] "
             f"budget_seconds = {budget:.15g}, add rows, or name others in [models] candidates."
         )
-    for name in left_out.keys() & {trial.candidate for trial in trials}:
+    for name in left_out.keys() & best.keys():
         left_out[name] = f"scored, but not with all of its settings: {left_out[name]}"
+    trials = rank([scored[number] for number in sorted(scored)], metric)
     return SearchResult(trials, left_out, dict(schedule.seconds))
 
 
@@ -267,19 +271,14 @@ def build_estimator(
     return estimator.set_params(**dict.fromkeys(seeds, definition.search.seed))
 
 
-def plan_trials(
-    candidates: Candidates, definition: Definition, rows: int, left_out: dict[str, str]
-) -> list[tuple[int, Trial]]:
-    """Return the trials, each with its turn: all candidates' defaults first, then other settings.
-
-    Why a candidate has none is kept in `left_out`.
-    """
-    turns, problem = [], definition.problem
-    for name in definition.models.candidates:
-        made = (
-            problem.needs_target and not problem.of_series and len(definition.models.candidates) > 1
-        )
-        if name == ENSEMBLE and name not in candidates and made:
+def plan_trials(candidates: Candidates, definition: Definition, rows: int) -> Plan:
+    """Return the trials: all candidates' defaults have the first turn, then come other settings."""
+    turns: list[tuple[int, Trial]] = []
+    left_out: dict[str, str] = {}
+    problem, named = definition.problem, definition.models.candidates
+    joined = problem.needs_target and not problem.of_series and len(named) > 1
+    for name in named:
+        if name == ENSEMBLE and name not in candidates and joined:
             continue  # it is made when the others are scored
         if name not in candidates:
             raise UserError(
@@ -291,7 +290,7 @@ def plan_trials(
         else:
             choices = enumerate(_settings(candidates[name], definition))
             turns += [(turn, Trial(name, settings)) for turn, settings in choices]
-    return turns
+    return turns, left_out
 
 
 def _settings(candidate: Candidate, definition: Definition) -> list[dict[str, Any]]:
