@@ -106,11 +106,13 @@ def test_ctrl_c_ends_a_search_while_fits_run(own, candidates, monkeypatch, with_
     pipeline = part(own.definition.problem.type, "pipeline")
     monkeypatch.setattr(pipeline, "TRUSTED", [f"{__name__}.Endless"])
     with_workers(2)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
     threading.Thread(target=press_ctrl_c).start()
     started = time.monotonic()
     assert run_in(own.root, "train", "--force").exit_code == 130
     assert time.monotonic() - started < 20
     Endless.ended.set()
+    signal.signal(signal.SIGINT, before)
 
 
 def test_with_a_budget_the_search_goes_on_until_it_is_up(
