@@ -1,10 +1,11 @@
 """Why rows of the test were predicted as they were: some typical ones, and those most wrong."""
 
+import numpy as np
 import pandas as pd
 
 from ..modeling.explanation import in_words
 from ..modeling.predictor import RowPredictor
-from ..problem.classification import PROBABILITY
+from ..problem.classification import arrays
 from ..report import heading, table
 
 SHOWN = 3  # of each kind
@@ -34,7 +35,6 @@ def _errors(target: pd.Series, predictions: pd.DataFrame) -> tuple[pd.Series, st
             return predictions[name], extreme
     if pd.api.types.is_numeric_dtype(target):
         return (predictions["prediction"] - target).abs(), "most wrong"
-    shares = predictions.filter(regex=f"^{PROBABILITY}")
-    places = shares.columns.get_indexer(PROBABILITY + target.astype("str"))
-    of_true = shares.to_numpy()[range(len(shares)), places]
-    return pd.Series(1 - of_true, shares.index), "most wrong"
+    true, probabilities, _ = arrays(target, predictions)
+    of_true = probabilities[np.arange(len(true)), true]
+    return pd.Series(1 - of_true, predictions.index), "most wrong"

@@ -12,7 +12,7 @@ from sklearn.inspection import permutation_importance
 from ..files import read_frame
 from ..modeling.parallel import few_threads
 from ..modeling.predictor import RowPredictor
-from ..preparation.schema import EQUAL, GROUP, KEY
+from ..preparation.schema import GROUP, KEY, drawn_together
 from ..problem.columns import column_of
 from ..problem.definition import Definition
 from ..problem.metric import Metrics, evaluate_metrics
@@ -68,7 +68,7 @@ class RowTest(ABC):
         self.metric = metrics[definition.problem.metric]
         self.seed = definition.search.seed
         self.group = rows.get(GROUP)
-        self.resampled = rows.get(GROUP, rows.get(EQUAL))  # which are drawn together
+        self.resampled = drawn_together(rows)
         self.target = column_of(rows, predictor.schema.target)
         self.features = rows[[column.name for column in predictor.schema.features]]
 
@@ -189,7 +189,7 @@ class RowTest(ABC):
                     {"": self.metric},
                     self.seed,
                     most=SLICE_RESAMPLES,
-                    group=part.get(GROUP, part.get(EQUAL)),
+                    group=drawn_together(part),
                 )
                 for numbers in measured.values():
                     place = {"column": column, "slice": label, "rows": len(part)}

@@ -6,7 +6,7 @@ from ..collection.collect import read_raw
 from ..deployment.prediction_log import LoggedPredictions
 from ..files import read_frame
 from ..modeling.predictor import LoadPredictor
-from ..preparation.schema import EQUAL, GROUP, Schema
+from ..preparation.schema import Schema, drawn_together
 from ..problem.columns import Column, column_of
 from ..problem.project import Project
 from .comparison import PairedPredictions
@@ -23,7 +23,7 @@ def predict_test_rows(
         target=column_of(test, new.schema.target),
         predictions=new.add_metric_columns(old.predict(raw), test),
         rival_predictions=new.add_metric_columns(new.predict_features(test), test),
-        group=test.get(GROUP, test.get(EQUAL)),
+        group=drawn_together(test),
     )
 
 

@@ -11,7 +11,6 @@ from sklearn.pipeline import Pipeline
 
 from ..preparation.schema import Schema
 from ..problem.anomaly_detection import ANOMALY, DISTANCE, LABELLED, NORMAL
-from ..problem.columns import convert
 from ..problem.definition import Definition
 from ..problem.metric import Metric
 
@@ -113,9 +112,7 @@ def describe_model(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -
     For the latter, each feature of the typical row is given the values of other rows in turn: so it
     holds for whatever an encoder is made of.
     """
-    encoder, columns = pipeline[0], schema.features
-    examples = {c.name: convert(pd.Series([c.example], name=c.name), c.kind) for c in columns}
-    row, positions = pd.DataFrame(examples), {}
+    encoder, row, positions = pipeline[0], schema.typical_features(), {}
     typical = encoder.transform(row)[0]
     for name in row:
         values = features[name].drop_duplicates().head(MOST_VALUES).reset_index(drop=True)
@@ -123,7 +120,7 @@ def describe_model(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -
         same = np.isclose(encoder.transform(changed), typical, rtol=0, atol=0, equal_nan=True)
         if not same.all():
             positions[name] = np.flatnonzero(~same.all(axis=0)).tolist()
-    ordered = [column.name for column in columns if column.kind == "number"]
+    ordered = [column.name for column in schema.features if column.kind == "number"]
     return {"typical": typical.tolist(), "positions": positions, "ordered": ordered}
 
 

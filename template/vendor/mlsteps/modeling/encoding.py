@@ -67,13 +67,16 @@ class TrainingRows:
     def parts(self, positions: np.ndarray) -> Iterator[tuple[np.ndarray, pd.DataFrame]]:
         """Yield the features of some rows as the file has them, and where each row belongs."""
         places = np.full(len(self), -1)
-        places[self._order[positions]] = np.arange(len(positions))
-        start = 0
+        order = self._order[positions]
+        places[order] = np.arange(len(positions))
+        start, end = 0, order.max(initial=-1)
         for part in read_parts(self._path, self._features):
             here = places[start : start + len(part)]
             start += len(part)
             if (here >= 0).any():
                 yield here[here >= 0], part[here >= 0]
+            if start > end:  # the rest of the file holds none of them
+                return
 
 
 @dataclass

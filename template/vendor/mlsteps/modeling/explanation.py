@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..preparation.schema import Schema
 from ..problem.classification import PROBABILITY
-from ..problem.columns import column_of, convert
+from ..problem.columns import column_of
 from ..report import counted, number
 
 EXPLAINED = {"regression": "prediction", "clustering": "distance", "anomaly_detection": "score"}
@@ -77,13 +77,11 @@ def _plain(value: float) -> str:
 def _with_typical(features: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return the features below those of a typical row, which get the types of the others."""
     columns = {}
-    for column in schema.features:
-        given = column_of(features, column.name)
-        typical = convert(pd.Series([column.example], name=column.name), column.kind)
-        if pd.api.types.is_bool_dtype(given):  # to which any text is true
-            typical = typical == "True"
-        both = [typical.astype(given.dtype), given]
-        columns[column.name] = pd.concat(both, ignore_index=True)
+    for name, example in schema.typical_features().items():
+        given = column_of(features, name)
+        # To a column of truth values any text is true.
+        typical = example == "True" if pd.api.types.is_bool_dtype(given) else example
+        columns[name] = pd.concat([typical.astype(given.dtype), given], ignore_index=True)
     return pd.DataFrame(columns, copy=False)
 
 

@@ -65,6 +65,12 @@ class Schema(BaseModel):
     target_written: str = ""
     decision: dict[str, Any] = {}
 
+    def typical_features(self) -> pd.DataFrame:
+        """Return the features of a typical row: medians and most frequent labels of training."""
+        columns = self.features
+        examples = {c.name: convert(pd.Series([c.example], name=c.name), c.kind) for c in columns}
+        return pd.DataFrame(examples)
+
     def conform(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the inputs of `rows`, in order, each brought to its column's kind.
 
@@ -84,6 +90,11 @@ class Schema(BaseModel):
             raise UserError(f"Column {names} is missing; no row of the training lacked it.")
         inputs = {c.name: convert(column_of(rows, c.name), c.kind, c.written) for c in self.inputs}
         return pd.DataFrame(inputs, index=rows.index)
+
+
+def drawn_together(rows: pd.DataFrame) -> pd.Series | None:
+    """Return which prepared rows are resampled as one: a group, else what may be one thing."""
+    return rows.get(GROUP, rows.get(EQUAL))
 
 
 @dataclass(frozen=True)

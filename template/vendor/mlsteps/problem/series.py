@@ -220,7 +220,7 @@ def least_periods(season: float) -> int:
     return 2 * round(season) + 2 if season > 1 else 8
 
 
-def wide(history: pd.DataFrame, target: str) -> pd.DataFrame:
+def _wide(history: pd.DataFrame, target: str) -> pd.DataFrame:
     """Return a row for each period and a column for each series; gaps are filled on a line."""
     values = history.pivot_table(target, PERIOD, SERIES)
     values = values.reindex(range(values.index.min(), values.index.max() + 1))
@@ -236,7 +236,7 @@ def _find_seasons(
     """
     problem, usual = definition.problem, lengths.median()
     room = usual - (1 + definition.split.least_horizons()) * problem.horizon
-    values, seasons = wide(history, problem.target), problem.given_seasons()
+    values, seasons = _wide(history, problem.target), problem.given_seasons()
     if seasons is None:
         places = enumerate(calendar.seasons())
         possible = [s for k, s in places if least_periods(s) <= (room if k else usual)]

@@ -71,10 +71,6 @@ class ServedForecastModel(ServedModel):
         """Refuse: only rows are explained."""
         raise invalid(NO_SERIES, "explain")
 
-    def explain(self, request: Any, predictions: list[Prediction]) -> list[Prediction]:
-        """Return the predictions as they are."""
-        return predictions
-
     def read(self, body: bytes) -> ForecastRequest:
         """Read a request; every part of it may be left out."""
         content = {k: v for k, v in read_object(body, FORM, (), PARTS).items() if v is not None}

@@ -59,9 +59,13 @@ class ServedModel(ABC):
                 "explain",
             )
 
-    @abstractmethod
     def explain(self, request: Any, predictions: list[Prediction]) -> list[Prediction]:
         """Return the predictions of a request with what the caller gets of their reasons."""
+        why = self.predictor.explain(pd.DataFrame(request))
+        return [
+            replace(one, shown=one.shown | {"explanation": reasons})
+            for one, reasons in zip(predictions, why, strict=True)
+        ]
 
     @staticmethod
     @abstractmethod
@@ -129,14 +133,6 @@ class ServedRowModel(ServedModel):
             for row, given in zip(rows, found, strict=True)
         )
         return [list(islice(predictions, len(request))) for request in requests]
-
-    def explain(self, request: Rows, predictions: list[Prediction]) -> list[Prediction]:
-        """Return the predictions of a request with what the caller gets of their reasons."""
-        why = self.predictor.explain(pd.DataFrame(request))
-        return [
-            replace(one, shown=one.shown | {"explanation": reasons})
-            for one, reasons in zip(predictions, why, strict=True)
-        ]
 
     @staticmethod
     def predict_shadow(
