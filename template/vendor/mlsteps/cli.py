@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .steps import Outcome
 
 INTERRUPTED, TERMINATED = 130, 143  # the exit codes of a command that Ctrl-C or SIGTERM has ended
+STOP_SECONDS = 5.0  # after SIGTERM, for what a command tidies up: orchestrators kill after ten
 FAILED = 1  # the exit code when the gate failed or `monitor` raised an alarm; mistakes have 2
 NAME_WIDTH = 10
 
@@ -39,7 +40,7 @@ class Commands(click.Group):
             sys.stdout.reconfigure(errors="backslashreplace")
         if threading.current_thread() is threading.main_thread():
             # Without a handler, process 1 of a container would not hear it.
-            signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+            signal.signal(signal.SIGTERM, _terminate)
         try:
             super().invoke(ctx)
         except KeyboardInterrupt:
@@ -53,6 +54,14 @@ class Commands(click.Group):
             named = isinstance(error, PermissionError) and hasattr(os, "geteuid")
             user = f" for user {os.geteuid()}" if named else ""
             raise UserError(f"{where}{error.strerror or error}{user}.") from error
+
+
+def _terminate(*_: object) -> NoReturn:
+    """Leave by an exception; some libraries swallow any while they are imported: then by force."""
+    if hasattr(signal, "setitimer"):  # Windows has neither this nor a SIGTERM that is heard
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(TERMINATED))
+        signal.setitimer(signal.ITIMER_REAL, STOP_SECONDS)
+    sys.exit(TERMINATED)
 
 
 def command_line(  # noqa: C901 - a function for each command
