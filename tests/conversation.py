@@ -9,6 +9,8 @@ import subprocess
 import termios
 import threading
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Self
 
 UP = re.compile(r"\x1b\[[0-9]*A")
@@ -20,7 +22,13 @@ class Conversation:
 
     CLEAR = "\x15"  # Ctrl+U
 
-    def __init__(self, command: list[str], seconds: float = 60) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        seconds: float = 60,
+        folder: Path | None = None,
+        variables: Mapping[str, str] = os.environ,
+    ) -> None:
         self.seconds = seconds
         self.drawn = self.said = ""
         self.place = 0  # up to where it was answered
@@ -31,7 +39,8 @@ class Conversation:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env=os.environ | {"PROMPT_TOOLKIT_NO_CPR": "1", "TERM": "xterm"},
+            cwd=folder,
+            env={**variables, "PROMPT_TOOLKIT_NO_CPR": "1", "TERM": "xterm"},
             start_new_session=True,
         )
         os.close(theirs)
