@@ -1,11 +1,11 @@
 """What a run of the tests has rendered, run and updated, as a table of the documentation.
 
-`uv run pytest --table` writes it, if all tests of the run pass. Runs of some of the tests add up,
-as long as the engines have the same versions.
+`uv run pytest --table` writes it, if all tests of the run pass. It tells of this run alone.
 """
 
 import platform
-import re
+import shlex
+from collections import Counter
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import product
@@ -18,18 +18,19 @@ from combinations import CHOICES
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "compatibility.md"
 ENGINES = ("cookiecutter", "copier")
 DONE = ("rendered by cookiecutter", "rendered by copier", "run", "updated by copier")
-ROW = re.compile(r"^\| (\w+) \| (\w+) \| (.*) \|$", re.MULTILINE)
 Deed = tuple[str, str]  # what was done, and the answers of the project
 DEEDS: set[Deed] = set()  # of the test that runs
 DONE_BY_ALL: set[Deed] = set()
 
 SAID = """# What was tested with which versions
 
-How many projects with different answers the template's tests have started, run from the data to a
-promoted model, and updated, by the problem type and the way of serving. `uv run pytest --table`
-writes this page.
+How many projects with different answers were rendered, run from the data to a promoted model, and
+updated to a newer release, to other answers or to both, by the problem type and the way of serving.
+With {versions}, on {day}, these tests passed and wrote this page:
 
-{versions}
+```none
+pytest {command}
+```
 
 | problem type | serving | {done} |
 |---|---|{rules}|
@@ -76,43 +77,31 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the page, if it is asked for and nothing failed."""
     first = not hasattr(session.config, "workerinput")  # that all others report to
     if first and session.config.getoption("table") and not exitstatus:
-        write(DONE_BY_ALL)
+        command = shlex.join(session.config.invocation_params.args)
+        PAGE.write_text(page(DONE_BY_ALL, command), encoding="utf-8")
+
+
+def page(deeds: set[Deed], command: str) -> str:
+    """Return the page about what a run of tests has done."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    for what, given in deeds:
+        words = dict(zip(CHOICES, given.split(), strict=True))
+        counts[what, words["problem_type"], words["serving"]] += 1
+    rows = [
+        f"| {' | '.join([*kind, *(str(counts[what, *kind]) for what in DONE)])} |"
+        for kind in product(CHOICES["problem_type"], CHOICES["serving"])
+    ]
+    return SAID.format(
+        versions=versions(),
+        day=f"{datetime.now(UTC):%Y-%m-%d}",
+        command=command,
+        done=" | ".join(DONE),
+        rules="|".join(["---"] * len(DONE)),
+        rows="\n".join(rows),
+    )
 
 
 def versions() -> str:
     """Name the engines, with what they ran on."""
     engines = ", ".join(f"{name} {version(name)}" for name in ENGINES)
-    return f"{engines}, Python {platform.python_version()} on {platform.system()}"
-
-
-def write(deeds: set[Deed]) -> None:
-    """Write the page, or add to it what has not been done before."""
-    before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    known = cells(before) if versions() in before else {}
-    names = list(CHOICES)
-    at = [names.index(name) for name in ("problem_type", "serving")]
-    rows = []
-    for kind in product(CHOICES["problem_type"], CHOICES["serving"]):
-        counts = dict.fromkeys(DONE, 0)
-        for done, given in deeds:
-            words = given.split()
-            counts[done] += (words[at[0]], words[at[1]]) == kind
-        old = known.get(kind, [0] * len(DONE))
-        most = [str(max(pair)) for pair in zip(counts.values(), old, strict=True)]
-        rows.append(f"| {' | '.join([*kind, *most])} |")
-    PAGE.write_text(
-        SAID.format(
-            versions=f"With {versions()}, {datetime.now(UTC):%Y-%m-%d}.",
-            done=" | ".join(DONE),
-            rules="|".join(["---"] * len(DONE)),
-            rows="\n".join(rows),
-        ),
-        encoding="utf-8",
-    )
-
-
-def cells(page: str) -> dict[tuple[str, str], list[int]]:
-    """Return the counts of a page, by problem type and serving."""
-    return {
-        (kind, way): [int(n) for n in rest.split(" | ")] for kind, way, rest in ROW.findall(page)
-    }
+    return f"{engines} and Python {platform.python_version()} on {platform.system()}"

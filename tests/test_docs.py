@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import compatibility
 import mlsteps
 import pytest
 import yaml
@@ -98,6 +99,17 @@ def test_every_page_is_reached_from_the_index() -> None:
             break
         reached |= linked
     assert {page.resolve() for page in DOCS.rglob("*.md")} <= reached
+
+
+def test_the_table_of_what_was_tested_tells_what_a_run_has_done() -> None:
+    written = compatibility.PAGE.read_text(encoding="utf-8")
+    flask = " ".join("flask" if "flask" in choices else choices[0] for choices in CHOICES.values())
+    told = compatibility.page({("run", flask)}, "tests/test_some.py --table")
+    assert "pytest tests/test_some.py --table" in told
+    assert "| classification | flask | 0 | 0 | 1 | 0 |" in told
+    assert told.count("| 0 | 0 | 0 | 0 |") == told.count("\n| ") - 2
+    kinds = re.compile(r"^\| \w+ \| \w+ \|", re.MULTILINE)
+    assert kinds.findall(written) == kinds.findall(told), "write it anew: uv run pytest --table"
 
 
 def test_the_reference_has_every_command_with_its_options() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import copier
 import pytest
 from combinations import CHOICES
+from compatibility import done
 from conftest import PACKAGE, REPOSITORY, Environment, commit
 
 pytestmark = pytest.mark.slow
@@ -87,6 +88,7 @@ def changed(
             project = shutil.copytree(finished(problem_type), folder)
             commit(project, "Begin")
             copier.run_update(project, data={"serving": serving}, defaults=True, overwrite=True)
+            done("updated by copier", project)
             environment.run(project, "python", "-m", PACKAGE, "run")
             made[problem_type, serving] = project
         return made[problem_type, serving]
