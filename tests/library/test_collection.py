@@ -219,14 +219,16 @@ def test_files_of_a_pattern_must_have_the_same_columns(read):
         read("*.csv")
 
 
-def book(path, **sheets):
-    """Write sheets of cells, and return the path; what spans several columns is merged."""
+def book(path, merged=(), **sheets):
+    """Write sheets of cells, of which some are merged, and return the path."""
     made = openpyxl.Workbook()
     made.remove(made.active)
     for name, rows in sheets.items():
         sheet = made.create_sheet(name)
         for row in rows:
             sheet.append(row)
+        for area in merged:
+            sheet.merge_cells(area)
     made.save(path)
     return path
 
@@ -274,6 +276,21 @@ def test_a_sheet_has_titles_merged_names_units_and_sums(tmp_path):
         'line 1 "Sales report 2024", line 5 "kg € kg €", line 9 "Total 6 8.5 10 12.5", '
         'line 11 "Source: our own books"'
     )
+
+
+def test_a_label_that_is_merged_down_rows_of_a_sheet_is_that_of_each(read, tmp_path):
+    months = [["Nord", "Jan", 1], [None, "Feb", 2], [None, "Mar", 3], [None, "Apr", 4]]
+    rows = [["Report"], ["Region", "Month", "Sold"], *months, ["Süd", "Jan", 5], [None, "Feb", 6]]
+    areas = ["A1:C1", "A3:A5", "A7:A8"]  # April has no region
+    book(tmp_path / "a.xlsx", areas, A=rows)
+    regions = ["Nord", "Nord", "Nord", "", "Süd", "Süd"]
+    assert read("a.xlsx")["Region"].fillna("").tolist() == regions
+    pairs = [["Region", "Sold"], *([region, sold] for region, _, sold in rows[2:])]
+    book(tmp_path / "b.xlsx", ["A2:A4", "A6:A7"], A=pairs)
+    assert read("b.xlsx").fillna("").to_dict("list") == {
+        "Region": regions,
+        "Sold": [1, 2, 3, 4, 5, 6],
+    }
 
 
 def test_numbers_in_texts_of_a_sheet_have_the_sign_that_all_show_together(read, tmp_path):

@@ -181,6 +181,8 @@ DATED = {
     "last business days": (texts(freq="BME"), "2022-01-31"),
     "last days of trade": (pd.Series(texts(freq="BME")).replace(HOLIDAYS), "2022-01-31"),
     "first business days": (texts(freq="BMS"), "2022-01-03"),
+    "second Tuesdays": (texts(freq="WOM-2TUE"), "2022-01-11"),
+    "last Fridays": (texts("%d.%m.%Y", freq="LWOM-FRI"), "2022-01-28"),
     "month first": (texts("%m/%d/%Y", freq="MS"), "2022-01-01"),
     "day first": (texts("%d/%m/%Y", freq="MS"), "2022-01-01"),
     "names of months": (texts("%b-%y", freq="MS"), "2022-01-01"),
@@ -203,6 +205,15 @@ def test_forecasts_are_dated_as_the_data_is(define, written):
     assert find_series(frame[["date"]]) == SeriesColumns("date", [], len(dates))
     said = " ".join(check(define(), frame, METRICS).sentences)
     assert ("fits as well" in said) == (written in ("month first", "day first"))
+
+
+def test_dates_without_a_rule_in_their_months_are_said_to_be_forecast_by_their_start(define):
+    draw = np.random.default_rng(0)
+    days = pd.to_timedelta(draw.integers(0, 26, 96), unit="D")
+    dates = pd.date_range("2014-01-01", periods=96, freq="MS") + days
+    frame = pd.DataFrame({"date": dates, "y": draw.normal(size=96)})
+    said = " ".join(check(define(), frame, METRICS).sentences)
+    assert "follow no rule within their periods; forecasts are dated 2022-01-01 and so on" in said
 
 
 def test_numbers_of_months_have_series_but_months_are_none_of_a_year(define):

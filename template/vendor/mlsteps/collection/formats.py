@@ -33,6 +33,8 @@ from .stream import NotedTables, Source
 ROWS = 50_000  # in a table
 CHUNK = 1 << 16
 BUFFER_BYTES = 1_000_000  # of each Parquet column that is read ahead
+MERGED = re.compile(rb'mergeCell ref="([A-Z]+[0-9]+:[A-Z]+[0-9]+)"')
+MERGED_BYTES = 60  # the most that one of these takes
 DAMAGED = (EOFError, OSError, zlib.error, LZMAError, BadZipFile)
 
 
@@ -121,6 +123,7 @@ def _excel(stream: BinaryIO, data: Data) -> NotedTables:
                         f'one of these: "{listed}"'
                     )
                 cells = book.parse(sheet, header=None, dtype=object, keep_default_na=False)
+                merged = _merged_down(book.book[sheet])
         except (*DAMAGED, KeyError, ValueError) as error:
             raise _unreadable("Excel", error) from None
     cells = cells.mask(cells.isin([""]))
@@ -131,6 +134,9 @@ def _excel(stream: BinaryIO, data: Data) -> NotedTables:
     used = cells[beside].notna().any() | (not beside.any())
     names, skipped, out = find_head(_rows(cells.iloc[:SAMPLE], used), data.header, data.marks())
     cells = cells[cells.index >= skipped]
+    for column, first, last in merged:  # a label that is merged down its rows is that of each
+        if column in cells and first >= skipped:
+            cells.loc[first:last, column] = cells.loc[first:last, column].ffill()
     below = find_footer(_rows(cells.iloc[-LAST:], used), len(names))
     cells = cells.loc[:, used].iloc[: len(cells) - len(below)]
     cells = cells.mask(cells.isin(data.marks()))
@@ -141,6 +147,20 @@ def _excel(stream: BinaryIO, data: Data) -> NotedTables:
     note = f'Excel sheet "{sheet}"', ", ".join(out), doubt, decimal
     for start in range(0, len(cells), ROWS):
         yield note, from_rows(cells.iloc[start : start + ROWS].to_numpy().tolist(), names)
+
+
+def _merged_down(sheet: Any) -> list[tuple[int, int, int]]:
+    """Return the column, first and last row, from 0, of cells that are merged down rows."""
+    from openpyxl.utils import range_boundaries
+
+    found: dict[bytes, None] = {}
+    tail = b""
+    with sheet._get_source() as xml:  # noqa: SLF001 - a sheet that is read in parts hides them
+        while chunk := xml.read(CHUNK):
+            tail = tail[-MERGED_BYTES:] + chunk
+            found |= dict.fromkeys(MERGED.findall(tail))
+    areas = [range_boundaries(area.decode()) for area in found]
+    return [(left - 1, top - 1, bottom - 1) for left, top, _, bottom in areas if bottom > top]
 
 
 def _write_alike(cells: pd.DataFrame, known: str) -> tuple[str, str]:

@@ -1,12 +1,13 @@
 """The periods of series: which dates follow each other, and which period a date falls in.
 
 Supported are years, quarters, months, weeks, days, business days, hours, minutes and seconds, or
-several of these, such as 15min; also where all dates are the last days of months, Wednesdays, or
-the first days of fiscal years.
+several of these, such as 15min; also where all dates are the last days of months, their second
+Mondays, Wednesdays, or the first days of fiscal years.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ YEAR, WEEK = 365.25, 7  # in days
 DAYS = {"Y": YEAR, "Q": YEAR / 4, "M": YEAR / 12, "B": WEEK / 5}  # in a period, on average
 BY_MONTH, CLOCK = ("Y", "Q", "M"), ("h", "min", "s")
 CYCLES = {"Y": 0, "Q": 1, "M": 1, "W": 1, "D": 2, "B": 2}  # of year, week and day; all, if shorter
+BUSINESS = "1111100"
 NEARLY = 0.75  # of the steps are equal
 REGULAR = 0.5  # the share of dates above which they follow a rule
 
@@ -33,13 +35,14 @@ REGULAR = 0.5  # the share of dates above which they follow a rule
 class Calendar:
     """Dates that follow each other in equal steps.
 
-    Dates on a weekend may stand on the next business day or, if the place is below 0, the last one.
+    Dates on other days than `weekdays` stand on the next of these or, if the place is below 0, the
+    last one: the second Monday of a month is the first from its eighth day on.
     """
 
     frequency: str  # Y, Q, M, W, D, B, h, min or s, or several of them, as in 15min
     phase: int = 0  # by how many months, days and so on the periods are shifted
     place: int = 0  # in its month, day and so on: seconds after the start, below 0 before the end
-    business: bool = False
+    weekdays: str = ""  # a digit for each, from Monday on: "1111100" are business days
 
     @property
     def unit(self) -> str:
@@ -83,10 +86,11 @@ class Calendar:
         """Return the date of each period."""
         counts = np.asarray(ordinals, dtype="int64") * self.step() + self.phase
         dates = self.starts(counts + (self.place < 0)) + pd.Timedelta(seconds=self.place)
-        if not self.business:
+        if not self.weekdays:
             return dates
         days = dates.to_numpy().astype("datetime64[D]")
-        rolled = np.busday_offset(days, 0, "backward" if self.place < 0 else "forward")
+        roll: Literal["backward", "forward"] = "backward" if self.place < 0 else "forward"
+        rolled = np.busday_offset(days, 0, roll, self.weekdays)
         return pd.DatetimeIndex(rolled.astype("datetime64[us]")) + (dates - dates.normalize())
 
     def share(self, dates: pd.Series) -> float:
@@ -167,6 +171,10 @@ def _place(frequency: str, dates: pd.Series) -> Calendar:
     usual = [int((dates - each).dt.total_seconds().mode()[0]) for each in borders]
     found = [Calendar(frequency, phase, place) for place in usual]
     if calendar.unit in BY_MONTH:
-        found += [Calendar(frequency, phase, place, business=True) for place in (0, -DAY)]
+        found += [Calendar(frequency, phase, place, BUSINESS) for place in (0, -DAY)]
+        usual_day = dates.dt.day_of_week.mode()[0]
+        days = "".join(str(int(day == usual_day)) for day in range(WEEK))
+        found += [Calendar(frequency, phase, n * WEEK * DAY, days) for n in range(4)]
+        found += [Calendar(frequency, phase, -DAY, days)]
     best = max(found, key=lambda each: each.share(dates))
     return best if best.share(dates) > REGULAR else Calendar(frequency, phase)

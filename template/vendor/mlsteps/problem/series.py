@@ -9,7 +9,7 @@ from ..errors import UserError
 from ..report import counted
 from .columns import Inference, doubts, infer
 from .definition import Definition
-from .periods import CLOCK, Calendar, infer_calendar
+from .periods import CLOCK, REGULAR, Calendar, infer_calendar
 from .regression import check_target
 from .seasons import LEVEL, list_seasons, try_seasons
 from .validation import ValidationResult, convert_column, quoted
@@ -74,7 +74,10 @@ def validate_series(definition: Definition, frame: pd.DataFrame) -> ValidationRe
         + (f", {tests} forecasts one after another." if tests > 1 else ".")
     )
     unknown, dropped = columns.unknown_at_prediction, aligned.dropped
+    first = aligned.calendar.texts([aligned.history[PERIOD].max() + 1])[0]
     notes = {
+        f"The dates follow no rule within their periods; forecasts are dated {first} and so on, by "
+        "the start of each.": aligned.calendar.share(dates) <= REGULAR,
         f"{counted(aligned.joined, 'row')} with the date of another of their series: the same are "
         "left out, others become what [preparation] duplicates says.": aligned.joined,
         f"Without a value: {counted(aligned.gaps, 'date')} inside of the series; [preparation] "
