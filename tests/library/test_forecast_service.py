@@ -102,6 +102,7 @@ def test_a_date_that_is_far_from_all_known_ones_is_refused_at_once(send, own, da
     ("row", "reason"),
     [
         ({"date": "soon"}, "must be a date"),
+        ({"date": "-0001-01-01"}, "must be a date"),
         ({"date": 3}, "must be a date"),
         ({"date": "9999-12-31"}, "periods after what is known"),
         ({}, "is missing"),

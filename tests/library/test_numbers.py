@@ -104,6 +104,8 @@ def expected(project, rows):
 def test_units_are_taken_off_and_kept_in_the_schema(made):
     project, defined, _ = made
     text = (project.root / "project.toml").read_text(encoding="utf-8")
+    assert '"fee" holds numbers, "€" taken off' in defined
+    assert '"trip" holds durations, as seconds.' in defined
     assert '"auf Anfrage" counts as missing: it stands among the numbers of "fee"' in defined
     assert 'fee = "number" # holds numbers, "€" taken off' in text
     assert 'trip = "number" # holds durations, as seconds' in text
@@ -333,6 +335,20 @@ def test_what_only_looks_like_numbers_stays_a_label(case):
     found = suggest(table(texts), "y", "regression").kinds["x"]
     assert found.kind == "category"
     assert why in found.reason
+
+
+def test_numbers_that_stay_labels_are_said_with_what_stands_among_them():
+    for texts, why in {
+        ("1.5", "2", "3.5", "75+"): 'and "75+" in 20 rows: labels, unless [data] missing names',
+        ("1.5", "2", "3.5", "n.d."): 'and "n.d." in 20 rows: labels, unless [data] missing names',
+    }.items():
+        found = suggest(table([*texts]), "y", "regression")
+        assert found.kinds["x"].kind == "category"
+        assert any(why in sentence for sentence in found.sentences())
+    rows = table([f"{1000 + k},5 g" if k % 3 else f"{k},25 kg" for k in range(60)]).head(60)
+    assert '"x" holds numbers with different units: "g", "kg"; it has 60 labels' in " ".join(
+        suggest(rows, "y", "regression").sentences()
+    )
 
 
 def table(texts):

@@ -33,6 +33,7 @@ NO_DATES = ["0000-00-00", "0000-00-00 00:00:00"]  # as MySQL has what is missing
 PERIODS = r"(?:1[7-9]|2[01])\d\d(?:(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])?)?"
 TIME, OFFSET = r"[T ]\d\d(?::?\d\d){0,2}(?:[.,]\d+)?", r" ?(?:Z|[+-]\d\d(?::?\d\d)?)$"
 LIKE_DATE = r"(?i)^(?:[^\W\d_]{3,10}\.?[ -]|q)?\d{1,8}(?:[-/., qtw]|$).{0,28}$"
+FIRST = pd.Timestamp(1, 1, 1)  # Python knows no year before it
 FEW, SAMPLE = 50, 10_000  # texts that rule most formats out, and that tell the one
 STRAYS = 0.1  # at most so many texts look like dates and are none, as 2023-02-30
 
@@ -117,7 +118,8 @@ def _read(texts: pd.Series, date_format: str) -> pd.Series:
             NAME, lambda found: found[1] + MONTH_OF.get(found[2].lower(), found[2]), regex=True
         )
     dates = pd.to_datetime(texts, format=date_format, errors="coerce", utc=True)
-    return dates.dt.tz_localize(None).dt.as_unit("us")
+    dates = dates.dt.tz_localize(None).dt.as_unit("us")
+    return dates.where(dates >= FIRST)
 
 
 def _texts(values: pd.Series) -> pd.Series:

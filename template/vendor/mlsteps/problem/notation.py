@@ -113,9 +113,10 @@ def tell(values: pd.Series, decimal: str = "", *, sought: bool = False) -> tuple
         labels = ""
     if labels is not None and not sought:
         return None, labels or ""
-    unit = f', "{units[0]}" taken off' if len(units) == 1 else " written as text"
+    unit = f', "{units[0]}" taken off' if len(units) == 1 else ""
     example = texts.filter(pc.match_substring_regex(texts, SIGNED)).slice(0, int(both))
-    read_as = f", {example[0]} read as {_first(example, written):g}" if both and not sign else ""
+    doubt = both and (units or not sign)
+    read_as = f', "{example[0]}" read as {_first(example, written):g}' if doubt else ""
     return written, f"holds numbers{unit}{read_as}"
 
 

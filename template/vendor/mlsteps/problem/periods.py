@@ -101,7 +101,7 @@ class Calendar:
         """Return the date of each period as ISO 8601, without a time where none is needed."""
         dates = self.dates(ordinals)
         whole = (dates == dates.normalize()).all()
-        return [f"{date:%Y-%m-%d}" if whole else date.isoformat() for date in dates]
+        return [date.isoformat()[: 10 if whole else None] for date in dates]
 
     def seasons(self) -> list[float]:
         """Return the seasons that such dates may have, in periods, the shortest first."""

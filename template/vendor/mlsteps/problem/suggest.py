@@ -82,9 +82,10 @@ def suggest(frame: pd.DataFrame, target: str, own: str, decimal: str = "") -> Su
         share = inputs[name].isna().mean()
         doubt = f", mostly missing ({share:.1%})" if share > MANY_MISSING else ""
         kinds[name] = replace(inferred, reason=reasons.get(name, inferred.reason) + doubt)
+    notes = [f'"{name}" {why}.' for name, why in reasons.items() if why != "holds numbers"]
     # A bar is set by whoever knows what is good enough: that of other data says nothing.
     problem |= module.suggest_problem(len(frame), known) | {"minimum": ("none", UNKNOWN_BAR)}
-    return Suggestion(problem, missing, columns, kinds, questions, frame)
+    return Suggestion(problem, missing, columns, kinds, [*notes, *questions], frame)
 
 
 def _row_columns(

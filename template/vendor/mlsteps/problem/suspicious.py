@@ -62,7 +62,8 @@ def id_like(frame: pd.DataFrame, kinds: Kinds) -> Reasons:
             continue
         if inferred.kind == "category":
             if present.nunique() >= ID_SHARE * len(present):
-                found[name] = f"has {present.nunique():,} labels in {len(frame):,} rows"
+                why = f"{inferred.reason}; it " if "units" in inferred.reason else ""
+                found[name] = f"{why}has {present.nunique():,} labels in {len(frame):,} rows"
             continue
         numbers = pd.to_numeric(present, errors="coerce")
         counted = numbers.is_monotonic_increasing or ID_NAME.search(name)
@@ -134,7 +135,7 @@ def without_strays(
             continue
         found[name] = parse(texts[name], written)
         strays = texts.loc[found[name].isna(), name].dropna()
-        if len(strays) > STRAY_SHARE * len(frame) or strays.nunique() > STRAYS:
+        if strays.nunique() > STRAYS:
             del found[name]
             continue
         reasons[name] = reason
@@ -144,8 +145,12 @@ def without_strays(
     for name, strays in mixed.items():
         listed = ", ".join(f'"{text}"' for text in strays.unique())
         elsewhere = others.isin(strays.unique()).any()
-        if strays.str.contains(r"\d").any():
-            reasons[name] = f"holds numbers, and {listed} in {counted(len(strays), 'row')}"
+        many = len(strays) > STRAY_SHARE * len(frame)
+        if many or strays.str.contains(r"\d").any():
+            reasons[name] = (
+                f"holds numbers, and {listed} in {counted(len(strays), 'row')}: labels, unless "
+                "[data] missing names what stands where no number is known"
+            )
         elif elsewhere.any():
             reasons[name] = (
                 f'holds numbers, and {listed}, a label of "{elsewhere.idxmax()}" as well'
