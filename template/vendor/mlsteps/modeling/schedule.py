@@ -5,7 +5,6 @@ from collections import defaultdict, deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..errors import raised_by_project
 from ..problem.metric import Metric
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Schedule:
                 self._queues[trial.candidate].append((turn, k, part))
 
     def tasks(self) -> Iterator[tuple[int, "Trial", int, float]]:
-        """Yield the number of a trial, the trial, a part of it, and when to give up."""
+        """Yield the number of a trial, the trial, a part of it, and in how many seconds to end."""
         while waiting := self.waiting():
             name, left = min(waiting, key=self._order), self._deadline - time.monotonic()
             share = left / max(1, sum(self._order(other) < (0, 1) for other in waiting))
@@ -59,7 +58,7 @@ class Schedule:
             if number not in self._found:
                 continue  # another part of it has failed
             if self._last[name] < left:
-                yield number, self._trials[number], part, time.monotonic() + share
+                yield number, self._trials[number], part, share
             elif number not in self._racing:  # there is always more to try
                 self._leave_out(number, OUT_OF_TIME)
 
@@ -82,24 +81,19 @@ class Schedule:
         return (turn, late, self._last[name] if late else 0)
 
     def take(
-        self, number: int, part: int, outcome: "Trial | Exception", seconds: float
+        self, number: int, part: int, outcome: "Trial | str", seconds: float
     ) -> "Trial | None":
-        """Keep what came of a part; return the trial when it has all of its parts."""
+        """Keep what came of a part, or why nothing did; return the trial when it has all parts."""
         trial, found = self._trials[number], self._found.get(number)
         self._last[trial.candidate] = seconds
         self.seconds[trial.candidate] += seconds
         if found is None:
             return None
-        if isinstance(outcome, OutOfTimeError) and number not in self._late:
+        if outcome == OUT_OF_TIME and number not in self._late:
             self._late.add(number)  # once more, when the others had their first turn
             self._queues[trial.candidate].appendleft((0, number, part))
-        elif isinstance(outcome, OutOfTimeError):
-            self._leave_out(number, OUT_OF_TIME)
-        elif isinstance(outcome, Exception):  # what an estimator says of data or settings
-            if raised_by_project(outcome):
-                raise outcome
-            why = (str(outcome).splitlines() or [type(outcome).__name__])[0].rstrip(".")
-            self._leave_out(number, f"it fails with {trial.settings or 'its defaults'} ({why})")
+        elif isinstance(outcome, str):
+            self._leave_out(number, outcome)
         else:
             return self._add(number, part, outcome)
         return None

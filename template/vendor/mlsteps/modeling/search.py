@@ -15,13 +15,13 @@ from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 from tqdm import tqdm
 
-from ..errors import UserError
+from ..errors import UserError, raised_by_project
 from ..preparation.schema import Schema
 from ..problem.columns import Column
 from ..problem.definition import Definition
 from ..problem.metric import Metric
 from .parallel import ALL_CORES, in_parallel
-from .schedule import OutOfTimeError, Schedule
+from .schedule import OUT_OF_TIME, OutOfTimeError, Schedule
 
 MOST_SETTINGS = 500  # of a candidate, however much time there is
 ENSEMBLE = "ensemble"  # in [models] candidates: the mean of the others
@@ -230,8 +230,9 @@ def rank(trials: list[Trial], metric: Metric) -> list[Trial]:
 
 def _finished(schedule: Schedule, score: Score, jobs: int) -> Iterator[tuple[int, Trial]]:
     """Yield each trial that all parts of are scored, and its number."""
+    attempt = partial(_attempt, score)
     while schedule.waiting():  # again after the last if that had to wait for another turn
-        tasks = in_parallel(partial(_attempt, score), schedule.tasks(), jobs)
+        tasks = in_parallel(attempt, schedule.tasks(), jobs)
         with caught_warnings(), closing(tasks) as attempts:
             for number, *outcome in attempts:
                 trial = schedule.take(number, *outcome)
@@ -240,15 +241,23 @@ def _finished(schedule: Schedule, score: Score, jobs: int) -> Iterator[tuple[int
 
 
 def _attempt(
-    score: Score, number: int, trial: Trial, part: int, until: float
-) -> tuple[int, int, Trial | Exception, float]:
-    """Return what came of a part of a trial, and the seconds that it took."""
+    score: Score, number: int, trial: Trial, part: int, seconds: float
+) -> tuple[int, int, Trial | str, float]:
+    """Return what came of a part of a trial, or why nothing did, and the seconds that it took.
+
+    It may run on another machine, whose clock is another and where an exception stays.
+    """
     began, own = time.monotonic(), Trial(trial.candidate, trial.settings)
-    failure = None
+    failure = ""
     try:
-        score(own, part, until)
-    except (OutOfTimeError, ValueError, TypeError) as error:
-        failure = error
+        score(own, part, began + seconds)
+    except OutOfTimeError:
+        failure = OUT_OF_TIME
+    except (ValueError, TypeError) as error:  # what an estimator says of data or settings
+        if raised_by_project(error):
+            raise
+        why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        failure = f"it fails with {trial.settings or 'its defaults'} ({why})"
     return number, part, failure or own, time.monotonic() - began
 
 
