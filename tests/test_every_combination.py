@@ -39,6 +39,7 @@ USED_BY = {
     "deployment/service/flask_routes.py": {"flask"},
     "deployment/service/gunicorn_server.py": {"flask"},
     "improvement/tracking.py": {"mlflow"},
+    "modeling/cluster.py": {"dask"},
     "modeling/forecasters/*.py": {"forecasting"},
 }
 LIBRARY = "vendor/mlsteps/"

@@ -313,7 +313,8 @@ def test_an_existing_folder_is_filled_where_that_is_wanted(
 
 
 TEXTS = ["called?", "command called?", "package called?", "What is it for", "Who", "Which e-mail"]
-CHOSEN = ["licence?", "predicted?", "come from?", "served?", "run?", "recorded?", "checks every"]
+CHOSEN = ["licence?", "predicted?", "come from?", "served?", "it run?", "recorded?", "search run?"]
+CHOSEN += ["checks every"]
 
 
 def start(engine: str, template: Template, folder: Path) -> Conversation:

@@ -3,6 +3,7 @@
 import sysconfig
 import traceback
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -13,6 +14,8 @@ HOUSES = (
         for path in {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}
     ),
 )
+
+SENT = "<dynamic-code>"  # what cloudpickle calls the file of code that came from another process
 
 
 class UserError(click.ClickException):
@@ -28,11 +31,15 @@ class UserError(click.ClickException):
 def raised_by_project(error: BaseException) -> bool:
     """Tell whether an exception passed through code of the project.
 
-    That is any file outside of this library, of Python's own and of installed packages.
+    That is any file outside of this library, of Python's own and of installed packages; on a
+    worker of a cluster, where code has no file, what is not of a module of this library.
     """
-    files = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
-    return any(
-        not any(Path(file).is_relative_to(house) for house in HOUSES)
-        for file in files
-        if not file.startswith("<")  # code that was made by a library, or typed in
-    )
+    return any(_of_project(frame) for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def _of_project(frame: FrameType) -> bool:
+    file, module = frame.f_code.co_filename, frame.f_globals.get("__name__", "")
+    if module.partition(".")[0] == __package__:
+        return False
+    made = file.startswith("<")  # by a library, or typed in
+    return file == SENT or not (made or any(Path(file).is_relative_to(h) for h in HOUSES))

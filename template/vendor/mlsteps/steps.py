@@ -129,7 +129,7 @@ def _digest(project: Any, step: Step, source: str | None) -> str:
             "settings": {key: _setting(settings, key) for key in step.settings},
             "function": source_of(step.function),
             "code": code,
-            "library": _library_digest(),
+            "library": library_digest(),
             "libraries": {name: version(name) for name in LIBRARIES},
             "reads": _digests(project.root, step.reads),
             "source": source,
@@ -138,7 +138,8 @@ def _digest(project: Any, step: Step, source: str | None) -> str:
 
 
 @cache
-def _library_digest() -> str:
+def library_digest() -> str:
+    """Return a digest of the code of this library."""
     return _hash(_digests(Path(__file__).parent, ("**/*.py",)))
 
 

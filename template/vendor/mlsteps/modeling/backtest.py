@@ -23,9 +23,9 @@ from ..problem.metric import Metric, Metrics
 from ..problem.project import Project
 from ..problem.series import PERIOD, SERIES, least_periods
 from .forecast_model import ForecastModel, add_intervals, add_true, forecast_ahead, roll_on
-from .forecasters.local import MANY_SERIES, fit_again
+from .forecasters.local import fit_again
 from .forecasters.naive import baselines
-from .parallel import ALL_CORES, few_threads, stopwatch
+from .parallel import ALL_CORES, MANY_CALLS, few_threads, stopwatch
 from .schedule import OutOfTimeError
 from .search import (
     REFERENCE_ROWS,
@@ -131,7 +131,7 @@ def backtest(
         )
 
     # The local forecasters fit many series in processes of their own.
-    jobs = 1 if len(panel.names) >= MANY_SERIES else ALL_CORES
+    jobs = 1 if len(panel.names) >= MANY_CALLS else ALL_CORES
     plan = plan_trials(candidates, definition, panel.periods)
     return search_candidates(score_trial, plan, panel.periods, metric, definition, jobs=jobs)
 

@@ -14,7 +14,7 @@ from ..problem.metric import Metric
 from ..variants import of_type
 from .encoding import EncodedFold, TrainingRows
 from .ensemble import with_ensemble
-from .parallel import ALL_CORES, in_parallel, stopwatch
+from .parallel import ALL_CORES, in_threads, stopwatch
 from .schedule import OutOfTimeError
 from .search import (
     ENSEMBLE,
@@ -79,7 +79,7 @@ def _encode(encoded: list[list[EncodedFold]]) -> bool:
         if len(folds) * folds[0].size > MOST_NUMBERS:
             folds[0].forget()
             return False
-    for _ in in_parallel(_encode_fold, ((fold,) for folds in encoded for fold in folds)):
+    for _ in in_threads(_encode_fold, ((fold,) for folds in encoded for fold in folds)):
         pass
     return True
 

@@ -1,16 +1,49 @@
 """Work beside other work: the one place where it is started, and where its time is taken."""
 
+import os
 import time
-from collections.abc import Callable, Generator, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from functools import cache, partial
+from operator import itemgetter
 from typing import Any
 
 from joblib import Parallel, delayed
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
+from ..errors import UserError
+from ..problem.settings import Compute
+
 FEW_ROWS = 10_000
 ALL_CORES = -1
+MANY_CALLS = 40  # from which processes pay for their start
+
+_CLUSTER: ContextVar[Any] = ContextVar("cluster", default=None)
+
+
+@contextmanager
+def on_cluster(compute: Compute, package: str) -> Iterator[None]:
+    """Let `in_parallel` use the cluster that [compute] names, if it names one.
+
+    The code of `package`, that of the project, is sent with the work.
+    """
+    if compute.scheduler == "none":
+        yield
+        return
+    try:
+        from .cluster import open_cluster  # only projects that were asked for it have Dask
+    except ImportError as error:
+        raise UserError(
+            f'Dask is not installed ({error}), and [compute] scheduler is "{compute.scheduler}"; '
+            'run `copier update --data compute=dask`, or let it be "none".'
+        ) from None
+    with open_cluster(compute, package) as cluster:
+        token = _CLUSTER.set(cluster)
+        try:
+            yield
+        finally:
+            _CLUSTER.reset(token)
 
 
 def in_parallel(
@@ -18,12 +51,24 @@ def in_parallel(
 ) -> Generator[Any]:
     """Yield what `function` returns for each of the tasks, in the order in which they are done.
 
-    Threads do it: fits hold the interpreter for a part of their time only, and threads neither
-    import anything nor copy rows. ``joblib.parallel_config(backend="dask")`` around the call takes
-    a cluster instead, for which functions, tasks and results can be pickled. Tasks are asked for
-    when a worker is free. Each has one thread of the numeric libraries: so there are never more
-    threads than cores, and however many workers there are, the numbers are the same. With one job,
-    libraries may use all cores inside of it.
+    Inside of `on_cluster`, workers of the cluster do it, else threads. With one job, and all cores
+    for the libraries inside of it, it is done here. Tasks are asked for when a worker is free.
+    """
+    cluster = _CLUSTER.get()
+    if cluster and jobs != 1:
+        yield from cluster.run(function, tasks)
+    else:
+        yield from in_threads(function, tasks, jobs)
+
+
+def in_threads(
+    function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], jobs: int = ALL_CORES
+) -> Generator[Any]:
+    """Do what `in_parallel` does, here: what a task changes is seen by whoever started it.
+
+    Fits hold the interpreter for a part of their time only, and threads neither import anything nor
+    copy rows. Each has one thread of the numeric libraries: so there are never more threads than
+    cores, and however many workers there are, the numbers are the same.
     """
     run = Parallel(
         jobs, prefer="threads", batch_size=1, pre_dispatch="n_jobs", return_as="generator_unordered"
@@ -32,17 +77,42 @@ def in_parallel(
         yield from run(delayed(function)(*task) for task in tasks)
     else:
         with threadpool_limits(1, user_api="blas"):  # of the process
-            yield from run(delayed(partial(_in_one_thread, function))(*task) for task in tasks)
+            for error, result in run(delayed(_in_one_thread)(function, *task) for task in tasks):
+                if error:
+                    raise error  # joblib would raise it without its traceback
+                yield result
 
 
-def _in_one_thread(function: Callable[..., Any], *task: Any) -> Any:
+def _in_one_thread(function: Callable[..., Any], *task: Any) -> tuple[Exception | None, Any]:
     with _libraries().limit(limits=1, user_api="openmp"):  # of this thread
-        return function(*task)
+        try:
+            return None, function(*task)
+        except Exception as error:  # noqa: BLE001 - it is raised above
+            return error, None
 
 
 @cache
 def _libraries() -> ThreadpoolController:
     return ThreadpoolController()  # to look for them takes as long as a small fit
+
+
+def map_many(function: Callable[..., Any], calls: Iterable[Any]) -> list[Any]:
+    """Return what `function` gives for each of `calls`: many short ones, which hold interpreters.
+
+    Processes do many, or the workers of the cluster, in groups.
+    """
+    calls, cluster = list(calls), _CLUSTER.get()
+    if not cluster or len(calls) < MANY_CALLS:
+        jobs = os.cpu_count() if len(calls) >= MANY_CALLS else 1
+        return list(Parallel(jobs)(delayed(function)(call) for call in calls))
+    size = cluster.group_size(len(calls))
+    groups = ((start, calls[start : start + size]) for start in range(0, len(calls), size))
+    done = sorted(cluster.run(partial(_map_group, function), groups), key=itemgetter(0))
+    return [result for _, results in done for result in results]
+
+
+def _map_group(function: Callable[..., Any], start: int, calls: list[Any]) -> tuple[int, list[Any]]:
+    return start, [function(call) for call in calls]
 
 
 def few_threads(rows: int) -> AbstractContextManager[object]:

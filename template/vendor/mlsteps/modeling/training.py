@@ -15,6 +15,7 @@ from ..problem.metric import Metrics, all_metrics, select_metric
 from ..problem.project import Project
 from ..report import number, paragraph, table, write_card
 from . import store
+from .parallel import on_cluster
 from .search import Candidates, FittedModel, Trial
 
 Made = Iterable[tuple[str, list[Any]]]  # what a candidate is made of, by its name
@@ -79,7 +80,8 @@ def train(
     if trusted is not None:
         for name, parts in made:
             store.check_trusted(name, parts, trusted)
-    model = fit_best(project, candidates, known, cut_folds)
+    with on_cluster(definition.compute, cut_folds.__module__.partition(".")[0]):
+        model = fit_best(project, candidates, known, cut_folds)
     result, best = model.result, model.result.leaderboard[0]
 
     version = store.new_version(project.models)

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from ..errors import UserError
 from ..variants import of_type
 from . import settings
-from .settings import Constraints, Improvement, Models, Search, Serving, Table
+from .settings import Compute, Constraints, Improvement, Models, Search, Serving, Table
 from .sources import SOURCES
 
 FILE_NAME = "project.toml"
@@ -38,6 +38,7 @@ class Definition(Table):
     preparation: Any
     search: Search
     models: Models
+    compute: Compute = Compute()
     evaluation: Any
     constraints: Constraints
     serving: Serving
@@ -65,6 +66,10 @@ class Definition(Table):
                         "well; take it out of there"
                     )
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle it: its class is made when it is read, and has no name to find it by."""
+        return _restored, (self.problem.type, self.data.source, dict(self))
 
     def split_by(self) -> str:
         """Return how the test set is taken, with ``auto`` resolved."""
@@ -150,6 +155,10 @@ def definition_model(problem_type: str, source: str) -> type[Definition]:
         preparation=(tables.Preparation, ...),
         evaluation=(problem.Evaluation, ...),
     )
+
+
+def _restored(problem_type: str, source: str, tables: dict[str, Any]) -> Definition:
+    return definition_model(problem_type, source).model_construct(**tables)
 
 
 def _sentence(errors: list[ErrorDetails], table: dict[str, Any], model: type[Definition]) -> str:

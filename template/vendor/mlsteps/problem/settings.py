@@ -1,15 +1,30 @@
 """The tables of project.toml that every problem type has."""
 
+import re
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 Kind = Literal["number", "category", "date", "text"]
 Stated = Annotated[str, Field(pattern=r"^(number|category|date|text|.*%[a-zA-Z].*)$")]
 Origin = Annotated[str, Field(pattern=r"^https?://[^/*\s]+$")]  # of a web site, as browsers send it
 Host = Annotated[str, Field(pattern=r"^(\*|[a-z0-9._-]+|[0-9a-f:]+)$")]  # as a URL names it
+
+Memory = Annotated[str, Field(pattern=r"^(auto|[0-9.]+ ?[kMGT]i?B)$")]
+
+
+def _scheduler(value: str) -> str:
+    if not re.fullmatch(r"none|local|env:\w+|(tcp|tls|wss?)://\S+", value):
+        raise ValueError(
+            f'[compute] scheduler is "{value}"; allowed: none, local, an address like '
+            "tcp://host:8786 (or tls://, ws://, wss://), or env:NAME"
+        )
+    return value
+
+
+Scheduler = Annotated[str, AfterValidator(_scheduler)]
 
 
 def _text(value: Any) -> Any:
@@ -150,6 +165,15 @@ class Search(Table):
     budget_seconds: float = Field(default=600, gt=0)
     folds: int = Field(default=5, ge=2)
     seed: int = Field(default=0, ge=0, lt=2**32)
+
+
+class Compute(Table):
+    """``[compute]``: the Dask cluster that trials run on; without the table, on this machine."""
+
+    scheduler: Scheduler = "none"
+    workers: int = Field(default=2, ge=1)
+    threads: int = Field(default=1, ge=1)
+    memory: Memory = "auto"
 
 
 class Models(Table):

@@ -1,24 +1,23 @@
 """Local forecasters: each series has a model of its own, of statsmodels."""
 
-import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from functools import partial
 from inspect import signature
 from typing import Any, Self, TypeAlias
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, clone
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
 from ...preparation.panel import Panel
+from ..parallel import MANY_CALLS, map_many
 from .naive import repeat_season
 
 Array: TypeAlias = np.ndarray
 
 MOST_PERIODS = 1500  # of a series; what is older says little about the future and costs time
-MANY_SERIES = 40  # from which processes pay for their start
 FAILED = np.array([np.nan])  # the parameters of a series that no model fits
 ERRORS = (ValueError, ArithmeticError, np.linalg.LinAlgError, IndexError)
 
@@ -72,7 +71,7 @@ class LocalForecaster(BaseEstimator, ABC):
         before = previous.by_series() if previous is not None else {}
         series = zip(self._series(panel, panel.end), panel.names, strict=True)
         calls = [(values, known, before.get(name)) for (values, known), name in series]
-        rows = _map(clone(self).fit_one, calls)
+        rows = map_many(partial(_quietly, clone(self).fit_one), calls)
         width = max(map(len, rows))
         padded = [np.pad(row, (0, width - len(row)), constant_values=np.nan) for row in rows]
         self.names_ = np.array(panel.names, dtype=str)
@@ -86,7 +85,7 @@ class LocalForecaster(BaseEstimator, ABC):
         fitted = self.by_series()
         series = zip(self._series(panel, panel.end + horizon), panel.names, strict=True)
         calls = [(values, known, horizon, fitted.get(name)) for (values, known), name in series]
-        return np.array(_map(clone(self).continue_one, calls))
+        return np.array(map_many(partial(_quietly, clone(self).continue_one), calls))
 
     def by_series(self) -> dict[str, Array]:
         """Return the parameters of each series."""
@@ -198,16 +197,9 @@ def fit_again(forecaster: Any, panel: Panel, previous: Any) -> Any:
     The wrong form of one series weighs little among many, and takes long to choose.
     """
     takes = "previous" in signature(forecaster.fit).parameters
-    if takes and previous is not None and len(panel.names) >= MANY_SERIES:
+    if takes and previous is not None and len(panel.names) >= MANY_CALLS:
         return forecaster.fit(panel, previous=previous)
     return forecaster.fit(panel)
-
-
-def _map(function: Callable[..., Array], calls: Iterable[Any]) -> list[Array]:
-    """Call `function` with each of `calls`, in processes where there are many."""
-    calls = list(calls)
-    jobs = os.cpu_count() if len(calls) >= MANY_SERIES else 1
-    return list(Parallel(jobs)(delayed(_quietly)(function, call) for call in calls))
 
 
 def _quietly(function: Callable[..., Array], call: tuple[Any, ...]) -> Array:

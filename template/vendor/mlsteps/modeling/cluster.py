@@ -1,0 +1,270 @@
+"""Work on other machines: `in_parallel` hands it to the workers of a Dask cluster."""
+
+import logging
+import platform
+import sys
+import time
+import warnings
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager, redirect_stderr, suppress
+from importlib.metadata import PackageNotFoundError, version
+from io import StringIO
+from itertools import chain, islice
+from typing import Any
+from uuid import uuid4
+
+import click
+import cloudpickle
+from distributed import Client, Future, KilledWorker, LocalCluster, Worker, wait
+from distributed.client import ClosedClientError
+from threadpoolctl import threadpool_limits
+
+from ..environment import from_environment, named
+from ..errors import UserError
+from ..problem.settings import Compute
+from ..report import counted
+from ..steps import library_digest
+from .search import Trial
+
+# What has to be the same on all machines, for work to be understood and numbers to be equal.
+LIBRARIES = (
+    *("cloudpickle", "dask", "distributed", "joblib", "lightgbm", "numpy", "pandas", "pydantic"),
+    *("scikit-learn", "scipy", "statsmodels"),
+)
+ANSWER_SECONDS = 10  # in which a scheduler answers
+LOST_SECONDS = 15  # without any worker; one that has died is started again sooner
+LOOK_SECONDS = 1  # between two looks at who is there
+FREE_SECONDS = 1.5  # in which work that nobody waits for any more may end
+MOST_LOSSES = 2  # of the data of a task, before it is no longer repeated
+GROUPS, MOST_GROUP = 4, 100  # of short calls: for each thread, and the most in one
+Task = tuple[Any, ...]
+GONE = (OSError, CancelledError, ClosedClientError)  # what is raised where nobody listens
+
+
+@contextmanager
+def open_cluster(compute: Compute, package: str) -> Iterator["Cluster"]:
+    """Connect to the cluster that [compute] names, or start one here; say how busy it was.
+
+    The project's package is sent with the work: an edit of it needs no worker to start anew.
+    """
+    for noisy in ("distributed", "distributed.client", "distributed.nanny"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)  # what matters is an exception
+    local = compute.scheduler == "local"
+    with ExitStack() as stack:
+        if local:
+            started = LocalCluster(
+                n_workers=compute.workers,
+                threads_per_worker=compute.threads,
+                memory_limit=compute.memory,
+                dashboard_address="127.0.0.1:0",
+            )
+            address = stack.enter_context(started).scheduler_address
+        else:
+            address = from_environment(compute.scheduler, "[compute] scheduler")
+        client = stack.enter_context(_connect(address, compute.scheduler))
+        if package in sys.modules and package != __name__.partition(".")[0]:
+            cloudpickle.register_pickle_by_value(sys.modules[package])
+            stack.callback(cloudpickle.unregister_pickle_by_value, sys.modules[package])
+        cluster = Cluster(client, address, local=local)
+        _say(f"{cluster.described()}; dashboard: {client.dashboard_link}")
+        yield cluster
+        if cluster.offered:
+            share = cluster.worked / cluster.offered
+            _say(f"{cluster.described()}, busy for {share:.0%} of {cluster.seconds:.1f} s")
+
+
+def _connect(address: str, given: str) -> Client:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # versions are compared below
+            return Client(address, timeout=ANSWER_SECONDS)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise UserError(
+            f'{named(given, "[compute] scheduler")} is "{address}", but no Dask scheduler answers '
+            f"there ({reason}); start it with `dask scheduler`, or name another."
+        ) from None
+
+
+class Cluster:
+    """A connection to the workers of a cluster."""
+
+    def __init__(self, client: Client, address: str, *, local: bool) -> None:
+        self.worked = self.offered = self.seconds = 0.0  # of threads, and of this machine's clock
+        self._client, self._address, self._local = client, address, local
+        self._threads: dict[str, int] = {}  # of each worker
+        self._known: set[str] = set()  # whose versions are the same as here
+        self._looked = self._seen = time.monotonic()
+        self._sent: tuple[Callable[..., Any], Future[Any]] | None = None
+        while not self.threads():
+            time.sleep(LOOK_SECONDS / 5)
+
+    def described(self) -> str:
+        """Return the number of workers and of their threads, and where they are."""
+        workers = counted(len(self._threads), "worker")
+        return f"{workers} with {counted(self.threads(), 'thread')} at {self._address}"
+
+    def threads(self) -> int:
+        """Return how many threads the workers have together."""
+        now = time.monotonic()
+        if now > self._looked + LOOK_SECONDS or not self._threads:
+            try:
+                self._threads, self._looked = self._client.nthreads(), now
+                self._compare(self._threads.keys() - self._known)
+            except GONE:
+                raise self._lost() from None
+            if self._threads:
+                self._seen = now
+            elif now > self._seen + LOST_SECONDS:
+                raise self._lost()
+        return sum(self._threads.values())
+
+    def _lost(self) -> UserError:
+        gone = "gone, as is what they had done" if self._known else "not there"
+        return UserError(
+            f"The workers of the Dask scheduler at {self._address} are {gone}; start some with "
+            f"`dask worker {self._address}`, then try again. The champion stays what it was."
+        )
+
+    def _compare(self, workers: set[str]) -> None:
+        """Hold the versions of new workers against those here."""
+        here, there = _versions(), {}
+        if workers:
+            there = self._client.run(_versions, workers=[*workers], on_error="return")
+        for worker, found in there.items():
+            if isinstance(found, OSError):
+                continue  # it has gone
+            if isinstance(found, Exception):
+                raise UserError(
+                    f"The worker at {worker} cannot load the library of this project ({found}); "
+                    "start it in the environment of the project, or of one like it."
+                )
+            other = [
+                f"{name} {found.get(name, 'not at all')} (here {here[name]})"
+                for name in here
+                if found.get(name) != here[name]
+            ]
+            if other:
+                raise UserError(
+                    f"The worker at {worker} has {', '.join(other)}; install on all machines what "
+                    "this project's uv.lock says, and start the worker again."
+                )
+            self._known.add(worker)
+
+    def run(self, function: Callable[..., Any], tasks: Iterable[Task]) -> Generator[Any]:
+        """Yield what `function` returns for each of the tasks, in the order in which they are done.
+
+        The function is sent once, with the data that it holds, and stays on the workers. What a
+        worker had to do when it ended is done by another.
+        """
+        left: Iterator[tuple[Task, int]] = ((task, 0) for task in tasks)
+        waiting: dict[Future[Any], tuple[Task, int]] = {}
+        try:
+            while True:
+                threads, began = self.threads(), time.monotonic()
+                for task, losses in islice(left, max(0, threads - len(waiting))):
+                    waiting[self._submit(function, task)] = task, losses
+                if not waiting:
+                    return
+                done = _finished(waiting)
+                self.seconds += time.monotonic() - began
+                self.offered += threads * (time.monotonic() - began)
+                for future in done:
+                    task, losses = waiting.pop(future)
+                    if future.cancelled() and losses < MOST_LOSSES:
+                        self._sent = None  # the last worker that held it has ended
+                        left = chain([(task, losses + 1)], left)
+                    else:
+                        seconds, result = _result(future)
+                        self.worked += seconds
+                        yield result
+        finally:
+            if waiting and not self._local:
+                self._free(waiting)
+
+    def _submit(self, function: Callable[..., Any], task: Task) -> Future[Any]:
+        names = [part.candidate for part in task if isinstance(part, Trial)]
+        key = f"{next(iter(names), 'series')}-{uuid4()}"  # the dashboard shows it
+        try:
+            if self._sent is None or self._sent[0] is not function:
+                sent = self._client.scatter(function, broadcast=True, hash=False)
+                self._sent = function, sent
+            return self._client.submit(_work, self._sent[1], *task, key=key)
+        except GONE:
+            raise self._lost() from None
+
+    def _free(self, waiting: Iterable[Future[Any]]) -> None:
+        """Take back what nobody waits for any more.
+
+        A thread cannot be stopped: so workers that go on with nothing else are started anew.
+        """
+        keys = {str(future.key) for future in waiting}
+        with suppress(*GONE):
+            self._client.cancel(list(waiting), force=True)
+            until = time.monotonic() + FREE_SECONDS
+            while busy := self._busy_with(keys):
+                if time.monotonic() < until:
+                    time.sleep(0.1)
+                    continue
+                self._client.restart_workers(busy, timeout=5, raise_for_error=False)
+                return
+
+    def _busy_with(self, keys: set[str]) -> list[str]:
+        """Return the workers that work at some of these tasks, and at no other."""
+        running = self._client.run(_running, on_error="ignore")
+        return [worker for worker, own in running.items() if own and own <= keys]
+
+    def group_size(self, calls: int) -> int:
+        """Return how many short calls are one task."""
+        return min(MOST_GROUP, -(-calls // (GROUPS * max(1, self.threads()))))
+
+
+def _finished(waiting: Collection[Future[Any]]) -> list[Future[Any]]:
+    """Return what is done, or lost, when something is; after a second also nothing."""
+    with suppress(TimeoutError, CancelledError):
+        wait(list(waiting), timeout=LOOK_SECONDS, return_when="FIRST_COMPLETED")
+    return [future for future in waiting if future.done()]
+
+
+def _result(future: Future[Any]) -> tuple[float, Any]:
+    try:
+        return future.result()
+    except (KilledWorker, CancelledError):
+        name = str(future.key).partition("-")[0]
+        raise UserError(
+            f'"{name}" has ended several workers one after the other, most likely for want of '
+            "memory; give a worker more of it ([compute] memory, or `dask worker --memory-limit`), "
+            f'or take "{name}" out of [models] candidates.'
+        ) from None
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"A worker lacks the module {error.name}; install on all machines what this project's "
+            "uv.lock says, and start the workers again."
+        ) from error
+
+
+def _work(function: Callable[..., Any], *task: Any) -> tuple[float, Any]:
+    """Do a task on a worker, with one thread of the numeric libraries as everywhere."""
+    threadpool_limits(1)
+    began = time.monotonic()
+    with warnings.catch_warnings(), redirect_stderr(StringIO()):  # it may be a user's terminal
+        warnings.simplefilter("ignore")
+        result = function(*task)
+    return time.monotonic() - began, result
+
+
+def _running(dask_worker: Worker) -> set[str]:
+    return set(map(str, dask_worker.active_threads.values()))
+
+
+def _versions() -> dict[str, str]:
+    found = {"Python": platform.python_version(), "mlsteps": library_digest()[:12]}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _say(text: str) -> None:
+    click.echo(f"{'cluster':<10}{text}")

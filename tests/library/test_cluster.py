@@ -1,0 +1,74 @@
+"""Past one machine: on the workers of a Dask scheduler the search finds what it finds on one."""
+
+import numpy as np
+import pytest
+from mlsteps.modeling.forecasters.local import Exponential
+from mlsteps.modeling.parallel import on_cluster
+from mlsteps.preparation.panel import Panel
+from mlsteps.problem.settings import Compute
+from project import edit, run_in
+
+pytest.importorskip("distributed", reason="Dask is not installed; only compute = dask needs it")
+from dask_cluster import newest_run, numbers, on, started
+
+pytestmark = pytest.mark.slow
+
+PROBLEM_TYPES = [
+    "classification",
+    "regression",
+    "clustering",
+    "forecasting",
+    "anomaly_detection",
+]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with started(tmp_path_factory.mktemp("cluster"), workers=2) as cluster:
+        yield cluster
+
+
+def test_the_leaderboard_is_that_of_one_machine(own, cluster):
+    problem = own.definition.problem
+    names = own.definition.models.candidates
+    if problem.needs_target and not problem.of_series:
+        names = [*names, "ensemble"]
+    edit(own, models={"candidates": names}, search={"method": "random", "iterations": 1})
+    assert run_in(own.root, "train", "--force").exit_code == 0
+    single = newest_run(own)
+    on(own, cluster.address)
+    result = run_in(own.root, "train", "--force")
+    assert result.exit_code == 0, result.output
+    assert f"2 workers with 2 threads at {cluster.address}; dashboard: http://" in result.output
+    assert numbers(newest_run(own)) == numbers(single)
+
+
+@pytest.fixture
+def panel(problem_type):
+    """Series enough to be fitted in groups."""
+    if problem_type != "forecasting":
+        pytest.skip("only series are fitted in groups")
+    generator, series, periods = np.random.default_rng(0), 45, 30
+    history = 100 + generator.normal(size=(series, periods)).cumsum(axis=1)
+    return Panel([f"{k:02d}" for k in range(series)], 0, history, np.zeros((series, 36, 0)))
+
+
+def test_many_series_are_fitted_and_forecast_in_groups_on_the_workers(cluster, panel, capsys):
+    here = Exponential().fit(panel)
+    with on_cluster(Compute(scheduler=cluster.address), "mlsteps"):
+        there = Exponential().fit(panel)
+        forecast = there.forecast(panel, 6)
+    assert (there.parameters_ == here.parameters_)[~np.isnan(here.parameters_)].all()
+    assert (forecast == here.forecast(panel, 6)).all()
+    assert "2 workers with 2 threads" in capsys.readouterr().out.splitlines()[-1]  # were busy
+
+
+def test_local_starts_workers_and_ends_them(own, problem_type):
+    if problem_type != "regression":
+        pytest.skip("one problem type shows it")
+    on(own, "local", workers=1, threads=2, memory="2GiB")
+    edit(own, search={"method": "none"})
+    result = run_in(own.root, "train", "--force")
+    assert result.exit_code == 0, result.output
+    assert "1 worker with 2 threads at tcp://127.0.0.1:" in result.output
+    assert ", busy for " in result.output
