@@ -97,15 +97,18 @@ def test_a_version_that_failed_the_gate_is_promoted_only_with_a_reason_that_is_k
     assert run_in(own.root, "promote", version, "--anyway", " ").exit_code == 2
     assert store.champion(own.models) != version
 
-    done = run_in(own.root, "promote", version, "--anyway", "there is nothing better")
+    done = run_in(own.root, "promote", version, "--anyway", "there is nothing better ![](x)")
     assert done.exit_code == 0, done.output
     assert store.champion(own.models) == version
     last = store.read_history(own.models)[-1]
-    assert last["reason"] == "by hand, though it failed the gate: there is nothing better"
-    assert "there is nothing better; it failed the gate: " in run_in(own.root, "status").output
+    assert last["reason"] == "by hand, though it failed the gate: there is nothing better ![](x)"
+    assert (
+        "there is nothing better ![](x); it failed the gate: " in run_in(own.root, "status").output
+    )
     assert "there is nothing better" in (own.reports / "index.html").read_text(encoding="utf-8")
     card = own.models / version / store.CARD
     assert card.read_text(encoding="utf-8").count("there is nothing better") == 1
+    assert r"!\[\](x)" in card.read_text(encoding="utf-8")
     run_in(own.root, "evaluate", "--force")
     assert card.read_text(encoding="utf-8").count("there is nothing better") == 1
 

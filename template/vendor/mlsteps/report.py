@@ -6,6 +6,7 @@ are given. The page needs no network, no script and no other file.
 
 import io
 import math
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -37,6 +38,7 @@ METADATA = ("Creator", "Date", "Format", "Type")  # which matplotlib would write
 SUMMARY = '<p class="summary">'
 LONG_TABLE = 12  # rows; a longer table scrolls
 CONTROL = dict.fromkeys({*range(32)} - {9, 10})  # characters that XML does not know
+MARKUP = re.compile(r"[\\`*_\[\]<>|#]")  # of Markdown
 OF_NUMBERS = "0123456789.,:%e+-− "  # a cell of these is aligned to the right
 
 
@@ -213,6 +215,11 @@ def columns(*parts: str) -> str:
 def details(title: str, *parts: str) -> str:
     """Return parts that open when their title is clicked, and are always printed."""
     return f"<details><summary>{escape(title)}</summary>{''.join(parts)}</details>"
+
+
+def in_markdown(value: Any) -> str:
+    """Return a value as text: what comes of the data may look like Markdown or HTML."""
+    return MARKUP.sub(r"\\\g<0>", " ".join(str(value).split()))
 
 
 def number(value: float) -> str:

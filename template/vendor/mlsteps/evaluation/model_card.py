@@ -1,6 +1,5 @@
 """The model card: what somebody has to know before relying on the model (Mitchell et al., 2019)."""
 
-import re
 from collections.abc import Sequence
 from string import Template
 from typing import Any
@@ -8,11 +7,10 @@ from typing import Any
 from ..modeling.predictor import Predictor
 from ..problem.definition import Definition
 from ..problem.metric import Metric
-from ..report import number
+from ..report import in_markdown, number
 from .result import tested_rows
 
 WORST_SLICES, TOP_FEATURES = 5, 10
-MARKUP = re.compile(r"[\\`*_\[\]<>|#]")
 
 
 def model_card(
@@ -71,10 +69,9 @@ def _table(lines: Sequence[dict[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """Return a value as text: what comes of the data may look like Markdown or HTML."""
     if value is None:
         return ""
-    return number(value) if isinstance(value, float) else MARKUP.sub(r"\\\g<0>", _line(value))
+    return number(value) if isinstance(value, float) else in_markdown(value)
 
 
 def _code(name: str) -> str:

@@ -23,6 +23,7 @@ from sklearn.base import BaseEstimator
 from ..errors import UserError
 from ..files import read_json, write_json, write_text
 from ..problem.project import Project
+from ..report import in_markdown
 
 MODEL = "model.skops"
 SCHEMA = "schema.json"
@@ -288,7 +289,7 @@ def add_to_card(models: Path, version: str) -> None:
     path = models / version / CARD
     if said := promoted_anyway(models, version):
         text = path.read_text(encoding="utf-8").partition(ANYWAY)[0]
-        write_text(path, f"{text}{ANYWAY}{said}.\n")
+        write_text(path, f"{text}{ANYWAY}{in_markdown(said)}.\n")
 
 
 def rollback(project: Project, reason: str, **figures: float) -> str:
