@@ -5,9 +5,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from mlsteps import UserError
 from mlsteps.evaluation.bootstrap import measure
 from mlsteps.files import read_json
+from mlsteps.modeling import Neighbours, store
 from mlsteps.modeling.anomaly_detection import describe_model
 from mlsteps.preparation import Schema
 from mlsteps.problem.anomaly_detection import METRICS, check_target, suggest_problem
@@ -16,7 +18,9 @@ from project import at, edit, load, log, part, project_toml, run_in
 from sklearn import metrics as sklearn_metrics
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
+from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
@@ -255,6 +259,66 @@ def test_without_labels_a_model_is_judged_by_its_stability(sensors):
     results = read_json(sensors.reports / "metrics.json")
     assert results["test"]["stability"]["low"] > 0.5
     assert "roc_auc" not in results["test"]
+
+
+def test_a_rare_digit_is_found_among_grey_values_without_labels(sensors):
+    """A search by stability chose a one-class SVM, whose ROC AUC is 0.21 here."""
+    images, digits = load_digits(return_X_y=True)
+    rows = np.concatenate([np.flatnonzero(digits != 8), np.flatnonzero(digits == 8)[:20]])
+    rows = np.random.default_rng(0).permutation(rows)
+    frame = pd.DataFrame(images[rows], columns=[f"pixel {k}" for k in range(64)])
+    frame.to_csv(sensors.root / "sensors.csv", index=False)
+    edit(sensors, problem={"target": "", "metric": "stability", "minimum": "none"})
+    edit(sensors, preparation={"scaling": "auto"}, models={"candidates": [*CANDIDATES]})
+    for step in ("define", "collect", "prepare"):
+        assert run_in(sensors.root, step).exit_code == 0
+    done = run_in(sensors.root, "train")
+    assert "mean_of_ranks is taken" in done.output
+    assert "left out: isolation_forest, lof, svm, covariance, no label tells" in done.output
+    assert "columns of numbers have one unit, as 42 reach from 0 to 16" in done.output
+    version = sensors.models / store.newest_version(sensors.models)
+    scores = pd.read_parquet(version / store.OUT_OF_FOLD)["score"]
+    assert sklearn_metrics.roc_auc_score(digits[rows] == 8, scores.sort_index()) > 0.85
+
+
+@pytest.mark.parametrize("known", [2, ROWS])
+def test_labels_choose_be_they_few_or_many(sensors, known):
+    path = sensors.root / "sensors.csv"
+    rows = pd.read_csv(path)
+    rows["state"] = rows["state"].where((rows.index < known) | (rows.index >= ROWS - known // 2))
+    rows.to_csv(path, index=False)
+    names = ["svm", "isolation_forest"]
+    edit(sensors, problem={"metric": "stability", "minimum": "none"}, models={"candidates": names})
+    assert run_in(sensors.root, "run").exit_code == 0
+    version = sensors.models / store.newest_version(sensors.models)
+    trained = read_json(version / store.RUN)
+    assert trained["metric"] == "roc_auc"
+    assert {line["model"] for line in trained["leaderboard"]} == set(names)
+    assert trained["trials"][0]["cv_mean"] == max(line["cv_mean"] for line in trained["trials"])
+
+
+def test_local_outlier_factors_are_those_of_scikit_learn(places):
+    near, far = places[:200], places[200:]
+    known = LocalOutlierFactor(n_neighbors=20, novelty=True).fit(near)
+    found = Neighbours([5, 20]).fit(near)
+    assert found.score_samples(far)[:, 3] == pytest.approx(known.score_samples(far))
+    assert found.training_scores_[:, 3] == pytest.approx(known.negative_outlier_factor_)
+
+
+def test_of_far_rows_the_further_is_the_stranger(places):
+    detector = clone(CANDIDATES["mean_of_ranks"].estimator).fit(places)
+    scores = detector.score(np.outer([0, 3, 10, 100, 1000, 1e6], np.ones(3)))
+    assert (np.diff(scores) > 0).all()
+
+
+def test_many_rows_are_held_against_a_sample_of_them_and_that_is_said():
+    rows = np.random.default_rng(0).normal(size=(30_000, 3))
+    detector = clone(CANDIDATES["mean_of_ranks"].estimator)
+    with pytest.warns(UserWarning, match="among 5,000 of 30,000 rows, drawn at random"):
+        detector.fit(rows)
+    kept = skops.io.dumps(detector)
+    assert len(kept) < 1e7
+    assert np.median(detector.score(rows[:2000])) == pytest.approx(0, abs=0.1)
 
 
 def test_reasons_know_the_feature_of_each_number_whatever_the_encoder_is_made_of():

@@ -306,7 +306,7 @@ def test_ordinal_labels_are_one_column_and_rare_ones_share_their_number(encoders
     assert np.isnan(codes[4:]).all()  # for trees, a label that is not known is missing
 
 
-@pytest.mark.parametrize("scaling", ["standard", "min-max", "none"])
+@pytest.mark.parametrize("scaling", ["standard", "auto", "min-max", "none"])
 def test_scaling_and_clipping_are_fitted_to_training_rows_only(encoders, define, scaling):
     features = [Column(name="n", kind="number")]
     train = pd.DataFrame({"n": np.arange(101.0)})
@@ -315,9 +315,39 @@ def test_scaling_and_clipping_are_fitted_to_training_rows_only(encoders, define,
     low, high, beyond = encoder.transform(pd.DataFrame({"n": [10.0, 90.0, 1e6]}))[:, 0]
     assert beyond == high
     assert (low, high) == pytest.approx(
-        {"standard": (-40 / 27.6, 40 / 27.6), "min-max": (0, 1), "none": (10, 90)}[scaling],
+        {"min-max": (0, 1), "none": (10, 90)}.get(scaling, (-40 / 27.6, 40 / 27.6)),
         abs=0.2,
     )
+
+
+def test_columns_of_one_unit_are_known_by_their_limits_and_not_scaled_apart(encoders, define):
+    random = np.random.default_rng(0)
+    grey = pd.DataFrame(random.integers(0, 17, size=(500, 5)).astype(float))
+    grey[3] = np.where(grey.index < 20, grey[3] / 4, 0.0)  # a pixel that hardly varies
+    grey.columns = [f"pixel {k}" for k in range(5)]
+    rows = grey.assign(age=random.normal(40, 9, 500))
+    columns = [Column(name=name, kind="number") for name in rows]
+    auto, standard = (
+        encoders.one_hot(columns, define(preparation={"scaling": name}))
+        for name in ("auto", "standard")
+    )
+    said = "5 of 6 columns of numbers have one unit, as 4 reach from 0 to 16: they are not scaled"
+    with pytest.warns(UserWarning, match=said):
+        spread = auto.fit_transform(rows).std(axis=0)
+    assert spread / rows.std(ddof=0).to_numpy() == pytest.approx(
+        [spread[0] / grey.std(ddof=0).iloc[0]] * 5 + [1 / rows["age"].std(ddof=0)]
+    )
+    assert (spread[:5] ** 2).mean() == pytest.approx(1)
+    others = rows.assign(**{"pixel 0": grey["pixel 0"] * 2, "pixel 1": grey["pixel 1"] + 1})
+    assert auto.fit_transform(others) == pytest.approx(standard.fit_transform(others))
+
+
+def test_yes_and_no_in_several_columns_are_no_unit(encoders, define):
+    rows = pd.DataFrame(np.random.default_rng(0).random((200, 4)) < [0.01, 0.1, 0.5, 0.5])
+    rows = rows.astype(float).set_axis([*"abcd"], axis=1)
+    columns = [Column(name=name, kind="number") for name in rows]
+    auto = encoders.one_hot(columns, define(preparation={"scaling": "auto"}))
+    assert auto.fit_transform(rows).std(axis=0) == pytest.approx(np.ones(4))
 
 
 def test_a_test_set_can_be_taken_by_a_rule_of_ones_own(raw, define, tmp_path):

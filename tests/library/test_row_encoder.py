@@ -56,7 +56,7 @@ def frame(rows):
 
 
 @pytest.mark.parametrize("labels", ["one_hot", "ordinal"])
-@pytest.mark.parametrize("scaling", ["standard", "min-max", "none"])
+@pytest.mark.parametrize("scaling", ["standard", "auto", "min-max", "none"])
 @pytest.mark.parametrize("clip_share", [0.0, 0.05])
 @pytest.mark.parametrize("rare_share", [0.0, 0.1])
 def test_numbers_are_those_of_the_encoder(

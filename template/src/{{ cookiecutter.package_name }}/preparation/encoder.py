@@ -7,7 +7,14 @@ scikit-learn can be added: as a step of a pipeline, or as a part with the column
 as ``TargetEncoder``, is given it.
 """
 
-from mlsteps.preparation import Clipper, Column, DateParts, Definition, TextTopics
+from mlsteps.preparation import (
+    Clipper,
+    Column,
+    DateParts,
+    Definition,
+    SharedUnitScaler,
+    TextTopics,
+)
 from sklearn.base import TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
@@ -83,5 +90,10 @@ def _impute_and_scale(definition: Definition) -> list[TransformerMixin]:
         # A column that is empty in one fold stays, so that all folds have the same columns.
         keep_empty_features=True,
     )
-    scalers = {"standard": [StandardScaler()], "min-max": [MinMaxScaler()], "none": []}
+    scalers = {
+        "standard": [StandardScaler()],
+        "auto": [SharedUnitScaler()],
+        "min-max": [MinMaxScaler()],
+        "none": [],
+    }
     return [impute, *scalers[definition.preparation.scaling]]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ..lazy import attach
 
 if TYPE_CHECKING:
+    from .detectors import MeanOfRanks, Neighbours
     from .estimators import Clusterer, Detector
     from .predictor import Predictor, load_predictor
     from .search import Candidate, Trial
@@ -15,6 +16,8 @@ __all__ = [
     "Candidate",
     "Clusterer",
     "Detector",
+    "MeanOfRanks",
+    "Neighbours",
     "Predictor",
     "Trial",
     "champion_folder",
@@ -28,6 +31,8 @@ __getattr__ = attach(
         "Candidate": "search",
         "Clusterer": "estimators",
         "Detector": "estimators",
+        "MeanOfRanks": "detectors",
+        "Neighbours": "detectors",
         "Predictor": "predictor",
         "Trial": "search",
         "champion_folder": "store",

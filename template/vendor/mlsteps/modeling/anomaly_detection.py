@@ -10,7 +10,7 @@ from sklearn.metrics import cohen_kappa_score
 from sklearn.pipeline import Pipeline
 
 from ..preparation.schema import Schema
-from ..problem.anomaly_detection import ANOMALY, DISTANCE, LABELLED, NORMAL
+from ..problem.anomaly_detection import ANOMALY, DISTANCE, NORMAL
 from ..problem.definition import Definition
 from ..problem.metric import Metric
 
@@ -82,23 +82,25 @@ def score_trial(
     """Give a trial its scores and predictions, of the rows that each fold leaves out.
 
     How far these models flag the same rows of all, beyond chance (Cohen's kappa, 1960), is the
-    stability. A fold whose rows are all normal, or all anomalies, has no score by their labels.
+    stability. A fold whose rows are all normal, or all anomalies, has no score by their labels; if
+    none has, all rows together have one.
     """
-    problem = definition.problem
-    labelled, scores, flagged, held_out = problem.metric in LABELLED, [], [], []
+    problem, flagged, held_out, targets = definition.problem, [], [], []
     for estimator, fold in fitted:
         found = pd.Series(estimator.score(fold.numbers), fold.target.index)
         predictions = flag(found, problem.flagged_share)
         flagged.append(predictions["prediction"])
         held_out.append(predictions.iloc[fold.held_out])
-        if labelled:
-            scores.append(metric(fold.target.iloc[fold.held_out], held_out[-1]))
+        targets.append(fold.target.iloc[fold.held_out])
     agreed = [float(cohen_kappa_score(*pair)) for pair in combinations(flagged, 2)]
-    trial.scores = [score for score in scores if np.isfinite(score)] if labelled else agreed
-    if not trial.scores:
-        raise ValueError("no fold has both normal rows and anomalies")
     trial.measure("stability", agreed)
-    trial.predictions = pd.concat(held_out)
+    trial.predictions, target, trial.scores = pd.concat(held_out), pd.concat(targets), agreed
+    if problem.chosen_by(target):
+        scores = [metric(*pair) for pair in zip(targets, held_out, strict=True)]
+        trial.scores = [score for score in scores if np.isfinite(score)]
+        trial.scores = trial.scores or [metric(target, trial.predictions)]
+        if not np.isfinite(trial.mean):
+            raise ValueError("the rows have no known anomalies, or no known normal ones")
 
 
 def fit_baselines(*_: Any) -> dict[str, dict[str, Any]]:

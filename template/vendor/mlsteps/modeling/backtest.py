@@ -87,6 +87,7 @@ def fit_best(
         fit_seconds,
         warned,
         scored_by="the backtest",
+        chosen_by=definition.problem.metric,
         test_forecasts=forecasts,
     )
 

@@ -24,6 +24,7 @@ from .search import (
     SearchResult,
     Trial,
     build_estimator,
+    caught_warnings,
     plan_trials,
     search_candidates,
 )
@@ -34,14 +35,20 @@ Fitted = Iterator[tuple[BaseEstimator, EncodedFold]]
 
 
 def cross_validate(
-    rows: TrainingRows, folds: list[Fold], candidates: Candidates, metric: Metric
+    rows: TrainingRows,
+    folds: list[Fold],
+    candidates: Candidates,
+    metric: Metric,
+    *,
+    comparable: bool = True,
 ) -> SearchResult:
     """Score every candidate on every fold, see `search_candidates`."""
     definition = rows.definition
-    plan = plan_trials(candidates, definition, len(rows))
+    plan = plan_trials(candidates, definition, len(rows), comparable=comparable)
     encoders = dict.fromkeys(encoder_of(trial.candidate, candidates) for _, trial in plan[0])
     encoded = {build: [EncodedFold(rows, build, *fold) for fold in folds] for build in encoders}
-    kept = _encode(list(encoded.values()))
+    with caught_warnings():  # the fit to all rows says them
+        kept = _encode(list(encoded.values()))
     # Without a target, what a model says is held against what those of the other folds say.
     apart, score = definition.problem.needs_target, _score_held_out
     if not apart:

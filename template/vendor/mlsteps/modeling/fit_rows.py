@@ -69,7 +69,9 @@ def fit_best(
     folds = list(cut_folds(rows.metadata, definition))
     started = time.monotonic()
     with few_threads(len(rows)):
-        result = cross_validate(rows, folds, candidates, metrics[definition.problem.metric])
+        chosen_by = definition.problem.chosen_by(rows.target)
+        metric = metrics[chosen_by or definition.problem.metric]
+        result = cross_validate(rows, folds, candidates, metric, comparable=bool(chosen_by))
     search_seconds = time.monotonic() - started
     target = rows.target.loc[result.predictions.index]
     schema.decision = problem.learn_decision(target, result.predictions, definition)
@@ -99,6 +101,7 @@ def fit_best(
         warned,
         scored_by=SCORED_BY.get(definition.problem.type, "cross-validation"),
         baselines=baselines,
+        chosen_by=chosen_by,
     )
 
 

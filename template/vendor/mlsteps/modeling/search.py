@@ -26,6 +26,7 @@ from .schedule import OUT_OF_TIME, OutOfTimeError, Schedule
 MOST_SETTINGS = 500  # of a candidate, however much time there is
 ENSEMBLE = "ensemble"  # in [models] candidates: the mean of the others
 REFERENCE_ROWS = 5000  # what drift is measured against; more would not change a test's outcome
+UNKNOWN = "no label tells which is better, and it is not the first of [models] candidates"
 RANGE = [2.5, 97.5]  # percentiles, of what several models gave
 
 BuildEncoder = Callable[[list[Column], Definition], ColumnTransformer]
@@ -172,6 +173,7 @@ class FittedModel:
     fit_seconds: float
     warned: list[str]  # what libraries said in this fit
     scored_by: str  # in a word or two
+    chosen_by: str  # the metric that candidates were compared by; "" where they could not be
     baselines: dict[str, dict[str, Any]] = field(default_factory=dict)  # what the test needs
     test_forecasts: pd.DataFrame | None = None  # of series, by a model fitted before the test
 
@@ -280,8 +282,13 @@ def build_estimator(
     return estimator.set_params(**dict.fromkeys(seeds, definition.search.seed))
 
 
-def plan_trials(candidates: Candidates, definition: Definition, rows: int) -> Plan:
-    """Return the trials: all candidates' defaults have the first turn, then come other settings."""
+def plan_trials(
+    candidates: Candidates, definition: Definition, rows: int, *, comparable: bool = True
+) -> Plan:
+    """Return the trials: all candidates' defaults have the first turn, then come other settings.
+
+    If nothing tells which is better, there is one: the default of the first that takes the rows.
+    """
     turns: list[tuple[int, Trial]] = []
     left_out: dict[str, str] = {}
     problem, named = definition.problem, definition.models.candidates
@@ -299,7 +306,11 @@ def plan_trials(candidates: Candidates, definition: Definition, rows: int) -> Pl
         else:
             choices = enumerate(_settings(candidates[name], definition))
             turns += [(turn, Trial(name, settings)) for turn, settings in choices]
-    return turns, left_out
+    if comparable or not turns:
+        return turns, left_out
+    first = turns[0][1].candidate
+    others = ", ".join(name for name in named if name != first and name not in left_out)
+    return turns[:1], left_out | ({others: UNKNOWN} if others else {})
 
 
 def _settings(candidate: Candidate, definition: Definition) -> list[dict[str, Any]]:

@@ -62,8 +62,8 @@ TRUSTED = [
 PARTS = re.compile(
     r"(sklearn\.(_loss|calibration|cluster|ensemble|feature_selection|gaussian_process|impute|metrics|"
     r"model_selection|multiclass|neighbors|neural_network|tree\._tree|utils\._bunch|"
-    r"utils\._metadata_requests)|mlsteps\.(modeling\.ensemble|modeling\.estimators|"
-    r"modeling\.forecast_model|modeling\.forecasters|preparation\.panel|preparation\.transformers))\."
+    r"utils\._metadata_requests)|mlsteps\.(modeling\.(detectors|ensemble|estimators|forecast_model|"
+    r"forecasters)|preparation\.(panel|transformers)))\."
 )
 
 # Classes that have moved since a version of this library that was released: old name, new name.

@@ -67,7 +67,7 @@ def train(
     """
     definition = project.definition
     known = all_metrics(definition.problem.type, metrics)
-    metric = select_metric(definition.problem.metric, known)
+    select_metric(definition.problem.metric, known)  # an error before the search, if there is none
     named = {n: candidates[n] for n in definition.models.candidates if n in candidates}
     if definition.problem.of_series:
         from .backtest import fit_best  # needs statsmodels
@@ -83,6 +83,7 @@ def train(
     with on_cluster(definition.compute, cut_folds.__module__.partition(".")[0]):
         model = fit_best(project, candidates, known, cut_folds)
     result, best = model.result, model.result.leaderboard[0]
+    compared_by = model.chosen_by or definition.problem.metric
 
     version = store.new_version(project.models)
     record = {
@@ -90,7 +91,7 @@ def train(
         "trained": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": best.candidate,
         "settings": best.settings,
-        "metric": definition.problem.metric,
+        "metric": compared_by,
         "scored_by": model.scored_by,
         "leaderboard": [_line(trial) for trial in result.leaderboard],
         "trials": [_line(trial) for trial in result.trials],
@@ -110,8 +111,9 @@ def train(
     with replacing(project.models / version) as folder:
         folder.mkdir()
         _store(folder, model, record, out_of_fold=definition.split_by() == "none")
-    score = f"{metric.title} {number(best.mean)} ± {number(best.std)}"
-    summary = f"{best.candidate} is best: {score} in {model.scored_by}"
+    score = f"{known[compared_by].title} {number(best.mean)} ± {number(best.std)}"
+    verdict = "is best" if model.chosen_by else "is taken"
+    summary = f"{best.candidate} {verdict}: {score} in {model.scored_by}"
     scored = {trial.candidate for trial in result.leaderboard}
     left_out = [f"left out: {n}, {why}" for n, why in result.left_out.items() if n not in scored]
     warned = [f"the fit of {best.candidate} warns: {said}" for said in model.warned]

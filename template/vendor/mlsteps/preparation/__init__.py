@@ -7,7 +7,7 @@ from .panel import Panel
 from .prepare import prepare
 from .schema import GROUP, Schema, TrainedOn
 from .split import Folds, cut_folds, take_test
-from .transformers import Clipper, DateParts, TextTopics
+from .transformers import Clipper, DateParts, SharedUnitScaler, TextTopics
 
 __all__ = [
     "DATE",
@@ -19,6 +19,7 @@ __all__ = [
     "Folds",
     "Panel",
     "Schema",
+    "SharedUnitScaler",
     "TextTopics",
     "TrainedOn",
     "cut_folds",

@@ -16,7 +16,7 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, S
 from sklearn.utils import _safe_indexing
 
 from .features import check_finite, check_finite_numbers
-from .transformers import Clipper
+from .transformers import Clipper, SharedUnitScaler
 
 Part = Callable[[pd.DataFrame], np.ndarray]
 Step = Callable[[np.ndarray], np.ndarray]
@@ -95,7 +95,11 @@ def _step(transformer: Any) -> Step | None:
     kind = type(transformer)
     if kind is Clipper:
         return lambda numbers: np.clip(numbers, transformer.low_, transformer.high_)
-    if kind is StandardScaler and transformer.with_mean and transformer.with_std:
+    if (
+        kind in (StandardScaler, SharedUnitScaler)
+        and transformer.with_mean
+        and transformer.with_std
+    ):
         return lambda numbers: (numbers - transformer.mean_) / transformer.scale_
     if kind is MinMaxScaler and not transformer.clip:
         return lambda numbers: numbers * transformer.scale_ + transformer.min_

@@ -1,5 +1,6 @@
 """Take the test set, and cut the training rows into folds by the same rule."""
 
+import warnings
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -201,7 +202,9 @@ def cut_folds(train: pd.DataFrame, definition: Definition) -> list[Fold]:
         splitter = kind(n_splits=number, shuffle=True, random_state=definition.search.seed)
     try:
         classes = stratum if stratum is None else stratum.iloc[one]
-        folds = list(splitter.split(one, classes, train[GROUP] if by == "group" else None))
+        groups = train[GROUP] if by == "group" else None
+        with warnings.catch_warnings(action="ignore"):  # a label of few rows is not in every fold
+            folds = list(splitter.split(one, classes, groups))
     except ValueError as error:
         raise UserError(
             f"{len(train):,} training rows cannot be cut into [search] folds = {number} by {by} "

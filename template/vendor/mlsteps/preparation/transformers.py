@@ -1,5 +1,6 @@
 """The transformers that scikit-learn does not have."""
 
+import warnings
 from typing import Self
 
 import numpy as np
@@ -7,7 +8,10 @@ import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+LEAST_ALIKE = 3  # columns with the same limits; two may have them by chance
 
 
 class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -44,6 +48,46 @@ class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             self, X, dtype="numeric", ensure_all_finite="allow-nan", reset=False
         )
         return np.clip(numbers, self.low_, self.high_)
+
+
+class SharedUnitScaler(StandardScaler):
+    """Bring columns to mean 0 and deviation 1, but those of one unit by one scale.
+
+    Grey values, or answers from 1 to 10, have the same limits: if more than half of the columns
+    have the same least and the same greatest value, and more values than these, they and those
+    within these limits are divided by one number, so that what varies little still does. A warning
+    says so.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> answers = np.array([[1, 1, 3], [1, 2, 3], [5, 5, 2], [1, 5, 3.0]])
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     scaler = SharedUnitScaler().fit(np.hstack([answers, answers[:, :1]]))
+    >>> len(set(scaler.scale_))
+    4
+    """
+
+    def fit(self, X: np.ndarray, y: object = None, sample_weight: None = None) -> Self:
+        """Fit means and scales; a column with missing values is scaled by itself."""
+        super().fit(X)
+        numbers = np.asarray(X, dtype="float64")
+        limits = np.column_stack([numbers.min(axis=0), numbers.max(axis=0)])
+        between = ((numbers > limits[:, 0]) & (numbers < limits[:, 1])).any(axis=0)
+        found, counts = np.unique(limits[between], axis=0, return_counts=True)
+        most = counts.max(initial=0)
+        if most < LEAST_ALIKE or most <= len(limits) / 2:
+            return self
+        low, high = found[counts.argmax()]
+        alike = (limits[:, 0] >= low) & (limits[:, 1] <= high)
+        self.scale_[alike] = np.sqrt(self.var_[alike].mean())
+        warnings.warn(
+            f"{alike.sum()} of {len(limits)} columns of numbers have one unit, as {most} reach "
+            f"from {low:g} to {high:g}: they are not scaled apart",
+            stacklevel=2,
+        )
+        return self
 
 
 class DateParts(TransformerMixin, BaseEstimator):

@@ -57,6 +57,12 @@ class Problem(Unsupervised):
             return (target == NORMAL).to_numpy()
         return (target != ANOMALY).to_numpy() | (self.learn_from == "all")
 
+    def chosen_by(self, target: pd.Series) -> str:
+        """Return the metric, or ROC AUC where there is none of labels, but labels of both kinds."""
+        if self.metric != "stability":
+            return self.metric
+        return "roc_auc" if {NORMAL, ANOMALY} <= set(target.dropna()) else ""
+
     def held_in_pairs(self) -> tuple[str, ...]:
         """Return the baselines that the gate leaves to a check of pairs."""
         return ("distance_to_mean",)

@@ -76,6 +76,10 @@ class Goal(Table):
         """Return the baselines that the gate leaves to a check of pairs: none."""
         return ()
 
+    def chosen_by(self, target: pd.Series) -> str:
+        """Return the metric that candidates are compared by; "" if nothing tells."""
+        return self.metric
+
     def always_tried(self) -> dict[str, list[Any]]:
         """Return what every candidate that takes it is tried with, whatever its settings."""
         return {}
@@ -151,7 +155,7 @@ class Split(Table):
 class Preparation(Table):
     """``[preparation]``: how columns become numbers, and which equal rows are one."""
 
-    scaling: Literal["standard", "min-max", "none"] = "standard"
+    scaling: Literal["standard", "auto", "min-max", "none"] = "standard"
     clip_share: float = Field(default=0.0, ge=0, lt=0.5)
     rare_share: float = Field(default=0.01, ge=0, lt=1)
     repetitions: Literal["auto", "keep", "drop"] = "auto"

@@ -1,6 +1,6 @@
 """The candidates for finding anomalies: detectors, and the settings that a search may try."""
 
-from mlsteps.modeling import Candidate, Detector
+from mlsteps.modeling import Candidate, Detector, MeanOfRanks, Neighbours
 from sklearn.covariance import EllipticEnvelope
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor
@@ -8,8 +8,15 @@ from sklearn.svm import OneClassSVM
 
 from ...preparation.encoder import one_hot
 
-# A line more is a candidate more, once [models] candidates in project.toml names it.
+# A line more is a candidate more, once [models] candidates in project.toml names it. Labels choose,
+# where both kinds are known; without them the first that is named there is taken.
 CANDIDATES = {
+    "mean_of_ranks": Candidate(
+        Detector(
+            MeanOfRanks([Neighbours([5, 10, 20, 50, 100]), IsolationForest(n_estimators=200)])
+        ),
+        encoder=one_hot,
+    ),
     "isolation_forest": Candidate(
         Detector(IsolationForest(n_estimators=200)),
         {"method__max_samples": [0.25, 0.5, 1.0], "method__max_features": [0.5, 1.0]},
