@@ -25,12 +25,11 @@ def main() -> None:
         for scaled in (True, False):
             found: dict[str, np.ndarray] = {}
             for k in np.unique(folds):
-                train, test = numbers[folds != k], numbers[folds == k]
+                varied = numbers[folds != k].std(axis=0) > 0  # PyOD's PCA divides by variances
+                train, test = numbers[folds != k][:, varied], numbers[folds == k][:, varied]
                 if scaled:
-                    deviations = np.where(train.std(axis=0) > 0, train.std(axis=0), 1)
-                    train, test = (
-                        (part - train.mean(axis=0)) / deviations for part in (train, test)
-                    )
+                    middle, deviation = train.mean(axis=0), train.std(axis=0)
+                    train, test = ((part - middle) / deviation for part in (train, test))
                 for name, scores in fit(train, test).items():
                     found.setdefault(name, np.empty(len(rows)))[folds == k] = scores
             for name, scores in found.items():
@@ -45,6 +44,8 @@ def fit(train: np.ndarray, test: np.ndarray) -> dict[str, np.ndarray]:
         settings = {"random_state": 0} if name == "isolation forest" else {}
         detector = getattr(import_module(f"pyod.models.{module}"), kind)(**settings).fit(train)
         known, scores = detector.decision_scores_, detector.decision_function(test)
+        most = known[np.isfinite(known)].max()
+        known, scores = (np.nan_to_num(part, nan=most, posinf=most) for part in (known, scores))
         found[name] = scores
         standardised.append((scores - known.mean()) / known.std())
     found["ensemble, mean"] = np.mean(standardised, axis=0)
