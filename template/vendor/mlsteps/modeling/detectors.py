@@ -34,6 +34,7 @@ class Neighbours(OutlierMixin, BaseEstimator):
 
     Examples
     --------
+    >>> import numpy as np
     >>> rows = np.arange(20.0)[:, None]
     >>> near, far = Neighbours([3]).fit(rows).score_samples(np.array([[9.5], [40.0]]))
     >>> bool((near > far).all())
@@ -111,6 +112,7 @@ class MeanOfRanks(OutlierMixin, BaseEstimator):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn.ensemble import IsolationForest
     >>> rows = np.random.default_rng(0).normal(size=(200, 2))
     >>> detector = MeanOfRanks([Neighbours(), IsolationForest()], random_state=0).fit(rows)

@@ -62,11 +62,11 @@ class SharedUnitScaler(StandardScaler):
     --------
     >>> import warnings
     >>> import numpy as np
-    >>> answers = np.array([[1, 1, 3], [1, 2, 3], [5, 5, 2], [1, 5, 3.0]])
+    >>> grey = np.array([[0, 3, 9, 1], [9, 0, 5, 0], [4, 9, 0, 1], [2, 5, 1, 0]])
     >>> with warnings.catch_warnings(action="ignore"):
-    ...     scaler = SharedUnitScaler().fit(np.hstack([answers, answers[:, :1]]))
+    ...     scaler = SharedUnitScaler().fit(grey)
     >>> len(set(scaler.scale_))
-    4
+    1
     """
 
     def fit(self, X: np.ndarray, y: object = None, sample_weight: None = None) -> Self:
