@@ -55,10 +55,20 @@ def test_every_candidate_finds_clear_clusters_and_puts_new_rows_into_them(clouds
     assert near < distances.max() < far
 
 
-def test_a_cluster_of_hardly_any_rows_is_an_outlier_and_no_cluster():
-    rows = np.vstack([np.random.default_rng(0).normal(size=(ROWS, 2)), [[99.0, 99.0]]])
-    with pytest.raises(ValueError, match="makes a cluster of 1 of 301 rows"):
-        clone(CANDIDATES["hierarchical"].estimator).set_params(n_clusters=2).fit(rows)
+def test_rows_that_would_be_a_cluster_of_hardly_any_are_set_aside(clouds):
+    places, true = clouds
+    rows = np.vstack([places, np.full((3, 3), 99.0) + np.eye(3)])
+    for name in ("kmeans", "mixture", "hierarchical"):
+        clusterer = clone(CANDIDATES[name].estimator).set_params(n_clusters=3).fit(rows)
+        clusters, distances = clusterer.assign(rows)
+        assert sklearn_metrics.adjusted_rand_score(true, clusters[:ROWS]) > 0.95
+        assert (distances[ROWS:] > 5 * clusterer.reach_[clusters[ROWS:]]).all()
+
+
+def test_an_estimator_that_makes_many_clusters_of_hardly_any_rows_fails():
+    rows = np.append(np.random.default_rng(0).normal(size=300), np.arange(1, 41) * 1000.0)[:, None]
+    with pytest.raises(ValueError, match=r"makes clusters of \d of 340 rows"):
+        clone(CANDIDATES["kmeans"].estimator).set_params(n_clusters=8).fit(rows)
 
 
 def test_a_profile_says_what_is_high_low_and_typical():
@@ -103,6 +113,92 @@ def test_every_number_of_clusters_is_tried_and_shown_with_its_stability(own):
     page = (own.reports / "index.html").read_text(encoding="utf-8")
     for title in ("How many clusters", "Silhouettes", "Map", "What each cluster is like"):
         assert title in page
+
+
+@pytest.fixture
+def group(tmp_path):
+    """Run a new project on rows that nothing is known of; return it, and what it printed."""
+
+    def run(frame, clusters=(2, 8), candidates=("kmeans", "mixture")):
+        frame.to_csv(tmp_path / "rows.csv", index=False)
+        (tmp_path / "project.toml").write_text(project_toml("clustering"), encoding="utf-8")
+        run_in(tmp_path, "define", "--data", "rows.csv")
+        project = edit(
+            at(tmp_path),
+            problem={"clusters": list(clusters), "minimum": "none"},
+            models={"candidates": list(candidates)},
+            search={"method": "none"},
+        )
+        done = run_in(tmp_path, "run")
+        assert done.exit_code in (0, 1), done.output
+        return project, done.output, read_json(tmp_path / "reports" / "metrics.json")
+
+    return run
+
+
+def around(centres, rows, seed=0):
+    """Return so many rows around each centre."""
+    random = np.random.default_rng(seed)
+    places = np.repeat(np.asarray(centres, dtype="float64"), rows, axis=0)
+    frame = pd.DataFrame(places + random.normal(size=places.shape))
+    return frame.rename(columns=lambda k: f"x{k}").sample(frac=1, random_state=seed + 1)
+
+
+def test_a_far_handful_hides_no_clusters_and_is_named_as_outliers(group):
+    rows = around([[0, 0, 0], [7, 0, 0], [0, 7, 0], [7, 7, 7]], 70)
+    handful = around([[300, 300, 300]], 4)
+    project, _, results = group(pd.concat([rows, handful]))
+    assert results["outcome"]["clusters"] == 4
+    assert results["outcome"]["outliers"] == "4 rows far from every cluster"
+    page = (project.reports / "index.html").read_text(encoding="utf-8")
+    outliers = page.split("Outliers</h")[1].split("</table>")[0]
+    assert outliers.count("<tr>") == 1 + 4
+
+
+def test_five_clusters_in_two_blobs_are_five(group):
+    near = [[0, 0, 0], [6, 0, 0], [0, 6, 0]]
+    project, output, results = group(around([*near, [60, 60, 60], [66, 60, 60]], 60))
+    assert results["outcome"]["clusters"] == 5
+    run = read_json(project.models / store.newest_version(project.models) / "run.json")
+    silhouettes = {
+        trial["settings"]["n_clusters"]: trial["silhouette"]
+        for trial in run["trials"]
+        if trial["model"] == "kmeans"
+    }
+    assert max(silhouettes, key=silhouettes.get) == 2  # which alone would have chosen two
+    assert output.count("5 clusters, sure: so many come out in ") == 2  # of train and evaluate
+    assert "of 200 draws of the rows; next best 6 (" in output
+    card = project.models / store.newest_version(project.models) / "card.md"
+    assert "5 clusters, sure: so many come out in " in card.read_text(encoding="utf-8")
+    page = (project.reports / "index.html").read_text(encoding="utf-8")
+    for word in ("share of draws", "Stability of the weakest cluster", "Gain in log density"):
+        assert word in page
+
+
+def test_one_cluster_is_said_to_be_none(group):
+    _, output, results = group(around([[0, 0, 0, 0]], 300))
+    assert output.count("There are no clusters: one describes the rows as well as several") == 2
+    assert not results["gate"]["passed"]
+    assert any("There are no clusters" in reason for reason in results["gate"]["reasons"])
+
+
+def test_a_number_that_a_user_fixes_is_kept(group):
+    _, output, results = group(around([[0, 0], [8, 0], [0, 8]], 60), clusters=(2, 2))
+    assert results["outcome"]["clusters"] == 2
+    assert "2 clusters: no other number was tried, or none was stable" in output
+
+
+def test_labels_have_no_density_so_the_metric_chooses(group):
+    random, kind = np.random.default_rng(0), np.repeat([0, 1, 2], 80)
+    frame = pd.DataFrame(
+        {
+            name: np.where(random.random(240) < 0.95, kind, random.integers(0, 3, 240))
+            for name in ("colour", "shape", "size", "origin")
+        }
+    ).map(lambda k: ["one", "two", "three"][k])
+    _, output, results = group(frame, candidates=["kmeans"])
+    assert "Silhouette alone has chosen: there is no column of numbers to describe" in output
+    assert results["outcome"]["clusters"] == 3
 
 
 def test_four_groups_are_found_among_numbers_labels_and_a_date(tmp_path):

@@ -6,10 +6,17 @@ import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
 
-from ..modeling.clustering import CLOUD_ROWS, agreement, evaluate_clusters, mean_of_each
+from ..modeling.clustering import (
+    CLOUD_ROWS,
+    FAR,
+    agreement,
+    are_outliers,
+    evaluate_clusters,
+    mean_of_each,
+)
 from ..plots import GREY, PALETTE, new_figure
 from ..problem.clustering import PLACE, WIDTH
-from ..report import figure, heading, table
+from ..report import counted, figure, heading, table
 from .bootstrap import Measured
 from .gate import Check, enough
 from .result import SEEN
@@ -17,6 +24,13 @@ from .rows import LEAST_ROWS, RowTest
 
 GUESSES = 10
 MOST_POINTS = 1000
+MOST_OUTLIERS, MOST_COLUMNS = 20, 8  # that the report shows
+OUTLIERS = f"At least {FAR:g} times as far from a cluster as any row that it was fitted to."
+SIGNS = (
+    "The best of each number, by models fitted to parts of the rows. Those that are stable and "
+    "describe held-out rows as well as the best are equal, and the metric chooses. Of draws of the "
+    "rows, the share in which the number comes out."
+)
 
 
 class Test(RowTest):
@@ -46,7 +60,10 @@ class Test(RowTest):
         least = self.definition.problem.minimum_stability
         reason = f"Stability is {stability:.2f}; at least {least:g} is needed"
         rows_enough = enough({"rows": (len(self.rows), LEAST_ROWS)})
-        return [Check(stability >= least, reason), rows_enough]
+        checks = [Check(stability >= least, reason), rows_enough]
+        if choice := self.run.get("choice"):
+            checks.append(Check(choice.get("clusters") != 1, choice["said"], noted=True))
+        return checks
 
     def shuffled_score(self, sample: pd.DataFrame) -> Callable[[pd.DataFrame], float]:
         """Return the function that measures how far clusters stay with shuffled features."""
@@ -58,7 +75,11 @@ class Test(RowTest):
         shares = self.predictions["prediction"].value_counts(normalize=True)
         classes = self.predictor.schema.decision["classes"]
         sizes = {f"cluster {name}": f"{shares.get(name, 0):.1%} of the rows" for name in classes}
-        return {"clusters": len(classes), **sizes}
+        outliers = int(are_outliers(self.predictions, self.predictor.schema.decision).sum())
+        far = {"outliers": f"{counted(outliers, 'row')} far from every cluster"}
+        sure = self.run.get("choice", {}).get("sure")
+        how = {} if sure is None else {"sure of the number": f"{sure:.0%} of the draws"}
+        return {"clusters": len(classes), **how, **sizes, **(far if outliers else {})}
 
     def tables(self) -> list[str]:
         """Return what each cluster is like, and which known labels are in it."""
@@ -72,15 +93,30 @@ class Test(RowTest):
             counts = pd.crosstab(predictions["prediction"], self.target)
             counts = counts.rename_axis(index="cluster").rename(columns=str)
             parts += [heading(f"Clusters against {self.target.name}"), table(counts)]
-        tried = pd.DataFrame(self.run["trials"])
-        tried = tried[tried["model"] == self.run["model"]]
-        if len(tried) > 1:
-            tried = tried.assign(clusters=tried["settings"].str["n_clusters"])
-            lines = tried[["clusters", "silhouette", "stability"]].sort_values("clusters")
-            caption = f"Of {self.run['model']}, by models fitted to parts of the rows."
-            chosen = self.run["settings"].get("n_clusters")
-            parts += [heading("How many clusters"), table(lines, caption, mark=chosen)]
+        parts += self._outliers()
+        if numbers := self.run.get("choice", {}).get("numbers"):
+            lines = pd.DataFrame(numbers).rename(columns=self._title)
+            parts += [
+                heading("How many clusters"),
+                table(lines, SIGNS, mark=numbers[0]["clusters"]),
+            ]
         return parts
+
+    def _title(self, name: str) -> str:
+        """Return what a column of the table of numbers is called."""
+        name = self.definition.problem.metric if name == "score" else name
+        return self.metrics[name].title if name in self.metrics else name
+
+    def _outliers(self) -> list[str]:
+        """Return the rows that are far from their clusters, the farthest first."""
+        decision, predictions = self.predictor.schema.decision, self.predictions
+        far = predictions[are_outliers(predictions, decision)]
+        if far.empty:
+            return []
+        far = far[["prediction", "distance"]].nlargest(MOST_OUTLIERS, "distance")
+        far = far.rename(columns={"prediction": "nearest cluster"})
+        shown = self.features.loc[far.index].iloc[:, :MOST_COLUMNS]
+        return [heading("Outliers"), table(far.join(shown).rename_axis("row"), OUTLIERS)]
 
     def plots(self) -> list[str]:
         """Return the plots: the projection, and the silhouettes."""

@@ -16,6 +16,7 @@ from ..problem.columns import Column
 from ..problem.definition import Definition
 from ..problem.metric import Metric, Metrics, evaluate_metrics
 from ..report import number
+from .cluster_choice import cluster_stabilities, gains_in_density
 
 if TYPE_CHECKING:  # a predictor is loaded without the search
     from .encoding import EncodedFold
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # a predictor is loaded without the search
 
 SILHOUETTE_ROWS = 3000  # a silhouette compares each two rows; of more rows a sample is taken
 CLOUDS, CLOUD_ROWS = 10, 3000  # that are drawn and cut up, and the most rows of each
+FAR = 1.5  # times as far from its cluster as any row that this was fitted to: an outlier
 MOST_WORDS = 4  # things that are said about a cluster
 NOTABLE, STRONG = 0.5, 1.25  # standard deviations between its mean and the mean of all rows
 
@@ -74,11 +76,21 @@ def score_trial(
     """Give a trial its scores on all training rows, by models fitted to parts of them.
 
     How well these models agree is its stability; one that is less stable than
-    [problem] minimum_stability cannot win over one that is.
+    [problem] minimum_stability cannot win over one that is. `choose` says what wins.
     """
-    groupings, silhouettes = [], []
+    groupings, silhouettes, gains = [], [], []
+    numbers: list[int] = []
     for estimator, fold in fitted:
         groupings.append(pd.DataFrame(predict(estimator, fold.numbers, {}), fold.target.index))
+        reach = dict(zip(estimator.classes_, estimator.reach_, strict=True))
+        far = are_outliers(groupings[-1], {"reach": reach})
+        clusters = groupings[-1]["prediction"].mask(far).to_numpy()
+        known, new = fold.fit_positions, fold.held_out
+        gain = gains_in_density(
+            fold.numbers[known], clusters[known], fold.numbers[new], clusters[new]
+        )
+        gains.append(gain)
+        numbers.append(len(estimator.classes_))
         measured = add_metric_columns(groupings[-1], fold.numbers)
         trial.scores.append(metric(fold.target, measured))
         silhouettes.append(METRICS["silhouette"](fold.target, measured))
@@ -87,6 +99,11 @@ def score_trial(
         trial.scores = agreed
     trial.measure("silhouette", silhouettes)
     trial.measure("stability", agreed)
+    trial.measure("weakest", cluster_stabilities([g["prediction"] for g in groupings]))
+    trial.evidence["clusters"] = int(np.median(numbers))
+    if all(gain.size for gain in gains):
+        trial.measure("density_gain", [gain.mean() for gain in gains])
+        trial.evidence["gains"] = np.concatenate(gains)
     trial.eligible = trial.measured["stability"]["value"] >= definition.problem.minimum_stability
     trial.predictions = groupings[0].head(0)  # none is by a model that has not seen the row
 
@@ -132,7 +149,15 @@ def describe_model(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -
     encoder, clusterer = pipeline
     clusters, classes = clusterer.predict(encoder.transform(features)), list(clusterer.classes_)
     profiles = {name: profile(features, clusters == name, schema.features) for name in classes}
-    return {"classes": classes, "profiles": profiles}
+    reach = dict(zip(classes, clusterer.reach_.tolist(), strict=True))
+    return {"classes": classes, "profiles": profiles, "reach": reach}
+
+
+def are_outliers(predictions: pd.DataFrame, decision: dict[str, Any]) -> pd.Series:
+    """Return which rows are far from the cluster that they were put into."""
+    reach = predictions["prediction"].map(decision.get("reach", {})).astype("float64")
+    outliers: pd.Series = predictions["distance"] > FAR * reach
+    return outliers
 
 
 def profile(features: pd.DataFrame, inside: np.ndarray, columns: list[Column]) -> str:

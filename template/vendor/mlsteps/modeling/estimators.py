@@ -8,7 +8,8 @@ from sklearn.cluster import HDBSCAN, Birch
 from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-LEAST_SHARE = 0.01  # of the rows in a cluster; smaller ones are outliers, not clusters
+LEAST_SHARE = 0.02  # of the rows in a cluster; smaller ones are outliers, not clusters
+MOST_OUTLIERS = 0.1  # of the rows
 MOST_CORES = 5000  # rows that are stored of clusters without a centre
 
 
@@ -33,6 +34,8 @@ class Clusterer(ClusterMixin, BaseEstimator):
     centres_ : ndarray of (clusters, numbers) or None
         What distance is measured to. None with HDBSCAN, whose clusters may have any shape: then
         it is measured to the nearest row that is sure of its cluster.
+    reach_ : ndarray of (clusters,)
+        The largest distance of a row that the cluster was fitted to.
 
     Examples
     --------
@@ -54,18 +57,24 @@ class Clusterer(ClusterMixin, BaseEstimator):
         return {**super().__getstate__(), "method": None if fitted else self.method}
 
     def fit(self, X: np.ndarray, y: object = None) -> Self:
-        """Find the clusters; a ValueError if there are fewer than two, or one has hardly a row."""
+        """Find the clusters; a ValueError if there are fewer than two, or many with hardly a row.
+
+        Clusters of hardly any rows are outliers: they are set aside, and the others are clustered.
+        """
         X = validate_data(self, X)
-        method = clone(self.method)
-        if self.n_clusters is not None:
-            number = {"n_clusters", "n_components"} & method.get_params().keys()
-            method.set_params(**dict.fromkeys(number, self.n_clusters))
-        found = method.fit_predict(X)
-        there, sizes = np.unique(found[found >= 0], return_counts=True)
-        if len(there) < 2:
-            raise ValueError(f"finds {len(there)} clusters, at least two are needed")
-        if sizes.min() < max(2, LEAST_SHARE * len(X)):
-            raise ValueError(f"makes a cluster of {sizes.min()} of {len(X):,} rows")
+        rows = len(X)
+        method, found = self._find(X)
+        while True:
+            there, sizes = np.unique(found[found >= 0], return_counts=True)
+            if len(there) < 2:
+                raise ValueError(f"finds {len(there)} clusters, at least two are needed")
+            small = np.isin(found, there[sizes < max(2, LEAST_SHARE * rows)])
+            if not small.any():
+                break
+            X = X[~small]
+            if len(X) < (1 - MOST_OUTLIERS) * rows:
+                raise ValueError(f"makes clusters of {sizes.min()} of {rows:,} rows")
+            method, found = self._find(X)
         self.order_ = there[np.argsort(-sizes, kind="stable")]
         self.classes_ = [str(k + 1) for k in range(len(there))]
         places = self._place(found)
@@ -82,7 +91,17 @@ class Clusterer(ClusterMixin, BaseEstimator):
             self.owners_ = self._place(method.subcluster_labels_)
         elif hasattr(method, "predict"):
             self.method_ = method
+        own, distances = self.assign(X[places >= 0])
+        self.reach_ = np.array([distances[own == k].max(initial=0) for k in range(len(there))])
         return self
+
+    def _find(self, X: np.ndarray) -> tuple[BaseEstimator, np.ndarray]:
+        """Return the fitted method, and what it calls the cluster of each row."""
+        method = clone(self.method)
+        if self.n_clusters is not None:
+            number = {"n_clusters", "n_components"} & method.get_params().keys()
+            method.set_params(**dict.fromkeys(number, self.n_clusters))
+        return method, method.fit_predict(X)
 
     def assign(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the place of each row's cluster in `classes_`, and the distance to it."""

@@ -20,6 +20,7 @@ from ..problem.definition import Definition
 from ..problem.metric import Metrics
 from ..problem.project import Project
 from ..variants import of_type
+from .cluster_choice import choose
 from .cross_validation import cross_validate, encoder_of, set_jobs, timed_fit
 from .encoding import EncodedFold, TrainingRows
 from .ensemble import Ensemble
@@ -72,6 +73,9 @@ def fit_best(
         chosen_by = definition.problem.chosen_by(rows.target)
         metric = metrics[chosen_by or definition.problem.metric]
         result = cross_validate(rows, folds, candidates, metric, comparable=bool(chosen_by))
+    choice: dict[str, Any] = {}
+    if definition.problem.type == "clustering":
+        result, choice = choose(result, metric, definition.search.seed)
     search_seconds = time.monotonic() - started
     target = rows.target.loc[result.predictions.index]
     schema.decision = problem.learn_decision(target, result.predictions, definition)
@@ -102,6 +106,7 @@ def fit_best(
         scored_by=SCORED_BY.get(definition.problem.type, "cross-validation"),
         baselines=baselines,
         chosen_by=chosen_by,
+        choice=choice,
     )
 
 

@@ -87,6 +87,8 @@ class Trial:
     predictions : DataFrame or None
         Out-of-fold predictions, with the index of the training rows; kept for the best trial of
         each candidate only.
+    evidence : dict of str to object
+        What a choice needs beside the scores; of every trial.
     members : list of Trial
         Of an ensemble: whose predictions it is the mean of, with the weights in `settings`.
 
@@ -104,6 +106,7 @@ class Trial:
     measured: dict[str, dict[str, float]] = field(default_factory=dict)
     eligible: bool = True
     predictions: pd.DataFrame | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
     members: list["Trial"] = field(default_factory=list)
 
     @property
@@ -122,6 +125,7 @@ class Trial:
             self.scores += part.scores
             self.fit_seconds += part.fit_seconds
             self.measured |= part.measured
+            self.evidence |= part.evidence
             self.eligible &= part.eligible
         self.predictions = pd.concat([part.predictions for part in parts])
         return self
@@ -175,6 +179,7 @@ class FittedModel:
     scored_by: str  # in a word or two
     chosen_by: str  # the metric that candidates were compared by; "" where they could not be
     baselines: dict[str, dict[str, Any]] = field(default_factory=dict)  # what the test needs
+    choice: dict[str, Any] = field(default_factory=dict)  # what a choice by several signs rests on
     test_forecasts: pd.DataFrame | None = None  # of series, by a model fitted before the test
 
 

@@ -101,6 +101,7 @@ def train(
         "weights": next((t.settings for t in result.leaderboard if t.members), {}),
         "warned": model.warned,
         "baselines": model.baselines,
+        "choice": model.choice,
         "training_rows": len(model.keys),
         "fit_seconds": model.fit_seconds,
         "search_seconds": model.search_seconds,
@@ -118,7 +119,8 @@ def train(
     left_out = [f"left out: {n}, {why}" for n, why in result.left_out.items() if n not in scored]
     warned = [f"the fit of {best.candidate} warns: {said}" for said in model.warned]
     _write_card(project.reports, summary, known, record)
-    return "\n".join([f"{summary} (version {version})", *left_out, *warned])
+    chosen = [model.choice["said"]] if model.choice else []
+    return "\n".join([f"{summary} (version {version})", *chosen, *left_out, *warned])
 
 
 def _store(folder: Path, model: FittedModel, record: dict[str, Any], *, out_of_fold: bool) -> None:
@@ -164,7 +166,8 @@ def _write_card(reports: Path, summary: str, metrics: Metrics, record: dict[str,
         }
         for line in record["leaderboard"]
     ]
-    notes = [f"{name}: {why}" for name, why in record["left_out"].items()]
+    notes = [record["choice"]["said"]] if record["choice"] else []
+    notes += [f"{name}: {why}" for name, why in record["left_out"].items()]
     notes += [f"The fit of {record['model']} warns: {why}" for why in record["warned"]]
     said = [paragraph(f"{note}.") for note in notes]
     write_card(reports, "train", summary, table(rows, mark=record["model"]), *said)

@@ -1,5 +1,6 @@
 """What is particular to grouping rows: the number of clusters, metrics and baselines."""
 
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -103,6 +104,9 @@ METRICS = metric_table(
     ("ari", _ari, HIGHER, "Adjusted Rand index with the known labels", False),
 )
 METRICS["stability"] = STABILITY
+# Signs of the search, which no single model shows: they choose together with the metric.
+METRICS["weakest"] = replace(STABILITY, title="Stability of the weakest cluster", selects=False)
+METRICS["density_gain"] = replace(STABILITY, title="Gain in log density", selects=False)
 
 
 def suggest_problem(rows: int, target: pd.Series) -> dict[str, tuple[Any, str]]:

@@ -28,7 +28,7 @@ CANDIDATES = {
     ),
     "hierarchical": Candidate(
         Clusterer(AgglomerativeClustering()),
-        {"method__linkage": ["ward", "average", "complete"]},
+        {"method__linkage": ["average"]},
         encoder=one_hot,
         most_rows=10_000,
     ),
