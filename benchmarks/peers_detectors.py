@@ -1,19 +1,25 @@
 """The other side of detectors.py: `peers_detectors.py FOLDER`, in an environment with PyOD.
 
-Detectors have PyOD's defaults; its ensemble is the mean, and the maximum, of their standardised
-scores, as its example `comb_example.py` combines them. Each is given columns that are standardised,
-and columns as they are.
+Detectors have PyOD's defaults, but for what is said below; its ensemble is the mean, and the
+maximum, of their standardised scores, as its example `comb_example.py` combines them. Each is given
+columns that are standardised, and columns as they are.
 """
 
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 NAMES = {"isolation forest": "iforest.IForest", "LOF": "lof.LOF", "k-NN": "knn.KNN"}
 NAMES["PCA"] = "pca.PCA"
+# Columns that depend on others leave components without variance, by which PyOD divides.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "isolation forest": {"random_state": 0},
+    "PCA": {"n_components": 0.999},
+}
 
 
 def main() -> None:
@@ -25,7 +31,7 @@ def main() -> None:
         for scaled in (True, False):
             found: dict[str, np.ndarray] = {}
             for k in np.unique(folds):
-                varied = numbers[folds != k].std(axis=0) > 0  # PyOD's PCA divides by variances
+                varied = numbers[folds != k].std(axis=0) > 0
                 train, test = numbers[folds != k][:, varied], numbers[folds == k][:, varied]
                 if scaled:
                     middle, deviation = train.mean(axis=0), train.std(axis=0)
@@ -41,11 +47,9 @@ def fit(train: np.ndarray, test: np.ndarray) -> dict[str, np.ndarray]:
     found, standardised = {}, []
     for name, place in NAMES.items():
         module, _, kind = place.partition(".")
-        settings = {"random_state": 0} if name == "isolation forest" else {}
-        detector = getattr(import_module(f"pyod.models.{module}"), kind)(**settings).fit(train)
+        detector = getattr(import_module(f"pyod.models.{module}"), kind)(**SETTINGS.get(name, {}))
+        detector.fit(train)
         known, scores = detector.decision_scores_, detector.decision_function(test)
-        most = known[np.isfinite(known)].max()
-        known, scores = (np.nan_to_num(part, nan=most, posinf=most) for part in (known, scores))
         found[name] = scores
         standardised.append((scores - known.mean()) / known.std())
     found["ensemble, mean"] = np.mean(standardised, axis=0)
