@@ -26,6 +26,7 @@ BLOCK = re.compile(
 )
 NUMBER = re.compile(r'(?<="id":")[0-9a-f]{32}|\d+(?:[.,]\d+)*(?:e[+-]?\d+)?')
 BEST = re.compile(r"\w+(?= is best:|, ROC AUC #)|(?<=evaluate )( *)\w+(?=:)")
+LABEL = re.compile(r"'\w+'(?= #)")  # with its share
 UVX = """#!{python}
 import os, sys
 tool, *rest = sys.argv[1:]
@@ -277,7 +278,8 @@ def is_whole(command: str) -> bool:
 def is_shown(shown: str, printed: str) -> bool:
     """Tell whether a program prints what a page shows; `...` stands for more.
 
-    Numbers differ from machine to machine, and so does the kind of model that they make the best.
+    Numbers differ from machine to machine, and so do the kind of model that they make the best, and
+    the label whose share has changed the most.
     """
     said, start = compact(printed), 0
     for part in filter(None, compact(shown).split("...")):
@@ -289,5 +291,5 @@ def is_shown(shown: str, printed: str) -> bool:
 
 
 def compact(text: str) -> str:
-    """Return a text without blanks, # for each number, and M for the kind of the best model."""
-    return re.sub(r"\s", "", BEST.sub("M", NUMBER.sub("#", text)))
+    """Return a text without blanks, # for each number, M for the best kind, and L for a label."""
+    return re.sub(r"\s", "", LABEL.sub("L", BEST.sub("M", NUMBER.sub("#", text))))

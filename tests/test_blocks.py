@@ -60,11 +60,12 @@ def test_every_command_and_every_piece_of_python_is_run_or_says_what_it_needs(pa
             assert is_run(page, block), block
 
 
-def test_what_a_page_shows_is_compared_but_for_numbers_and_which_model_is_best() -> None:
+def test_what_a_page_shows_is_compared_but_for_numbers_and_what_they_make_the_best() -> None:
     printed = "train     logistic is best: ROC AUC 0.83 (1.5 s)\nreport    reports/index.html\n"
     assert is_shown("train  tree is best: ROC AUC 0.7731 (12 s)\n...\nreport reports", printed)
     assert not is_shown("train  logistic is best: PR AUC 0.83", printed)
     assert not is_shown("report reports ... train", printed)
+    assert is_shown("drifted ('no' 78.3%, now 47.8%)", "drifted ('yes' 22.2%, now 53.6%)")
 
 
 def test_probes_pass_a_dependency_that_asks_who_calls() -> None:
