@@ -33,7 +33,8 @@ def test_the_leaderboard_is_that_of_one_machine(own, cluster):
     names = own.definition.models.candidates
     if problem.needs_target and not problem.of_series:
         names = [*names, "ensemble"]
-    edit(own, models={"candidates": names}, search={"method": "random", "iterations": 1})
+    unhurried = {"method": "random", "iterations": 1, "budget_seconds": 3600}
+    edit(own, models={"candidates": names}, search=unhurried)
     assert run_in(own.root, "train", "--force").exit_code == 0
     single = newest_run(own)
     on(own, cluster.address)
