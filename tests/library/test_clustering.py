@@ -30,7 +30,7 @@ def clouds():
 
 def test_metrics_agree_with_scikit_learn(clouds):
     places, true = clouds
-    clusters = CANDIDATES["kmeans"].estimator.fit(places).predict(places)
+    clusters = clone(CANDIDATES["kmeans"].estimator).fit(places).predict(places)
     predictions = add_metric_columns(pd.DataFrame({"prediction": clusters}), places)
     found = measure(pd.Series(true), predictions, METRICS, seed=0)
     assert {name: numbers["value"] for name, numbers in found.items()} == pytest.approx(

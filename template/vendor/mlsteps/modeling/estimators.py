@@ -51,6 +51,11 @@ class Clusterer(ClusterMixin, BaseEstimator):
         self.method = method
         self.n_clusters = n_clusters
 
+    def __getstate__(self) -> dict[str, object]:
+        """Store what predicts: the clusterer as it was before its fit is not needed after it."""
+        fitted = hasattr(self, "classes_")
+        return {**super().__getstate__(), "method": None if fitted else self.method}
+
     def fit(self, X: np.ndarray, y: object = None) -> Self:
         """Find the clusters; a ValueError if there are fewer than two, or many with hardly a row.
 
