@@ -1,6 +1,5 @@
 """The documentation is true where a machine can tell."""
 
-import json
 import re
 import subprocess
 import sys
@@ -10,67 +9,28 @@ from pathlib import Path
 import compatibility
 import mlsteps
 import pytest
-import yaml
+import write_reference
 from blocks import blocks
 from combinations import CHOICES, QUESTIONS
 from conftest import REPOSITORY, Renders
 from in_memory import Renderer
-from mlsteps.cli import command_line
 from mlsteps.problem.definition import definition_model
-from pydantic.fields import FieldInfo
 
 DOCS = REPOSITORY / "docs"
-REFERENCE = DOCS / "reference"
 PAGES = sorted([*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md")])
 PACKAGE = REPOSITORY / "template" / "src" / "{{ cookiecutter.package_name }}"
 OWNED = re.compile(r"`src/(?:churn|<package>)/([\w/]+\.py)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-ROW = re.compile(r"^\| `(\w+)` \| (.*) \|$", re.MULTILINE)
 
 
-def sections(page: Path) -> dict[str, str]:
-    """Return the text below each heading that is code, like ``## `run` ``."""
-    text = page.read_text(encoding="utf-8")
-    _, *parts = re.split(r"^## ", text, flags=re.MULTILINE)
-    found = (re.match(r"`(.*)`\n", part) for part in parts)
-    return {m.group(1): m.string[m.end() :] for m in found if m}
-
-
-def commands() -> dict[str, set[str]]:
-    """Return the options of each command."""
-    parts = ("steps", "metrics", "load_model", "policy", "score", "serve")
-    main = command_line(**dict.fromkeys(parts, dict))
-    return {
-        name: {
-            option for parameter in command.params for option in parameter.opts if "--" in option
-        }
-        for name, command in main.commands.items()
-    }
-
-
-def tables() -> dict[str, dict[str, str]]:
-    """Return what holds without each key of project.toml, of all problem types and sources."""
-    found: dict[str, dict[str, str]] = {}
+def known_keys() -> dict[str, set[str]]:
+    """Return the keys of each table of project.toml, of all problem types and sources."""
+    found: dict[str, set[str]] = {}
     for problem_type in QUESTIONS["problem_type"]:
         for source in QUESTIONS["data_source"]:
             for table, field in definition_model(problem_type, source).model_fields.items():
-                keys = found.setdefault(table, {})
-                for key, value in field.annotation.model_fields.items():
-                    keys.setdefault(key, without(value))
+                found.setdefault(table, set()).update(field.annotation.model_fields)
     return found
-
-
-def without(field: FieldInfo) -> str:
-    """Say what holds without a key, as the reference writes it."""
-    return "required" if field.is_required() else f"`{json.dumps(field.get_default())}`"
-
-
-def described() -> dict[str, dict[str, list[str]]]:
-    """Return the cells of each key of project.toml in the reference."""
-    return {
-        table.strip("[]"): {key: cells.split(" | ") for key, cells in ROW.findall(text)}
-        for table, text in sections(REFERENCE / "project-toml.md").items()
-    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
@@ -112,51 +72,19 @@ def test_the_table_of_what_was_tested_tells_what_a_run_has_done() -> None:
     assert kinds.findall(written) == kinds.findall(told), "write it anew: uv run pytest --table"
 
 
-def test_the_reference_has_every_command_with_its_options() -> None:
-    said = {
-        name: set(
-            re.findall(
-                r"--\w+", re.search(r"^```text\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[1]
-            )
-        )
-        for name, text in sections(REFERENCE / "commands.md").items()
-    }
-    assert said == commands()
-
-
-def test_the_reference_has_every_key_of_project_toml() -> None:
-    assert {t: set(keys) for t, keys in described().items()} == {
-        t: set(keys) for t, keys in tables().items()
-    }
-
-
-def test_the_reference_says_what_holds_without_a_key() -> None:
-    said = {t: {key: cells[1] for key, cells in keys.items()} for t, keys in described().items()}
-    assert said == tables()
-
-
-OF_ROWS = [kind for kind in QUESTIONS["problem_type"] if kind != "forecasting"]  # one table for all
-
-
-@pytest.mark.parametrize("problem_type", OF_ROWS)
-def test_the_reference_says_what_a_new_project_has(render: Renders, problem_type: str) -> None:
-    place = OF_ROWS.index(problem_type)
-    made = render(problem_type=problem_type) / "project.toml"
-    for table, keys in tomllib.loads(made.read_text(encoding="utf-8")).items():
-        for key, value in keys.items():
-            said = described()[table][key][2].split(" / ")
-            assert said[place if len(said) > 1 else 0] == f"`{json.dumps(value)}`", (
-                f"[{table}] {key}"
-            )
+def test_the_reference_is_that_of_the_code() -> None:
+    for page, text in write_reference.pages().items():
+        written = page.read_text(encoding="utf-8")
+        assert written == text, "write it anew: uv run docs/write_reference.py"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_every_setting_that_a_page_shows_is_one(page: Path) -> None:
-    known = tables()
+    known = known_keys()
     for block in blocks(page):
         if block.language == "toml":
             for table, keys in tomllib.loads(block.text).items():
-                assert set(keys) <= set(known[table]), block
+                assert set(keys) <= known[table], block
 
 
 def test_the_crontabs_of_the_pages_call_commands() -> None:
@@ -165,18 +93,7 @@ def test_the_crontabs_of_the_pages_call_commands() -> None:
         for block in blocks(page):
             lines = re.findall(r"^[\d*]+ [\d*]+ .*", block.text, re.MULTILINE)
             called |= set(re.findall(r"\bchurn (\w+)", " ".join(lines)))
-    assert {"improve", "monitor", "predict"} <= called <= set(commands())
-
-
-def test_the_reference_has_every_question() -> None:
-    page = (REFERENCE / "questions.md").read_text(encoding="utf-8")
-    said = {name: cells.split(" | ") for name, cells in ROW.findall(page)}
-    assert list(said) == list(QUESTIONS)
-    config = yaml.safe_load((REPOSITORY / "copier.yml").read_text(encoding="utf-8"))
-    for name in CHOICES:
-        choices = config[name]["choices"].items()
-        shown = ", ".join(f"`{value}`{label.removeprefix(value)}" for label, value in choices)
-        assert said[name] == [shown, f"`{config[name]['default']}`"]
+    assert {"improve", "monitor", "predict"} <= called <= set(write_reference.commands())
 
 
 def test_the_tutorials_data_is_what_the_tutorial_shows(tmp_path: Path) -> None:

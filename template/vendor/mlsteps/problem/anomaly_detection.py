@@ -32,9 +32,11 @@ class Problem(Unsupervised):
     RIVAL: ClassVar[str] = "chance, and not worse than the distance to the mean"
 
     type: Literal["anomaly_detection"]
+    #: the label of normal rows; any other is an anomaly
     normal: Label = Field(default="normal", min_length=1)
+    #: rows for training: all, all but those known as anomalies, or those known as normal
     learn_from: Literal["all", "not_anomalies", "normal"] = "all"
-    flagged_share: float = Field(gt=0, lt=0.5)
+    flagged_share: float = Field(gt=0, lt=0.5)  #: the share of rows to flag
 
     @model_validator(mode="after")
     def _has_labels(self) -> Self:

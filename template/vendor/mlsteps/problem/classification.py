@@ -24,14 +24,17 @@ class Problem(Supervised):
 
     type: Literal["classification"]
     baseline: Literal["most_frequent", "prior"]
-    positive: Label = ""
+    positive: Label = ""  #: with two classes the one that matters, required then; with more, ``""``
 
 
 class Evaluation(RowEvaluation):
     """``[evaluation]``: what mistakes cost, and which slices are looked at."""
 
-    calibrate: bool = True
+    calibrate: bool = True  #: whether to make probabilities honest
+    #: with two classes: what a false alarm costs, in any unit
     false_positive_cost: float = Field(default=1.0, gt=0)
+    #: the same for a positive that is missed; "auto": no cost is known, and as many are missed as
+    #: are false alarms
     false_negative_cost: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
 
 

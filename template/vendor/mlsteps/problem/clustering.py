@@ -30,7 +30,9 @@ class Problem(Unsupervised):
     RIVAL: ClassVar[str] = "random clusters, and than cutting up one cloud without clusters in it"
 
     type: Literal["clustering"]
+    #: the fewest and the most that are tried, from 2 up
     clusters: list[int] = Field(min_length=2, max_length=2)
+    #: how alike the clusters of different parts of the rows have to be (adjusted Rand index)
     minimum_stability: float = Field(default=0.6, ge=0, le=1)
 
     @model_validator(mode="after")

@@ -20,9 +20,14 @@ class Problem(Supervised):
     PURPOSE: ClassVar[str] = "forecast `{problem.target}`, with a horizon of {problem.horizon}"
 
     type: Literal["forecasting"]
+    #: what the model has to beat, on the same dates in 80 % of resamples
     baseline: Literal["seasonal_naive", "drift"]
-    horizon: int = Field(ge=1)
+    horizon: int = Field(ge=1)  #: how many periods ahead
+    #: what a period is: Y, Q, M, W, D, B, h, min or s, also with a number before it (15min); auto:
+    #: the dates tell
     frequency: str = Field(default="auto", pattern=r"^(auto|\d*(Y|Q|M|W|D|B|h|min|s))$")
+    #: how many periods a season has, 52.18 say, or several as in [48, 336]; 1: there is none; auto:
+    #: the values tell
     season: Literal["auto"] | int | float | list[float] = "auto"
 
     def given_seasons(self) -> list[float] | None:
@@ -40,7 +45,7 @@ class Problem(Supervised):
 class Columns(settings.Columns):
     """``[columns]``: what the columns are."""
 
-    date: str = Field(min_length=1)
+    date: str = Field(min_length=1)  #: the column with the period that a value belongs to
 
     def identity(self) -> list[str]:
         """Return the columns that alone tell whether two rows are the same."""
@@ -50,7 +55,10 @@ class Columns(settings.Columns):
 class Split(Table):
     """``[split]``: how many horizons at the end are kept for the test, and where history begins."""
 
+    #: how many horizons at the end are kept for the test, and forecast one after another; auto: a
+    #: fifth of the longest history, if half of the series can spare it, and 20 horizons at most
     test_horizons: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    #: only so many of the newest periods are used, to learn from and to test; 0: all
     newest_periods: int = Field(default=0, ge=0)
 
     def least_horizons(self) -> int:
@@ -61,16 +69,20 @@ class Split(Table):
 class Preparation(Table):
     """``[preparation]``: what becomes of dates that are missing or stand there twice."""
 
+    #: what dates without a value become, for training; they are never scored
     gaps: Literal["interpolate", "previous", "zero", "refuse"] = "interpolate"
+    #: what several values of one series and period become
     duplicates: Literal["refuse", "sum", "mean", "last"] = "refuse"
+    #: what becomes of series too short for training, backtest and test
     short: Literal["refuse", "drop"] = "refuse"
 
 
 class Evaluation(Table):
     """``[evaluation]``: how wide the intervals are, and which series are shown."""
 
+    #: the share of true values that should lie between low and high
     interval: float = Field(default=0.9, ge=0.5, lt=1)
-    shown_series: list[str] = []
+    shown_series: list[str] = []  #: what the report draws; ``[]``: some from the best to the worst
 
 
 def arrays(target: pd.Series, predictions: pd.DataFrame) -> tuple[np.ndarray, ...]:

@@ -28,13 +28,20 @@ class Data(Table):
         'put the URL into an environment variable, DATA_URL say, and write "env:DATA_URL"'
     )
 
-    source: str
+    source: str  #: the one whose libraries the project installs; ``copier update`` changes it
+    #: a file, a pattern, a URL, or ``env:NAME``; relative to the project; if
+    #: ``""``, rows come from what the other keys of the source name
     path: str = ""
+    #: texts that stand for a missing value in CSV, Excel and HTML, beside the usual ones
     missing: list[str] = []
-    keep: list[str] = []
+    keep: list[str] = []  #: usual ones that are labels, such as "NA" for Namibia
+    #: the decimal sign of numbers where a file does not show it; a file to score then has that of
+    #: training; of pages it is the sign, "." if ``""``
     decimal: Literal["", ".", ","] = ""
-    header: int = Field(default=0, ge=0)  # the line of the names; 0 finds it
-    sheet: str | int = 1  # of a workbook, by name or number
+    #: the line of the names of the columns, in CSV and Excel, also of files to score; 0 finds it
+    header: int = Field(default=0, ge=0)
+    #: of an Excel file, by name, or by number from 1 on; also of files to score
+    sheet: str | int = 1
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -61,6 +68,7 @@ class FileData(Data):
     """Files, or URLs of files."""
 
     source: Literal["file"]
+    #: a file, a pattern, a URL, or ``env:NAME``; relative to the project
     path: str = Field(min_length=1)
 
 
@@ -68,13 +76,17 @@ class SqlData(Data):
     """A table of a database, or a query."""
 
     source: Literal["sql"]
+    #: of the database, as SQLAlchemy writes it, without a password; or ``env:NAME``
     url: str = "env:DATABASE_URL"
-    table: str = ""
-    query: str = ""
-    parameters: Parameters = {}
+    table: str = ""  #: such as "customers" or "sales.customers"
+    query: str = ""  #: a file with a query, instead of a table; relative to the project
+    parameters: Parameters = {}  #: what ``:name`` in the query is bound to
+    #: the column that only grows (a number, or a time): only new rows are fetched; ``""``: all
     cursor: str = ""
+    #: how far before the greatest stored value of it rows are read again, in seconds of a time or
+    #: units of a number
     overlap: float = Field(default=0, ge=0)
-    timeout_seconds: float = Field(default=600, gt=0)
+    timeout_seconds: float = Field(default=600, gt=0)  #: what a statement may take
 
     def mistakes(self) -> list[tuple[Any, str]]:
         """Return what may be wrong with the keys that fetch rows."""
@@ -95,20 +107,25 @@ class ApiData(Data):
     )
 
     source: Literal["api"]
-    url: str = ""
-    parameters: Parameters = {}
+    url: str = ""  #: what responds with JSON
+    parameters: Parameters = {}  #: sent with each request; a secret comes by ``env:NAME``
+    #: where the list of records is in the response, "data.items" say; ``""``: it is the list
     records: str = ""
-    auth: Literal["none", "bearer", "basic", "header"] = "none"
-    auth_header: str = "X-API-Key"
+    auth: Literal["none", "bearer", "basic", "header"] = "none"  #: how the project authenticates
+    auth_header: str = "X-API-Key"  #: the header of ``auth = "header"``
+    #: the token, the key, or ``user:password``, as ``env:NAME``
     secret: str = "env:API_TOKEN"  # noqa: S105 - only where it is
+    #: how to ask for the next page
     paging: Literal["none", "link", "cursor", "page", "offset"] = "none"
+    #: where a response has the next address (link; ``""`` is the header Link) or the next cursor
     next: str = ""
-    page_parameter: str = "page"
-    first_page: int = 1
-    cursor: str = ""
-    since_parameter: str = ""
-    requests_per_second: float = Field(default=5, gt=0)
-    timeout_seconds: float = Field(default=30, gt=0)
+    page_parameter: str = "page"  #: for the cursor, page or offset
+    first_page: int = 1  #: of ``paging = "page"``
+    cursor: str = ""  #: the field that only grows: only new records are fetched; ``""``: all
+    since_parameter: str = ""  #: takes the greatest stored value of it
+    requests_per_second: float = Field(default=5, gt=0)  #: at most
+    timeout_seconds: float = Field(default=30, gt=0)  #: what a response may take
+    #: how often a request is made that is cut off, or that the server is too busy for
     attempts: int = Field(default=5, ge=1)
 
     def mistakes(self) -> list[tuple[Any, str]]:
@@ -131,13 +148,17 @@ class OpenData(Data):
     """A data set of OpenML, UCI or Kaggle, or of any other publisher by its URL."""
 
     source: Literal["open_data"]
+    #: "openml:" with a number or name, "uci:53", "kaggle:owner/name", "kaggle:competitions/name",
+    #: or a URL
     dataset: str = ""
-    file: str = ""
+    file: str = ""  #: which one, where Kaggle has several
+    #: 64 hexadecimal digits that the file must have; ``""``: any
     sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
-    licence: str = ""
-    citation: str = ""
-    server: str = ""
-    timeout_seconds: float = Field(default=60, gt=0)
+    licence: str = ""  #: of a URL; the others say it themselves
+    citation: str = ""  #: of a URL
+    server: str = ""  #: another one with the interface of the repository, a mirror say
+    timeout_seconds: float = Field(default=60, gt=0)  #: what a response may take
+    #: how often a request is made that is cut off, or that the server is too busy for
     attempts: int = Field(default=5, ge=1)
 
     def mistakes(self) -> list[tuple[Any, str]]:
@@ -153,17 +174,20 @@ class ScrapingData(Data):
     REMEDY: ClassVar[str] = "read pages that need none, or ask for the data"
 
     source: Literal["scraping"]
-    url: str = ""
-    rows: str = ""
-    fields: dict[str, str] = {}
-    optional: list[str] = []
-    table: str = ""
-    next: str = ""
-    contact: str = Field(default="", pattern="^[ -~]*$")  # a header of HTTP holds ASCII only
+    url: str = ""  #: the first page
+    rows: str = ""  #: the CSS selector of one row
+    fields: dict[str, str] = {}  #: CSS selectors of the values in a row, by name
+    optional: list[str] = []  #: fields that a whole page may lack
+    table: str = ""  #: the selector of an HTML table, instead of rows and fields
+    next: str = ""  #: the selector of the link to the next page; ``""``: there is one page
+    #: an e-mail address or a page, for the site's owner; required
+    contact: str = Field(default="", pattern="^[ -~]*$")
+    #: between two requests; robots.txt may ask for more
     delay_seconds: float = Field(default=1, ge=0)
-    cache_hours: float = Field(default=24, ge=0)
-    max_pages: int = Field(default=1000, ge=1)
-    timeout_seconds: float = Field(default=30, gt=0)
+    cache_hours: float = Field(default=24, ge=0)  #: for how long a page is not fetched again
+    max_pages: int = Field(default=1000, ge=1)  #: more are an error
+    timeout_seconds: float = Field(default=30, gt=0)  #: what a response may take
+    #: how often a request is made that is cut off, or that the server is too busy for
     attempts: int = Field(default=5, ge=1)
 
     def mistakes(self) -> list[tuple[Any, str]]:
