@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
+from sklearn.metrics.cluster import contingency_matrix
 
 from ..problem.metric import Metric
 
@@ -34,7 +35,7 @@ def cluster_stabilities(groupings: Sequence[pd.Series]) -> list[float]:
 
 def jaccard(one: pd.Series, other: pd.Series) -> np.ndarray:
     """Return of each cluster of `one` the similarity with the most similar cluster of `other`."""
-    both = pd.crosstab(one, other).to_numpy()
+    both = contingency_matrix(one, other)
     either = both.sum(axis=1, keepdims=True) + both.sum(axis=0) - both
     similar: np.ndarray = (both / either).max(axis=1)
     return similar
