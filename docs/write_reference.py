@@ -6,20 +6,32 @@ by hand. A test tells when they are not those of the code.
 
 import inspect
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from warnings import catch_warnings
 
 import click
+import copier
 import yaml
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from mlsteps.cli import command_line
+from mlsteps.deployment.service import metrics
+from mlsteps.deployment.service.forecast_requests import PARTS
+from mlsteps.deployment.service.security import NO_KEY_NEEDED
+from mlsteps.problem.columns import Column
 from mlsteps.problem.definition import PROBLEM_TYPES, definition_model
 from mlsteps.problem.settings import Table
 from mlsteps.problem.sources import MISSING, SOURCES
 from mlsteps.variants import of_type
+from numpydoc.docscrape import NumpyDocString
+from prometheus_client.metrics import MetricWrapperBase
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from sphinx.pycode import ModuleAnalyzer
@@ -28,7 +40,7 @@ DOCS = Path(__file__).resolve().parent
 REFERENCE = DOCS / "reference"
 PART = re.compile(r"(<!-- from the code: (.*?) -->\n).*?(?=<!-- end -->)", re.DOTALL)
 MUST_BE = re.compile(r"must be (.+?)\.(?: \{%|\n|$)")
-NAME = re.compile(r"--\w+|\[\w+\] \w+|project\.toml")  # in the help of a command
+NAME = re.compile(r"--\w+|\[\w+\] \w+|project\.toml")  # in what the code says
 NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 LIMITS = {
     Ge: "at least {0.ge}",
@@ -38,7 +50,23 @@ LIMITS = {
     MinLen: "at least {0.min_length} long",
     MaxLen: "at most {0.max_length} long",
 }
+JSON_NAMES = {
+    "string": "text",
+    "number": "number",
+    "integer": "whole number",
+    "boolean": "true or false",
+    "object": "object",
+    "null": "null",
+    "": "any",
+}
 Row = tuple[str, ...]
+# What is asked in a project for the document of its service.
+ASK = """
+from fastapi.testclient import TestClient
+from my_model.deployment.service.fastapi_app import app
+
+print(TestClient(app, base_url="http://localhost").get("/openapi.json").text)
+"""
 
 
 def main() -> None:
@@ -53,6 +81,7 @@ def pages() -> dict[Path, str]:
         "questions.md": {"questions": questions()},
         "project-toml.md": settings(),
         "commands.md": commands(),
+        "http.md": http(),
     }
     return {REFERENCE / name: fill(REFERENCE / name, known) for name, known in parts.items()}
 
@@ -74,6 +103,11 @@ def table(heads: Row, rows: Iterable[Row]) -> str:
 def code(value: object) -> str:
     """Return a value as TOML and JSON write it."""
     return f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def coded(text: str) -> str:
+    """Return a sentence in which options and keys are marked as code."""
+    return NAME.sub(r"`\g<0>`", text)
 
 
 # The questions
@@ -124,8 +158,7 @@ def describe(command: click.Command) -> str:
     said = inspect.cleandoc(command.help or "")
     options = [one for one in command.params if isinstance(one, click.Option)]
     usage = " ".join(["churn", str(command.name), *map(signature, command.params)])
-    said = NAME.sub(r"`\g<0>`", re.sub(r"(?<!\n)\n(?!\n)", " ", said))
-    blocks = [f"```text\n{usage}\n```", said]
+    blocks = [f"```text\n{usage}\n```", coded(re.sub(r"(?<!\n)\n(?!\n)", " ", said))]
     if options:
         blocks.append("\n".join(f"- `{signature(one)[1:-1]}`: {one.help}" for one in options))
     return "\n\n".join(blocks)
@@ -192,8 +225,8 @@ def kind(model: type[BaseModel], key: str, field: FieldInfo) -> str:
     if key in ("type", "source"):
         return ", ".join(map(code, PROBLEM_TYPES if key == "type" else SOURCES))
     if key == "metric":
-        metrics = of_type("problem", get_args(model.model_fields["type"].annotation)[0]).METRICS
-        names = [code(name) for name, metric in metrics.items() if metric.selects]
+        known = of_type("problem", get_args(model.model_fields["type"].annotation)[0]).METRICS
+        names = [code(name) for name, metric in known.items() if metric.selects]
         return ", ".join([*names, "or one of your own"])
     return limited(type_words(field.annotation), field.metadata)
 
@@ -227,6 +260,108 @@ def limited(words: str, metadata: Iterable[Any]) -> str:
 def without(field: FieldInfo) -> str:
     """Return what holds without a key."""
     return "required" if field.is_required() else code(field.get_default())
+
+
+# HTTP
+
+
+def http() -> dict[str, str]:
+    """Return the endpoints of a new project, their statuses, bodies and metrics."""
+    document = described()
+    schemas = document["components"]["schemas"]
+    schemas["Input"]["properties"] |= inputs(schemas["Input"]["properties"])
+    endpoints = {
+        f"`{method.upper()} {path}`": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    rows = [
+        (name, one["summary"], "no" if name.split()[1][:-1] in NO_KEY_NEEDED else "yes")
+        for name, one in endpoints.items()
+    ]
+    shown = ("Predictions", "Prediction", "Explanation", "ModelDescription", "Measured", "Input")
+    return {
+        "endpoints": table(("request", "what it does", "key"), rows),
+        "statuses": statuses(endpoints),
+        "forecasts": table(("part", "what it is"), ((f"`{k}`", v) for k, v in PARTS.items())),
+        **{name: properties(schemas[name]) for name in (*shown, "Readiness", "Mistake")},
+        "metrics": table(("metric", "labels", "what it is"), measured()),
+        "monitored": table(("metric", "labels", "what it is"), monitored()),
+    }
+
+
+def described() -> dict[str, Any]:
+    """Return the OpenAPI document of a new project; a test holds Flask's to it."""
+    with TemporaryDirectory() as folder, catch_warnings(action="ignore"):
+        copier.run_copy(str(DOCS.parent), folder, defaults=True, quiet=True, vcs_ref="HEAD")
+        command = [sys.executable, "-c", ASK]
+        variables = os.environ | {"PYTHONPATH": os.pathsep.join(["src", "vendor"])}
+        asked = subprocess.run(command, cwd=folder, env=variables, check=True, capture_output=True)
+    return dict(json.loads(asked.stdout))
+
+
+def inputs(known: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties of an input, with what its docstring says of them."""
+    said = {
+        name: " ".join(one.desc)
+        for one in NumpyDocString(inspect.cleandoc(Column.__doc__ or ""))["Parameters"]
+        for name in one.name.split(", ")
+    }
+    return {name: one | {"description": said[name]} for name, one in known.items()}
+
+
+def statuses(endpoints: dict[str, Any]) -> str:
+    """Return when a status is sent, and by which requests."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, one in endpoints.items():
+        for status, response in one["responses"].items():
+            if status != "200":
+                found.setdefault((status, response["description"]), []).append(name)
+    rows = [
+        (status, coded(said), ", ".join(names)) for (status, said), names in sorted(found.items())
+    ]
+    return table(("status", "why", "of"), rows)
+
+
+def properties(schema: dict[str, Any]) -> str:
+    """Return the table of the fields of a body."""
+    rows = [
+        (f"`{name}`", json_words(one), coded(one.get("description", "")))
+        for name, one in schema["properties"].items()
+    ]
+    return table(("field", "type", "what it is"), rows)
+
+
+def json_words(schema: dict[str, Any]) -> str:
+    """Return the type of a field in words."""
+    if "anyOf" in schema:
+        return " or ".join(map(json_words, schema["anyOf"]))
+    if "enum" in schema:
+        return ", ".join(map(code, schema["enum"]))
+    if "$ref" in schema:
+        return str(schema["$ref"].rpartition("/")[2])
+    if schema.get("type") == "array":
+        return f"list of {json_words(schema['items'])}"
+    inner = schema.get("additionalProperties")
+    if isinstance(inner, dict):
+        return f"object: name = {json_words(inner)}"
+    return JSON_NAMES[schema.get("type", "")]
+
+
+def measured() -> Iterator[Row]:
+    """Yield what is counted in the process of a service."""
+    for metric in vars(metrics).values():
+        if isinstance(metric, MetricWrapperBase):
+            (family,) = metric.describe()
+            name = family.name + "_total" * (family.type == "counter")
+            labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # noqa: SLF001
+            yield f"`{name}`", labels, family.documentation
+
+
+def monitored() -> Iterator[Row]:
+    """Yield what the last `monitor` has found."""
+    for name, (said, labels) in metrics.MONITORED.items():
+        yield f"`model_{name}`", ", ".join(f"`{one}`" for one in ["version", *labels]), said
 
 
 if __name__ == "__main__":

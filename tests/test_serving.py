@@ -188,10 +188,16 @@ def test_both_frameworks_describe_the_same_requests(addresses: dict[str, str]) -
     assert first["schemas"] == second["schemas"]
     assert first["securitySchemes"]["key"]["scheme"] == second["securitySchemes"]["key"]["scheme"]
     first, second = (
-        {(path, method) for path, methods in document["paths"].items() for method in methods}
+        {
+            (path, method): (one["summary"], one["responses"])
+            for path, methods in document["paths"].items()
+            for method, one in methods.items()
+        }
         for document in documents
     )
-    assert first == second
+    assert first.keys() == second.keys()
+    for request_ in first.keys() - {("/metrics", "get"), ("/health/live", "get")}:
+        assert first[request_] == second[request_]
 
 
 @every_type

@@ -9,7 +9,7 @@ import pytest
 from mlsteps.deployment.service import PredictionService
 from mlsteps.modeling import store
 from project import edit, load, part, run_in
-from served import Client, eventually, logged, printed
+from served import Client, assert_as_described, eventually, logged, printed
 
 PROBLEM_TYPES = ["forecasting"]
 
@@ -208,6 +208,11 @@ def test_requests_write_dates_as_the_data_does(own, written, newer, expected):
         response = service.predict(json.dumps({"rows": [{"when": newer, "y": 90}]}).encode())
     assert response.status == 200
     assert json.loads(response.body)["predictions"][0]["date"] == expected
+
+
+def test_responses_are_what_the_openapi_document_says(client):
+    for path in ("/model", "/health/ready"):
+        assert_as_described(client, path)
 
 
 def test_openapi_shows_the_body(client, service):

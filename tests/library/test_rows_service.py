@@ -9,7 +9,16 @@ import pytest
 from mlsteps.deployment.service import PredictionService
 from mlsteps.modeling import store
 from project import edit, load, log, part, run_in, true_labels
-from served import Client, eventually, logged, measured, post, printed, value_in
+from served import (
+    Client,
+    assert_as_described,
+    eventually,
+    logged,
+    measured,
+    post,
+    printed,
+    value_in,
+)
 
 PROBLEM_TYPES = ["classification", "regression"]
 
@@ -167,6 +176,11 @@ def test_openapi_shows_the_row_of_the_model(client, model):
     assert list(row["properties"]) == [one["name"] for one in model["inputs"]]
     assert row["required"] == [one["name"] for one in model["inputs"] if one["required"]]
     assert document["components"]["schemas"]["Rows"]["examples"] == [{"rows": [model["example"]]}]
+
+
+def test_responses_are_what_the_openapi_document_says(client):
+    for path in ("/model", "/health/ready"):
+        assert_as_described(client, path)
 
 
 def test_metrics_count_the_rows_of_a_call_of_the_model(client, row):

@@ -9,6 +9,7 @@ from mlsteps.problem.check import check
 from mlsteps.problem.project import open_project
 from mlsteps.problem.suggest import suggest
 from project import at, edit, load, log, project_toml, run_in, true_labels
+from served import assert_as_described
 
 PROBLEM_TYPES = ["clustering", "anomaly_detection"]
 
@@ -97,3 +98,8 @@ def test_a_date_that_is_left_among_the_inputs_is_named(dated):
     project, _ = dated
     edit(project, columns={"drop": []})
     assert 'When a row was counts: "seen"' in run_in(project.root, "define").output
+
+
+def test_responses_are_what_the_openapi_document_says(client):
+    for path in ("/model", "/health/ready"):
+        assert_as_described(client, path)

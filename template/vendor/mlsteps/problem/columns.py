@@ -35,7 +35,7 @@ class Column(BaseModel):
     minimum, maximum : float, optional
         The training range of a number.
     categories : list of str
-        The training values of a category, the most frequent first, `MOST_CATEGORIES` at most.
+        The training values of a category, the most frequent first; of very many not all.
     date_format : str
         How dates are written, where they are not ISO 8601.
     decimal : str

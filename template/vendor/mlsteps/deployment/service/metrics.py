@@ -42,16 +42,18 @@ def _gauge(name: str, what: str, *labels: str) -> Gauge:
 
 
 ProcessCollector(registry=OWN)
-REQUESTS = _counter("requests", "Requests answered.", "route", "status")
+REQUESTS = _counter("requests", "Requests; unknown paths are the route unknown.", "route", "status")
 SECONDS = Histogram("service_request_seconds", "From arrival to response.", ["route"], **TIMES)
 WAITING_REQUESTS = _gauge("waiting_requests", "Requests that wait for the model.")
 CALL_SECONDS = Histogram("service_model_call_seconds", "Time of a call of the model.", **TIMES)
-CALL_ROWS = Histogram("service_model_call_rows", "Rows that waited together.", **SIZES)
+CALL_ROWS = Histogram(
+    "service_model_call_rows", "Rows of such a call: of all requests that waited.", **SIZES
+)
 ROWS = _counter("predicted_rows", "Rows predicted.")
 FEEDBACK = _counter("feedback", "True labels taken.")
-CHAMPION = _gauge("model_info", "The model that serves.", "version")
+CHAMPION = _gauge("model_info", "1 for the model that serves.", "version")
 LOAD_FAILURES = _counter("champion_load_failures", "New champions that could not be loaded.")
-CHALLENGER = _gauge("shadow_info", "The challenger in shadow mode.", "version")
+CHALLENGER = _gauge("shadow_info", "1 for the challenger in the shadow.", "version")
 SHADOW_ROWS = _counter("shadow_rows", "Rows that a challenger predicted.")
 SHADOW_DIFFERENT_ROWS = _counter(
     "shadow_different_rows", "Of these, with another prediction than the champion's."

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
+from ...problem.columns import Column
 from .served_model import SCHEMAS, ServedModel
 
 
@@ -20,7 +21,7 @@ class Prediction(BaseModel, extra="allow"):
     """A prediction; what comes with it depends on the problem."""
 
     id: str = Field(description="Give it back with POST /feedback.")
-    prediction: Any
+    prediction: Any = Field(description="A class, a number, the name of a cluster, or an anomaly.")
     warnings: list[str] = Field([], description="What about the row training never saw.")
     explanation: Explanation | None = Field(None, description="Asked for with ?explain=true.")
 
@@ -29,21 +30,56 @@ class Predictions(BaseModel):
     """One prediction for each row in their order, or for each series and date."""
 
     model: str = Field(description="The version that predicted.")
-    predictions: list[Prediction]
+    predictions: list[Prediction] = Field(description="In the order of the rows.")
+
+
+class Measured(BaseModel):
+    """A metric on the test set, with its 95 % interval."""
+
+    value: float | None = Field(description="On the whole test set.")
+    low: float | None = Field(description="The lower end of the interval.")
+    high: float | None = Field(description="The upper end.")
+
+
+class Input(Column):
+    """A column of a row that the model takes."""
+
+
+class ModelDescription(BaseModel, extra="allow"):
+    """The model that serves; what else it has depends on the problem."""
+
+    version: str = Field(description="The version that serves.")
+    problem: str = Field(description="[problem] type")
+    target: str = Field(description="[problem] target")
+    model: str = Field(description="The candidate that was chosen.")
+    trained: str = Field(description="When, as ISO 8601.")
+    metric: str = Field(description="What it was chosen by.")
+    test: dict[str, Measured] = Field(description="Each metric on the test set.")
+    classes: list[str] = Field(description="Empty where no class is predicted.")
+    inputs: list[Input] = Field(description="The columns of a row, with 100 labels at most.")
+    example: dict[str, Any] = Field(description="A row, or where series are forecast a body.")
+
+
+class Readiness(BaseModel):
+    """Whether there is a model."""
+
+    status: str = Field(description="ready, or with 503 not ready.")
+    model: str = Field(description="The version that serves.")
+    detail: str = Field("", description="Why a newer champion cannot be loaded.")
 
 
 class Mistake(BaseModel):
     """What is wrong with a body; row and field are null where it belongs to none."""
 
     row: int | None = Field(description="Counted from 0.")
-    field: str | None
-    reason: str
+    field: str | None = Field(description="The column, or the part of the body.")
+    reason: str = Field(description="A sentence.")
 
 
 class WrongInput(BaseModel):
     """What is wrong with a body."""
 
-    detail: list[Mistake]
+    detail: list[Mistake] = Field(description="100 at most.")
 
 
 class Failure(BaseModel):
@@ -87,21 +123,26 @@ EXPLAIN = {
 }
 ALL = [status for status in FAILURES if status != "404"]
 OPERATIONS: dict[str, dict[str, Any]] = {
-    "/predict": _operation("Predict rows", *ALL, body="Rows", good="Predictions")
+    "/predict": _operation("Predict rows, or series", *ALL, body="Rows", good="Predictions")
     | {"parameters": [EXPLAIN]},
     "/feedback": _operation(
         "Say what a prediction turned out to be", *FAILURES, body="Feedback", good="Feedback"
     ),
-    "/model": _operation("Describe the model", "401", "503"),
-    "/metrics": _operation("Metrics for Prometheus"),
+    "/model": _operation(
+        "Describe the model, its inputs and its quality",
+        *("401", "403", "503"),
+        good="ModelDescription",
+    ),
+    "/metrics": _operation("Counts and times for Prometheus"),
     "/health/live": _operation("Whether the process works"),
-    "/health/ready": _operation("Whether a model is loaded", "503"),
+    "/health/ready": _operation("Whether there is a model", "503", good="Readiness"),
 }
+RESPONSES = (Predictions, ModelDescription, Readiness, WrongInput, Failure)
 
 
 def schemas(model: ServedModel | None) -> dict[str, Any]:
     """Return the schemas that the operations refer to, with the row of the model that serves."""
-    responses: list[Any] = [(one, "serialization") for one in (Predictions, WrongInput, Failure)]
+    responses: list[Any] = [(one, "serialization") for one in RESPONSES]
     found = models_json_schema(responses, ref_template=SCHEMAS + "{model}")[1]["$defs"]
     classes = model.classes if model else []
     feedback = {
