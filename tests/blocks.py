@@ -131,6 +131,7 @@ class Reader:
         if settings.is_file() and "port = 8000" in settings.read_text(encoding="utf-8"):
             change_settings(self.folder, serving={"port": self.port})
             for name, file in self.give.items():
+                (self.folder / name).parent.mkdir(exist_ok=True)
                 (self.folder / name).write_bytes(self.here(file.read_bytes()))
             self.begin(self.folder)
 

@@ -112,9 +112,13 @@ def tell_application(desk: Path, trained: Callable[[str], Path], **_: object) ->
 
 def tell_score_files(desk: Path, trained: Callable[[str], Path], **_: object) -> dict[str, Any]:
     folder = trained("fastapi")
-    pd.read_csv(folder / "data" / "sample" / "credit.csv").to_parquet(desk / "new.parquet")
+    rows = pd.read_csv(folder / "data" / "sample" / "credit.csv")
+    rows.to_parquet(desk / "new.parquet")
+    rows.head(100).to_parquet(desk / "part.parquet")
     (desk / "actual.csv").write_text("id,actual\nof-no-prediction,good\n", encoding="utf-8")
-    return {"folder": folder, "give": {name: desk / name for name in ("new.parquet", "actual.csv")}}
+    give = {name: desk / name for name in ("new.parquet", "actual.csv")}
+    give |= {f"new/part-{k}.parquet": desk / "part.parquet" for k in range(2)}
+    return {"folder": folder, "give": give}
 
 
 def tell_readme(desk: Path, **_: object) -> dict[str, Any]:

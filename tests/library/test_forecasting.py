@@ -667,6 +667,34 @@ def test_forecasts_are_logged_once(own, rows, tmp_path):
     assert sorted(logged(own).metadata.index) == sorted(pd.read_csv(out)["prediction_id"])
 
 
+def test_a_folder_of_whole_series_gives_the_forecasts_of_one_file(own, rows, tmp_path):
+    """Each file is forecast by itself, so none may have a part of a series."""
+    names = own.definition.columns.series_names()
+    if not names:
+        pytest.skip("there is one series")
+    (tmp_path / "in").mkdir()
+    rows.to_csv(tmp_path / "whole.csv", index=False)
+    assert run_in(own.root, "predict", tmp_path / "whole.csv", tmp_path / "one.csv").exit_code == 0
+    labels = rows[names[0]].unique()
+    for k, some in enumerate((labels[:1], labels[1:])):
+        rows[rows[names[0]].isin(some)].to_csv(tmp_path / "in" / f"{k}.csv", index=False)
+    done = run_in(own.root, "predict", tmp_path / "in", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    found = pd.concat([pd.read_csv(tmp_path / "out" / f"{k}.csv") for k in (0, 1)])
+    order = [own.definition.columns.date, *names]
+    whole = pd.read_csv(tmp_path / "one.csv").sort_values(order, ignore_index=True)
+    pd.testing.assert_frame_equal(found.sort_values(order, ignore_index=True), whole)
+    assert f"{len(whole)} forecasts by " in done.output
+
+    rows[rows[names[0]] == labels[0]].tail(3).to_csv(tmp_path / "in" / "2.csv", index=False)
+    failed = run_in(own.root, "predict", tmp_path / "in", tmp_path / "out")
+    assert failed.exit_code == 2
+    assert (
+        f'2.csv: the series "{labels[0]}" is in 0.csv as well; let a file have all' in failed.output
+    )
+    assert not (tmp_path / "out" / "2.csv").exists()
+
+
 def test_newer_values_move_the_dates_on(own):
     predictor = load(own)
     before = predictor.forecast()

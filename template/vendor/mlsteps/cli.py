@@ -186,10 +186,10 @@ def command_line(  # noqa: C901 - a function for each command
 
     @main.command()
     @click.argument("source", metavar="IN")
-    @click.argument("target", metavar="OUT", type=click.Path(dir_okay=False, path_type=Path))
+    @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
     @click.option("--explain", is_flag=True, help="Add what moved each prediction most.")
     def predict(source: str, target: Path, explain: bool) -> None:
-        """Score the rows of a file with the champion."""
+        """Score the rows of a file, or of each file of a folder, with the champion."""
         options = {"explain": True} if explain else {}  # an older `score` does not know it
         click.echo(score()(_open(metrics), source, target, **options))
 

@@ -123,16 +123,25 @@ def _read_record(root: Path) -> dict[str, Any]:
 def _digest(project: Any, step: Step, source: str | None) -> str:
     """Return a digest of everything that the outcome of a step depends on."""
     settings = project.definition.model_dump(mode="json")
-    code = {"/".join(path.parts[-3:]): file_digest(path) for path in code_files(step.function)}
     return _hash(
         {
             "settings": {key: _setting(settings, key) for key in step.settings},
-            "function": source_of(step.function),
-            "code": code,
-            "library": library_digest(),
-            "libraries": {name: version(name) for name in LIBRARIES},
+            "code": code_digest(step.function),
             "reads": _digests(project.root, step.reads),
             "source": source,
+        }
+    )
+
+
+def code_digest(function: Callable[..., Any]) -> str:
+    """Return a digest of the code that a function uses: of the project and of libraries."""
+    files = {"/".join(path.parts[-3:]): file_digest(path) for path in code_files(function)}
+    return _hash(
+        {
+            "function": source_of(function),
+            "files": files,
+            "library": library_digest(),
+            "libraries": {name: version(name) for name in LIBRARIES},
         }
     )
 

@@ -1,4 +1,4 @@
-"""Score a file."""
+"""Score a file, or a folder of files."""
 
 from pathlib import Path
 

@@ -121,12 +121,17 @@ def open_log(project: Project) -> Iterator[sa.Engine]:
         engine.dispose()
 
 
-def log_engine(project: Project) -> sa.Engine:
-    """Return the engine of the log; nothing is connected yet, and the caller disposes it."""
+def log_url(project: Project) -> tuple[sa.URL, str]:
+    """Return where the log is, and what messages call the setting of it."""
     given, key = project.definition.serving.log, "[serving] log"
     if os.environ.get(INSTEAD):
         given, key = FROM_ENVIRONMENT + INSTEAD, "the deployment"
-    url = database_url(given, key, project.root)
+    return database_url(given, key, project.root), key
+
+
+def log_engine(project: Project) -> sa.Engine:
+    """Return the engine of the log; nothing is connected yet, and the caller disposes it."""
+    url, key = log_url(project)
     options: dict[str, Any] = {"json_serializer": str}  # rows come with JSON as text
     if url.get_backend_name() != "sqlite":
         known = PATIENCE.get(url.drivername.partition("+")[2], {})

@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -22,9 +23,10 @@ from ..collection.stream import Source, left_out
 from ..errors import UserError
 from ..modeling import store
 from ..modeling.explanation import NO_SERIES
-from ..modeling.predictor import LoadPredictor, Predictor
+from ..modeling.predictor import LoadPredictor
 from ..problem.columns import ConversionError
 from ..problem.project import Project
+from ..report import counted
 from .prediction_log import (
     PREDICTIONS,
     Rows,
@@ -34,10 +36,12 @@ from .prediction_log import (
     shadow_rows,
     write_rows,
 )
-from .score_rows import RowScorer, ScoredPart
+from .score_rows import Found, RowScorer, ScoredPart
 
 ID = "prediction_id"  # the column that feedback is joined by
 EXPLANATION = "explanation"  # the column that says why
+HAD_ROWS = "; the prediction log had these rows already"
+NO_SHADOW = "; the challenger in the shadow does not answer: "
 FORMULA = r"(?s)^([=@\t\r]|[+-].*[A-Za-z(!|=])"  # to a spreadsheet; -3,5 is a number
 
 
@@ -49,12 +53,12 @@ def score_file(
     *,
     explain: bool = False,
 ) -> str:
-    """Write the rows of a file, in their order, with the champion's predictions.
+    """Write the rows of a file, or of each file of a folder, with the champion's predictions.
 
-    For series it writes a row for each series and date. Rows that have the target are history,
-    newer than what the model knows; rows that lack it say which dates to forecast, and what is
-    known of them ahead of time. Without such rows every series of the file is forecast as far as
-    the model can.
+    Rows keep their order. For series it writes a row for each series and date. Rows that have the
+    target are history, newer than what the model knows; rows that lack it say which dates to
+    forecast, and what is known of them ahead of time. Without such rows every series of the file
+    is forecast as far as the model can.
 
     Predictions go to the log as well if ``[serving] log_files`` is true, once there is a file of
     them. The same file, scored by the same version, is logged once however often.
@@ -64,9 +68,11 @@ def score_file(
     project : Project
         Its folder and definition.
     source : str
-        Any file that `collect` can read, relative to the working directory, or a URL.
+        Any file that `collect` can read, relative to the working directory, or a URL; or a folder
+        of files of one kind, .csv, .parquet or .jsonl. With series, a file has whole ones.
     target : Path
-        A new file, .csv, .parquet or .jsonl; it appears whole or not at all.
+        A new file, .csv, .parquet or .jsonl; it appears whole or not at all. Of a folder, a folder
+        of files with the same names; those that are finished are not scored again.
     load_predictor : callable
         Returns the predictor of a version, from its folder.
     explain : bool
@@ -88,32 +94,107 @@ def score_file(
     >>> score_file(project, "new.csv", Path("scored.csv"), load_model)  # doctest: +SKIP
     '345 rows scored by 20261129-101500 into scored.csv'
     """
+    if Path(source).expanduser().is_dir():
+        from .score_folder import score_folder  # uses what is below
+
+        folder = Path(source).expanduser()
+        return score_folder(project, folder, target, load_predictor, explain=explain)
+    check_suffix(target)
+    scoring = open_scoring(project, load_predictor, explain=explain)
+    with said_of(target), _temporary_folder(target) as folder:
+        scored = scoring.score(source, target.suffix, folder)
+        known = not write_log(project, scored.logs)
+        scored.file.replace(target)
+    note = scored.note + (HAD_ROWS if scored.logs and known else "")
+    done = scored.found.sentence(scoring.champion.version, target)
+    return "\n".join([f"{done}{note}", *left_out(scored.sources)])
+
+
+def check_suffix(target: Path) -> None:
+    """Refuse a file that cannot be written."""
     if target.suffix not in WRITERS:
         raise UserError(
             f'The file to write, {target}, ends in "{target.suffix}"; '
             f"allowed: {', '.join(WRITERS)}."
         )
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A file of predictions that is not in its place yet, and what there is to say of it."""
+
+    file: Path
+    logs: list[Path]  # what the prediction log is to have, a file for each part
+    found: Found
+    sources: list[Source]
+    note: str
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a command scores: the same for each of its files, and on each machine."""
+
+    project: Project
+    champion: Any
+    challenger: Any  # None if there is none, or it cannot be loaded
+    note: str
+    explain: bool
+    at: datetime  # UTC
+
+    def score(self, source: str, suffix: str, folder: Path) -> Scored:
+        """Write the predictions for a file, and what is to be logged of them, into a folder."""
+        definition, logs = self.project.definition, _Logs(self, folder)
+        data = definition.with_decimal(self.champion.schema.decimal).data
+        written = 0
+        with open_parts(source, Path.cwd(), data) as parts:
+            options = {"explain": True} if self.explain else {}
+            scorer = _scorer(self.project)(self.champion, source, parts, **options)
+
+            def tables() -> Iterator[pa.Table]:
+                nonlocal written
+                for part in scorer.parts():
+                    ids = logs.keep(part, scorer, parts.digest)
+                    table = _table(part, ids)
+                    written += len(table)
+                    escapes = definition.serving.escape_formulas and suffix == ".csv"
+                    yield _escaped(table) if escapes else table
+
+            WRITERS[suffix](tables(), folder / "whole", parts.sources[0])
+            found = scorer.found()
+        if written != found.rows:
+            raise UserError(
+                f"{source}: {written:,} of {counted(found.rows, 'row')} were written; score it "
+                "again, and if it stays so, report it as a mistake of mlsteps."
+            )
+        note = logs.note or self.note
+        return Scored(folder / "whole", logs.files, found, parts.sources, note)
+
+
+def open_scoring(project: Project, load_predictor: LoadPredictor, *, explain: bool) -> Scoring:
+    """Load the champion, and where files are logged the challenger in its shadow."""
     if explain and project.definition.problem.of_series:
         raise UserError(NO_SERIES)
-    champion: Any = load_predictor(store.champion_folder(project.models))
-    data = project.definition.with_decimal(champion.schema.decimal).data
-    with (
-        open_parts(source, Path.cwd(), data) as parts,
-        _temporary_folder(target) as folder,
-    ):
-        options = {"explain": True} if explain else {}
-        scorer = _scorer(project)(champion, source, parts, **options)
-        log, note = _Log(project, champion.version, parts.digest, folder, load_predictor), ""
-        logs = project.definition.serving.log_files
-        scored = ((part, log.keep(part, scorer) if logs else None) for part in scorer.parts())
-        tables: Iterator[pa.Table] = (_table(part, ids) for part, ids in scored)
-        if project.definition.serving.escape_formulas and target.suffix == ".csv":
-            tables = map(_escaped, tables)
-        WRITERS[target.suffix](tables, folder / "whole", parts.sources[0])
-        if logs:
-            note = log.write()
-        (folder / "whole").replace(target)
-    return "\n".join([f"{scorer.summary(target)}{note}", *left_out(parts.sources)])
+    champion = load_predictor(store.champion_folder(project.models))
+    challenger, note = None, ""
+    version = store.challenger(project.models)
+    if version and project.definition.serving.log_files:
+        try:
+            challenger = load_predictor(project.models / version)
+        except UserError as error:
+            note = f"{NO_SHADOW}{error}"
+    at = datetime.now(UTC).replace(tzinfo=None)
+    return Scoring(project, champion, challenger, note, explain, at)
+
+
+def write_log(project: Project, files: Sequence[Path]) -> bool:
+    """Write what is to be logged of a file, unless the log has it; return whether it had not."""
+    added = False
+    if files:
+        with open_log(project) as engine:
+            for file in tqdm(files, "log", unit=" parts", disable=None, leave=False):
+                rows = parquet.read_table(file).to_pylist()
+                added |= write_rows(engine, {PREDICTIONS: rows}, once=True)
+    return added
 
 
 def _scorer(project: Project) -> Callable[..., Any]:
@@ -146,75 +227,65 @@ def _escaped(table: pa.Table) -> pa.Table:
     return pa.table([*columns], [re.sub(FORMULA, r"'\1", name) for name in table.column_names])
 
 
-class _Log:
+class _Logs:
     """What the prediction log is to have of a file, on disk until there is a file of it."""
 
-    def __init__(
-        self,
-        project: Project,
-        version: str,
-        digest: str,
-        folder: Path,
-        load_predictor: LoadPredictor,
-    ) -> None:
-        self._project, self._version = project, version
-        self._run = uuid5(NAMESPACE_OID, f"{digest} {version}")
-        self._folder, self._load_predictor = folder, load_predictor
-        self._at = datetime.now(UTC).replace(tzinfo=None)
-        self._files: list[Path] = []  # of each part
+    def __init__(self, scoring: Scoring, folder: Path) -> None:
+        self.files: list[Path] = []  # of each part
+        self.note = ""
+        self._scoring, self._folder = scoring, folder
         self._rows = 0
-        self._shadow: Predictor | None = None
-        self._note = ""
 
-    def keep(self, part: ScoredPart, scorer: Any) -> list[str]:
+    def keep(self, part: ScoredPart, scorer: Any, digest: str) -> list[str] | None:
         """Keep a part until all are scored, and return the ids of its predictions."""
-        ids = [uuid5(self._run, str(self._rows + k)).hex for k in range(len(part.predictions))]
+        scoring = self._scoring
+        if not scoring.project.definition.serving.log_files:
+            return None
+        version = scoring.champion.version
+        run = uuid5(NAMESPACE_OID, f"{digest} {version}")
+        ids = [uuid5(run, str(self._rows + k)).hex for k in range(len(part.predictions))]
         predictions = dict(zip(ids, records(part.predictions), strict=True))
-        rows = prediction_rows(self._version, records(part.inputs), predictions, self._at)
-        self._files.append(self._folder / f"{len(self._files)}.log")
+        rows = prediction_rows(version, records(part.inputs), predictions, scoring.at)
+        self.files.append(self._folder / f"{len(self.files)}.log")
         shadow = self._shadow_rows(part, scorer, ids)
-        parquet.write_table(pa.Table.from_pylist(rows + shadow), self._files[-1])
+        parquet.write_table(pa.Table.from_pylist(rows + shadow), self.files[-1])
         self._rows += len(ids)
         return ids
 
-    def write(self) -> str:
-        """Write all parts to the log, unless it has them; return what there is to say of it."""
-        added = False
-        with open_log(self._project) as engine:
-            for file in tqdm(self._files, "log", unit=" parts", disable=None, leave=False):
-                rows = parquet.read_table(file).to_pylist()
-                added |= write_rows(engine, {PREDICTIONS: rows}, once=True)
-        return self._note + ("" if added else "; the prediction log had these rows already")
-
     def _shadow_rows(self, part: ScoredPart, scorer: Any, ids: list[str]) -> Rows:
         """Return what the challenger predicts of the same rows, if there is one and it can."""
-        challenger = store.challenger(self._project.models)
+        challenger = self._scoring.challenger
         if challenger is None:
             return []
         try:
-            self._shadow = self._shadow or self._load_predictor(self._project.models / challenger)
-            found = scorer.shadow(self._shadow, part)
+            found = scorer.shadow(challenger, part)
         except (UserError, ConversionError) as error:
-            self._note = f"; the challenger in the shadow does not answer: {error}"
+            self.note = f"{NO_SHADOW}{error}"
             return []
         named = zip([ids[k] for k in found.index], records(found), strict=True)
-        return shadow_rows(challenger, dict(named))
+        return shadow_rows(challenger.version, dict(named))
 
 
 @contextmanager
-def _temporary_folder(target: Path) -> Iterator[Path]:
-    """Yield a folder beside a file that is being made, from which it is put in its place."""
-    folder = target.absolute().parent
+def said_of(target: Path) -> Iterator[None]:
+    """Say in a sentence that a file cannot be written."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f".{target.name}.", dir=folder) as temporary:
-            yield Path(temporary)
+        yield
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise UserError(
             f"{target} cannot be written: {reason}; make room, see to the rights or name another "
             "file, then try again."
         ) from None
+
+
+@contextmanager
+def _temporary_folder(target: Path) -> Iterator[Path]:
+    """Yield a folder beside a file that is being made, from which it is put in its place."""
+    folder = target.absolute().parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{target.name}.", dir=folder) as temporary:
+        yield Path(temporary)
 
 
 def _write_parquet(tables: Iterator[pa.Table], target: Path, _: Source) -> None:

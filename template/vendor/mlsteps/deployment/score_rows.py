@@ -1,7 +1,7 @@
 """Score rows, each by itself."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,44 @@ class ScoredPart:
     predictions: pd.DataFrame
     log_only: list[str] = field(default_factory=list)  # of the predictions, not for the file
     explanations: list[str] = field(default_factory=list)  # of the predictions, for the file
+
+
+@dataclass
+class Found:
+    """What there is to say of a file, or of several."""
+
+    rows: int = 0  # that were to be written
+    absent: dict[str, int] = field(default_factory=dict)  # in how many files an input is missing
+    unseen: dict[str, int] = field(default_factory=dict)  # rows with labels that were never seen
+    series: list[str] | None = None  # that were forecast; None where rows are scored
+
+    @classmethod
+    def sum(cls, files: "Iterable[Found]") -> "Found":
+        """Return what there is to say of several files."""
+        absent: Counter[str] = Counter()
+        unseen: Counter[str] = Counter()
+        rows, series = 0, None
+        for file in files:
+            rows += file.rows
+            absent.update(file.absent)
+            unseen.update(file.unseen)
+            series = file.series if series is None else series + (file.series or [])
+        return cls(rows, absent, unseen, series)
+
+    def sentence(self, version: str, target: Path, files: int = 1, beside: str = "") -> str:
+        """Say what was done."""
+        what = "row" if self.series is None else "forecast"
+        scored = " scored" if self.series is None else ""
+        absent = [
+            f'"{name}"' + (f" in {counted(n, 'file')}" if n < files else "")
+            for name, n in self.absent.items()
+        ]
+        unseen = [f'"{name}" in {counted(n, "row")}' for name, n in self.unseen.items()]
+        return (
+            f"{counted(self.rows, what)}{scored} by {version} into {target}{beside}"
+            + (f"; taken as missing in every row: {', '.join(absent)}" if absent else "")
+            + (f"; labels that training never saw: {', '.join(unseen)}" if unseen else "")
+        )
 
 
 class RowScorer:
@@ -62,16 +100,12 @@ class RowScorer:
         """Return what a challenger predicts of the same rows; the index counts from 0."""
         return challenger.predict(part.rows)
 
-    def summary(self, target: Path) -> str:
-        """Say what was done, and what the model could make nothing of."""
+    def found(self) -> Found:
+        """Return what there is to say, and what the model could make nothing of."""
         inputs = self._predictor.schema.inputs
-        absent = [f'"{column.name}"' for column in inputs if column.name not in self._columns]
-        unseen = [f'"{name}" in {counted(n, "row")}' for name, n in self._unseen.items() if n]
-        return (
-            f"{counted(self._parts.rows, 'row')} scored by {self._predictor.version} into {target}"
-            + (f"; taken as missing in every row: {', '.join(absent)}" if absent else "")
-            + (f"; labels that training never saw: {', '.join(unseen)}" if unseen else "")
-        )
+        absent = {column.name: 1 for column in inputs if column.name not in self._columns}
+        unseen = {name: n for name, n in self._unseen.items() if n}
+        return Found(self._parts.rows, absent=absent, unseen=unseen)
 
     def _predict(self, rows: pd.DataFrame, before: int) -> pd.DataFrame:
         try:

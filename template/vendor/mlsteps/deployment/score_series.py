@@ -1,7 +1,6 @@
 """Forecast series, from the history that the model knows and what a file adds to it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -11,8 +10,7 @@ from ..errors import UserError
 from ..modeling.forecast_predictor import LOGGED, PREDICTION, ForecastPredictor
 from ..problem.columns import ConversionError
 from ..problem.series import label_series
-from ..report import counted
-from .score_rows import ScoredPart
+from .score_rows import Found, ScoredPart
 
 LOG_ONLY = [name for name in LOGGED if name not in PREDICTION]
 
@@ -45,9 +43,10 @@ class SeriesScorer:
         """Return what a challenger forecasts for those of the dates that it can."""
         return challenger.predict_paired(part.rows, part.predictions[LOGGED], self._history)
 
-    def summary(self, target: Path) -> str:
-        """Say what was done."""
-        return f"{counted(self._made, 'forecast')} by {self._predictor.version} into {target}"
+    def found(self) -> Found:
+        """Return what there is to say."""
+        labels = label_series(self._rows, self._predictor.schema.decision["series"])
+        return Found(self._made, series=sorted(labels.dropna().unique()))
 
     def _forecast(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the date, the series and what is known ahead of each row, and its forecast."""

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, suppress
 from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -121,7 +122,7 @@ class Cluster:
         return sum(self._threads.values())
 
     def _lost(self) -> UserError:
-        gone = "gone, as is what they had done" if self._known else "not there"
+        gone = "gone, with what they were at" if self._known else "not there"
         return UserError(
             f"The workers of the Dask scheduler at {self._address} are {gone}; start some with "
             f"`dask worker {self._address}`, then try again. The champion stays what it was."
@@ -160,23 +161,25 @@ class Cluster:
         """
         left: Iterator[tuple[Task, int]] = ((task, 0) for task in tasks)
         waiting: dict[Future[Any], tuple[Task, int]] = {}
+        began = time.monotonic()
         try:
             while True:
-                threads, began = self.threads(), time.monotonic()
+                threads = self.threads()
                 for task, losses in islice(left, max(0, threads - len(waiting))):
                     waiting[self._submit(function, task)] = task, losses
                 if not waiting:
                     return
-                done = _finished(waiting)
-                self.seconds += time.monotonic() - began
-                self.offered += threads * (time.monotonic() - began)
+                done, now = _finished(waiting), time.monotonic()
+                self.seconds += now - began
+                self.offered += threads * (now - began)
+                began = now  # what the caller does with a result counts: workers work meanwhile
                 for future in done:
                     task, losses = waiting.pop(future)
                     if future.cancelled() and losses < MOST_LOSSES:
                         self._sent = None  # the last worker that held it has ended
                         left = chain([(task, losses + 1)], left)
                     else:
-                        seconds, result = _result(future)
+                        seconds, result = _result(future, task)
                         self.worked += seconds
                         yield result
         finally:
@@ -184,8 +187,7 @@ class Cluster:
                 self._free(waiting)
 
     def _submit(self, function: Callable[..., Any], task: Task) -> Future[Any]:
-        names = [part.candidate for part in task if isinstance(part, Trial)]
-        key = f"{next(iter(names), 'series')}-{uuid4()}"  # the dashboard shows it
+        key = f"{_named(task)[0]}-{uuid4()}"  # the dashboard shows it
         try:
             if self._sent is None or self._sent[0] is not function:
                 sent = self._client.scatter(function, broadcast=True, hash=False)
@@ -227,15 +229,25 @@ def _finished(waiting: Collection[Future[Any]]) -> list[Future[Any]]:
     return [future for future in waiting if future.done()]
 
 
-def _result(future: Future[Any]) -> tuple[float, Any]:
+def _named(task: Task) -> tuple[str, str]:
+    """Return what a task is called, and what can be done where it ends its workers."""
+    for part in task:
+        if isinstance(part, Trial):
+            return part.candidate, f'take "{part.candidate}" out of [models] candidates'
+        if isinstance(part, Path):
+            return part.name, "cut this file into smaller ones"
+    return "series", "take the candidate that they are of out of [models] candidates"
+
+
+def _result(future: Future[Any], task: Task) -> tuple[float, Any]:
     try:
         return future.result()
     except (KilledWorker, CancelledError):
-        name = str(future.key).partition("-")[0]
+        name, remedy = _named(task)
         raise UserError(
             f'"{name}" has ended several workers one after the other, most likely for want of '
             "memory; give a worker more of it ([compute] memory, or `dask worker --memory-limit`), "
-            f'or take "{name}" out of [models] candidates.'
+            f"or {remedy}."
         ) from None
     except ModuleNotFoundError as error:
         raise UserError(

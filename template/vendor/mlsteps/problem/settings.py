@@ -196,9 +196,9 @@ class Search(Table):
 class Compute(Table):
     """``[compute]``: the Dask cluster that trials run on; without the table, on this machine."""
 
-    #: the Dask cluster whose workers run the trials: "none"; "local", one that is started here for
-    #: each training; or the address of its scheduler, ``tcp://host:8786`` say (or ``tls://``,
-    #: ``ws://``, ``wss://``), or ``env:NAME``
+    #: the Dask cluster whose workers run the trials and score the files of a folder: "none";
+    #: "local", one that is started here each time; or the address of its scheduler,
+    #: ``tcp://host:8786`` say (or ``tls://``, ``ws://``, ``wss://``), or ``env:NAME``
     scheduler: Scheduler = "none"
     workers: int = Field(default=2, ge=1)  #: local: how many are started
     #: local: of each worker; so many trials run in it at a time
