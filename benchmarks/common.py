@@ -66,10 +66,12 @@ def workplace(kept: Path | None = None) -> Iterator[Path]:
         yield folder
 
 
-def generate(workplace: Path, problem: str, source: str = "file") -> tuple[Path, float]:
+def generate(
+    workplace: Path, problem: str, source: str = "file", compute: str = "single"
+) -> tuple[Path, float]:
     """Start a project with default answers otherwise; return its folder and the seconds it took."""
     project = workplace / problem / COMMAND
-    answers = f"problem_type={problem} data_source={source}"
+    answers = f"problem_type={problem} data_source={source} compute={compute}"
     command = f"uvx cookiecutter --no-input --output-dir {problem} template {answers}"
     return project, run(command, workplace).seconds
 

@@ -9,6 +9,7 @@ import json
 import math
 import random
 import re
+from pathlib import Path
 
 from common import COMMAND, generate, install, program, run, workplace
 
@@ -31,18 +32,23 @@ def main() -> None:
     with workplace() as folder:
         project, _ = generate(folder, "forecasting")
         install(project)
-        with (project / "series.csv").open("w", encoding="utf-8", newline="") as stream:
-            csv.writer(stream).writerows([("month", "article", "sold"), *rows()])
-        path = project / "project.toml"
-        text = path.read_text(encoding="utf-8")
-        for key, value in SETTINGS.items():
-            text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
-        path.write_text(text, encoding="utf-8")
+        write_series(project)
         done = run([program(project, COMMAND), "run"], project)
         steps = json.loads((project / "reports" / "steps.json").read_text(encoding="utf-8"))
     print(f"{done.seconds:.0f} s, {done.seconds / GOAL:.2f} of {GOAL:g} s")
     for name, step in steps.items():
         print(f"    {name:<10}{step['seconds']:6.1f} s")
+
+
+def write_series(project: Path) -> None:
+    """Write the series into a project, and point it at them."""
+    with (project / "series.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([("month", "article", "sold"), *rows()])
+    path = project / "project.toml"
+    text = path.read_text(encoding="utf-8")
+    for key, value in SETTINGS.items():
+        text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
+    path.write_text(text, encoding="utf-8")
 
 
 def rows() -> list[tuple[str, str, str]]:

@@ -1,0 +1,158 @@
+"""What a Dask cluster gains and costs, on the two cores of one machine.
+
+Four parts, each the time of a whole command; names choose among them. `search`: `train` on 100,000
+rows; `series`: `train` on 1,000 series; `score`: `predict` of a folder of 1,000,000 rows in 40
+files with a boosting champion. Each runs on one core without a cluster, on all cores without one,
+and on two workers of one thread, which run already. Two workers should be 1.7 times as fast as one
+core. `sample`: `train` on the embedded data with and without a cluster that is started for it:
+5 s at most.
+"""
+
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from common import COMMAND, HERE, UNHURRIED, define, generate, install, program, run, workplace
+from many_series import write_series
+
+GAIN, COST = 1.7, 5.0
+TRAINING, FILES, ROWS = 100_000, 40, 25_000
+CANDIDATES = ["logistic", "tree", "forest", "boosting"]
+CUT = """
+import sys
+from pyarrow import csv, parquet
+rows, each = csv.read_csv(sys.argv[1]), int(sys.argv[3])
+for k in range(len(rows) // each):
+    parquet.write_table(rows.slice(k * each, each), f"{sys.argv[2]}/part-{k:02d}.parquet")
+"""
+WAIT = """
+import sys
+from distributed import Client
+Client(sys.argv[1], timeout=120).wait_for_workers(2, timeout=120)
+"""
+
+
+def main() -> None:
+    """Print the seconds of each part, and how they compare."""
+    parts = {"sample": sample, "search": search, "series": series, "score": score}
+    with workplace() as folder:
+        rows, _ = generate(folder, "classification", compute="dask")
+        panel, _ = generate(folder, "forecasting", compute="dask")
+        for project in (rows, panel):
+            install(project)
+        for name in sys.argv[1:] or parts:
+            parts[name](panel if name == "series" else rows)
+
+
+def sample(project: Path) -> None:
+    """Train on the embedded data."""
+    use(project, "none")
+    run([program(project, COMMAND), "run"], project)
+    alone = seconds(project, "train", "--force")
+    use(project, "local")
+    cost = seconds(project, "train", "--force") - alone
+    print(f"sample: {alone:.1f} s; a cluster costs {cost:.1f} s (to reach: {COST:g})")
+
+
+def search(project: Path) -> None:
+    """Train on many rows."""
+    learn(project, CANDIDATES)
+    compare("search", project, "train", "--force")
+
+
+def series(project: Path) -> None:
+    """Train on many series."""
+    write_series(project)
+    use(project, "none")
+    for step in ("collect", "define", "prepare"):
+        run([program(project, COMMAND), step], project)
+    compare("series", project, "train", "--force")
+
+
+def score(project: Path) -> None:
+    """Score a folder."""
+    learn(project, ["boosting"])
+    use(project, "none")
+    run([program(project, COMMAND), "run"], project)
+    make(project, project / "rows.csv", FILES * ROWS)
+    (project / "in").mkdir()
+    python = program(project, "python")
+    run([python, "-c", CUT, str(project / "rows.csv"), "in", str(ROWS)], project)
+    compare("score", project, "predict", "in", "out")
+
+
+def learn(project: Path, candidates: list[str]) -> None:
+    """Prepare many rows for training."""
+    make(project, project / "train.csv", TRAINING)
+    define(project, project / "train.csv", "target", candidates=candidates, **UNHURRIED)
+    for step in ("collect", "define", "prepare"):
+        run([program(project, COMMAND), step], project)
+
+
+def make(project: Path, path: Path, rows: int) -> None:
+    """Write made-up rows."""
+    python = program(project, "python")
+    run([python, str(HERE / "frame.py"), "classification", str(rows), str(path)], project)
+
+
+def compare(name: str, project: Path, *command: str) -> None:
+    """Print how long a command takes on one core, on all, and on two workers."""
+    use(project, "none")
+    one = seconds(project, *command, before=("taskset", "-c", "0"))
+    all_cores = seconds(project, *command)
+    with two_workers(project) as address:
+        use(project, address)
+        seconds(project, *command)  # the workers load their libraries
+        workers = seconds(project, *command)
+    print(
+        f"{name}: one core {one:.1f} s, all cores {all_cores:.1f} s, two workers {workers:.1f} s: "
+        f"{one / workers:.2f} times one core (to reach: {GAIN}), "
+        f"{all_cores / workers:.2f} times all"
+    )
+
+
+def seconds(project: Path, *command: str, before: Sequence[str] = ()) -> float:
+    """Return the seconds of a command that begins anew."""
+    run(["rm", "-rf", "out"], project)
+    return run([*before, program(project, COMMAND), *command], project).seconds
+
+
+def use(project: Path, scheduler: str) -> None:
+    """Name the cluster."""
+    path = project / "project.toml"
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(r"(?m)^scheduler = .*$", f'scheduler = "{scheduler}"', text)
+    path.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def two_workers(project: Path) -> Iterator[str]:
+    """Start a scheduler and two workers, and end them; yield the address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    address = f"tcp://127.0.0.1:{port}"
+    common = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0")
+    worker = ("worker", address, "--nthreads", "1", "--local-directory", ".dask", *common)
+    commands = [("scheduler", "--port", port, *common), worker, worker]
+    processes = []
+    with (project / "cluster.log").open("w", encoding="utf-8") as log:
+        for command in commands:
+            dask = [program(project, "dask"), *command]
+            processes.append(subprocess.Popen(dask, cwd=project, stdout=log, stderr=log))
+        try:
+            run([program(project, "python"), "-c", WAIT, address], project)
+            yield address
+        finally:
+            for process in processes[::-1]:
+                process.terminate()
+            for process in processes:
+                process.wait(60)
+
+
+if __name__ == "__main__":
+    main()
