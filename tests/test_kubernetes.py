@@ -41,6 +41,7 @@ ALWAYS = {
 
 every_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
 every_serving = pytest.mark.parametrize("serving", CHOICES["serving"])
+every_compute = pytest.mark.parametrize("compute", CHOICES["compute"])
 every_variant = pytest.mark.parametrize(
     ("problem_type", "serving"),
     list(itertools.product(CHOICES["problem_type"], CHOICES["serving"])),
@@ -100,7 +101,17 @@ def templates(manifests: list[Manifest]) -> dict[str, Manifest]:
 def test_every_manifest_fits_its_schema(
     build: Build, overlay: str, problem_type: str, serving: str
 ) -> None:
-    for manifest in build(overlay, problem_type=problem_type, serving=serving):
+    fits_its_schema(build(overlay, problem_type=problem_type, serving=serving))
+
+
+@pytest.mark.slow
+@every_overlay
+def test_every_manifest_of_a_cluster_fits_its_schema(build: Build, overlay: str) -> None:
+    fits_its_schema(build(overlay, compute="dask"))
+
+
+def fits_its_schema(manifests: list[Manifest]) -> None:
+    for manifest in manifests:
         if manifest["apiVersion"] == "monitoring.coreos.com/v1":
             model = getattr(operator, manifest["kind"]).model_validate(manifest)
             assert model.model_dump(by_alias=True, exclude_unset=True, mode="json") == manifest
@@ -131,10 +142,11 @@ def test_there_is_what_the_serving_needs(build: Build, overlay: str, serving: st
     assert namespaces == {f"my-model-{overlay}"}
 
 
+@every_compute
 @every_serving
-def test_pods_pass_the_restricted_standard(build: Build, serving: str) -> None:
+def test_pods_pass_the_restricted_standard(build: Build, serving: str, compute: str) -> None:
     """https://kubernetes.io/docs/concepts/security/pod-security-standards/."""
-    manifests = build("production", serving=serving)
+    manifests = build("production", serving=serving, compute=compute)
     labels = one(manifests, "Namespace")["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
     for template in templates(manifests).values():
@@ -142,7 +154,8 @@ def test_pods_pass_the_restricted_standard(build: Build, serving: str) -> None:
         assert not pod.keys() & {"hostNetwork", "hostPID", "hostIPC", "initContainers"}
         assert pod["securityContext"]["runAsNonRoot"]
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        allowed = {"persistentVolumeClaim", "emptyDir"}
+        assert not pod["automountServiceAccountToken"]
+        allowed = {"persistentVolumeClaim", "emptyDir", "secret"}
         assert all(volume.keys() - {"name"} <= allowed for volume in pod["volumes"])
         (container,) = pod["containers"]
         assert container["securityContext"] == {
@@ -150,6 +163,7 @@ def test_pods_pass_the_restricted_standard(build: Build, serving: str) -> None:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
+        assert container["resources"]["limits"].keys() >= {"cpu", "memory", "ephemeral-storage"}
 
 
 @every_serving
@@ -174,6 +188,61 @@ def test_names_refer_to_what_is_there(build: Build, serving: str) -> None:
         labels = one(manifests, "Service")["metadata"]["labels"]
         watched = one(manifests, "ServiceMonitor")["spec"]["selector"]["matchLabels"]
         assert watched.items() <= labels.items()
+
+
+def test_a_scheduler_and_workers_are_reached_by_jobs_alone(build: Build) -> None:
+    manifests = build("production", serving="batch", compute="dask")
+    added = {"Deployment", "HorizontalPodAutoscaler", "Service"}
+    assert {manifest["kind"] for manifest in manifests} == ALWAYS | added
+    pods = templates(manifests)
+    components = {t["metadata"]["labels"]["app.kubernetes.io/component"] for t in pods.values()}
+    assert components == {"jobs", "scheduler", "workers"}
+    address = urlsplit(settings(manifests)["DASK_SCHEDULER_ADDRESS"])
+    service = one(manifests, "Service")
+    assert address.scheme == "tls"
+    assert address.hostname == service["metadata"]["name"]
+    assert address.port == service["spec"]["ports"][0]["port"]
+    labels = pods["my-model-scheduler"]["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= labels.items()
+    cluster = {"scheduler", "workers"}
+    policies = {m["metadata"]["name"]: m for m in manifests if m["kind"] == "NetworkPolicy"}
+    reached, clients = (policies[f"my-model-dask{end}"]["spec"] for end in ("", "-clients"))
+    assert chosen(reached["podSelector"]) == cluster
+    assert chosen(reached["ingress"][0]["from"][0]["podSelector"]) == cluster | {"jobs"}
+    assert chosen(clients["podSelector"]) == cluster | {"jobs"}
+    assert chosen(clients["egress"][0]["to"][0]["podSelector"]) == cluster
+
+
+def chosen(selector: Manifest) -> set[str]:
+    (expression,) = selector["matchExpressions"]
+    assert expression["key"] == "app.kubernetes.io/component"
+    return set(expression["values"])
+
+
+def test_who_runs_what_is_sent_holds_the_certificate_and_no_secret_of_the_project(
+    build: Build,
+) -> None:
+    manifests = build("staging", compute="dask")
+    pods = templates(manifests)
+    scaled = [m["spec"] for m in manifests if m["kind"] == "HorizontalPodAutoscaler"]
+    assert {"my-model", "my-model-workers"} == {s["scaleTargetRef"]["name"] for s in scaled}
+    for name in ("my-model-scheduler", "my-model-workers", "improve"):
+        (container,) = pods[name]["spec"]["containers"]
+        assert container["image"] == "registry.example.org/my-model-jobs:0.1.0"
+        secrets = [
+            each["secretRef"]["name"] for each in container["envFrom"] if "secretRef" in each
+        ]
+        assert secrets == (["my-model"] if name == "improve" else [])
+        (tls,) = [v for v in pods[name]["spec"]["volumes"] if v["name"] == "dask-tls"]
+        assert tls["secret"] == {"secretName": "my-model-dask", "defaultMode": 0o440}
+        (mount,) = [m for m in container["volumeMounts"] if m["name"] == "dask-tls"]
+        files = [v for k, v in settings(manifests).items() if "__TLS__" in k]
+        assert len(files) == 1 + 2 * len(("scheduler", "worker", "client"))
+        assert all(file.startswith(mount["mountPath"] + "/") for file in files)
+    assert not any("dask" in str(each) for each in pods["my-model"]["spec"]["containers"])
+    mounts = pods["my-model-workers"]["spec"]["containers"][0]["volumeMounts"]
+    written = {mount["mountPath"] for mount in mounts if not mount.get("readOnly")}
+    assert written == {"/tmp", "/srv/my-model/data/batch"}  # noqa: S108 -- of the container
 
 
 def test_the_service_reads_the_store_that_the_jobs_write(build: Build) -> None:
@@ -229,17 +298,18 @@ def test_the_operator_of_a_default_stack_takes_the_rules_and_one_board(
 
 
 def test_long_names_are_legal(build: Build) -> None:
-    for manifest in build("production", project_name="z" * 50):
-        most = 52 if manifest["kind"] == "CronJob" else 63  # a job adds eleven characters
-        assert len(manifest["metadata"]["name"]) <= most
+    for manifest in build("production", project_name="z" * 50, compute="dask"):
+        most = {"CronJob": 52, "ConfigMap": 253}  # a job adds eleven characters
+        assert len(manifest["metadata"]["name"]) <= most.get(manifest["kind"], 63)
 
 
 @pytest.mark.slow
+@every_compute
 @every_serving
 def test_checkov_finds_nothing_that_is_not_argued_for(
-    render: Renders, serving: str, tmp_path: Path
+    render: Renders, serving: str, compute: str, tmp_path: Path
 ) -> None:
-    project = render(deployment="kubernetes", serving=serving)
+    project = render(deployment="kubernetes", serving=serving, compute=compute)
     for overlay in OVERLAYS:
         (tmp_path / f"{overlay}.yaml").write_text(built(project, overlay), encoding="utf-8")
     checkov = ["uv", "tool", "run", "--from", "checkov>=3.2,<4", "checkov"]

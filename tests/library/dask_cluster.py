@@ -19,18 +19,25 @@ SECONDS = 60  # that a cluster may take to come up, on a machine that is busy
 class Cluster:
     """A scheduler and its workers, each a process of this machine."""
 
-    def __init__(self, folder, **variables):
-        self.folder, self.workers = folder, {}
+    def __init__(self, folder, protocol="tcp", **variables):
+        self.folder, self.workers, self.variables = folder, {}, variables
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-        self.scheduler = self._start(
-            "scheduler", "--port", self.address.rpartition(":")[2], **variables
-        )
+            self.address = f"{protocol}://127.0.0.1:{free.getsockname()[1]}"
+        self.start_scheduler()
+
+    def start_scheduler(self):
+        protocol, _, port = self.address.split(":")
+        options = ("--protocol", protocol, "--port", port)
+        self.scheduler = self._start("scheduler", *options, **self.variables)
         self.client = Client(self.address, timeout=SECONDS, set_as_default=False)
 
-    def _start(self, what, *options, **variables):
-        command = [sys.executable, "-m", "dask", what, "--dashboard-address", "127.0.0.1:0"]
+    def end_scheduler(self):
+        with_children(self.scheduler, signal.SIGKILL)
+        self.client.close(timeout=2)
+
+    def _start(self, what, *options, python=sys.executable, **variables):
+        command = [python, "-m", "dask", what, "--dashboard-address", "127.0.0.1:0"]
         with (self.folder / f"{what}.log").open("a") as log:
             return subprocess.Popen(
                 [*command, "--host", "127.0.0.1", *options],
@@ -40,11 +47,11 @@ class Cluster:
                 start_new_session=True,
             )
 
-    def add_worker(self, *options, **variables):
+    def add_worker(self, *options, python=sys.executable, **variables):
         """Start a worker with its nanny, and return its address."""
         before = set(self.client.nthreads())
         local = ("--local-directory", self.folder, "--nthreads", "1", *options)
-        process = self._start("worker", self.address, *map(str, local), **variables)
+        process = self._start("worker", self.address, *map(str, local), python=python, **variables)
         deadline = time.monotonic() + SECONDS
         while not (new := set(self.client.nthreads()) - before):
             assert process.poll() is None, (self.folder / "worker.log").read_text()
@@ -63,8 +70,7 @@ class Cluster:
 
     def end(self):
         self.end_workers()
-        self.client.close(timeout=2)
-        with_children(self.scheduler, signal.SIGKILL)
+        self.end_scheduler()
 
 
 def with_children(process, number):
@@ -73,8 +79,8 @@ def with_children(process, number):
 
 
 @contextmanager
-def started(folder, workers, **variables):
-    cluster = Cluster(folder, **variables)
+def started(folder, workers, protocol="tcp", **variables):
+    cluster = Cluster(folder, protocol, **variables)
     try:
         for _ in range(workers):
             cluster.add_worker()

@@ -1,11 +1,15 @@
 """What happens on a cluster that is not there, is another, loses workers, or is not needed more."""
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from contextlib import contextmanager
+from importlib.metadata import version
 
 import pytest
 from mlsteps.errors import UserError
@@ -205,3 +209,49 @@ def test_when_all_workers_are_gone_the_champion_stays(
     assert failed.exit_code == 2
     assert f"The workers of the Dask scheduler at {cluster.address} are gone" in failed.output
     assert store.champion(own.models) == champion
+
+
+def test_when_the_scheduler_is_gone_the_champion_stays_and_the_next_run_goes_on(
+    own, with_own_candidate, tmp_path
+):
+    marks, champion = with_own_candidate(seconds=1.0), store.champion(own.models)
+    with started(tmp_path, workers=1) as cluster:
+        on(own, cluster.address)
+        with once_fitting(marks, cluster.end_scheduler):
+            failed = run_in(own.root, "train", "--force")
+        assert failed.exit_code == 2
+        assert failed.output.splitlines()[-1].startswith(
+            f"Error: The Dask scheduler at {cluster.address} is gone, with what its workers were"
+        )
+        assert store.champion(own.models) == champion
+        cluster.end_workers()  # as they do themselves, and whoever has started them starts others
+        cluster.start_scheduler()
+        cluster.add_worker()
+        result = run_in(own.root, "train", "--force")
+    assert result.exit_code == 0, result.output
+    assert store.champion(own.models) == champion  # train promotes nobody
+
+
+def another_environment(folder, *packages):
+    """Make an environment with other releases of these, and else with the libraries of here."""
+    uv = shutil.which("uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    python = folder / "bin" / "python"
+    install = [uv, "pip", "install", "--quiet", "--no-deps", "--python", python, *packages]
+    subprocess.run(install, check=True)
+    (own,) = (folder / "lib").glob("python*/site-packages")
+    here = sysconfig.get_path("purelib")
+    own.joinpath("here.pth").write_text(f"{here}\nimport site; site.addsitedir({here!r})\n")
+    return python
+
+
+@pytest.mark.skipif(not shutil.which("uv"), reason="no uv is here, which makes environments")
+def test_a_worker_of_another_environment_is_named_with_what_differs(own, cluster, tmp_path):
+    python = another_environment(tmp_path / "other", "cloudpickle==3.1.1", "joblib==1.5.2")
+    worker = cluster.add_worker(python=python)
+    on(own, cluster.address)
+    failed = run_in(own.root, "train", "--force")
+    cluster.end_worker(worker)
+    assert failed.exit_code == 2
+    other = f"cloudpickle 3.1.1 (here {version('cloudpickle')}), joblib 1.5.2 (here "
+    assert f"The worker at {worker} has {other}" in failed.output

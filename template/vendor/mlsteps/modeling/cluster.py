@@ -1,6 +1,7 @@
 """Work on other machines: `in_parallel` hands it to the workers of a Dask cluster."""
 
 import logging
+import os
 import platform
 import sys
 import time
@@ -21,7 +22,7 @@ from distributed import Client, Future, KilledWorker, LocalCluster, Worker, wait
 from distributed.client import ClosedClientError
 from threadpoolctl import threadpool_limits
 
-from ..environment import from_environment, named
+from ..environment import FROM_ENVIRONMENT, from_environment, named
 from ..errors import UserError
 from ..problem.settings import Compute
 from ..report import counted
@@ -33,6 +34,7 @@ LIBRARIES = (
     *("cloudpickle", "dask", "distributed", "joblib", "lightgbm", "numpy", "pandas", "pydantic"),
     *("scikit-learn", "scipy", "statsmodels"),
 )
+INSTEAD = "DASK_SCHEDULER_ADDRESS"  # Dask's own name of the scheduler to take where none is named
 ANSWER_SECONDS = 10  # in which a scheduler answers
 LOST_SECONDS = 15  # without any worker; one that has died is started again sooner
 LOOK_SECONDS = 1  # between two looks at who is there
@@ -47,11 +49,16 @@ GONE = (OSError, CancelledError, ClosedClientError)  # what is raised where nobo
 def open_cluster(compute: Compute, package: str) -> Iterator["Cluster"]:
     """Connect to the cluster that [compute] names, or start one here; say how busy it was.
 
+    Instead of starting one, take that of the environment: so containers have one, and the same
+    project.toml does without on a machine of one's own.
     The project's package is sent with the work: an edit of it needs no worker to start anew.
     """
     for noisy in ("distributed", "distributed.client", "distributed.nanny"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)  # what matters is an exception
-    local = compute.scheduler == "local"
+    given = compute.scheduler
+    if given == "local" and os.environ.get(INSTEAD):
+        given = FROM_ENVIRONMENT + INSTEAD
+    local = given == "local"
     with ExitStack() as stack:
         if local:
             started = LocalCluster(
@@ -62,8 +69,8 @@ def open_cluster(compute: Compute, package: str) -> Iterator["Cluster"]:
             )
             address = stack.enter_context(started).scheduler_address
         else:
-            address = from_environment(compute.scheduler, "[compute] scheduler")
-        client = stack.enter_context(_connect(address, compute.scheduler))
+            address = from_environment(given, "[compute] scheduler")
+        client = stack.enter_context(_connect(address, given))
         if package in sys.modules and package != __name__.partition(".")[0]:
             cloudpickle.register_pickle_by_value(sys.modules[package])
             stack.callback(cloudpickle.unregister_pickle_by_value, sys.modules[package])
@@ -80,7 +87,7 @@ def _connect(address: str, given: str) -> Client:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # versions are compared below
             return Client(address, timeout=ANSWER_SECONDS)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError) as error:  # two of them are of TLS
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise UserError(
             f'{named(given, "[compute] scheduler")} is "{address}", but no Dask scheduler answers '
@@ -122,6 +129,11 @@ class Cluster:
         return sum(self._threads.values())
 
     def _lost(self) -> UserError:
+        if self._client.status != "running":
+            return UserError(
+                f"The Dask scheduler at {self._address} is gone, with what its workers were at; "
+                "start it, then try again. The champion stays what it was."
+            )
         gone = "gone, with what they were at" if self._known else "not there"
         return UserError(
             f"The workers of the Dask scheduler at {self._address} are {gone}; start some with "
