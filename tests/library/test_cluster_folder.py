@@ -56,7 +56,7 @@ def fill(folder, rows, files, each):
 
 
 def until(condition):
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + 4 * SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -150,7 +150,7 @@ def test_a_million_rows_are_there_once_whatever_is_killed_and_when(own, rows, fo
             cluster.workers.clear()
             until(lambda: not cluster.client.nthreads())
             assert len(names(out)) < FILES
-        said, _ = driver.communicate(timeout=120)
+        said, _ = driver.communicate(timeout=4 * SECONDS)
     assert driver.returncode == 0, said
     assert f"{ROWS:,} rows scored by " in said
     assert " of them before), as many as were read" in said
