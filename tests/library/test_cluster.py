@@ -31,7 +31,7 @@ def cluster(tmp_path_factory):
 def test_the_leaderboard_is_that_of_one_machine(own, cluster):
     problem = own.definition.problem
     names = own.definition.models.candidates
-    if problem.needs_target and not problem.of_series:
+    if problem.needs_target:
         names = [*names, "ensemble"]
     unhurried = {"method": "random", "iterations": 1, "budget_seconds": 3600}
     edit(own, models={"candidates": names}, search=unhurried)

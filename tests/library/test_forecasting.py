@@ -10,11 +10,13 @@ from mlsteps.deployment.prediction_log import open_log, read_predictions
 from mlsteps.errors import UserError
 from mlsteps.evaluation.bootstrap import measure
 from mlsteps.evaluation.forecasting import bootstrap_groups
-from mlsteps.modeling import Candidate, load_predictor, store, train
+from mlsteps.modeling import Candidate, Trial, load_predictor, store, train
 from mlsteps.modeling.backtest import backtest, learn_intervals
+from mlsteps.modeling.forecast_choice import choose
 from mlsteps.modeling.forecast_model import ForecastModel, add_intervals
 from mlsteps.modeling.forecasters import Drift, Lags, LocalForecaster, SeasonalNaive
 from mlsteps.modeling.forecasters.naive import baselines
+from mlsteps.modeling.search import SearchResult
 from mlsteps.preparation import prepare
 from mlsteps.preparation.panel import Panel, fill
 from mlsteps.preparation.schema import read_schema
@@ -558,6 +560,66 @@ def test_where_no_model_beats_the_baseline_the_baseline_serves_and_says_so(own):
     assert load(own).forecast()["prediction"].notna().all()
     edit(own, problem={"minimum": 0.01})  # a bar that somebody has set holds for a baseline too
     assert run_in(own.root, "evaluate").exit_code == 1
+
+
+class Level(BaseEstimator):
+    """Forecasts the last value, `off` beside it."""
+
+    def __init__(self, off=0.0):
+        self.off = off
+
+    def fit(self, panel):
+        return self
+
+    def forecast(self, panel, horizon):
+        return np.repeat(panel.history[:, -1:], horizon, axis=1) + self.off
+
+
+def test_the_ensemble_is_the_mean_of_the_candidates_and_names_them(own, monkeypatch):
+    """Two levels are nearly as wrong, the third is so by more than twice as much."""
+    levels, trusted = {"above": 1.5, "below": -1.3, "far": 9.0}, [f"{__name__}.Level"]
+    for name, off in levels.items():
+        monkeypatch.setitem(CANDIDATES, name, Candidate(Level(off)))
+    for user in ("pipeline", "modeling.predictor"):
+        monkeypatch.setattr(part("forecasting", user), "TRUSTED", trusted)
+    values = 100 + 0.01 * np.random.default_rng(0).normal(size=150)
+    done, found = of_noise(own, values, [*levels, "ensemble"])
+    folder = own.models / found["version"]
+    run = json.loads((folder / store.RUN).read_text(encoding="utf-8"))
+    assert found["model"] == "ensemble"
+    assert run["weights"] == {"above": 0.5, "below": 0.5}
+    scores = {line["model"]: line["cv_mean"] for line in run["leaderboard"]}
+    assert scores["ensemble"] < scores["below"] / 5
+    said = "The ensemble is the mean of above, below; no other candidate is better by more than"
+    assert said in done.output
+    assert said in (own.reports / "index.html").read_text(encoding="utf-8")
+    predictions = load(own, found["version"]).forecast()["prediction"]
+    assert predictions.to_numpy() == pytest.approx(values[-1] + 0.1)
+
+
+def test_an_ensemble_of_one_is_left_out_with_its_reason(own):
+    mine = edit(own, models={"candidates": ["stl_ar", "ensemble", "drift"]})
+    said = train(mine, CANDIDATES, cut_folds, {})
+    assert "left out: ensemble, it joins candidates that are no baselines" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "scores", "chosen"),
+    [
+        ("other", [0.7, 0.8, 1.1, 0.6, 0.9], "ensemble"),  # better by two standard errors
+        ("other", [0.7, 0.8, 0.7, 0.6, 0.9], "other"),
+        ("other", [0.7, 0.7], "ensemble"),  # two origins do not tell how sure it is
+        ("drift", [0.7, 0.8, 1.2, 0.9, 0.9], "drift"),
+        ("drift", [0.7, 0.8, 1.2, 1.3, 0.9], "ensemble"),
+    ],
+)
+def test_the_ensemble_forecasts_unless_another_is_surely_better(name, scores, chosen):
+    """A baseline by one standard error of the mean gain, any other by three."""
+    member = Trial("ets", {}, scores=[1.2 for _ in scores])
+    ensemble = Trial("ensemble", {"ets": 1.0}, scores=[1.0 for _ in scores], members=[member])
+    result = SearchResult([member, ensemble, Trial(name, {}, scores=scores)], {}, {})
+    plain = {"drift": scores} if name == "drift" else {}
+    assert choose(result, plain, METRICS["mase"]).leaderboard[0].candidate == chosen
 
 
 def test_a_forecast_is_held_against_the_baseline_date_by_date(own):

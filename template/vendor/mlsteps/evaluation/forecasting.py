@@ -70,7 +70,7 @@ def test_model(
         baselines={
             name: evaluate_metrics(metrics, rival["true"], rival) for name, rival in rivals.items()
         },
-        checks=_checks(run["model"], metric, predictions, rivals, definition),
+        checks=_checks(run, metric, predictions, rivals, definition),
         outcome=_outcome(predictions, schema, definition),
         slices=_by_series(predictions, metrics, definition),
         importance=[],
@@ -93,7 +93,7 @@ def bootstrap_groups(predictions: pd.DataFrame) -> pd.Series:
 
 
 def _checks(
-    model: str,
+    run: dict[str, Any],
     metric: Metric,
     predictions: pd.DataFrame,
     rivals: dict[str, pd.DataFrame],
@@ -103,14 +103,16 @@ def _checks(
 
     A baseline that was chosen may serve: it is what there is, and the command line says so.
     """
-    true, group = predictions["true"], bootstrap_groups(predictions)
+    model, true, group = run["model"], predictions["true"], bootstrap_groups(predictions)
     checks = [enough({"values in the test": (len(predictions), LEAST_VALUES)})]
     if predictions["origin"].nunique() == 1:
         one = "The test is one horizon, and another one may tell otherwise"
         checks.append(Check(True, f"{one}; more history, or a shorter horizon, gives more", True))
     if model in rivals:
-        none = "No candidate was surely better than the baselines in the backtest"
-        return [*checks, Check(True, f"{none}, so the baseline {model} itself forecasts", True)]
+        why = "No candidate was surely better than the baselines in the backtest"
+        if run["weights"]:
+            why = "A baseline was surely better than the ensemble in the backtest"
+        return [*checks, Check(True, f"{why}, so the baseline {model} itself forecasts", True)]
     for name, rival in rivals.items():
         seed = definition.search.seed
         other, own, gains = compare_pairs(metric, true, rival, predictions, seed, group)

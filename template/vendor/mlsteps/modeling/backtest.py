@@ -22,8 +22,10 @@ from ..problem.definition import Definition
 from ..problem.metric import Metric, Metrics
 from ..problem.project import Project
 from ..problem.series import PERIOD, SERIES, least_periods
+from .forecast_choice import choose, say_choice, with_ensemble
 from .forecast_model import ForecastModel, add_intervals, add_true, forecast_ahead, roll_on
 from .forecasters.local import fit_again
+from .forecasters.mean import Mean
 from .forecasters.naive import baselines
 from .parallel import ALL_CORES, MANY_CALLS, few_threads, stopwatch
 from .schedule import OutOfTimeError
@@ -76,6 +78,7 @@ def fit_best(
             whole_head = history.head(history.periods, schema.decision["gaps"])
             fit_again(final, whole_head, tested)
         fit_seconds = seconds()
+    said = say_choice(result, baselines(schema.decision["season"]))
     features = whole[[column.name for column in schema.features]]
     return FittedModel(
         result,
@@ -88,6 +91,7 @@ def fit_best(
         warned,
         scored_by="the backtest",
         chosen_by=definition.problem.metric,
+        choice={"said": said} if said else {},
         test_forecasts=forecasts,
     )
 
@@ -101,7 +105,7 @@ def backtest(
     metric: Metric,
     definition: Definition,
 ) -> SearchResult:
-    """Score every candidate from every origin, see `search_candidates`."""
+    """Score every candidate from every origin, see `search_candidates` and `choose`."""
     season, horizon = schema.decision["season"], definition.problem.horizon
     rivals = baselines(season)
     origins = [_origin(panel, train, *fold, schema) for fold in folds]
@@ -111,7 +115,9 @@ def backtest(
         forecasts = add_true(forecast_ahead(forecaster, head, season, ahead), after)
         return forecasts, metric(forecasts["true"], forecasts)
 
-    plain = {n: [forecast(rival, *origin)[1] for origin in origins] for n, rival in rivals.items()}
+    known = {n: [forecast(rival, *origin) for origin in origins] for n, rival in rivals.items()}
+    plain = {name: [score for _, score in found] for name, found in known.items()}
+    sizes = [len(forecasts) for forecasts, _ in known["drift"]]
 
     def score_trial(trial: Trial, _: int, deadline: float) -> None:
         parts, previous = [], None
@@ -127,26 +133,21 @@ def backtest(
             trial.scores.append(score)
         trial.predictions = pd.concat(parts, ignore_index=True)
         trial.measured["seasonal naive"] = {"value": float(np.mean(plain["seasonal_naive"]))}
-        trial.eligible = trial.candidate in rivals or all(
-            _surely_better(trial.scores, scores, metric) for scores in plain.values()
-        )
 
     # The local forecasters fit many series in processes of their own.
     jobs = 1 if len(panel.names) >= MANY_CALLS else ALL_CORES
     plan = plan_trials(candidates, definition, panel.periods)
-    return search_candidates(score_trial, plan, panel.periods, metric, definition, jobs=jobs)
-
-
-def _surely_better(scores: list[float], others: list[float], metric: Metric) -> bool:
-    """Return whether the mean gain is more than its standard error: a tie goes to the baseline."""
-    gains = [metric.gain(*pair) for pair in zip(scores, others, strict=True)]
-    return bool(np.mean(gains) > np.std(gains) / np.sqrt(max(1, len(gains) - 1)))
+    result = search_candidates(score_trial, plan, panel.periods, metric, definition, jobs=jobs)
+    return choose(with_ensemble(result, rivals, sizes, metric, definition), plain, metric)
 
 
 def build_forecaster(
     trial: Trial, candidates: Candidates, schema: Schema, definition: Definition
 ) -> Any:
     """Return the unfitted forecaster of a trial, with what it takes of the calendar."""
+    if trial.members:
+        parts = [build_forecaster(part, candidates, schema, definition) for part in trial.members]
+        return Mean(parts)
     forecaster = build_estimator(candidates[trial.candidate], trial.settings, definition)
     names = {"season", "seasons", "horizon", "frequency"} & forecaster.get_params(deep=False).keys()
     return forecaster.set_params(**{name: schema.decision[name] for name in names})

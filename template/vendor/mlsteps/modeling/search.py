@@ -297,7 +297,7 @@ def plan_trials(
     turns: list[tuple[int, Trial]] = []
     left_out: dict[str, str] = {}
     problem, named = definition.problem, definition.models.candidates
-    joined = problem.needs_target and not problem.of_series and len(named) > 1
+    joined = problem.needs_target and len(named) > 1
     for name in named:
         if name == ENSEMBLE and name not in candidates and joined:
             continue  # it is made when the others are scored

@@ -113,7 +113,8 @@ def train(
         folder.mkdir()
         _store(folder, model, record, out_of_fold=definition.split_by() == "none")
     score = f"{known[compared_by].title} {number(best.mean)} ± {number(best.std)}"
-    verdict = "is best" if model.chosen_by else "is taken"
+    beaten = any(known[compared_by].gain(trial.mean, best.mean) > 0 for trial in result.leaderboard)
+    verdict = "is best" if model.chosen_by and not beaten else "is taken"
     summary = f"{best.candidate} {verdict}: {score} in {model.scored_by}"
     scored = {trial.candidate for trial in result.leaderboard}
     left_out = [f"left out: {n}, {why}" for n, why in result.left_out.items() if n not in scored]

@@ -211,7 +211,7 @@ class Models(Table):
     """``[models]``: which candidates are tried."""
 
     #: names of ``CANDIDATES`` in ``modeling/candidates/<type>.py``, tried in this order; for a
-    #: target of rows also ``ensemble``; anomaly_detection without labels takes the first
+    #: target also ``ensemble``; anomaly_detection without labels takes the first
     candidates: list[str] = Field(min_length=1)
 
 

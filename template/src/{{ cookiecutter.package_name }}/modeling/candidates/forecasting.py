@@ -40,7 +40,7 @@ CANDIDATES = {
             "regressor__l2_regularization": [0.0, 10.0],
         },
     ),
-    # The baselines: one of them is chosen where no other is surely better in the backtest.
+    # The baselines: one is chosen where the backtest is sure that it beats the ensemble.
     "seasonal_naive": Candidate(SeasonalNaive()),
     "drift": Candidate(Drift()),
 }
