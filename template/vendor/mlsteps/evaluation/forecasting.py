@@ -110,7 +110,7 @@ def _checks(
         checks.append(Check(True, f"{one}; more history, or a shorter horizon, gives more", True))
     if model in rivals:
         why = "No candidate was surely better than the baselines in the backtest"
-        if run["weights"]:
+        if run.get("weights"):  # a version of before has none
             why = "A baseline was surely better than the ensemble in the backtest"
         return [*checks, Check(True, f"{why}, so the baseline {model} itself forecasts", True)]
     for name, rival in rivals.items():
