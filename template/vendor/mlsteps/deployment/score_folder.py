@@ -20,7 +20,7 @@ from tqdm import tqdm
 from ..collection.stream import digest, left_out
 from ..errors import UserError
 from ..files import file_digest, read_json, write_json
-from ..modeling.parallel import on_cluster, on_workers
+from ..modeling.parallel import in_parallel, on_cluster, on_workers
 from ..modeling.predictor import LoadPredictor
 from ..problem.project import Project
 from ..report import counted
@@ -158,7 +158,9 @@ def _score_all(plan: Plan, files: list[Path]) -> tuple[list[Result], int]:
     holder: dict[str, str] = {}  # the file of each series
     known = rows = 0
     began = time.monotonic()
-    scored: Generator[Result] = on_workers(partial(_score, plan), ((file,) for file in files))
+    # Forecasts have processes for their series; rows are predicted by libraries, beside each other.
+    do = on_workers if plan.scoring.project.definition.problem.of_series else in_parallel
+    scored: Generator[Result] = do(partial(_score, plan), ((file,) for file in files))
     bar = tqdm(total=len(files), desc="predict", unit="file", disable=None, leave=False)
     with closing(scored), bar:
         for done in scored:

@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -84,11 +85,26 @@ def in_threads(
     if jobs == 1:
         yield from run(delayed(function)(*task) for task in tasks)
     else:
-        with threadpool_limits(1, user_api="blas"):  # of the process
-            for error, result in run(delayed(_in_one_thread)(function, *task) for task in tasks):
+        calls = (delayed(_in_one_thread)(function, *task) for task in tasks)
+        with (
+            threadpool_limits(1, user_api="blas"),
+            _closing(run(calls)) as results,
+        ):  # of the process
+            for error, result in results:
                 if error:
                     raise error  # joblib would raise it without its traceback
                 yield result
+
+
+@contextmanager
+def _closing(results: Generator[Any]) -> Iterator[Generator[Any]]:
+    """Close what joblib yields, without its warning of results that nobody waits for any more."""
+    try:
+        yield results
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            results.close()
 
 
 def _in_one_thread(function: Callable[..., Any], *task: Any) -> tuple[Exception | None, Any]:
