@@ -149,6 +149,31 @@ def test_a_worker_with_another_release_of_a_library_is_named(own, cluster, tmp_p
     assert f"The worker at {worker} has scipy 0.1 (here " in failed.output
 
 
+def another_environment(folder, *packages):
+    """Make an environment with other releases of these, and else with the libraries of here."""
+    uv = shutil.which("uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    python = folder / "bin" / "python"
+    install = [uv, "pip", "install", "--quiet", "--no-deps", "--python", python, *packages]
+    subprocess.run(install, check=True)
+    (own,) = (folder / "lib").glob("python*/site-packages")
+    here = sysconfig.get_path("purelib")
+    own.joinpath("here.pth").write_text(f"{here}\nimport site; site.addsitedir({here!r})\n")
+    return python
+
+
+@pytest.mark.skipif(not shutil.which("uv"), reason="no uv is here, which makes environments")
+def test_a_worker_of_another_environment_is_named_with_what_differs(own, cluster, tmp_path):
+    python = another_environment(tmp_path / "other", "cloudpickle==3.1.1", "joblib==1.5.2")
+    worker = cluster.add_worker(python=python)
+    on(own, cluster.address)
+    failed = run_in(own.root, "train", "--force")
+    cluster.end_worker(worker)
+    assert failed.exit_code == 2
+    other = f"cloudpickle 3.1.1 (here {version('cloudpickle')}), joblib 1.5.2 (here "
+    assert f"The worker at {worker} has {other}" in failed.output
+
+
 def test_what_a_killed_worker_did_is_done_by_another(own, cluster, with_own_candidate):
     marks = with_own_candidate(seconds=1.0)
     on(own, cluster.address)
@@ -230,28 +255,3 @@ def test_when_the_scheduler_is_gone_the_champion_stays_and_the_next_run_goes_on(
         result = run_in(own.root, "train", "--force")
     assert result.exit_code == 0, result.output
     assert store.champion(own.models) == champion  # train promotes nobody
-
-
-def another_environment(folder, *packages):
-    """Make an environment with other releases of these, and else with the libraries of here."""
-    uv = shutil.which("uv")
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
-    python = folder / "bin" / "python"
-    install = [uv, "pip", "install", "--quiet", "--no-deps", "--python", python, *packages]
-    subprocess.run(install, check=True)
-    (own,) = (folder / "lib").glob("python*/site-packages")
-    here = sysconfig.get_path("purelib")
-    own.joinpath("here.pth").write_text(f"{here}\nimport site; site.addsitedir({here!r})\n")
-    return python
-
-
-@pytest.mark.skipif(not shutil.which("uv"), reason="no uv is here, which makes environments")
-def test_a_worker_of_another_environment_is_named_with_what_differs(own, cluster, tmp_path):
-    python = another_environment(tmp_path / "other", "cloudpickle==3.1.1", "joblib==1.5.2")
-    worker = cluster.add_worker(python=python)
-    on(own, cluster.address)
-    failed = run_in(own.root, "train", "--force")
-    cluster.end_worker(worker)
-    assert failed.exit_code == 2
-    other = f"cloudpickle 3.1.1 (here {version('cloudpickle')}), joblib 1.5.2 (here "
-    assert f"The worker at {worker} has {other}" in failed.output
