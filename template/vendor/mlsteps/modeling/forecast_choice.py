@@ -15,10 +15,8 @@ from ..problem.metric import Metric
 from .search import ENSEMBLE, SearchResult, Trial, rank
 
 MOST_ERROR = 2.0  # times that of the best, with which a candidate is a member
-SURE, VERY_SURE = (
-    1.0,
-    3.0,
-)  # by how many standard errors another is better: of several, one is lucky
+SURE = 1.0  # by how many standard errors another is better,
+VERY_SURE = 3.0  # and by how many, where it is one of several: one of them is lucky
 LEAST_ORIGINS = 3  # that tell how large a standard error is
 
 
