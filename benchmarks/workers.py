@@ -1,0 +1,96 @@
+"""Where more workers of a cluster stop helping: a simulation from times that are measured here.
+
+Measured on this machine: a fit of a fold of 100,000 rows, the scoring of a file of 25,000 rows,
+how long it takes to hand a task to a worker and to get its result, and how long to log a row. All
+but the fits and scorings are done by one process, in turn. Simulated: tasks go to whichever of 10,
+100 and 1,000 workers is free, in the order in which that process hands them over. Networks, disks
+and the start of workers take no time here, so nobody is faster than this.
+"""
+
+import heapq
+import json
+from itertools import islice
+from pathlib import Path
+
+from cluster import ROWS, learn, make, two_workers, use
+from common import COMMAND, generate, install, program, run, workplace
+
+WORKERS = (10, 100, 1000)
+FITS, SCORED = 2_500, 10_000  # 500 trials on 5 folds; files of 25,000 rows
+EMPTY, TIMES = 2_000, 3  # tasks that do nothing; of each scoring
+MODEL = "boosting"
+HAND_OVER = """
+import sys, time
+from mlsteps.modeling.parallel import in_parallel, on_cluster
+from mlsteps.problem.settings import Compute
+with on_cluster(Compute(scheduler=sys.argv[1]), "mlsteps"):
+    list(in_parallel(abs, [(-1,)] * 10))
+    began = time.monotonic()
+    list(in_parallel(abs, [(-1,)] * int(sys.argv[2])))
+    print((time.monotonic() - began) / int(sys.argv[2]))
+"""
+
+
+def main() -> None:
+    """Print what was measured, and what follows for more workers."""
+    with workplace() as folder:
+        project, _ = generate(folder, "classification", compute="dask")
+        install(project)
+        fit, file, hand_over, row = measure(project)
+    print(f"a fit {fit:.2f} s, a file {file:.2f} s, a row logged {row * 1e6:.0f} µs")
+    print(f"a task handed over and its result taken {hand_over * 1000:.1f} ms")
+    cases = {
+        f"{FITS:,} fits": (FITS, fit, hand_over),
+        f"{SCORED:,} files": (SCORED, file, hand_over),
+        f"{SCORED:,} files, logged": (SCORED, file, hand_over + ROWS * row),
+    }
+    for name, (tasks, seconds, turn) in cases.items():
+        alone = tasks * (seconds + turn)
+        print(f"{name}: one worker {alone:,.0f} s; {1 + seconds / turn:,.0f} workers are kept busy")
+        for workers in WORKERS:
+            taken = simulate(tasks, seconds, turn, workers)
+            print(f"    {workers:>5,} workers: {taken:>8,.1f} s, {alone / taken:6.1f} times")
+
+
+def simulate(tasks: int, seconds: float, turn: float, workers: int) -> float:
+    """Return the seconds until all are done; each begins with a turn of the one process."""
+    free = [0.0] * min(workers, tasks)  # when each worker is done
+    handed = 0.0
+    for _ in range(tasks):
+        handed = max(handed, free[0]) + turn
+        heapq.heapreplace(free, handed + seconds)
+    return max(free)
+
+
+def measure(project: Path) -> tuple[float, float, float, float]:
+    """Return the seconds of a fit, of a scored file, of a task that does nothing, and of a row."""
+    learn(project, [MODEL])
+    use(project, "none")
+    run([program(project, COMMAND), "run"], project)
+    (version,) = (project / "models").glob("2*")
+    (line,) = json.loads((version / "run.json").read_text(encoding="utf-8"))["leaderboard"]
+    make(project, project / "rows.csv", ROWS)
+    with (project / "rows.csv").open(encoding="utf-8") as rows:
+        (project / "one.csv").write_text("".join(islice(rows, 2)), encoding="utf-8")
+    start, file = (predict(project, name) for name in ("one.csv", "rows.csv"))
+    settings = project / "project.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace("log_files = false", "log_files = true"), encoding="utf-8")
+    row = (predict(project, "rows.csv") - file) / ROWS
+    with two_workers(project) as address:
+        done = run([program(project, "python"), "-c", HAND_OVER, address, str(EMPTY)], project)
+    return line["fit_seconds"], file - start, float(done.output.split()[-1]), row
+
+
+def predict(project: Path, source: str) -> float:
+    """Return the least seconds of some scorings, each with a log of its own."""
+    command = [program(project, COMMAND), "predict", source, "out.csv"]
+    taken = []
+    for _ in range(TIMES):
+        (project / "predictions.db").unlink(missing_ok=True)
+        taken.append(run(command, project).seconds)
+    return min(taken)
+
+
+if __name__ == "__main__":
+    main()
