@@ -6,10 +6,11 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from described import assert_as_described
 from mlsteps.deployment.service import PredictionService
 from mlsteps.modeling import store
 from project import edit, load, part, run_in
-from served import Client, assert_as_described, eventually, logged, printed
+from served import Client, eventually, logged, printed
 
 PROBLEM_TYPES = ["forecasting"]
 

@@ -6,12 +6,12 @@ import time
 
 import pandas as pd
 import pytest
+from described import assert_as_described
 from mlsteps.deployment.service import PredictionService
 from mlsteps.modeling import store
 from project import edit, load, log, part, run_in, true_labels
 from served import (
     Client,
-    assert_as_described,
     eventually,
     logged,
     measured,

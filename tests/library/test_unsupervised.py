@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from described import assert_as_described
 from mlsteps import UserError
 from mlsteps.modeling import store
 from mlsteps.problem.check import check
 from mlsteps.problem.project import open_project
 from mlsteps.problem.suggest import suggest
 from project import at, edit, load, log, project_toml, run_in, true_labels
-from served import assert_as_described
 
 PROBLEM_TYPES = ["clustering", "anomaly_detection"]
 
