@@ -38,6 +38,7 @@ INSTEAD = "DASK_SCHEDULER_ADDRESS"  # Dask's own name of the scheduler to take w
 ANSWER_SECONDS = 10  # in which a scheduler answers
 LOST_SECONDS = 15  # without any worker; one that has died is started again sooner
 LOOK_SECONDS = 1  # between two looks at who is there
+NOTICE_SECONDS = 2  # until a client knows that its scheduler has gone
 FREE_SECONDS = 1.5  # in which work that nobody waits for any more may end
 MOST_LOSSES = 2  # of the data of a task, before it is no longer repeated
 GROUPS, MOST_GROUP = 4, 100  # of short calls: for each thread, and the most in one
@@ -129,6 +130,9 @@ class Cluster:
         return sum(self._threads.values())
 
     def _lost(self) -> UserError:
+        noticed = time.monotonic() + NOTICE_SECONDS
+        while self._client.status == "running" and time.monotonic() < noticed:
+            time.sleep(0.1)
         if self._client.status != "running":
             return UserError(
                 f"The Dask scheduler at {self._address} is gone, with what its workers were at; "
