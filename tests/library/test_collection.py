@@ -305,6 +305,13 @@ def test_numbers_in_texts_of_a_sheet_have_the_sign_that_all_show_together(read, 
     }
 
 
+def test_a_sheet_whose_first_column_leaves_the_sign_open_says_so(tmp_path):
+    book(tmp_path / "a.xlsx", A=[["price", "name"], ["1,234", "a"], ["12,500", "b"]])
+    _, (source,) = read_table("a.xlsx", tmp_path)
+    remedy = 'set [data] decimal = "." if it is 1234'
+    assert source.doubt == f'has "1,234" in "price", which is read as 1.234; {remedy}'
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
 def test_texts_of_any_file_show_their_decimal_sign_together(tmp_path, suffix):
     rows = [{"n": "1.234", "m": "2,5"}, {"n": None, "m": "0,25"}]

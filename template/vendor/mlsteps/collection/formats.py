@@ -143,7 +143,7 @@ def _excel(stream: BinaryIO, data: Data) -> NotedTables:
     out += map(str, below)
     if data.sheet == 1 and len(sheets) > 1:
         out.append(f'the sheets beside "{sheet}": "{", ".join([*sheets.values()][1:])}"')
-    decimal, doubt = _write_alike(cells, data.decimal)
+    decimal, doubt = _write_alike(cells, names, data.decimal)
     note = f'Excel sheet "{sheet}"', ", ".join(out), doubt, decimal
     for start in range(0, len(cells), ROWS):
         yield note, from_rows(cells.iloc[start : start + ROWS].to_numpy().tolist(), names)
@@ -163,10 +163,13 @@ def _merged_down(sheet: Any) -> list[tuple[int, int, int]]:
     return [(left - 1, top - 1, bottom - 1) for left, top, _, bottom in areas if bottom > top]
 
 
-def _write_alike(cells: pd.DataFrame, known: str) -> tuple[str, str]:
+def _write_alike(cells: pd.DataFrame, names: list[str], known: str) -> tuple[str, str]:
     """Write numbers in columns that have texts as well as these; return their sign and a doubt."""
     are_texts = cells.map(lambda value: isinstance(value, str))
-    texts = {name: pa.array(cells[name][are_texts[name]], pa.string()) for name in cells}
+    texts = {
+        name: pa.array(cells[k][are_texts[k]], pa.string())
+        for k, name in zip(cells, names, strict=True)
+    }
     decimal, doubt = find_decimal(texts, known, "")
     for name in cells.columns[are_texts.any()] if decimal == "," else ():
         numbers = cells[name].map(lambda value: isinstance(value, float)) & cells[name].notna()

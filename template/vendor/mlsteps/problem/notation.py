@@ -70,7 +70,7 @@ def find_decimal(columns: Mapping[str, pa.Array], known: str, delimiter: str) ->
     words = {",": "decimal commas", ".": "decimal points"}
     signed = {name: columns[name] for name, found in counts.items() if found.any()}
     name = next(iter(signed), "")
-    texts = pc.drop_null(_signed(signed[name])) if name else [""]
+    texts = pc.drop_null(_signed(signed[name])) if signed else [""]
     usual, other = (",", ".") if "," in str(texts[0]) else (".", ",")
     # Beside numbers without a sign, one that fits both stands before thousands.
     each = all(_all(v.filter(pc.match_substring_regex(v, r"\d")), SIGNED) for v in signed.values())
