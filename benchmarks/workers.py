@@ -27,7 +27,8 @@ with on_cluster(Compute(scheduler=sys.argv[1]), "mlsteps"):
     list(in_parallel(abs, [(-1,)] * 10))
     began = time.monotonic()
     list(in_parallel(abs, [(-1,)] * int(sys.argv[2])))
-    print((time.monotonic() - began) / int(sys.argv[2]))
+    seconds = time.monotonic() - began
+print(seconds / int(sys.argv[2]))
 """
 
 
