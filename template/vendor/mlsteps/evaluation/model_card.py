@@ -75,8 +75,4 @@ def _cell(value: Any) -> str:
 
 
 def _code(name: str) -> str:
-    return "`" + _line(name).replace("`", "'") + "`"
-
-
-def _line(value: Any) -> str:
-    return " ".join(str(value).split())
+    return "`" + " ".join(name.split()).replace("`", "'") + "`"

@@ -86,10 +86,8 @@ def in_threads(
         yield from run(delayed(function)(*task) for task in tasks)
     else:
         calls = (delayed(_in_one_thread)(function, *task) for task in tasks)
-        with (
-            threadpool_limits(1, user_api="blas"),
-            _closing(run(calls)) as results,
-        ):  # of the process
+        # BLAS has one limit for the whole process, which has to hold before the first call begins.
+        with threadpool_limits(1, user_api="blas"), _closing(run(calls)) as results:
             for error, result in results:
                 if error:
                     raise error  # joblib would raise it without its traceback
