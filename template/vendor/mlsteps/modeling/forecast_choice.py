@@ -66,11 +66,12 @@ def choose(result: SearchResult, baselines: dict[str, list[float]], metric: Metr
     ensemble = next((trial for trial in best.values() if trial.members), None)
 
     def may_win(trial: Trial) -> bool:
-        if ensemble is None or trial is ensemble:
-            rivals = baselines.values() if ensemble is None else []
+        if ensemble is None:
             return trial.candidate in baselines or all(
-                surely_better(trial.scores, scores, metric) for scores in rivals
+                surely_better(trial.scores, scores, metric) for scores in baselines.values()
             )
+        if trial is ensemble:
+            return True
         if trial.candidate in baselines:
             return surely_better(trial.scores, ensemble.scores, metric)
         enough = len(trial.scores) >= LEAST_ORIGINS
