@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -153,7 +154,7 @@ def _settings(scoring: Scoring, load_predictor: LoadPredictor) -> str:
 
 
 def _score_all(plan: Plan, files: list[Path]) -> tuple[list[Result], int]:
-    """Return what became of each file, and how many the prediction log had already."""
+    """Return what became of each file, by name, and how many the prediction log had already."""
     results: list[Result] = []
     holder: dict[str, str] = {}  # the file of each series
     known = rows = 0
@@ -171,7 +172,7 @@ def _score_all(plan: Plan, files: list[Path]) -> tuple[list[Result], int]:
                 bar.set_postfix_str(f"{rows / (time.monotonic() - began):,.0f} rows/s", False)
             results.append(result)
             bar.update()
-    return results, known
+    return sorted(results, key=attrgetter("name")), known
 
 
 def _once(result: Result, holder: dict[str, str]) -> Result:
