@@ -4,11 +4,13 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 import urllib.request
 from pathlib import Path
 
 import copier
 import pytest
+import yaml
 from combinations import CHOICES, FEW, title
 from compatibility import done
 from conftest import PACKAGE, REPOSITORY, Environment, Template, commit, files, git
@@ -121,6 +123,51 @@ def test_a_changed_package_is_refused_until_its_files_are_moved(
     update(project)
     expected = fresh(released, tmp_path / "fresh", package_name="churn")
     assert files(project) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("deployment", "manifest", "table", "cluster", "old", "own"),
+    [
+        (
+            *("docker", "compose.yaml", "services", {"scheduler", "worker"}),
+            *("mem_limit: 512m", "mem_limit: 1g"),
+        ),
+        (
+            *("kubernetes", "deploy/kubernetes/base/kustomization.yaml", "resources"),
+            *({"dask.yaml"}, "batch/in.csv", "batch/new.csv"),
+        ),
+    ],
+    ids=["docker", "kubernetes"],
+)
+def test_a_cluster_comes_and_goes_with_the_answer_and_edits_beside_it_stay(
+    released: Template,
+    tmp_path: Path,
+    deployment: str,
+    manifest: str,
+    table: str,
+    cluster: set[str],
+    old: str,
+    own: str,
+) -> None:
+    def edit(project: Path) -> None:
+        replace(project / manifest, old, own)
+        replace(project / "project.toml", "port = 8000", "port = 9000")
+
+    project = begin(released, tmp_path, deployment=deployment)
+    edit(project)
+    commit(project, "Edit")
+    for compute in ("dask", "single"):
+        update(project, compute=compute)
+        made = tmp_path / compute
+        expected = fresh(released, made, deployment=deployment, compute=compute)
+        edit(made)
+        expected |= {name: (made / name).read_bytes() for name in (manifest, "project.toml")}
+        assert files(project) == expected
+        listed = yaml.safe_load((project / manifest).read_text(encoding="utf-8"))[table]
+        settings = tomllib.loads((project / "project.toml").read_text(encoding="utf-8"))
+        assert cluster & set(listed) == (cluster if compute == "dask" else set())
+        assert ("compute" in settings) == (compute == "dask")
 
 
 @pytest.mark.slow
