@@ -4,7 +4,8 @@ Measured on this machine: a fit of a fold of 100,000 rows, the scoring of a file
 how long it takes to hand a task to a worker and to get its result, and how long to log a row. All
 but the fits and scorings are done by one process, in turn. Simulated: tasks go to whichever of 10,
 100 and 1,000 workers is free, in the order in which that process hands them over. Networks, disks
-and the start of workers take no time here, so nobody is faster than this.
+and the start of workers take no time here. Tried besides: tasks that only wait, as long as a file
+takes, on 100 threads of two workers, against the simulation.
 """
 
 import heapq
@@ -18,17 +19,19 @@ from common import COMMAND, generate, install, program, run, workplace
 WORKERS = (10, 100, 1000)
 FITS, SCORED = 2_500, 10_000  # 500 trials on 5 folds; files of 25,000 rows
 EMPTY, TIMES = 2_000, 3  # tasks that do nothing; of each scoring
+WAITING, THREADS = 2_000, 100  # tasks that only wait, and on how many threads of two workers
 MODEL = "boosting"
-HAND_OVER = """
+WAIT = """
 import sys, time
 from mlsteps.modeling.parallel import in_parallel, on_cluster
 from mlsteps.problem.settings import Compute
-with on_cluster(Compute(scheduler=sys.argv[1]), "mlsteps"):
-    list(in_parallel(abs, [(-1,)] * 10))
+scheduler, threads, tasks, seconds = sys.argv[1:]
+with on_cluster(Compute(scheduler=scheduler, workers=2, threads=int(threads) // 2), "mlsteps"):
+    list(in_parallel(time.sleep, [(0,)] * 10))
     began = time.monotonic()
-    list(in_parallel(abs, [(-1,)] * int(sys.argv[2])))
-    seconds = time.monotonic() - began
-print(seconds / int(sys.argv[2]))
+    list(in_parallel(time.sleep, [(float(seconds),)] * int(tasks)))
+    taken = time.monotonic() - began
+print(taken)
 """
 
 
@@ -38,19 +41,29 @@ def main() -> None:
         project, _ = generate(folder, "classification", compute="dask")
         install(project)
         fit, file, hand_over, row = measure(project)
+        tried = wait(project, "local", THREADS, WAITING, file)
     print(f"a fit {fit:.2f} s, a file {file:.2f} s, a row logged {row * 1e6:.0f} µs")
     print(f"a task handed over and its result taken {hand_over * 1000:.1f} ms")
-    cases = {
-        f"{FITS:,} fits": (FITS, fit, hand_over),
-        f"{SCORED:,} files": (SCORED, file, hand_over),
-        f"{SCORED:,} files, logged": (SCORED, file, hand_over + ROWS * row),
-    }
-    for name, (tasks, seconds, turn) in cases.items():
+    for name, (tasks, seconds, turn) in cases(fit, file, hand_over, row).items():
         alone = tasks * (seconds + turn)
         print(f"{name}: one worker {alone:,.0f} s; {1 + seconds / turn:,.0f} workers are kept busy")
         for workers in WORKERS:
             taken = simulate(tasks, seconds, turn, workers)
             print(f"    {workers:>5,} workers: {taken:>8,.1f} s, {alone / taken:6.1f} times")
+    alone = WAITING * (file + hand_over)
+    simulated = alone / simulate(WAITING, file, hand_over, THREADS)
+    print(f"{WAITING:,} tasks that wait: {alone / tried:.1f} times; simulated {simulated:.1f}")
+
+
+def cases(
+    fit: float, file: float, hand_over: float, row: float
+) -> dict[str, tuple[int, float, float]]:
+    """Return how many tasks there are, what each takes a worker, and what it takes the process."""
+    return {
+        f"{FITS:,} fits": (FITS, fit, hand_over),
+        f"{SCORED:,} files": (SCORED, file, hand_over),
+        f"{SCORED:,} files, each row logged": (SCORED, file, hand_over + ROWS * row),
+    }
 
 
 def simulate(tasks: int, seconds: float, turn: float, workers: int) -> float:
@@ -79,8 +92,15 @@ def measure(project: Path) -> tuple[float, float, float, float]:
     settings.write_text(text.replace("log_files = false", "log_files = true"), encoding="utf-8")
     row = (predict(project, "rows.csv") - file) / ROWS
     with two_workers(project) as address:
-        done = run([program(project, "python"), "-c", HAND_OVER, address, str(EMPTY)], project)
-    return line["fit_seconds"], file - start, float(done.output.split()[-1]), row
+        hand_over = wait(project, address, 2, EMPTY, 0) / EMPTY
+    return line["fit_seconds"], file - start, hand_over, row
+
+
+def wait(project: Path, scheduler: str, threads: int, tasks: int, seconds: float) -> float:
+    """Return the seconds of tasks that only wait, on a cluster of so many threads."""
+    given = [scheduler, str(threads), str(tasks), str(seconds)]
+    done = run([program(project, "python"), "-c", WAIT, *given], project)
+    return float(done.output.split()[-1])
 
 
 def predict(project: Path, source: str) -> float:

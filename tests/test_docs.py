@@ -9,6 +9,7 @@ from pathlib import Path
 import compatibility
 import mlsteps
 import pytest
+import workers
 import write_reference
 from blocks import blocks
 from combinations import CHOICES, QUESTIONS
@@ -115,6 +116,40 @@ def test_the_documentation_that_a_project_links_to_is_that_of_its_version(render
     for link in links:
         assert link.startswith(site), link
         assert (DOCS / link.removeprefix(site)).with_suffix(".md").is_file(), link
+
+
+def test_the_page_about_more_machines_shows_what_the_benchmarks_measured() -> None:
+    page = (DOCS / "explanation" / "one-machine.md").read_text(encoding="utf-8")
+    measured = (REPOSITORY / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    reached = {
+        name: next(line for line in measured.splitlines() if f"/{name}.py`" in line)
+        for name in ("many_series", "score", "sql", "workers")
+    }
+    for name, figure in (
+        ("many_series", "215 s"),
+        ("score", "533 MB"),
+        ("score", "1.19"),
+        ("sql", "0.30 GB"),
+    ):
+        assert figure in reached[name]
+        assert figure in page
+    found = re.search(
+        r"a fit ([\d.]+) s, a file ([\d.]+) s, a task handed over (\d+) ms, a row logged (\d+) µs",
+        reached["workers"],
+    )
+    assert found
+    for figure, unit in zip(found.groups(), ("s", "s", "ms", "µs"), strict=True):
+        assert f"| {figure} {unit} |" in page
+    fit, file, hand_over, row = map(float, found.groups())
+    for name, case in workers.cases(fit, file, hand_over / 1e3, row / 1e6).items():
+        (shown,) = re.findall(rf"^\| {name} \| ([\d.]+) hours \| (.+) \|$", page, re.MULTILINE)
+        assert f"{name}: {shown[1].replace(' | ', ', ')}" in reached["workers"]
+        *figures, busy = [shown[0], *shown[1].split(" | ")]
+        tasks, seconds, turn = case
+        alone = tasks * (seconds + turn)
+        times = [alone / workers.simulate(*case, number) for number in workers.WORKERS]
+        assert [*map(float, figures)] == pytest.approx([alone / 3600, *times], rel=0.03)
+        assert int(busy) == round(1 + seconds / turn)
 
 
 def test_the_readme_of_every_project_is_short() -> None:
