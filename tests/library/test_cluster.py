@@ -1,12 +1,15 @@
 """Past one machine: on the workers of a Dask scheduler the search finds what it finds on one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from mlsteps.modeling.forecasters.local import Exponential
 from mlsteps.modeling.parallel import on_cluster
 from mlsteps.preparation.panel import Panel
 from mlsteps.problem.settings import Compute
-from project import edit, run_in
+from project import edit, part, run_in
+from sklearn.base import clone
 
 pytest.importorskip("distributed", reason="Dask is not installed; only compute = dask needs it")
 from dask_cluster import newest_run, numbers, on, started
@@ -41,6 +44,24 @@ def test_the_leaderboard_is_that_of_one_machine(own, cluster):
     result = run_in(own.root, "train", "--force")
     assert result.exit_code == 0, result.output
     assert f"2 workers with 2 threads at {cluster.address}; dashboard: http://" in result.output
+    assert numbers(newest_run(own)) == numbers(single)
+
+
+def test_a_candidate_that_somebody_has_fitted_is_tried_as_if_it_were_not(
+    own, cluster, problem_type, monkeypatch
+):
+    if problem_type != "clustering":
+        pytest.skip("a clusterer is sent without its method once it is fitted")
+    candidates = part(problem_type, "modeling.candidates").CANDIDATES
+    name = own.definition.models.candidates[0]
+    edit(own, models={"candidates": [name]}, search={"budget_seconds": 3600})
+    assert run_in(own.root, "train", "--force").exit_code == 0
+    single = newest_run(own)
+    fitted = clone(candidates[name].estimator).fit(np.random.default_rng(0).normal(size=(90, 2)))
+    monkeypatch.setitem(candidates, name, replace(candidates[name], estimator=fitted))
+    on(own, cluster.address)
+    result = run_in(own.root, "train", "--force")
+    assert result.exit_code == 0, result.output
     assert numbers(newest_run(own)) == numbers(single)
 
 

@@ -2,12 +2,14 @@
 
 import platform
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from ..files import PRIVATE, file_digest, replacing, write_json, write_text
 from ..preparation.split import CutFolds
@@ -69,6 +71,8 @@ def train(
     known = all_metrics(definition.problem.type, metrics)
     select_metric(definition.problem.metric, known)  # an error before the search, if there is none
     named = {n: candidates[n] for n in definition.models.candidates if n in candidates}
+    # Whoever has fitted one in place changes neither what is tried nor what is sent to workers.
+    named = {n: replace(one, estimator=clone(one.estimator)) for n, one in named.items()}
     if definition.problem.of_series:
         from .backtest import fit_best  # needs statsmodels
 
@@ -81,7 +85,7 @@ def train(
         for name, parts in made:
             store.check_trusted(name, parts, trusted)
     with on_cluster(definition.compute, cut_folds.__module__.partition(".")[0]):
-        model = fit_best(project, candidates, known, cut_folds)
+        model = fit_best(project, candidates | named, known, cut_folds)
     result, best = model.result, model.result.leaderboard[0]
     compared_by = model.chosen_by or definition.problem.metric
 
