@@ -218,6 +218,8 @@ def search_candidates(
                     best[trial.candidate] = k
                 else:
                     rival.predictions = None
+    named = [*definition.models.candidates, *left_out]  # some failed before those named earlier
+    left_out = {name: left_out[name] for name in named if name in left_out}
     if not scored:
         reasons = "; ".join(f"{name}, {why}" for name, why in left_out.items())
         raise UserError(
