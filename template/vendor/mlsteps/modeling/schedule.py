@@ -99,7 +99,8 @@ class Schedule:
         return None
 
     def _add(self, number: int, part: int, outcome: "Trial") -> "Trial | None":
-        trial, found = self._trials[number], self._found[number]
+        # The thread that hands out parts may have left it out since.
+        trial, found = self._trials[number], self._found.get(number, {})
         found[part], best = outcome, self._best.get(trial.candidate)
         if len(found) == self._parts:
             del self._found[number]
