@@ -52,7 +52,7 @@ class FollowedVersion(Generic[Model]):
         problem = f"The {self._role} {version} cannot be loaded"
         if version is None:  # what names it is wrong
             problem = str(error) if known else f"{self._role}.json cannot be read"
-        if problem != self.problem:
+        before, self.problem = self.problem, problem  # who reads the log finds it so
+        if problem != before:
             told = problem if problem == str(error) else f"{problem}: {error}"
             logger.error("%s", told, exc_info=None if known else error)
-        self.problem = problem
