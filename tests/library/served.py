@@ -67,7 +67,7 @@ def kill(process):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def eventually(condition, seconds=10):
+def eventually(condition, seconds=60):
     """Wait until a condition holds."""
     end = time.monotonic() + seconds
     while not condition():

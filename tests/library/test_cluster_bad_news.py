@@ -191,7 +191,8 @@ def test_what_a_killed_worker_did_is_done_by_another(own, cluster, with_own_cand
     assert len(list(marks.iterdir())) > 4  # folds, one of them twice
 
 
-def test_work_that_ends_its_workers_is_named(own, cluster, with_own_candidate):
+def test_work_that_ends_its_workers_is_named(own, cluster, with_own_candidate, monkeypatch):
+    monkeypatch.setattr(module, "LOST_SECONDS", SECONDS)  # for both to come back on a busy machine
     with_own_candidate(then="end")
     on(own, cluster.address)
     failed = run_in(own.root, "train", "--force")
@@ -210,6 +211,11 @@ def test_a_mistake_in_the_project_keeps_its_traceback(own, cluster, with_own_can
     assert trace.tb_frame.f_code.co_name == "fit"
 
 
+def busy(cluster):
+    running = cluster.client.run(module._running, on_error="ignore")  # noqa: SLF001
+    return any(running.values())
+
+
 def test_ctrl_c_frees_the_cluster_within_seconds(own, cluster, with_own_candidate):
     marks = with_own_candidate(seconds=600)
     on(own, cluster.address)
@@ -218,8 +224,7 @@ def test_ctrl_c_frees_the_cluster_within_seconds(own, cluster, with_own_candidat
         interrupted = run_in(own.root, "train", "--force")
     signal.signal(signal.SIGINT, before)
     assert interrupted.exit_code == 130
-    until(lambda: len(cluster.client.nthreads()) == 2)
-    assert not any(cluster.client.run(module._running).values())  # noqa: SLF001
+    until(lambda: len(cluster.client.nthreads()) == 2 and not busy(cluster))
     assert cluster.client.submit(sum, [1, 2]).result(timeout=SECONDS) == 3
 
 

@@ -93,7 +93,7 @@ def test_feedback_that_cannot_be_kept_is_refused_and_what_is_lost_is_measured(
     own, example, true_label, monkeypatch
 ):
     monkeypatch.setattr(log_writer, "MOST_BYTES", 1)
-    monkeypatch.setattr(log_writer, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(log_writer, "PATIENCE_SECONDS", 1.0)
     body, before = json.dumps(example).encode(), dropped()
     assert not len(logged(own))  # which makes the tables
     with (
@@ -101,7 +101,7 @@ def test_feedback_that_cannot_be_kept_is_refused_and_what_is_lost_is_measured(
         closing(sqlite3.connect(own.root / "predictions.db", isolation_level=None)) as other,
     ):
         service.predict(body)
-        eventually(lambda: len(logged(own)))  # now the writer waits for rows
+        eventually(lambda: all_is_written(service))
         other.execute("BEGIN EXCLUSIVE")
         # One is being written, one waits, and there is no room for the third.
         kept, _, lost = (json.loads(service.predict(body).body)["predictions"] for _ in range(3))
@@ -140,9 +140,14 @@ def test_log_that_was_away_at_the_start_gets_its_tables_with_the_first_rows(own,
     assert "no such table" not in caplog.text
 
 
+def all_is_written(service):
+    """Tell whether the writer waits for rows: it has noted what the file is now."""
+    return value_in(service.metrics_text().body.decode(), "service_log_waiting_rows") == 0
+
+
 def delete(path):
-    for file in path.parent.glob(f"{path.name}*"):
-        file.unlink()
+    for file in sorted(path.parent.glob(f"{path.name}*"), reverse=True):  # the database at last
+        file.unlink(missing_ok=True)
 
 
 def replace(path):
@@ -156,7 +161,8 @@ def test_log_that_is_deleted_or_replaced_begins_anew_and_says_so(own, example, c
     assert not len(logged(own))  # which makes the tables
     with prediction_service(own) as service:
         service.predict(body)
-        eventually(lambda: len(logged(own)) == 1)
+        eventually(lambda: all_is_written(service))
+        assert len(logged(own)) == 1
         assert path.stat().st_mode & 0o777 == 0o600
         gone(path)
         later = [json.loads(service.predict(body).body)["predictions"][0] for _ in range(2)]
@@ -177,7 +183,8 @@ def test_log_that_is_overwritten_is_said_and_loses_nothing_that_comes(own, examp
     assert not len(logged(own))  # which makes the tables
     with prediction_service(own) as service:
         service.predict(body)
-        eventually(lambda: len(logged(own)) == 1)
+        eventually(lambda: all_is_written(service))
+        assert len(logged(own)) == 1
         path.write_bytes(b"overwritten " * 1000)
         (new,) = json.loads(service.predict(body).body)["predictions"]
         eventually(lambda: "not a database" in caplog.text)
