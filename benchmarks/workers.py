@@ -19,7 +19,7 @@ from common import COMMAND, generate, install, program, run, workplace
 WORKERS = (10, 100, 1000)
 FITS, SCORED = 2_500, 10_000  # 500 trials on 5 folds; files of 25,000 rows
 EMPTY, TIMES = 2_000, 3  # tasks that do nothing; of each scoring
-WAITING, THREADS = 2_000, 100  # tasks that only wait, and on how many threads of two workers
+WAITING, THREADS = 1_000, 100  # tasks that only wait, and on how many threads of two workers
 MODEL = "boosting"
 WAIT = """
 import sys, time

@@ -130,6 +130,8 @@ def test_the_page_about_more_machines_shows_what_the_benchmarks_measured() -> No
         ("score", "533 MB"),
         ("score", "1.19"),
         ("sql", "0.30 GB"),
+        ("workers", "74 times"),
+        ("workers", "61"),
     ):
         assert figure in reached[name]
         assert figure in page
