@@ -19,6 +19,8 @@ from ..files import file_digest, read_frame, read_json, write_json
 from ..problem.project import ROWS, Project
 from . import file
 from .labelled import join
+from .memory import check_fits
+from .sample import of_sample, read_chosen
 from .storage import store
 from .stream import Source, Stream, left_out
 
@@ -188,6 +190,8 @@ def fingerprint(project: Project) -> str | None:
 def read_raw(project: Project) -> pd.DataFrame:
     """Return the collected rows, then those whose true labels came back after deployment.
 
+    With ``[split] sample_rows``, those of them that a hash chooses; the index has their numbers.
+
     Parameters
     ----------
     project : Project
@@ -201,7 +205,8 @@ def read_raw(project: Project) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If nothing was collected yet, or a file is damaged.
+        If nothing was collected yet, a file is damaged, or the rows surely take more memory than
+        is free.
 
     Examples
     --------
@@ -212,14 +217,23 @@ def read_raw(project: Project) -> pd.DataFrame:
     path = project.raw / ROWS
     if not path.is_file():
         raise UserError(f"There is no {path}; collect the data first.")
-    frame = read_frame(path)
+    chosen = read_chosen(project)
+    if chosen is None:
+        check_fits(path)
+    frame, sample = chosen or (read_frame(path), None)
     if not (project.raw / LABELLED).is_file():
         return frame
     labelled = read_frame(project.raw / LABELLED)
+    if sample:
+        labelled = of_sample(labelled.filter(frame.columns), project, sample)
     definition = project.definition
     own, columns = definition.not_features(), definition.columns
     keep = getattr(definition.preparation, "repetitions", "") == "keep"  # of rows, not of series
-    return join(frame, labelled, own, columns.identity(), columns.kinds, keep=keep)
+    rows = join(frame, labelled, own, columns.identity(), columns.kinds, keep=keep)
+    if sample:  # the others are numbered after all that were collected
+        after = range(sample.collected, sample.collected + len(rows) - len(frame))
+        rows.index = pd.Index([*frame.index, *after])
+    return rows
 
 
 def _as_stream(rows: Rows, name: str) -> Stream:

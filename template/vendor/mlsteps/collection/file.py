@@ -1,4 +1,4 @@
-"""The source is a file, a pattern of files, or a URL, read whole or part by part."""
+"""The source is a file, a folder or pattern of files, or a URL, read whole or part by part."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,9 +18,10 @@ from ..errors import UserError
 from ..files import file_digest
 from ..problem.sources import Data
 from .arrow import DECIMAL, WHOLE, bring, common_schema, plain_table
-from .formats import read_file
+from .formats import READERS, read_file
 from .stream import Source, Stream, digest, quoted, without_secrets
 
+HIDDEN = (".", "_")  # so begin marks of other programs, as Spark's _SUCCESS
 PLAIN = Data(source="file")  # a file with nothing said of it
 
 
@@ -55,7 +56,7 @@ def fingerprint(data: Data, root: Path) -> str | None:
 
 
 def read_table(path: str, root: Path, data: Data = PLAIN) -> tuple[pa.Table, list[Source]]:
-    """Read a file, all files that match a pattern, or a URL of any kind that fsspec knows."""
+    """Read a file, all files of a folder or a pattern, or a URL of any kind that fsspec knows."""
     sources: list[Source] = []
     tables = [plain_table(table, data.missing) for table in _read(path, root, data, sources)]
     schema = common_schema(table.schema for table in tables)
@@ -131,14 +132,33 @@ def _is_url(path: str) -> bool:
     return "://" in path or path.startswith(FROM_ENVIRONMENT)
 
 
+def files_in(folder: Path, shown: str, kinds: Iterable[str]) -> list[Path]:
+    """Return the files of a folder, all of one kind, sorted; `shown` is its name."""
+    found = sorted(path for path in folder.iterdir() if not path.name.startswith(HIDDEN))
+    if not found:
+        raise UserError(f"{shown} has no files; put {', '.join(kinds)} files into it.")
+    for path in found:
+        if path.is_dir():
+            raise UserError(f'{shown} has the folder "{path.name}" in it; name one without any.')
+        if path.suffix != found[0].suffix:
+            raise UserError(
+                f"{shown} has files of several kinds, {found[0].name} and {path.name}; name a "
+                "folder of files of one kind."
+            )
+    return found
+
+
 def _find(path: str, root: Path) -> list[tuple[str, Path]]:
-    """Return the names and paths of the file `path`, or of those that match it, sorted."""
+    """Return the names and paths of the file `path`, or of those in or that match it, sorted."""
     full = root / Path(path).expanduser()
     if full.is_dir():
-        raise UserError(f'{path} is a folder; name a file in it, or a pattern: "{path}/*.csv".')
-    anchor = Path(full.anchor)
-    matching = anchor.glob(str(full.relative_to(anchor)))
-    files = [full] if full.is_file() else sorted(file for file in matching if file.is_file())
+        files = files_in(full, path, READERS)
+    elif full.is_file():
+        files = [full]
+    else:
+        anchor = Path(full.anchor)
+        matching = anchor.glob(str(full.relative_to(anchor)))
+        files = sorted(file for file in matching if file.is_file())
     if not files:
         kind = "No file matches" if any(c in path for c in "*?[") else "There is no file"
         raise UserError(f"{kind} {path} (looked in {root}).")

@@ -18,6 +18,7 @@ from tempfile import mkdtemp
 
 from tqdm import tqdm
 
+from ..collection.file import HIDDEN, files_in
 from ..collection.stream import digest, left_out
 from ..errors import UserError
 from ..files import file_digest, read_json, write_json
@@ -31,7 +32,6 @@ from .score import WRITERS, Scored, Scoring, check_suffix, open_scoring, said_of
 from .score_rows import Found
 
 KEPT = ".predict"  # in the folder that is written: the lock, the records, and what is being made
-HIDDEN = (".", "_")  # so begin marks of other programs, as Spark's _SUCCESS
 READING = {"missing", "keep", "decimal", "header", "sheet"}  # of [data]
 NAMED = 3  # files that cannot be scored
 
@@ -68,7 +68,8 @@ def score_folder(
     it are the same.
     """
     shown, source, out = out, source.resolve(), out.resolve()
-    files = _files(source)
+    files = files_in(source, str(source), WRITERS)
+    check_suffix(files[0])
     _check_folder(source, out, {file.name for file in files})
     scoring = open_scoring(project, load_predictor, explain=explain)
     package = load_predictor.__module__.partition(".")[0]
@@ -94,23 +95,6 @@ def score_folder(
         line += f"; the prediction log had the rows of {counted(known, 'file')} already"
     sources = [each for result in now if result.scored for each in result.scored.sources]
     return "\n".join([line, *left_out(sources)])
-
-
-def _files(source: Path) -> list[Path]:
-    """Return the files of a folder, all of one kind that can be written as well."""
-    found = sorted(path for path in source.iterdir() if not path.name.startswith(HIDDEN))
-    if not found:
-        raise UserError(f"{source} has no files; put {', '.join(WRITERS)} files into it.")
-    for path in found:
-        if path.is_dir():
-            raise UserError(f'{source} has the folder "{path.name}" in it; name one without any.')
-        if path.suffix != found[0].suffix:
-            raise UserError(
-                f"{source} has files of several kinds, {found[0].name} and {path.name}; name a "
-                "folder of files of one kind."
-            )
-    check_suffix(found[0])
-    return found
 
 
 def _check_folder(source: Path, out: Path, names: set[str]) -> None:

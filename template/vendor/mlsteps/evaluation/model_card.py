@@ -7,6 +7,7 @@ from typing import Any
 from ..modeling.predictor import Predictor
 from ..problem.definition import Definition
 from ..problem.metric import Metric
+from ..problem.sample import said_of
 from ..report import in_markdown, number
 from .result import tested_rows
 
@@ -44,7 +45,8 @@ def model_card(
         inputs=", ".join(_code(column.name) for column in schema.inputs),
         data=f"{run['training_rows']:,} training rows. Tested on "
         f"{tested_rows(results['tested_on'], results['test_rows'])}; [split] by is "
-        f"{definition.split_by()}. Versions that have met this test set: {results['test_opened']}.",
+        f"{definition.split_by()}. Versions that have met this test set: {results['test_opened']}."
+        + (f" Both are from {said_of(run['sample'])}." if "sample" in run else ""),
         tested_on=results["tested_on"],
         quality=_table(quality),
         outcome=f"{outcome[:1].upper()}{outcome[1:]}.",

@@ -8,7 +8,8 @@ from ..files import read_frame
 from ..plots import plot_style
 from ..preparation.schema import Schema, read_schema
 from ..problem.project import Project
-from ..report import write_card
+from ..problem.sample import read_sample
+from ..report import notice, write_card
 from .measures import problem_of
 from .rows import row_sections, summarize_rows
 from .series import series_sections, summarize_series
@@ -48,7 +49,9 @@ def explore(project: Project, sections: Sections) -> str:
     train = read_frame(project.prepared / "train.parquet")
     summarize = summarize_series if problem_of(schema).of_series else summarize_rows
     summary = summarize(train, schema)
-    write_card(project.reports, "explore", summary, *sections(train, schema))
+    sample = read_sample(project.prepared)
+    note = [notice(sentence, "warn") for sentence in (sample.sentences() if sample else [])]
+    write_card(project.reports, "explore", summary, *note, *sections(train, schema))
     return summary
 
 

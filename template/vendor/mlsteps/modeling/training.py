@@ -15,6 +15,7 @@ from ..files import PRIVATE, file_digest, replacing, write_json, write_text
 from ..preparation.split import CutFolds
 from ..problem.metric import Metrics, all_metrics, select_metric
 from ..problem.project import Project
+from ..problem.sample import read_sample
 from ..report import number, paragraph, table, write_card
 from . import store
 from .parallel import on_cluster
@@ -113,6 +114,8 @@ def train(
         "definition": definition.model_dump(),
         "versions": {"python": platform.python_version(), **{n: installed(n) for n in LIBRARIES}},
     }
+    if sample := read_sample(project.prepared):
+        record["sample"] = sample.record()
     with replacing(project.models / version) as folder:
         folder.mkdir()
         _store(folder, model, record, out_of_fold=definition.split_by() == "none")

@@ -4,6 +4,7 @@ import pandas as pd
 
 from ..files import PART_ROWS, replacing, write_text
 from ..problem.project import Project
+from ..problem.sample import FOLDER, read_sample, said_of, write_sample
 from ..report import facts, table, write_card
 from .features import AddFeatures
 from .rows import prepare_rows
@@ -61,6 +62,8 @@ def prepare(
         with replacing(project.prepared / f"{name}.parquet", private=True) as path:
             rows = pd.concat([prepared.features[part], prepared.rows[part]], axis="columns")
             rows.to_parquet(path, row_group_size=PART_ROWS)
+    sample = read_sample(project.raw / FOLDER)
+    write_sample(project.prepared, sample)
     # The schema is written last: where it exists, the rows are complete.
     write_text(project.prepared / "schema.json", schema.model_dump_json(indent=2) + "\n")
 
@@ -74,5 +77,6 @@ def prepare(
         "features added": ", ".join(added) or "none",
         "not given to the model": ", ".join(schema.ignored),
     }
-    write_card(project.reports, "prepare", prepared.summary, facts(losses), table(columns))
-    return prepared.summary
+    summary = prepared.summary + (f"; from {said_of(sample.record())}" if sample else "")
+    write_card(project.reports, "prepare", summary, facts(losses), table(columns))
+    return summary

@@ -11,6 +11,7 @@ from .definition import Definition
 from .eligible import DATE, find_repetitions, newest_rows
 from .metric import Metric, Metrics, all_metrics, select_metric
 from .project import Project
+from .sample import FOLDER, read_sample
 from .series import validate_series
 from .suspicious import without_strays
 from .validation import ValidationResult, check_present, convert_column, quoted
@@ -59,7 +60,7 @@ def define(project: Project, frame: pd.DataFrame, metrics: Metrics) -> str:
     named, uses = definition.columns.named(), {definition.problem.target: "target"}
     for key, use in USES.items():
         uses |= dict.fromkeys(named.get(key, []), use)
-    kinds = result.kinds
+    kinds, sample = result.kinds, read_sample(project.raw / FOLDER)
     columns = [
         {
             "column": name,
@@ -70,15 +71,16 @@ def define(project: Project, frame: pd.DataFrame, metrics: Metrics) -> str:
         }
         for name in frame.columns
     ]
-    first, *others = result.sentences
+    first, *others = said = result.sentences + (sample.sentences() if sample else [])
     report.write_card(
         project.reports,
         "define",
         first,
         *map(report.paragraph, others),
         report.details("Columns", report.table(columns, "What the columns are for")),
+        *([sample.section()] if sample else []),
     )
-    return "\n".join(result.sentences)
+    return "\n".join(said)
 
 
 def check(definition: Definition, frame: pd.DataFrame, metrics: Metrics) -> ValidationResult:

@@ -52,6 +52,11 @@ class Definition(Table):
                 '[split] by is "none", but what predicts a target has to be tested on rows that it '
                 "has not seen; allowed: auto, random, group, date"
             )
+        if self.split.sample_rows and getattr(self.split, "newest_rows", 0):
+            raise ValueError(
+                "[split] sample_rows and newest_rows are both set, but a sample is of all rows; "
+                "set one of them to 0"
+            )
         if by in ("date", "group") and not getattr(columns, by):
             raise ValueError(f'[split] by is "{by}", but [columns] {by} names no column')
         unused = "group" if problem.of_series else "series"

@@ -60,6 +60,9 @@ class Split(Table):
     test_horizons: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     #: only so many of the newest periods are used, to learn from and to test; 0: all
     newest_periods: int = Field(default=0, ge=0)
+    #: where more were collected, only about so many rows are used: those of whole series, chosen by
+    #: a hash of their labels; 0: all
+    sample_rows: int = Field(default=0, ge=0)
 
     def least_horizons(self) -> int:
         """Return how many horizons each series has to have for the test."""

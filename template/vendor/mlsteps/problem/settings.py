@@ -164,6 +164,9 @@ class Split(Table):
     test_share: float = Field(default=0.2, gt=0, lt=1)  #: of the rows, for the test
     #: only so many of the newest rows are used, for training and test together; 0: all
     newest_rows: int = Field(default=0, ge=0)
+    #: where more were collected, only about so many rows are used, chosen by a hash of the row, or
+    #: of its group, so that groups stay whole; 0: all
+    sample_rows: int = Field(default=0, ge=0)
 
 
 class Preparation(Table):

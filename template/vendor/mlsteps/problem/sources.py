@@ -29,8 +29,8 @@ class Data(Table):
     )
 
     source: str  #: the one whose libraries the project installs; ``copier update`` changes it
-    #: a file, a pattern, a URL, or ``env:NAME``; relative to the project; if
-    #: ``""``, rows come from what the other keys of the source name
+    #: a file, a folder of files of one kind, a pattern, a URL, or ``env:NAME``; relative to the
+    #: project; if ``""``, rows come from what the other keys of the source name
     path: str = ""
     #: texts that stand for a missing value in CSV, Excel and HTML, beside the usual ones
     missing: list[str] = []
@@ -68,7 +68,8 @@ class FileData(Data):
     """Files, or URLs of files."""
 
     source: Literal["file"]
-    #: a file, a pattern, a URL, or ``env:NAME``; relative to the project
+    #: a file, a folder of files of one kind, a pattern, a URL, or ``env:NAME``; relative to the
+    #: project
     path: str = Field(min_length=1)
 
 

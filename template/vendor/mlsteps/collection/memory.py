@@ -1,0 +1,50 @@
+"""Whether a frame would fit into the memory that there is."""
+
+import math
+import os
+from pathlib import Path
+
+from pyarrow import parquet
+
+from ..errors import UserError
+
+LIMITS = ("memory.max", "memory/memory.limit_in_bytes")  # of a container, in either way of Linux
+ROOM = 4  # how much more than the frame the steps take
+GIGA = 1e9
+
+
+def check_fits(path: Path) -> None:
+    """Refuse a Parquet file whose frame alone would surely be more than the free memory."""
+    with parquet.ParquetFile(path, pre_buffer=False) as file:
+        groups, rows = file.num_row_groups, file.metadata.num_rows
+        if groups < 2:
+            return
+        some = (file.read_row_group(k) for k in {0, groups // 2})
+        row = min(table.nbytes / len(table) for table in some)
+    free = free_memory()
+    if rows * row <= free:
+        return
+    few = int(free / row / ROOM)
+    few -= few % 10 ** (len(str(few)) - 1)  # one digit, as it is a guess
+    raise UserError(
+        f"{path} has {rows:,} rows, which take about {rows * row / GIGA:,.1f} GB of memory, but "
+        f"{free / GIGA:,.1f} GB are free; set [split] sample_rows, to {few:,} say, to learn from "
+        "about so many of them."
+    )
+
+
+def free_memory() -> float:
+    """Return the most bytes that a process may still take here; infinity where nothing tells."""
+    found = [math.inf]
+    info = Path("/proc/meminfo")
+    if info.is_file():
+        lines = (line.split() for line in info.read_text(encoding="ascii").splitlines())
+        sizes = {line[0]: int(line[1]) * 1024 for line in lines}
+        found.append(sizes.get("MemAvailable:", math.inf) + sizes.get("SwapFree:", 0))
+    elif "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {}):  # macOS: all that there is
+        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for name in LIMITS:
+        limit = Path("/sys/fs/cgroup") / name
+        text = limit.read_text(encoding="ascii").strip() if limit.is_file() else "max"
+        found.append(math.inf if text == "max" else int(text))
+    return min(found)

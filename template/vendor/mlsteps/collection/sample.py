@@ -1,0 +1,216 @@
+"""Choose some of the collected rows by a hash, and look at all of them, a row group at a time.
+
+The hash is of a row's values, or of those of its group or series. So the same rows are chosen on
+every machine and in whatever order they came, and those of a smaller sample are in a larger.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
+from tqdm import tqdm
+
+from ..errors import UserError
+from ..files import file_digest, read_frame, release_memory, replacing
+from ..problem.columns import labels
+from ..problem.keys import numbered, row_keys
+from ..problem.project import ROWS, Project
+from ..problem.sample import FOLDER, Sample, hashed_columns, read_sample, write_sample
+from ..problem.validation import check_present, quoted
+from ..report import counted
+from .memory import check_fits
+from .stream import digest
+
+NUMBER = " row"  # the column of a row's number among all; no collected one has such a name
+PART = 1_000_000  # hashes that are in memory at a time, or more where many rows are equal
+MOST_PARTS = 200  # files that are open at a time
+HASHED = np.dtype([("key", "uint64"), ("row", "int64")])
+NAMED = 3
+ONE = "[split] sample_rows takes whole series and groups, but all rows are of one; set it to 0."
+
+
+def read_chosen(project: Project) -> tuple[pd.DataFrame, Sample] | None:
+    """Return the rows of the sample, numbered as they were collected, or None if all are used."""
+    path, folder, problem = project.raw / ROWS, project.raw / FOLDER, project.definition.problem
+    asked = project.definition.split.sample_rows
+    total = parquet.read_metadata(path).num_rows if asked else 0
+    if asked >= total:
+        write_sample(folder, None)
+        (folder / ROWS).unlink(missing_ok=True)
+        return None
+    names, chosen_by = hashed_columns(project.definition)
+    if problem.of_series and not names:
+        raise UserError(ONE)
+    known = problem.target if problem.target_kind == "category" else ""
+    key = digest(file_digest(path), asked, names, known)
+    sample = read_sample(folder)
+    if sample is None or sample.key != key or not (folder / ROWS).is_file():
+        write_sample(folder, None)  # written last, so that it is always that of the rows
+        cut, classes = _draw(path, folder / ROWS, asked, names, known)
+        rows = parquet.read_metadata(folder / ROWS).num_rows
+        told = _compare(path, folder / ROWS, known, classes)
+        sample = Sample(key, rows, total, chosen_by, cut, *told)
+        write_sample(folder, sample)
+    check_fits(folder / ROWS)
+    frame = read_frame(folder / ROWS)
+    frame.index = pd.Index(frame.pop(NUMBER).to_numpy())
+    return frame, sample
+
+
+def of_sample(rows: pd.DataFrame, project: Project, sample: Sample) -> pd.DataFrame:
+    """Return those of some other rows that are chosen by the same hash."""
+    names, _ = hashed_columns(project.definition)
+    keys = row_keys(rows.reindex(columns=names)) if names else numbered(row_keys(rows))
+    return rows[keys <= np.uint64(sample.cut)]
+
+
+def _draw(
+    path: Path, target: Path, asked: int, names: list[str], known: str
+) -> tuple[int, pd.Series]:
+    """Write the chosen rows of a file to another; return the greatest hash, and all labels."""
+    with parquet.ParquetFile(path, pre_buffer=False) as file:
+        schema, total = file.schema_arrow, file.metadata.num_rows
+        check_present("[columns]", names, schema.names)
+        with TemporaryDirectory() as folder:
+            number = min(1 + total // PART, MOST_PARTS)
+            parts = [Path(folder) / str(k) for k in range(number)]
+            classes = _hash(file, names, parts, known)
+            chosen, cut = _choose(parts, asked, total, whole=bool(names))
+        with (
+            replacing(target, private=True) as temporary,
+            parquet.ParquetWriter(temporary, schema.append(pa.field(NUMBER, pa.int64()))) as writer,
+        ):
+            for first, table in _groups(file, "sample", schema.names):
+                start, end = np.searchsorted(chosen, [first, first + len(table)])
+                if start < end:
+                    rows = table.take(chosen[start:end] - first)
+                    writer.write_table(rows.append_column(NUMBER, pa.array(chosen[start:end])))
+    release_memory()
+    return cut, classes
+
+
+def _groups(
+    file: parquet.ParquetFile, what: str, columns: Sequence[str]
+) -> Iterator[tuple[int, pa.Table]]:
+    """Yield row groups, each with the number of its first row, and show how far it is."""
+    first = 0
+    bar = {"unit": " rows", "unit_scale": True, "disable": None, "leave": False}
+    with tqdm(desc=what, total=file.metadata.num_rows, **bar) as shown:
+        for k in range(file.num_row_groups):  # iter_batches keeps what it has read
+            table = file.read_row_group(k, columns)
+            yield first, table
+            first += len(table)
+            shown.update(len(table))
+
+
+def _hash(
+    file: parquet.ParquetFile, names: list[str], parts: Sequence[Path], known: str
+) -> pd.Series:
+    """Put the hashes of all rows into files, equal ones into the same; count labels of a column."""
+    columns = [n for n in file.schema_arrow.names if not names or n in {*names, known}]
+    classes = pd.Series(dtype="int64")
+    with ExitStack() as stack:
+        files = [stack.enter_context(part.open("wb")) for part in parts]
+        for first, table in _groups(file, "hash", columns):
+            keys = row_keys(table.to_pandas(), names or None)
+            hashed = np.empty(len(keys), HASHED)
+            hashed["key"], hashed["row"] = keys, np.arange(first, first + len(keys))
+            place = hashed["key"] % np.uint64(len(parts))
+            for k, part in enumerate(files):
+                part.write(hashed[place == k].tobytes())
+            if known in table.column_names:
+                more = labels(table[known].to_pandas()).value_counts()
+                classes = classes.add(more, fill_value=0)
+    return classes
+
+
+def _choose(
+    parts: Sequence[Path], asked: int, total: int, *, whole: bool
+) -> tuple[np.ndarray, int]:
+    """Return the numbers of the rows with the least hashes, sorted, and the greatest of these.
+
+    Equal rows get hashes of their own, unless what is hashed is chosen as a `whole`.
+    """
+    cut, chosen = asked * 2**64 // total, []
+    if whole:
+        keys = (pd.Series(np.fromfile(part, HASHED)["key"]) for part in parts)
+        sizes = pd.concat([some.value_counts() for some in keys]).sort_index()
+        if len(sizes) < 2:
+            raise UserError(ONE)
+        cut = int(sizes.index[sizes.cumsum().searchsorted(asked)])
+    for part in parts:
+        hashed = np.fromfile(part, HASHED)
+        keys = pd.Series(hashed["key"])
+        kept = (keys if whole else numbered(keys)) <= np.uint64(cut)
+        chosen.append(hashed["row"][kept.to_numpy()])
+    numbers = np.sort(np.concatenate(chosen))
+    if not len(numbers):
+        raise UserError(
+            f"[split] sample_rows = {asked} chooses no row of {total:,}; set it higher."
+        )
+    return numbers, cut
+
+
+def _measure(path: Path) -> dict[str, tuple[int, list[Any]]]:
+    """Return how many values of each column a file lacks, and the least and greatest, if told."""
+    about, found = parquet.read_metadata(path), dict[str, tuple[int, list[Any]]]()
+    for group in map(about.row_group, range(about.num_row_groups)):
+        for column in map(group.column, range(about.num_columns)):
+            missing, ends = found.get(column.path_in_schema, (0, []))
+            told = column.statistics
+            if told.has_min_max and column.physical_type != "BYTE_ARRAY":  # of texts nobody asks
+                values = [*ends, told.min, told.max]
+                ends = [min(values), max(values)]
+            found[column.path_in_schema] = missing + told.null_count, ends
+    return found
+
+
+def _compare(
+    path: Path, rows: Path, known: str, classes: pd.Series
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return a line for each column, and sentences on what all rows have and the sample lacks."""
+    all_rows, chosen = (parquet.read_metadata(file).num_rows for file in (path, rows))
+    every, ours = _measure(path), _measure(rows)
+    lines = [
+        {
+            "column": name,
+            "missing, %": 100 * missing / all_rows,
+            "in the sample": 100 * ours[name][0] / chosen,
+            "least to greatest": _span(ends),
+            "of the sample": _span(ours[name][1]),
+        }
+        for name, (missing, ends) in every.items()
+    ]
+    said = []
+    if len(classes):
+        here = labels(read_frame(rows, [known])[known])
+        lacks = classes[classes.index.difference(here)]
+        if len(lacks):
+            rows_of = counted(int(lacks.sum()), "row")
+            said.append(
+                f'The sample has none of the {rows_of} whose "{known}" is {_few(lacks.index)}; set '
+                "[split] sample_rows higher, or nothing is learnt of them."
+            )
+    gaps = [name for name, (missing, _) in every.items() if missing and not ours[name][0]]
+    if gaps:
+        most = counted(max(every[name][0] for name in gaps), "row")
+        said.append(
+            f"No row of the sample lacks {_few(gaps)}, but of all {all_rows:,} rows up to {most} "
+            "do; nothing is learnt of such rows."
+        )
+    return lines, said
+
+
+def _span(ends: list[Any]) -> str:
+    return " to ".join(map(str, ends))
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return quoted(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
