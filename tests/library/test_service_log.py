@@ -10,7 +10,12 @@ from uuid import uuid4
 
 import pytest
 from mlsteps import UserError
-from mlsteps.deployment.prediction_log import PREDICTIONS, log_engine, prediction_rows
+from mlsteps.deployment.prediction_log import (
+    PREDICTIONS,
+    log_engine,
+    prediction_rows,
+    write_rows,
+)
 from mlsteps.deployment.service import PredictionService, log_writer, metrics
 from mlsteps.deployment.service.log_writer import LogWriter
 from mlsteps.problem.project import open_project
@@ -171,6 +176,29 @@ def test_log_that_is_deleted_or_replaced_begins_anew_and_says_so(own, example, c
     assert replaced() == before + 1
     assert sum("was deleted or replaced" in line for line in caplog.messages) == 1
     assert "no such table" not in caplog.text
+
+
+@pytest.mark.parametrize("gone", [delete, replace])
+def test_log_that_goes_just_as_it_was_written_is_missed_with_the_next_rows(
+    own, example, caplog, monkeypatch, gone
+):
+    body, path, true = json.dumps(example).encode(), own.root / "predictions.db", write_rows
+    lost = []
+
+    def write_and_lose(engine, rows, **options):
+        done = true(engine, rows, **options)
+        if rows[PREDICTIONS] and not lost:
+            lost.extend(rows[PREDICTIONS])
+            gone(path)
+        return done
+
+    monkeypatch.setattr(log_writer, "write_rows", write_and_lose)
+    with prediction_service(own) as service:
+        service.predict(body)
+        eventually(lambda: lost and all_is_written(service))
+        (later,) = json.loads(service.predict(body).body)["predictions"]
+        eventually(lambda: "was deleted or replaced" in caplog.text)
+    assert set(logged(own).metadata.index) == {later["id"]}
 
 
 def replaced():

@@ -108,7 +108,8 @@ class LogWriter(Worker[Entry]):
 
     def _wrote(self, rows: dict[sa.Table, Rows]) -> bool:
         """Try to write rows; return whether that succeeded."""
-        look, there = not self._ready or self._state() != self._seen, True
+        before, there = self._state(), True
+        look = not self._ready or before != self._seen
         try:
             if look:  # at a file that may be another one by now; this makes the tables of a new one
                 self._engine.dispose()
@@ -127,17 +128,18 @@ class LogWriter(Worker[Entry]):
         if not there:
             logger.warning(NEW)
             metrics.LOG_REPLACED.inc()
-        self._seen = self._state()
+        now = self._state()
+        self._seen = now if now[0] == before[0] else None  # if another came meanwhile, look again
         self._newest = next((row["id"] for row in rows[PREDICTIONS][-1:]), self._newest)
         if self._failures:
             logger.info("The prediction log answers again.")
         self._ready, self._failures = True, 0
         return True
 
-    def _state(self) -> tuple[int, ...] | None:
+    def _state(self) -> tuple[int, ...]:
         """Return what changes when the file of SQLite is another one; a server has none."""
         try:
             found = Path(self._engine.url.database or "").stat()
         except OSError:
-            return None
+            return (0,)
         return found.st_ino, found.st_size, found.st_mtime_ns
