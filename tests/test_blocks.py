@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from conftest import (
     grow,
 )
 from edits import shown
+from ports import free_port
 
 DOCS = REPOSITORY / "docs"
 PAGES = sorted([REPOSITORY / "README.md", *DOCS.rglob("*.md")])
@@ -215,10 +215,3 @@ def table(rows: pd.DataFrame, path: Path) -> Path:
 def quick(project: Path) -> None:
     """Search for no settings: the page is not about them."""
     change_settings(project, search=QUICK)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

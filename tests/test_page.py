@@ -88,7 +88,7 @@ def enter_key(browser: WebDriver, key: str) -> None:
 
 
 def wait(browser: WebDriver, condition) -> None:
-    WebDriverWait(browser, 10).until(lambda _: condition())
+    WebDriverWait(browser, 60).until(lambda _: condition())
 
 
 def element(browser: WebDriver, name: str) -> WebElement:
@@ -111,7 +111,7 @@ def errors(browser: WebDriver) -> list[str]:
 
 
 def get(address: str) -> dict:
-    with urllib.request.urlopen(address, timeout=10) as answer:
+    with urllib.request.urlopen(address, timeout=30) as answer:
         return json.load(answer)
 
 

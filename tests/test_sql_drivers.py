@@ -1,7 +1,6 @@
 """Databases other than PostgreSQL: in a file, and MariaDB where its server is installed."""
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Environment, Template
+from ports import free_port
 from test_sql_source import (
     ENCODED,
     FROM_FILE,
@@ -58,9 +58,7 @@ def mariadb(folder: Path) -> Iterator[tuple[str, Run]]:
         "--auth-root-authentication-method=normal",
     ]
     subprocess.run(new, check=True, capture_output=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     place = [f"--datadir={data}", f"--socket={file}", "--bind-address=127.0.0.1", f"--port={port}"]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen([server, "--no-defaults", *place, "--user=root"], stderr=log)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from distributed import Client
 from mlsteps.files import read_json
 from mlsteps.modeling import store
+from ports import free_port
 from project import edit
 
 SECONDS = 60  # that a cluster may take to come up, on a machine that is busy
@@ -21,9 +21,7 @@ class Cluster:
 
     def __init__(self, folder, protocol="tcp", **variables):
         self.folder, self.workers, self.variables = folder, {}, variables
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = f"{protocol}://127.0.0.1:{free.getsockname()[1]}"
+        self.address = f"{protocol}://127.0.0.1:{free_port()}"
         self.start_scheduler()
 
     def start_scheduler(self):
