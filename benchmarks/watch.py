@@ -8,14 +8,8 @@ from uuid import uuid4
 import numpy as np
 import pandas as pd
 from mlsteps import Project, open_project
-from mlsteps.deployment.prediction_log import (
-    FEEDBACK,
-    PREDICTIONS,
-    TABLES,
-    open_log,
-    prediction_rows,
-    write_rows,
-)
+from mlsteps.deployment.log_tables import FEEDBACK, PREDICTIONS, TABLES
+from mlsteps.deployment.prediction_log import open_log, prediction_rows, write_rows
 from mlsteps.improvement import monitor
 from mlsteps.modeling.store import champion_folder
 from my_model.improvement.policy import POLICY

@@ -28,7 +28,7 @@ from ports import free_port
 
 DOCS = REPOSITORY / "docs"
 PAGES = sorted([REPOSITORY / "README.md", *DOCS.rglob("*.md")])
-LANGUAGES = TYPED | {"ini", "json", "none", "text", "toml"}
+LANGUAGES = TYPED | {"ini", "json", "none", "sql", "text", "toml"}
 NEEDS = {"a cluster", "a Docker engine", "a share that root owns"}
 EDITED = re.findall(
     r'(?:apply\(project|shown\()[^"]*"([\w-]+\.md)"',

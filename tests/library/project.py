@@ -17,7 +17,8 @@ import tomlkit
 import yaml
 from click.testing import CliRunner
 from mlsteps.collection import collect, open_source
-from mlsteps.deployment.prediction_log import FEEDBACK, PREDICTIONS, TABLES, open_log
+from mlsteps.deployment.log_tables import FEEDBACK, PREDICTIONS, TABLES
+from mlsteps.deployment.prediction_log import open_log
 from mlsteps.modeling import store
 from mlsteps.problem.project import open_project
 from sqlalchemy import insert

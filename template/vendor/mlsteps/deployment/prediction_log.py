@@ -20,6 +20,7 @@ from ..environment import FROM_ENVIRONMENT
 from ..errors import UserError
 from ..files import PRIVATE
 from ..problem.project import Project
+from .log_tables import CHAMPIONS, FEEDBACK, PREDICTIONS, TABLES, bring_up_to_date
 
 BUSY_SECONDS = 2.0  # how long SQLite waits for another writer before it says "locked"
 # Drivers wait for minutes for a server that says nothing, unless they are set otherwise.
@@ -27,31 +28,12 @@ LIBPQ = {"connect_timeout": 5, "tcp_user_timeout": 5000}  # in s, and once conne
 PATIENCE = {"psycopg": LIBPQ, "psycopg2": LIBPQ, "pymysql": {"connect_timeout": 5}}
 INSTEAD = "PREDICTION_LOG"  # the environment variable that wins over [serving] log
 IDS_AT_ONCE = 500  # in one statement; databases limit its parameters
+ROWS_AT_ONCE = 20_000  # in memory, where all are read
+MOST_COUNTED = 1_000_000
 
 Rows = list[dict[str, Any]]  # of a table
 
-TABLES = sa.MetaData()
-PREDICTIONS = sa.Table(
-    "predictions",
-    TABLES,
-    sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("at", sa.DateTime, nullable=False, index=True),  # UTC
-    sa.Column("version", sa.String(100), nullable=False),
-    sa.Column("inputs", sa.JSON, nullable=False),
-    sa.Column("prediction", sa.JSON, nullable=False),
-    # The id of the champion's prediction, if this is a challenger's.
-    sa.Column("shadow_of", sa.String(32), index=True),
-)
-FEEDBACK = sa.Table(
-    "feedback",
-    TABLES,
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("prediction_id", sa.String(32), nullable=False, index=True),
-    sa.Column("at", sa.DateTime, nullable=False),  # UTC
-    sa.Column("actual", sa.JSON, nullable=False),
-)
 SHADOW = PREDICTIONS.alias("shadow")
-CHAMPIONS = PREDICTIONS.c.shadow_of.is_(None)
 NEWEST_ACTUAL = (
     sa.select(FEEDBACK.c.actual)
     .where(FEEDBACK.c.prediction_id == PREDICTIONS.c.id)
@@ -150,6 +132,7 @@ def read_predictions(
     *,
     labelled: bool = False,
     challenger: str | None = None,
+    since: datetime | None = None,
 ) -> LoggedPredictions:
     """Read predictions from the log.
 
@@ -165,6 +148,8 @@ def read_predictions(
         Only those whose true label is known.
     challenger : str, optional
         Only those of rows that this version has predicted in the shadow of the champion.
+    since : datetime, optional
+        Only those made since then (UTC).
 
     Returns
     -------
@@ -184,57 +169,70 @@ def read_predictions(
     ...     len(read_predictions(log, last=100))
     0
     """
-    newest_first = (PREDICTIONS.c.at.desc(), PREDICTIONS.c.id)
-    query = sa.select(PREDICTIONS, NEWEST_ACTUAL).where(CHAMPIONS)
-    query = query.order_by(*newest_first).limit(last)
-    if labelled:
-        query = query.where(PREDICTIONS.c.id.in_(sa.select(FEEDBACK.c.prediction_id)))
-    if version is not None:
-        query = query.where(PREDICTIONS.c.version == version)
+    _bring_up_to_date(engine)
+    query: sa.Select[Any] = sa.select(PREDICTIONS, NEWEST_ACTUAL).where(CHAMPIONS)
+    shadow = sa.and_(SHADOW.c.shadow_of == PREDICTIONS.c.id, SHADOW.c.version == challenger)
     if challenger is not None:
-        query = (
-            query.join(SHADOW, SHADOW.c.shadow_of == PREDICTIONS.c.id)
-            .where(SHADOW.c.version == challenger)
-            .add_columns(SHADOW.c.prediction.label("shadow"))
-        )
-    rows = _rows(engine, query)[::-1]
-    ids = pd.Index([row.id for row in rows], name="id", dtype="str")
-    metadata = [(row.at, row.version, row.actual) for row in rows]
-    columns = pd.DataFrame(metadata, ids, ["at", "version", "actual"], dtype=object)
-    return LoggedPredictions(
-        columns.astype({"at": "datetime64[us]", "version": "str"}),
-        pd.DataFrame([row.inputs for row in rows], ids),
-        pd.DataFrame([row.prediction for row in rows], ids),
-        pd.DataFrame([row.shadow for row in rows] if challenger else None, ids),
-    )
+        query = query.join(SHADOW, shadow).add_columns(SHADOW.c.prediction.label("shadow"))
+    if labelled:
+        known = _labelled(version, since, challenger)
+        newest = known.order_by(sa.desc("at"), sa.desc("id")).limit(last).subquery()
+        query = query.join(newest, newest.c.id == PREDICTIONS.c.id)
+        query = query.order_by(newest.c.at.desc(), newest.c.id.desc())
+    else:
+        query = query.order_by(PREDICTIONS.c.at.desc(), PREDICTIONS.c.id.desc()).limit(last)
+        if version is not None:
+            query = query.where(PREDICTIONS.c.version == version)
+        if since is not None:
+            query = query.where(PREDICTIONS.c.at >= since)
+    return _logged(_rows(engine, query)[::-1])
+
+
+def read_labelled(engine: sa.Engine) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Yield `metadata` and `inputs` of all with a true label, the oldest first, some at a time."""
+    _bring_up_to_date(engine)
+    known = _labelled().order_by("at", "id").subquery()
+    table = PREDICTIONS.c
+    query = sa.select(table.id, table.at, table.version, table.inputs, NEWEST_ACTUAL)
+    query = query.where(CHAMPIONS).join(known, known.c.id == PREDICTIONS.c.id).order_by(known.c.at, known.c.id)
+    with _one_sentence(), engine.connect() as connection:
+        streamed = connection.execution_options(yield_per=ROWS_AT_ONCE)
+        for rows in streamed.execute(query).partitions():
+            metadata = _metadata(rows)
+            yield metadata, pd.DataFrame([row.inputs for row in rows], metadata.index)
 
 
 def find_predictions(engine: sa.Engine, ids: Sequence[str]) -> pd.DataFrame:
-    """Return ``at`` and ``actual`` of those of `ids` that the log knows; the index is the id."""
+    """Return `at`, `version` and `actual` of those of `ids` that the log knows, by the id."""
     rows: list[Any] = []
     for start in range(0, len(ids), IDS_AT_ONCE):
         some = PREDICTIONS.c.id.in_(ids[start : start + IDS_AT_ONCE])
-        rows += _rows(
-            engine, sa.select(PREDICTIONS.c.id, PREDICTIONS.c.at, NEWEST_ACTUAL).where(some)
-        )
-    index = pd.Index([row.id for row in rows], dtype="str")
-    at = pd.Series([row.at for row in rows], index, dtype="datetime64[us]")
-    return pd.DataFrame({"at": at, "actual": pd.Series([r.actual for r in rows], index, object)})
+        columns = (PREDICTIONS.c.id, PREDICTIONS.c.at, PREDICTIONS.c.version, NEWEST_ACTUAL)
+        rows += _rows(engine, sa.select(*columns).where(some))
+    return _metadata(rows)
 
 
-def count_predictions(
-    engine: sa.Engine, version: str | None = None, since: datetime | None = None
-) -> tuple[int, int]:
-    """Count predictions of a version, and those of them with a true label, known since a time."""
-    known = sa.select(FEEDBACK.c.prediction_id)
-    if since is not None:
-        known = known.where(FEEDBACK.c.at > since)
-    made = sa.select(sa.func.count()).select_from(PREDICTIONS).where(CHAMPIONS)
+def count_predictions(engine: sa.Engine, version: str | None = None) -> tuple[int, int]:
+    """Count predictions, and those of them with a true label; none beyond `MOST_COUNTED` + 1."""
+    _bring_up_to_date(engine)
+    made = sa.select(PREDICTIONS.c.id).where(CHAMPIONS)
     if version is not None:
         made = made.where(PREDICTIONS.c.version == version)
-    queries = (made, made.where(PREDICTIONS.c.id.in_(known)))
-    ((one, other),) = _rows(engine, sa.select(*(query.scalar_subquery() for query in queries)))
-    return int(one), int(other)
+    return _count(engine, made), _count(engine, _labelled(version))
+
+
+def count_labels(engine: sa.Engine, since: datetime) -> int:
+    """Count the predictions that got a true label since a time (UTC)."""
+    _bring_up_to_date(engine)
+    # No condition that another index than that of the time could meet: it would be read whole.
+    known = sa.case((FEEDBACK.c.predicted_at.is_not(None), FEEDBACK.c.prediction_id))
+    counted = sa.select(sa.func.count(known.distinct())).where(FEEDBACK.c.at > since)
+    return int(_rows(engine, counted)[0][0])
+
+
+def in_words(count: int) -> str:
+    """Write what `count_predictions` has counted."""
+    return f"more than {MOST_COUNTED:,}" if count > MOST_COUNTED else f"{count:,}"
 
 
 def records(frame: pd.DataFrame) -> Rows:
@@ -286,9 +284,21 @@ def write_rows(engine: sa.Engine, rows: Mapping[sa.Table, Rows], *, once: bool =
     return True
 
 
-def write_feedback(engine: sa.Engine, actual: Iterable[tuple[str, Any]], at: datetime) -> None:
-    """Add true labels, pairs of the id of a prediction and a value, all or none (time in UTC)."""
-    rows = [{"prediction_id": key, "at": at, "actual": json.dumps(value)} for key, value in actual]
+def write_feedback(engine: sa.Engine, actual: pd.Series, known: pd.DataFrame) -> None:
+    """Add true labels, by the ids of predictions that are `known`, all or none."""
+    _bring_up_to_date(engine)
+    now, known = datetime.now(UTC).replace(tzinfo=None), known.loc[actual.index]
+    columns = zip(actual.items(), known["version"], known["at"].dt.to_pydatetime(), strict=True)
+    rows = [
+        {
+            "prediction_id": key,
+            "at": now,
+            "actual": json.dumps(value),
+            "version": version,
+            "predicted_at": at,
+        }
+        for (key, value), version, at in columns
+    ]
     write_rows(engine, {FEEDBACK: rows})
 
 
@@ -302,6 +312,49 @@ def why(error: Exception) -> str:
 def _json(value: Any) -> str:
     """Write JSON; NaN and infinity, which it does not have, become null."""
     return to_json(value, inf_nan_mode="null").decode()
+
+
+def _labelled(
+    version: str | None = None, since: datetime | None = None, challenger: str | None = None
+) -> sa.Select[Any]:
+    """Return the query for ``at`` and ``id`` of the predictions whose true label is known."""
+    columns = FEEDBACK.c.predicted_at.label("at"), FEEDBACK.c.prediction_id.label("id")
+    query = sa.select(*columns).where(FEEDBACK.c.predicted_at.is_not(None)).distinct()
+    if version is not None:
+        query = query.where(FEEDBACK.c.version == version)
+    if since is not None:
+        query = query.where(FEEDBACK.c.predicted_at >= since)
+    if challenger is not None:
+        query = query.join(SHADOW, SHADOW.c.shadow_of == FEEDBACK.c.prediction_id)
+        query = query.where(SHADOW.c.version == challenger)
+    return query
+
+
+def _count(engine: sa.Engine, query: sa.Select[Any]) -> int:
+    some = query.limit(MOST_COUNTED + 1).subquery()
+    return int(_rows(engine, sa.select(sa.func.count()).select_from(some))[0][0])
+
+
+def _logged(rows: Sequence[Any]) -> LoggedPredictions:
+    metadata = _metadata(rows)
+    return LoggedPredictions(
+        metadata,
+        pd.DataFrame([row.inputs for row in rows], metadata.index),
+        pd.DataFrame([row.prediction for row in rows], metadata.index),
+        pd.DataFrame([row.shadow for row in rows if hasattr(row, "shadow")] or None, metadata.index),
+    )
+
+
+def _metadata(rows: Sequence[Any]) -> pd.DataFrame:
+    ids = pd.Index([row.id for row in rows], name="id", dtype="str")
+    columns = [(row.at, row.version, row.actual) for row in rows]
+    frame = pd.DataFrame(columns, ids, ["at", "version", "actual"], dtype=object)
+    return frame.astype({"at": "datetime64[us]", "version": "str"})
+
+
+def _bring_up_to_date(engine: sa.Engine) -> None:
+    with _one_sentence():
+        bring_up_to_date(engine)
 
 
 def _rows(engine: sa.Engine, query: sa.Select[Any]) -> Sequence[Any]:

@@ -27,8 +27,8 @@ from ..modeling.predictor import LoadPredictor
 from ..problem.columns import ConversionError
 from ..problem.project import Project
 from ..report import counted
+from .log_tables import PREDICTIONS
 from .prediction_log import (
-    PREDICTIONS,
     Rows,
     open_log,
     prediction_rows,

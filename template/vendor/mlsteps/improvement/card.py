@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..deployment.prediction_log import count_predictions, open_log
+from ..deployment.prediction_log import count_predictions, in_words, open_log
 from ..files import read_json
 from ..modeling import store
 from ..plots import BLUE, GREY, ORANGE, new_figure, plot_style
@@ -31,8 +31,8 @@ def _monitored(project: Project, found: dict[str, Any], title: str) -> list[str]
     """Show what the last `monitor` found."""
     with open_log(project) as log:
         made, known = count_predictions(log)
-    figures = {"champion": store.champion(project.models), "predictions": made}
-    figures["with true labels"] = known
+    figures = {"champion": store.champion(project.models), "predictions": in_words(made)}
+    figures["with true labels"] = in_words(known)
     if found["quality"]:
         figures[f"{title} now"] = found["quality"]["value"]
     if shadow := found["shadow"]:

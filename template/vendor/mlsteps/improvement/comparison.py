@@ -1,6 +1,7 @@
 """Is one version better than another? Both predict the same rows, which neither was trained on."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from types import ModuleType
 from typing import Any
 
@@ -9,6 +10,8 @@ import pandas as pd
 
 from ..deployment.prediction_log import LoggedPredictions, open_log, read_predictions
 from ..evaluation.bootstrap import compare_pairs
+from ..files import read_json
+from ..modeling import store
 from ..problem.definition import Definition
 from ..problem.metric import Metric
 from ..problem.project import Project
@@ -93,8 +96,12 @@ def read_shadow(project: Project, champion: str, challenger: str) -> LoggedPredi
     """Read the newest rows with true labels that both have predicted, as many as are compared."""
     settings = project.definition.improvement
     most = max(settings.window, settings.shadow_rows)
+    run = read_json(project.models / challenger / store.RUN)
+    since = datetime.fromisoformat(run["trained"]).replace(tzinfo=None)  # it cannot have before
     with open_log(project) as log:
-        return read_predictions(log, champion, most, labelled=True, challenger=challenger)
+        return read_predictions(
+            log, champion, most, labelled=True, challenger=challenger, since=since
+        )
 
 
 def measure_shadow(

@@ -1,27 +1,34 @@
 """Take the true labels of earlier predictions, as POST /feedback does, and train on them."""
 
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
+import pyarrow as pa
 import sqlalchemy as sa
+from pyarrow import feather, parquet
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..collection.arrow import bring, common_schema
 from ..collection.collect import LABELLED
-from ..collection.file import read_table
+from ..collection.file import open_parts
 from ..database import database_url, open_database
 from ..deployment.prediction_log import (
+    ROWS_AT_ONCE,
     find_predictions,
     open_log,
-    read_predictions,
+    read_labelled,
     why,
     write_feedback,
 )
 from ..errors import UserError
 from ..files import replacing
 from ..modeling import store
-from ..preparation.schema import read_schema
+from ..preparation.schema import Schema, read_schema
 from ..problem.columns import ConversionError, convert
+from ..problem.definition import Definition
 from ..problem.project import Project
 from ..problem.sources import Data
 
@@ -60,21 +67,13 @@ def take_feedback(project: Project, file: str = "") -> str:
     """
     settings, data = project.definition.improvement, project.definition.data
     if not file and settings.labels_query:
-        where, frame = "[improvement] labels_query", _query(project)
-    elif where := file or settings.labels:
+        return _write(project, _query(project), "[improvement] labels_query")
+    if where := file or settings.labels:
         # Where the names stand in the files of [data] says nothing about this one.
         plain = Data(source="file", missing=data.missing)
-        table, _ = read_table(where, Path.cwd() if file else project.root, plain)
-        frame = table.to_pandas()
-    else:
-        return ""
-    absent = [name for name in (ID, ACTUAL) if name not in frame]
-    if absent:
-        raise UserError(
-            f'{where} has no column "{absent[0]}" but {", ".join(map(repr, frame))}; it needs '
-            f'"{ID}", the id that came with a prediction, and "{ACTUAL}", what it really was.'
-        )
-    return _write(project, frame)
+        with open_parts(where, Path.cwd() if file else project.root, plain) as opened:
+            return _write(project, (frame for _, frame in opened.parts), where)
+    return ""
 
 
 def add_labelled_rows(project: Project) -> None:
@@ -82,12 +81,28 @@ def add_labelled_rows(project: Project) -> None:
 
     They look like collected rows, with the id of the prediction, its version and time (UTC).
     """
-    with open_log(project) as log:
-        logged = read_predictions(log, labelled=True)
-    if not len(logged):
-        return
-    metadata, definition = logged.metadata, project.definition
-    rows = logged.inputs.copy()
+    with TemporaryDirectory(dir=project.raw) as folder:  # until the types of all are known
+        schemas: list[pa.Schema] = []
+        with open_log(project) as log:
+            for metadata, inputs in read_labelled(log):
+                table = _collected(metadata, inputs, project.definition)
+                feather.write_feather(table, f"{folder}/{len(schemas)}")
+                schemas.append(table.schema)
+        if not schemas:
+            return
+        schema = common_schema(schemas)
+        with (
+            replacing(project.raw / LABELLED, private=True) as path,
+            parquet.ParquetWriter(path, schema) as writer,
+        ):
+            for number in range(len(schemas)):
+                table = feather.read_table(f"{folder}/{number}", memory_map=False)
+                writer.write_table(bring(table, schema))
+
+
+def _collected(metadata: pd.DataFrame, inputs: pd.DataFrame, definition: Definition) -> pa.Table:
+    """Return predictions as if they had been collected."""
+    rows = inputs.copy()
     if definition.problem.learns_from_feedback and definition.problem.target:
         rows[definition.problem.target] = metadata["actual"]
     date, group = definition.columns.date, definition.columns.group
@@ -98,52 +113,82 @@ def add_labelled_rows(project: Project) -> None:
     mixed = [name for name in rows if rows[name].dtype == object]  # a parquet column has one type
     rows[mixed] = rows[mixed].map(str, na_action="ignore")
     rows[PREDICTION], rows[VERSION], rows[AT] = metadata.index, metadata["version"], metadata["at"]
-    with replacing(project.raw / LABELLED, private=True) as path:
-        rows.to_parquet(path, index=False)
+    return pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
 
 
-def _query(project: Project) -> pd.DataFrame:
+def _query(project: Project) -> Iterator[pd.DataFrame]:
     settings, key = project.definition.improvement, "[improvement] labels"
     engine = open_database(database_url(settings.labels, key, project.root), key)
     try:
         with engine.connect() as connection:
-            result = connection.execute(sa.text(settings.labels_query))
-            return pd.DataFrame(result.all(), columns=list(result.keys()))
+            streamed = connection.execution_options(yield_per=ROWS_AT_ONCE)
+            result = streamed.execute(sa.text(settings.labels_query))
+            names = list(result.keys())
+            yield pd.DataFrame(columns=names)  # which may be all
+            for rows in result.partitions():
+                yield pd.DataFrame(rows, columns=names)
     except SQLAlchemyError as error:
         raise UserError(f"[improvement] labels_query fails ({why(error)}); correct it.") from None
     finally:
         engine.dispose()
 
 
-def _write(project: Project, frame: pd.DataFrame) -> str:
-    """Write what is new to the log, and say what became of the rows."""
+def _write(project: Project, parts: Iterable[pd.DataFrame], where: str) -> str:
+    """Write what is new to the log, part by part, and say what became of the rows."""
     schema = read_schema(store.champion_folder(project.models) / store.SCHEMA)
-    kind, classes = project.definition.problem.target_kind, schema.decision.get("classes", [])
-    rows = frame[frame[ID].notna() & frame[ACTUAL].notna()]
-    ids = rows[ID].astype("str").str.strip()
-    wrong = pd.Series(data=False, index=rows.index)
+    classes = schema.decision.get("classes", [])
+    counts, rows, example = Counter[str](), 0, ""
+    with open_log(project) as log:
+        for frame in parts:
+            absent = [name for name in (ID, ACTUAL) if name not in frame]
+            if absent:
+                raise UserError(
+                    f'{where} has no column "{absent[0]}" but {", ".join(map(repr, frame))}; it '
+                    f'needs "{ID}", the id that came with a prediction, and "{ACTUAL}", what it '
+                    "really was."
+                )
+            full = frame[frame[ID].notna() & frame[ACTUAL].notna()]
+            actual, wrong = _converted(full[ACTUAL], project, schema, classes)
+            if wrong.any() and not example:
+                row, value = wrong.idxmax(), str(frame.loc[wrong.idxmax(), ACTUAL])[:40]
+                allowed = f"one of {', '.join(classes)}" if classes else "a number"
+                example = f" (like {value!r} in row {rows + row + 1:,}, not {allowed})"
+            ids = full[ID].astype("str").str.strip()
+            counts.update(_write_part(log, pd.Series(actual[~wrong].to_numpy(), ids[~wrong])))
+            counts.update({"wrong": int(wrong.sum()), "empty": len(frame) - len(full)})
+            rows += len(frame)
+    return (
+        f"{counts['new']:,} new, {counts['corrected']:,} corrected; left out: "
+        f"{counts['repeated']:,} repeated, {counts['unknown']:,} of unknown predictions, "
+        f"{counts['wrong']:,} wrong{example}, {counts['empty']:,} empty"
+    )
+
+
+def _converted(
+    values: pd.Series, project: Project, schema: Schema, classes: Sequence[str]
+) -> tuple[pd.Series, pd.Series]:
+    """Return labels as the target has them, and which of them it cannot have."""
+    kind, wrong = project.definition.problem.target_kind, pd.Series(data=False, index=values.index)
     try:
-        actual = convert(rows[ACTUAL], kind, schema.target_written)
+        actual = convert(values, kind, schema.target_written)
     except ConversionError as error:
         wrong.iloc[error.rows] = True
-        actual = convert(rows[ACTUAL].mask(wrong), kind, schema.target_written)
-    if classes:
-        wrong |= ~actual.isin(classes)
-    with open_log(project) as log:
-        known = find_predictions(log, ids[~wrong].unique().tolist())
-        good = ids.isin(known.index)
-        last = pd.Series(actual[good].to_numpy(), ids[good]).groupby(level=0).last()
-        before = known["actual"].reindex(last.index)
-        written = last[before.isna() | (before != last)]
-        write_feedback(log, written.items(), datetime.now(UTC).replace(tzinfo=None))
-    example = ""
-    if wrong.any():
-        row, allowed = wrong.idxmax(), f"one of {', '.join(classes)}" if classes else "a number"
-        value = str(frame.loc[row, ACTUAL])[:40]
-        example = f" (like {value!r} in row {row + 1:,}, not {allowed})"
-    new = before.isna().sum()
-    return (
-        f"{new:,} new, {len(written) - new:,} corrected; left out: "
-        f"{good.sum() - len(written):,} repeated, {(~wrong & ~good).sum():,} of unknown "
-        f"predictions, {wrong.sum():,} wrong{example}, {len(frame) - len(rows):,} empty"
-    )
+        actual = convert(values.mask(wrong), kind, schema.target_written)
+    return actual, wrong | ~actual.isin(classes) if classes else wrong
+
+
+def _write_part(log: sa.Engine, actual: pd.Series) -> dict[str, int]:
+    """Write labels, by the ids of their predictions; return how many became what."""
+    known = find_predictions(log, actual.index.unique().tolist())
+    good = actual.index.isin(known.index)
+    last = actual[good].groupby(level=0).last()
+    before = known["actual"].reindex(last.index)
+    written = last[before.isna() | (before != last)]
+    write_feedback(log, written, known)
+    new = int(before.isna().sum())
+    return {
+        "new": new,
+        "corrected": len(written) - new,
+        "repeated": int(good.sum()) - len(written),
+        "unknown": int((~good).sum()),
+    }

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..collection.collect import read_raw
-from ..deployment.prediction_log import count_predictions, open_log, read_predictions
+from ..deployment.prediction_log import count_labels, open_log, read_predictions
 from ..errors import UserError
 from ..files import read_frame, read_json
 from ..modeling import store
@@ -123,7 +123,7 @@ def retrain_reasons(project: Project, monitored: MonitorResult, policy: Policy) 
     run = read_json(models / store.newest_version(models) / store.RUN)
     trained = datetime.fromisoformat(run["trained"])
     with open_log(project) as log:
-        _, labels = count_predictions(log, since=trained.replace(tzinfo=None))
+        labels = count_labels(log, trained.replace(tzinfo=None))
     situation = Situation(monitored.drifted, monitored.decayed, trained, labels)
     known = policy.reasons_to_retrain(situation, definition.improvement)
     named = definition.improvement.retrain
@@ -157,7 +157,8 @@ class _Loop:
     ) -> ImproveResult:
         """Roll back, compare the challenger in the shadow, or train one and compare that."""
         monitored = monitor(self.project, self.metrics, self.load_predictor, self.policy)
-        add_labelled_rows(self.project)
+        if self.problem.of_series:  # to forecast again, from what is known by now
+            add_labelled_rows(self.project)
         if found := self._compare_with_predecessor():
             return found
         challenger = store.challenger(self.project.models)
@@ -198,6 +199,7 @@ class _Loop:
         Columns that came to the data since then do not count, or no row would look the same.
         """
         project, models = self.project, self.project.models
+        add_labelled_rows(project)
         schema = read_schema(models / self.champion / store.SCHEMA)
         columns = [schema.target, *(column.name for column in schema.inputs), *schema.ignored]
         keys = store.training_keys(models, self.champion)

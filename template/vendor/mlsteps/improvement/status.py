@@ -1,11 +1,11 @@
 """Where the project stands, on one screen."""
 
-from ..deployment.prediction_log import count_predictions, open_log
+from ..deployment.prediction_log import count_predictions, in_words, open_log
 from ..files import read_json
 from ..modeling import store
 from ..problem.metric import Metrics, all_metrics
 from ..problem.project import Project
-from ..report import counted, number
+from ..report import number
 from .monitor import FILE
 
 
@@ -23,7 +23,8 @@ def status(project: Project, metrics: Metrics) -> list[str]:
         return [*lines, "no champion yet; `promote VERSION` makes one"]
     with open_log(project) as log:
         made, known = count_predictions(log, champion)
-    lines.append(f"the champion made {counted(made, 'prediction')}, {known:,} with true labels")
+    predictions = f"{in_words(made)} prediction{'' if made == 1 else 's'}"
+    lines.append(f"the champion made {predictions}, {in_words(known)} with true labels")
     if why := store.promoted_anyway(models, champion):
         lines.append(f"it was promoted all the same: {why}")
     if challenger := store.challenger(models):

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ...errors import UserError
-from ..prediction_log import FEEDBACK, PREDICTIONS, Rows, find_predictions, write_rows
+from ..log_tables import FEEDBACK, PREDICTIONS
+from ..prediction_log import Rows, find_predictions, write_rows
 from . import metrics
 from .responses import RequestError
 from .worker import Worker

@@ -17,7 +17,8 @@ from ...errors import UserError
 from ...modeling import store
 from ...modeling.predictor import LoadPredictor
 from ...problem.project import Project
-from ..prediction_log import PREDICTIONS, log_engine, prediction_rows
+from ..log_tables import PREDICTIONS
+from ..prediction_log import log_engine, prediction_rows
 from . import metrics
 from .batcher import Batcher
 from .champion import FollowedVersion

@@ -4,7 +4,8 @@ import logging
 from typing import Any
 
 from ...modeling.predictor import Predictor
-from ..prediction_log import PREDICTIONS, records, shadow_rows
+from ..log_tables import PREDICTIONS
+from ..prediction_log import records, shadow_rows
 from . import metrics
 from .champion import FollowedVersion
 from .log_writer import LogWriter

@@ -1,0 +1,70 @@
+"""The tables of the prediction log, and the indexes by which it may have any size."""
+
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateColumn
+
+TABLES = sa.MetaData()
+PREDICTIONS = sa.Table(
+    "predictions",
+    TABLES,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("at", sa.DateTime, nullable=False, index=True),  # UTC
+    sa.Column("version", sa.String(100), nullable=False),
+    sa.Column("inputs", sa.JSON, nullable=False),
+    sa.Column("prediction", sa.JSON, nullable=False),
+    # The id of the champion's prediction, if this is a challenger's.
+    sa.Column("shadow_of", sa.String(32), index=True),
+)
+CHAMPIONS = PREDICTIONS.c.shadow_of.is_(None)
+sa.Index(  # in the order of `read_predictions`
+    "ix_predictions_newest",
+    *(PREDICTIONS.c.version, PREDICTIONS.c.at, PREDICTIONS.c.id),
+    sqlite_where=CHAMPIONS,
+    postgresql_where=CHAMPIONS,
+)
+FEEDBACK = sa.Table(
+    "feedback",
+    TABLES,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("prediction_id", sa.String(32), nullable=False, index=True),
+    sa.Column("at", sa.DateTime, nullable=False, index=True),  # UTC
+    sa.Column("actual", sa.JSON, nullable=False),
+    # Of the prediction. What writes a single label leaves them to the next command that reads.
+    sa.Column("version", sa.String(100)),
+    sa.Column("predicted_at", sa.DateTime),
+    # The newest with a label, of a version or of all, are found without a look at the others.
+    sa.Index("ix_feedback_newest", "predicted_at", "prediction_id"),
+    sa.Index("ix_feedback_newest_of_version", "version", "predicted_at", "prediction_id"),
+)
+
+
+def bring_up_to_date(engine: sa.Engine) -> None:
+    """Make the columns and indexes that an older log lacks, and complete new labels."""
+    TABLES.create_all(engine)
+    with engine.begin() as connection:
+        looked = sa.inspect(connection)
+        there = {column["name"] for column in looked.get_columns(FEEDBACK.name)}
+        for column in FEEDBACK.columns:
+            if column.name not in there:
+                definition = CreateColumn(column).compile(dialect=engine.dialect)
+                connection.execute(sa.text(f"ALTER TABLE {FEEDBACK.name} ADD COLUMN {definition}"))
+        _complete(connection)
+        for table in TABLES.sorted_tables:
+            names = {index["name"] for index in looked.get_indexes(table.name)}
+            for index in table.indexes:
+                if index.name not in names:
+                    index.create(connection)
+
+
+def _complete(connection: sa.Connection) -> None:
+    """Note of each label that was written alone which version predicted, and when."""
+    of_label = sa.and_(PREDICTIONS.c.id == FEEDBACK.c.prediction_id, CHAMPIONS)
+    new = sa.and_(FEEDBACK.c.predicted_at.is_(None), sa.exists().where(of_label))
+    # A look first, as an update takes the lock of SQLite's writer.
+    if connection.execute(sa.select(FEEDBACK.c.number).where(new).limit(1)).first():
+        columns = {"version": PREDICTIONS.c.version, "predicted_at": PREDICTIONS.c.at}
+        found = {
+            name: sa.select(column).where(of_label).scalar_subquery()
+            for name, column in columns.items()
+        }
+        connection.execute(FEEDBACK.update().where(new).values(found))
