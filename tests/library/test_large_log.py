@@ -9,7 +9,7 @@ from uuid import uuid4
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from mlsteps.deployment import prediction_log
+from mlsteps.deployment import log_tables, prediction_log
 from mlsteps.deployment.log_tables import FEEDBACK, PREDICTIONS
 from mlsteps.deployment.prediction_log import (
     count_labels,
@@ -141,7 +141,8 @@ def test_the_newest_are_read_in_the_order_of_time(own, new_rows):
         pd.testing.assert_frame_equal(some, whole.tail(7))
 
 
-def test_a_log_of_before_is_brought_up_to_date(own, new_rows):
+def test_a_log_of_before_is_brought_up_to_date(own, new_rows, monkeypatch):
+    monkeypatch.setattr(log_tables, "AT_ONCE", 2)
     target = true_labels(own, new_rows)
     with closing(sqlite3.connect(own.root / "predictions.db")) as database:
         database.executescript(BEFORE)

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateColumn
 
+AT_ONCE = 20_000  # labels in one transaction: the service is to get its turn, in SQLite too
+
 TABLES = sa.MetaData()
 PREDICTIONS = sa.Table(
     "predictions",
@@ -42,29 +44,30 @@ def bring_up_to_date(engine: sa.Engine) -> None:
     """Make the columns and indexes that an older log lacks, and complete new labels."""
     TABLES.create_all(engine)
     with engine.begin() as connection:
-        looked = sa.inspect(connection)
-        there = {column["name"] for column in looked.get_columns(FEEDBACK.name)}
+        there = {column["name"] for column in sa.inspect(connection).get_columns(FEEDBACK.name)}
         for column in FEEDBACK.columns:
             if column.name not in there:
                 definition = CreateColumn(column).compile(dialect=engine.dialect)
                 connection.execute(sa.text(f"ALTER TABLE {FEEDBACK.name} ADD COLUMN {definition}"))
-        _complete(connection)
-        for table in TABLES.sorted_tables:
-            names = {index["name"] for index in looked.get_indexes(table.name)}
-            for index in table.indexes:
-                if index.name not in names:
-                    index.create(connection)
+    _complete(engine)
+    for table in TABLES.sorted_tables:
+        names = {index["name"] for index in sa.inspect(engine).get_indexes(table.name)}
+        for index in table.indexes:
+            if index.name not in names:
+                index.create(engine)
 
 
-def _complete(connection: sa.Connection) -> None:
+def _complete(engine: sa.Engine) -> None:
     """Note of each label that was written alone which version predicted, and when."""
     of_label = sa.and_(PREDICTIONS.c.id == FEEDBACK.c.prediction_id, CHAMPIONS)
     new = sa.and_(FEEDBACK.c.predicted_at.is_(None), sa.exists().where(of_label))
-    # A look first, as an update takes the lock of SQLite's writer.
-    if connection.execute(sa.select(FEEDBACK.c.number).where(new).limit(1)).first():
-        columns = {"version": PREDICTIONS.c.version, "predicted_at": PREDICTIONS.c.at}
-        found = {
-            name: sa.select(column).where(of_label).scalar_subquery()
-            for name, column in columns.items()
-        }
-        connection.execute(FEEDBACK.update().where(new).values(found))
+    number, values = FEEDBACK.c.number, {}
+    for name, column in (("version", PREDICTIONS.c.version), ("predicted_at", PREDICTIONS.c.at)):
+        values[name] = sa.select(column).where(of_label).scalar_subquery()
+    with engine.connect() as connection:
+        limits = sa.select(sa.func.min(number), sa.func.max(number)).where(new)
+        first, last = connection.execute(limits).one()
+    for start in range(first, last + 1, AT_ONCE) if first else ():
+        some = number.between(start, start + AT_ONCE - 1)
+        with engine.begin() as connection:
+            connection.execute(FEEDBACK.update().where(new, some).values(values))
