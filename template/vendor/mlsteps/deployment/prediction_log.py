@@ -194,7 +194,11 @@ def read_labelled(engine: sa.Engine) -> Iterator[tuple[pd.DataFrame, pd.DataFram
     known = _labelled().order_by("at", "id").subquery()
     table = PREDICTIONS.c
     query = sa.select(table.id, table.at, table.version, table.inputs, NEWEST_ACTUAL)
-    query = query.where(CHAMPIONS).join(known, known.c.id == PREDICTIONS.c.id).order_by(known.c.at, known.c.id)
+    query = (
+        query.where(CHAMPIONS)
+        .join(known, known.c.id == PREDICTIONS.c.id)
+        .order_by(known.c.at, known.c.id)
+    )
     with _one_sentence(), engine.connect() as connection:
         streamed = connection.execution_options(yield_per=ROWS_AT_ONCE)
         for rows in streamed.execute(query).partitions():
@@ -341,7 +345,9 @@ def _logged(rows: Sequence[Any]) -> LoggedPredictions:
         metadata,
         pd.DataFrame([row.inputs for row in rows], metadata.index),
         pd.DataFrame([row.prediction for row in rows], metadata.index),
-        pd.DataFrame([row.shadow for row in rows if hasattr(row, "shadow")] or None, metadata.index),
+        pd.DataFrame(
+            [row.shadow for row in rows if hasattr(row, "shadow")] or None, metadata.index
+        ),
     )
 
 
