@@ -2,6 +2,7 @@
 
 import sqlite3
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -13,6 +14,8 @@ from mlsteps.deployment import log_tables, prediction_log
 from mlsteps.deployment.log_tables import FEEDBACK, PREDICTIONS
 from mlsteps.deployment.prediction_log import (
     count_labels,
+    count_predictions,
+    find_predictions,
     open_log,
     prediction_rows,
     read_predictions,
@@ -98,6 +101,18 @@ def grows(own, new_rows, monkeypatch):
         return found
 
     return measure
+
+
+@pytest.mark.parametrize("use", [lambda log: find_predictions(log, ["x"]), count_predictions])
+def test_a_new_log_is_made_by_many_at_once(own, use):
+    for _ in range(10):  # threads of a service, or commands beside it
+        with open_log(own) as engine, ThreadPoolExecutor(4) as threads:
+            writing = threads.submit(write_rows, engine, {}, once=True)
+            for done in [writing, *(threads.submit(use, engine) for _ in range(3))]:
+                done.result()
+            engine.dispose()
+        for file in own.root.glob("predictions.db*"):
+            file.unlink()
 
 
 def test_the_database_does_as_much_for_a_log_of_ten_times_the_rows(grows):

@@ -1,6 +1,9 @@
 """The tables of the prediction log, and the indexes by which it may have any size."""
 
+from collections.abc import Callable
+
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateColumn
 
 AT_ONCE = 20_000  # labels in one transaction: the service is to get its turn, in SQLite too
@@ -40,16 +43,50 @@ FEEDBACK = sa.Table(
 )
 
 
+def create_tables(engine: sa.Engine) -> None:
+    """Create the tables that are not there yet."""
+    _beside_others(engine, TABLES.create_all)
+
+
 def bring_up_to_date(engine: sa.Engine) -> None:
     """Make the columns and indexes that an older log lacks, and complete new labels."""
-    TABLES.create_all(engine)
+    create_tables(engine)
+    _beside_others(engine, _add_columns)
+    _complete(engine)
+    _beside_others(engine, _add_indexes)
+
+
+def _beside_others(engine: sa.Engine, make: Callable[[sa.Engine], None]) -> None:
+    """Make what is missing, also where others do the same at this moment."""
+    there: set[str] | None = None
+    while True:
+        try:
+            return make(engine)
+        except DBAPIError as error:
+            before, there = there, _names(engine)
+            if error.statement is None or there == before:  # no connection, or nobody made any
+                raise
+
+
+def _names(engine: sa.Engine) -> set[str]:
+    inspector = sa.inspect(engine)
+    return {
+        f"{table}.{one['name']}"
+        for table in inspector.get_table_names()
+        for one in (*inspector.get_columns(table), *inspector.get_indexes(table))
+    }
+
+
+def _add_columns(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         there = {column["name"] for column in sa.inspect(connection).get_columns(FEEDBACK.name)}
         for column in FEEDBACK.columns:
             if column.name not in there:
                 definition = CreateColumn(column).compile(dialect=engine.dialect)
                 connection.execute(sa.text(f"ALTER TABLE {FEEDBACK.name} ADD COLUMN {definition}"))
-    _complete(engine)
+
+
+def _add_indexes(engine: sa.Engine) -> None:
     for table in TABLES.sorted_tables:
         names = {index["name"] for index in sa.inspect(engine).get_indexes(table.name)}
         for index in table.indexes:

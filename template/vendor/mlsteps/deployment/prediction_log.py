@@ -20,7 +20,7 @@ from ..environment import FROM_ENVIRONMENT
 from ..errors import UserError
 from ..files import PRIVATE
 from ..problem.project import Project
-from .log_tables import CHAMPIONS, FEEDBACK, PREDICTIONS, TABLES, bring_up_to_date
+from .log_tables import CHAMPIONS, FEEDBACK, PREDICTIONS, bring_up_to_date, create_tables
 
 BUSY_SECONDS = 2.0  # how long SQLite waits for another writer before it says "locked"
 # Drivers wait for minutes for a server that says nothing, unless they are set otherwise.
@@ -277,7 +277,7 @@ def write_rows(engine: sa.Engine, rows: Mapping[sa.Table, Rows], *, once: bool =
     """
     with _one_sentence():
         if once:
-            TABLES.create_all(engine)
+            create_tables(engine)
             first = [row["id"] for row in rows.get(PREDICTIONS, [])[:1]]
             if len(find_predictions(engine, first)):
                 return False
@@ -365,7 +365,7 @@ def _bring_up_to_date(engine: sa.Engine) -> None:
 
 def _rows(engine: sa.Engine, query: sa.Select[Any]) -> Sequence[Any]:
     with _one_sentence():
-        TABLES.create_all(engine)
+        create_tables(engine)
         with engine.connect() as connection:
             return connection.execute(query).all()
 
