@@ -178,9 +178,10 @@ def test_log_that_is_deleted_or_replaced_begins_anew_and_says_so(own, example, c
     assert "no such table" not in caplog.text
 
 
+@pytest.mark.parametrize("gather", [0.001, 0.5])  # the first rows come after the tables, or with
 @pytest.mark.parametrize("gone", [delete, replace])
 def test_log_that_goes_just_as_it_was_written_is_missed_with_the_next_rows(
-    own, example, caplog, monkeypatch, gone
+    own, example, caplog, monkeypatch, gone, gather
 ):
     body, path, true = json.dumps(example).encode(), own.root / "predictions.db", write_rows
     lost = []
@@ -193,6 +194,7 @@ def test_log_that_goes_just_as_it_was_written_is_missed_with_the_next_rows(
         return done
 
     monkeypatch.setattr(log_writer, "write_rows", write_and_lose)
+    monkeypatch.setattr(log_writer, "GATHER_SECONDS", gather)
     with prediction_service(own) as service:
         service.predict(body)
         eventually(lambda: lost and all_is_written(service))

@@ -139,8 +139,10 @@ class LogWriter(Worker[Entry]):
 
     def _state(self) -> tuple[int, ...]:
         """Return what changes when the file of SQLite is another one; a server has none."""
+        if self._engine.dialect.name != "sqlite":
+            return (0,)
         try:
             found = Path(self._engine.url.database or "").stat()
         except OSError:
-            return (0,)
+            return (time.monotonic_ns(),)  # a file that is not there is never the same
         return found.st_ino, found.st_size, found.st_mtime_ns
