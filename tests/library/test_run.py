@@ -6,14 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from mlsteps.deployment.log_tables import PREDICTIONS, TABLES
 from mlsteps.deployment.prediction_log import (
-    PREDICTIONS,
-    TABLES,
+    find_predictions,
     open_log,
     prediction_rows,
     write_feedback,
@@ -312,12 +311,12 @@ def test_status_marks_the_champion(own):
 
 
 def test_status_counts_what_the_champion_predicted_and_whose_labels_are_known(own):
-    champion, now = store.champion(own.models), datetime.now(UTC).replace(tzinfo=None)
+    champion = store.champion(own.models)
     made = prediction_rows(champion, [{}] * 3, {"a": {}, "b": {}, "c": {}})
     with open_log(own) as log:
         TABLES.create_all(log)
         write_rows(log, {PREDICTIONS: made + prediction_rows("another", [{}], {"d": {}})})
-        write_feedback(log, [("a", 1), ("b", 1), ("d", 1)], now)
-        write_feedback(log, [("a", 2)], now)
+        for actual in ({"a": 1, "b": 1, "d": 1}, {"a": 2}):
+            write_feedback(log, pd.Series(actual), find_predictions(log, list(actual)))
     shown = run_in(own.root, "status")
     assert "the champion made 3 predictions, 2 with true labels" in shown.output
