@@ -2,18 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
-from pyarrow import feather, parquet
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..collection.arrow import bring, common_schema
+from ..collection import storage
 from ..collection.collect import LABELLED
 from ..collection.file import open_parts
+from ..collection.stream import Stream
 from ..database import database_url, open_database
 from ..deployment.prediction_log import (
     ROWS_AT_ONCE,
@@ -24,7 +24,6 @@ from ..deployment.prediction_log import (
     write_feedback,
 )
 from ..errors import UserError
-from ..files import replacing
 from ..modeling import store
 from ..preparation.schema import Schema, read_schema
 from ..problem.columns import ConversionError, convert
@@ -81,23 +80,12 @@ def add_labelled_rows(project: Project) -> None:
 
     They look like collected rows, with the id of the prediction, its version and time (UTC).
     """
-    with TemporaryDirectory(dir=project.raw) as folder:  # until the types of all are known
-        schemas: list[pa.Schema] = []
-        with open_log(project) as log:
-            for metadata, inputs in read_labelled(log):
-                table = _collected(metadata, inputs, project.definition)
-                feather.write_feather(table, f"{folder}/{len(schemas)}")
-                schemas.append(table.schema)
-        if not schemas:
-            return
-        schema = common_schema(schemas)
-        with (
-            replacing(project.raw / LABELLED, private=True) as path,
-            parquet.ParquetWriter(path, schema) as writer,
-        ):
-            for number in range(len(schemas)):
-                table = feather.read_table(f"{folder}/{number}", memory_map=False)
-                writer.write_table(bring(table, schema))
+    with open_log(project) as log:
+        tables = (_collected(*some, project.definition) for some in read_labelled(log))
+        first = next(tables, None)
+        if first is not None:
+            stream = Stream(lambda _: chain([first], tables), name=LABELLED)
+            storage.store(project.raw / LABELLED, stream, anew=True)
 
 
 def _collected(metadata: pd.DataFrame, inputs: pd.DataFrame, definition: Definition) -> pa.Table:
