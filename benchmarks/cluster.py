@@ -1,11 +1,12 @@
 """What a Dask cluster gains and costs, on the two cores of one machine.
 
-Four parts, each the time of a whole command; names choose among them. `search`: `train` on 100,000
+Five parts, each the time of a whole command; names choose among them. `search`: `train` on 100,000
 rows; `series`: `train` on 1,000 series; `score`: `predict` of a folder of 1,000,000 rows in 40
 files with a boosting champion. Each runs on one core without a cluster, on all cores without one,
 and on two workers of one thread, which run already. Two workers should be 1.7 times as fast as one
 core. `sample`: `train` on the embedded data with and without a cluster that is started for it:
-5 s at most.
+5 s at most. `folder`: each step, with a sample and the candidate that learns from all rows, of a
+folder of 10 GB that is made for it, and its scoring, on two workers of 2 GiB each.
 """
 
 import re
@@ -16,11 +17,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from common import COMMAND, HERE, UNHURRIED, define, generate, install, program, run, workplace
+from common import (
+    COMMAND,
+    HERE,
+    UNHURRIED,
+    Done,
+    define,
+    generate,
+    install,
+    program,
+    run,
+    workplace,
+)
 from many_series import write_series
 
 GAIN, COST = 1.7, 5.0
 TRAINING, FILES, ROWS = 100_000, 40, 25_000
+MANY, SAMPLE, MEMORY = 6_000_000, 500_000, "2GiB"  # of the folder of 10 GB
 CANDIDATES = ["logistic", "tree", "forest", "boosting"]
 CUT = """
 import sys
@@ -38,10 +51,16 @@ Client(sys.argv[1], timeout=120).wait_for_workers(2, timeout=120)
 
 def main() -> None:
     """Print the seconds of each part, and how they compare."""
-    parts = {"sample": sample, "search": search, "series": series, "score": score}
-    with workplace() as folder:
-        rows, _ = generate(folder, "classification", compute="dask")
-        panel, _ = generate(folder, "forecasting", compute="dask")
+    parts = {
+        "sample": sample,
+        "search": search,
+        "series": series,
+        "score": score,
+        "folder": folder,
+    }
+    with workplace() as place:
+        rows, _ = generate(place, "classification", compute="dask")
+        panel, _ = generate(place, "forecasting", compute="dask")
         for project in (rows, panel):
             install(project)
         for name in sys.argv[1:] or parts:
@@ -83,6 +102,42 @@ def score(project: Path) -> None:
     python = program(project, "python")
     run([python, "-c", CUT, str(project / "rows.csv"), "in", str(ROWS)], project)
     compare("score", project, "predict", "in", "out")
+
+
+def folder(project: Path) -> None:
+    """Take a folder that memory does not hold through the steps, and score it."""
+    python = program(project, "python")
+    frame = [str(HERE / "frame.py"), "classification", str(MANY), "many", str(FILES)]
+    run([python, *frame], project)
+    size = sum(path.stat().st_size for path in (project / "many").iterdir()) / 1e9
+    define(
+        project,
+        project / "many" / "part-00.csv",
+        "target",
+        **UNHURRIED,
+        path='"many"',
+        sample_rows=SAMPLE,
+        all_rows="true",
+        candidates=["boosting"],
+    )
+    print(f"folder: {size:.1f} GB, {MANY:,} rows")
+    with two_workers(project, "--memory-limit", MEMORY) as address:
+        use(project, address)
+        for step in ("collect", "define", "prepare", "explore", "train", "evaluate"):
+            show(step, run([program(project, COMMAND), step], project))
+        run([program(project, COMMAND), "promote", newest(project)], project)
+        show("predict", run([program(project, COMMAND), "predict", "many", "scored"], project))
+
+
+def show(step: str, done: Done) -> None:
+    """Print what a step took, and its last words."""
+    said = done.output.strip().splitlines()
+    print(f"  {step}: {done.seconds:.0f} s, {done.megabytes:,.0f} MB; {' / '.join(said[-3:])}")
+
+
+def newest(project: Path) -> str:
+    """Return the newest version."""
+    return max(path.parent.name for path in project.glob("models/*/run.json"))
 
 
 def learn(project: Path, candidates: list[str]) -> None:
@@ -130,14 +185,14 @@ def use(project: Path, scheduler: str) -> None:
 
 
 @contextmanager
-def two_workers(project: Path) -> Iterator[str]:
+def two_workers(project: Path, *limits: str) -> Iterator[str]:
     """Start a scheduler and two workers, and end them; yield the address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     address = f"tcp://127.0.0.1:{port}"
     common = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0")
-    worker = ("worker", address, "--nthreads", "1", "--local-directory", ".dask", *common)
+    worker = ("worker", address, "--nthreads", "1", "--local-directory", ".dask", *limits, *common)
     commands = [("scheduler", "--port", port, *common), worker, worker]
     processes = []
     with (project / "cluster.log").open("w", encoding="utf-8") as log:

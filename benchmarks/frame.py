@@ -1,17 +1,22 @@
 """Write made-up rows as a CSV: `python frame.py classification 100000 rows.csv`.
 
+With a number of files they are written into a folder, with 60 more numbers that say nothing:
+`python frame.py classification 6000000 rows 40`.
+
 20 numbers and 4 categories. A quarter of the numbers have missing values, the numbers go together
 in groups, and the target depends on some columns alone, on some in pairs, and on chance. Runs with
 the libraries of a generated project.
 """
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
 NUMBERS = 20
+NOISE = 60
 LABELS = (3, 6, 12, 30)  # of each category; the first ones are the most frequent
 MISSING = 0.05  # of every fourth number and of the last category
 TARGET = "target"
@@ -45,6 +50,20 @@ def make_table(problem: str, rows: int, seed: int = 0) -> pa.Table:
     return pa.table(columns)
 
 
+def write_folder(problem: str, rows: int, folder: Path, files: int) -> None:
+    """Write a table into files, with more columns."""
+    folder.mkdir()
+    table, random = make_table(problem, rows), np.random.default_rng(1)
+    for k in range(files):
+        part = table.slice(k * rows // files, (k + 1) * rows // files - k * rows // files)
+        for n in range(NOISE):
+            part = part.append_column(f"m{n}", pa.array(random.normal(size=len(part))))
+        csv.write_csv(part, folder / f"part-{k:02d}.csv")
+
+
 if __name__ == "__main__":
-    kind, size, path = sys.argv[1:]
-    csv.write_csv(make_table(kind, int(size)), path)
+    kind, size, path, *number = sys.argv[1:]
+    if number:
+        write_folder(kind, int(size), Path(path), int(number[0]))
+    else:
+        csv.write_csv(make_table(kind, int(size)), path)

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from mlsteps.collection import read_raw
 from mlsteps.modeling.forecasters.local import Exponential
 from mlsteps.modeling.parallel import on_cluster
 from mlsteps.preparation.panel import Panel
 from mlsteps.problem.settings import Compute
-from project import edit, part, run_in
+from project import edit, load, part, run_in
 from sklearn.base import clone
 
 pytest.importorskip("distributed", reason="Dask is not installed; only compute = dask needs it")
@@ -63,6 +64,47 @@ def test_a_candidate_that_somebody_has_fitted_is_tried_as_if_it_were_not(
     result = run_in(own.root, "train", "--force")
     assert result.exit_code == 0, result.output
     assert numbers(newest_run(own)) == numbers(single)
+
+
+def test_parts_of_all_rows_are_fitted_by_the_workers_as_on_one_machine(
+    own, cluster, problem_type, monkeypatch
+):
+    """With a class of the project's own, which the workers do not have."""
+    if problem_type not in ("classification", "regression"):
+        pytest.skip("only what predicts a class or a number learns from all rows")
+    module = part(problem_type, "modeling.candidates")
+    name = own.definition.models.candidates[0]
+    candidate = module.CANDIDATES[name]
+    kind = type(candidate.estimator)
+    mine = type("Mine", (kind,), {"__module__": module.__name__})
+    monkeypatch.setattr(module, "Mine", mine, raising=False)
+    mine = mine(**candidate.estimator.get_params(deep=False))
+    monkeypatch.setitem(module.CANDIDATES, name, replace(candidate, estimator=mine))
+    trusted = part(problem_type, "modeling").TRUSTED
+    monkeypatch.setattr(
+        part(problem_type, "pipeline"), "TRUSTED", [*trusted, f"{module.__name__}.Mine"]
+    )
+    edit(
+        own,
+        split={"sample_rows": len(read_raw(own)) // 4, "all_rows": True},
+        models={"candidates": own.definition.models.candidates[:1]},
+        search={"method": "none", "budget_seconds": 3600},
+    )
+    assert run_in(own.root, "prepare").exit_code == 0
+    assert run_in(own.root, "train", "--force").exit_code == 0
+    single = newest_run(own)
+    on(own, cluster.address)
+    result = run_in(own.root, "train", "--force")
+    assert result.exit_code == 0, result.output
+    there = newest_run(own)
+    assert "all_rows" in {trial["model"] for trial in single["trials"]}
+    assert numbers(there) == numbers(single)
+    assert there["all_rows"] == single["all_rows"]
+    if there["model"] == "all_rows":
+        monkeypatch.setattr(
+            part(problem_type, "modeling.predictor"), "TRUSTED", [f"{module.__name__}.Mine"]
+        )
+        assert len(load(own, there["version"]).pipeline[-1].members) > 2
 
 
 @pytest.fixture

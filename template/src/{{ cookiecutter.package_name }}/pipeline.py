@@ -11,7 +11,7 @@ import mlsteps.modeling
 import mlsteps.preparation
 import mlsteps.problem
 from mlsteps import Project
-from mlsteps.collection import read_raw
+from mlsteps.collection import read_raw, read_rest
 from mlsteps.preparation import TrainedOn
 from mlsteps.steps import Step
 
@@ -44,8 +44,8 @@ def define(project: Project) -> str:
 
 def prepare(project: Project, *, trained_on: TrainedOn | None = None) -> str:
     """Clean the rows, compute features, and keep test rows back."""
-    raw = clean(read_raw(project))
-    return mlsteps.preparation.prepare(project, raw, take_test, add_features, trained_on)
+    raw, rest = clean(read_raw(project)), map(clean, read_rest(project))
+    return mlsteps.preparation.prepare(project, raw, take_test, add_features, trained_on, rest)
 
 
 def explore(project: Project) -> str:
@@ -70,7 +70,8 @@ PROBLEM = tuple(f"problem.{key}" for key in QUESTION)
 CHOICE = ("metric", "clusters", "minimum_stability", "learn_from", "flagged_share")
 SEARCH = tuple(f"problem.{key}" for key in CHOICE)
 PREPARED = tuple(
-    f"data/prepared/{name}" for name in ("train.parquet", "test.parquet", "schema.json")
+    f"data/prepared/{name}"
+    for name in ("train.parquet", "test.parquet", "schema.json", "**/*.parquet")
 )
 TRAINING = ("data/prepared/train.parquet", "data/prepared/schema.json")
 TRAINED = tuple(

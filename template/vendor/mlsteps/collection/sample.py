@@ -63,6 +63,40 @@ def read_chosen(project: Project) -> tuple[pd.DataFrame, Sample] | None:
     return frame, sample
 
 
+def read_rest(project: Project) -> Iterator[pd.DataFrame]:
+    """Yield the rows outside of the sample, numbered as they were collected, some at a time.
+
+    There are none where ``[split] all_rows`` is false, or where all rows are in the sample. Rows
+    whose true labels came back are not among them.
+
+    Parameters
+    ----------
+    project : Project
+        Its sample was read before.
+
+    Yields
+    ------
+    DataFrame
+        With the types that `collect` stored.
+
+    Examples
+    --------
+    >>> from mlsteps import open_project
+    >>> sum(map(len, read_rest(open_project())))
+    0
+    """
+    folder, split = project.raw / FOLDER, project.definition.split
+    if not getattr(split, "all_rows", False) or read_sample(folder) is None:
+        return
+    chosen = read_frame(folder / ROWS, [NUMBER])[NUMBER].to_numpy()
+    with parquet.ParquetFile(project.raw / ROWS, pre_buffer=False) as file:
+        for first, table in _groups(file, "rest", file.schema_arrow.names):
+            frame = table.to_pandas()
+            frame.index = pd.RangeIndex(first, first + len(frame))
+            yield frame[~np.isin(frame.index, chosen)]
+    release_memory()
+
+
 def of_sample(rows: pd.DataFrame, project: Project, sample: Sample) -> pd.DataFrame:
     """Return those of some other rows that are chosen by the same hash."""
     names, _ = hashed_columns(project.definition)

@@ -7,7 +7,7 @@ from typing import Any
 from ..modeling.predictor import Predictor
 from ..problem.definition import Definition
 from ..problem.metric import Metric
-from ..problem.sample import said_of
+from ..problem.sample import ALL_ROWS, said_of
 from ..report import in_markdown, number
 from .result import tested_rows
 
@@ -46,7 +46,7 @@ def model_card(
         data=f"{run['training_rows']:,} training rows. Tested on "
         f"{tested_rows(results['tested_on'], results['test_rows'])}; [split] by is "
         f"{definition.split_by()}. Versions that have met this test set: {results['test_opened']}."
-        + (f" Both are from {said_of(run['sample'])}." if "sample" in run else ""),
+        + (f" {_sampled(run)}" if "sample" in run else ""),
         tested_on=results["tested_on"],
         quality=_table(quality),
         outcome=f"{outcome[:1].upper()}{outcome[1:]}.",
@@ -62,6 +62,13 @@ def model_card(
         megabytes=f"{run['model_megabytes']:.1f}",
         milliseconds=f"{results['costs']['predict_milliseconds']:.1f}",
     )
+
+
+def _sampled(run: dict[str, Any]) -> str:
+    """Say what of the rows is from a sample."""
+    if run["model"] == ALL_ROWS:
+        return f"The test is from {said_of(run['sample'])}, and {run['all_rows']}."
+    return f"Both are from {said_of(run['sample'])}."
 
 
 def _table(lines: Sequence[dict[str, Any]]) -> str:

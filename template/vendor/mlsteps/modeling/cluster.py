@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from ..environment import FROM_ENVIRONMENT, from_environment, named
 from ..errors import UserError
+from ..preparation.rest import FOLDER as REST
 from ..problem.settings import Compute
 from ..report import counted
 from ..steps import library_digest
@@ -250,6 +251,8 @@ def _named(task: Task) -> tuple[str, str]:
     for part in task:
         if isinstance(part, Trial):
             return part.candidate, f'take "{part.candidate}" out of [models] candidates'
+        if isinstance(part, Path) and part.parent.name == REST:
+            return f"{REST}/{part.name}", "lower [split] sample_rows, or set all_rows to false"
         if isinstance(part, Path):
             return part.name, "cut this file into smaller ones"
     return "series", "take the candidate that they are of out of [models] candidates"

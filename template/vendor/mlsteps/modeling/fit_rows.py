@@ -19,7 +19,9 @@ from ..preparation.split import CutFolds
 from ..problem.definition import Definition
 from ..problem.metric import Metrics
 from ..problem.project import Project
+from ..problem.sample import ALL_ROWS
 from ..variants import of_type
+from .all_rows import with_all_rows
 from .cluster_choice import choose
 from .cross_validation import cross_validate, encoder_of, set_jobs, timed_fit
 from .encoding import EncodedFold, TrainingRows
@@ -73,6 +75,7 @@ def fit_best(
         chosen_by = definition.problem.chosen_by(rows.target)
         metric = metrics[chosen_by or definition.problem.metric]
         result = cross_validate(rows, folds, candidates, metric, comparable=bool(chosen_by))
+    result, all_rows = with_all_rows(result, rows, folds, candidates, metric, project.prepared)
     choice: dict[str, Any] = {}
     if definition.problem.type == "clustering":
         result, choice = choose(result, metric, definition.search.seed)
@@ -80,9 +83,12 @@ def fit_best(
     target = rows.target.loc[result.predictions.index]
     schema.decision = problem.learn_decision(target, result.predictions, definition)
 
+    best, keys = result.trials[0], rows.metadata[KEY].to_numpy("uint64")
+    joined = all_rows if best.candidate == ALL_ROWS else None
     with few_threads(len(rows)):
         with caught_warnings() as warned:
-            pipeline, whole, fit_seconds = _fit_to_all(result.trials[0], candidates, rows)
+            own = joined.base if joined else best
+            pipeline, whole, fit_seconds = _fit_to_all(own, candidates, rows)
         if definition.problem.needs_target:
             baselines = _fit_baseline(whole.training[1], definition)
         else:
@@ -91,6 +97,10 @@ def fit_best(
             baselines = problem.fit_baselines(
                 whole.training[0], pipeline[-1], test_rows, metrics, seed
             )
+    if joined:
+        pipeline = joined.join(pipeline, len(rows), whole.training[0].shape[1])
+        keys = np.concatenate([keys, joined.keys])
+        fit_seconds += joined.parts.seconds
     reference = rows.features(rows.sample(REFERENCE_ROWS))
     if not definition.problem.needs_target:
         schema.decision |= problem.describe_model(pipeline, reference, schema)
@@ -98,7 +108,7 @@ def fit_best(
         result,
         pipeline,
         schema,
-        rows.metadata[KEY].to_numpy("uint64"),
+        keys,
         reference,
         search_seconds,
         fit_seconds,
@@ -107,6 +117,7 @@ def fit_best(
         baselines=baselines,
         chosen_by=chosen_by,
         choice=choice,
+        all_rows=all_rows.said() if all_rows else "",
     )
 
 

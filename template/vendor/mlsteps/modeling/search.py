@@ -181,6 +181,7 @@ class FittedModel:
     baselines: dict[str, dict[str, Any]] = field(default_factory=dict)  # what the test needs
     choice: dict[str, Any] = field(default_factory=dict)  # what a choice by several signs rests on
     test_forecasts: pd.DataFrame | None = None  # of series, by a model fitted before the test
+    all_rows: str = ""  # what the candidate is that learns from more than the sample
 
 
 def search_candidates(

@@ -107,6 +107,7 @@ def train(
         "warned": model.warned,
         "baselines": model.baselines,
         "choice": model.choice,
+        "all_rows": model.all_rows,
         "training_rows": len(model.keys),
         "fit_seconds": model.fit_seconds,
         "search_seconds": model.search_seconds,
@@ -127,7 +128,7 @@ def train(
     left_out = [f"left out: {n}, {why}" for n, why in result.left_out.items() if n not in scored]
     warned = [f"the fit of {best.candidate} warns: {said}" for said in model.warned]
     _write_card(project.reports, summary, known, record)
-    chosen = [model.choice["said"]] if model.choice else []
+    chosen = [said for said in (model.choice.get("said"), model.all_rows) if said]
     return "\n".join([f"{summary} (version {version})", *chosen, *left_out, *warned])
 
 
@@ -174,7 +175,7 @@ def _write_card(reports: Path, summary: str, metrics: Metrics, record: dict[str,
         }
         for line in record["leaderboard"]
     ]
-    notes = [record["choice"]["said"]] if record["choice"] else []
+    notes = [said for said in (record["choice"].get("said"), record["all_rows"]) if said]
     notes += [f"{name}: {why}" for name, why in record["left_out"].items()]
     notes += [f"The fit of {record['model']} warns: {why}" for why in record["warned"]]
     said = [paragraph(f"{note}.") for note in notes]

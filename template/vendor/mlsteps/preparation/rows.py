@@ -70,25 +70,36 @@ def prepare_rows(
     )
 
 
-def find_eligible(raw: pd.DataFrame, definition: Definition) -> tuple[pd.DataFrame, dict[str, int]]:
+def how_written(raw: pd.DataFrame, definition: Definition) -> dict[str, str]:
+    """Return how the target and the date are written in raw rows, by the name of the column."""
+    target, date = definition.problem.target, definition.columns.date
+    written = {}
+    if target in raw.columns:
+        kind = definition.problem.target_kind
+        written[target] = infer(raw[target], kind, definition.data.decimal).written
+    if date:
+        written[date] = infer(raw[date], definition.columns.date_written()).written
+    return written
+
+
+def find_eligible(
+    raw: pd.DataFrame, definition: Definition, written: dict[str, str] | None = None
+) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return target, date, group and key of the rows that can be used, and how many cannot.
 
     Nothing is fitted here to several rows, so it may happen before the split.
     """
+    written = how_written(raw, definition) if written is None else written
     problem, columns = definition.problem, definition.columns
     inputs = row_keys(raw, raw.columns.difference(definition.not_inputs(), sort=False))
     keys = inputs + row_keys(raw, raw.columns.intersection(definition.not_inputs()))
     rows = pd.DataFrame({KEY: numbered(keys)})
     try:
         if problem.target in raw.columns:
-            target = raw[problem.target]
-            written = infer(target, problem.target_kind, definition.data.decimal).written
-            values = convert(target, problem.target_kind, written)
+            values = convert(raw[problem.target], problem.target_kind, written[problem.target])
             rows[problem.target] = problem.as_target(values)
         if columns.date:
-            dates = raw[columns.date]
-            written = infer(dates, columns.date_written()).written
-            rows[DATE] = convert(dates, "date", written)
+            rows[DATE] = convert(raw[columns.date], "date", written[columns.date])
     except ConversionError as error:
         raise UserError(f"The {error}; correct it where the data comes from.") from None
     if columns.group:

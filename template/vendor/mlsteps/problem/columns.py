@@ -92,9 +92,10 @@ class ConversionError(ValueError):
         self.expected = expected
         more = len(self.rows) - 1
         others = f" and {counted(more, 'more row')}" if more else ""
+        label = wrong.index[self.rows[0]]  # of a part of the rows: its number among all
+        row = label if isinstance(label, int | np.integer) else self.rows[0]
         super().__init__(
-            f'column "{name}" has {self.value!r} in row {self.rows[0] + 1:,}{others}, '
-            f"but must be {expected}"
+            f'column "{name}" has {self.value!r} in row {row + 1:,}{others}, but must be {expected}'
         )
 
 

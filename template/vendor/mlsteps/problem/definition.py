@@ -45,17 +45,33 @@ class Definition(Table):
     improvement: Improvement
 
     @model_validator(mode="after")
+    def _agree_on_sample(self) -> Self:
+        problem = self.problem
+        if self.split.sample_rows and getattr(self.split, "newest_rows", 0):
+            raise ValueError(
+                "[split] sample_rows and newest_rows are both set, but a sample is of all rows; "
+                "set one of them to 0"
+            )
+        if getattr(self.split, "all_rows", False):
+            if not self.split.sample_rows:
+                raise ValueError(
+                    "[split] all_rows is true, but it says what becomes of the rows outside of a "
+                    "sample; set sample_rows, or all_rows to false"
+                )
+            if not problem.needs_target:
+                raise ValueError(
+                    f"[split] all_rows is true, but nothing is predicted in {problem.type} that a "
+                    "mean of models could be compared by; set it to false"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _agree(self) -> Self:
         problem, columns, by = self.problem, self.columns, self.split_by()
         if by == "none" and problem.needs_target:
             raise ValueError(
                 '[split] by is "none", but what predicts a target has to be tested on rows that it '
                 "has not seen; allowed: auto, random, group, date"
-            )
-        if self.split.sample_rows and getattr(self.split, "newest_rows", 0):
-            raise ValueError(
-                "[split] sample_rows and newest_rows are both set, but a sample is of all rows; "
-                "set one of them to 0"
             )
         if by in ("date", "group") and not getattr(columns, by):
             raise ValueError(f'[split] by is "{by}", but [columns] {by} names no column')

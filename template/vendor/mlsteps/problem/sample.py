@@ -9,6 +9,7 @@ from ..files import read_json, write_json
 from .definition import Definition
 
 FOLDER = "sample"  # in data/raw
+ALL_ROWS = "all_rows"  # the candidate that learns from the rows outside of it as well
 ABOUT = "sample.json"  # beside its rows, and beside what was prepared of them
 
 

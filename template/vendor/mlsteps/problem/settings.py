@@ -167,6 +167,9 @@ class Split(Table):
     #: where more were collected, only about so many rows are used, chosen by a hash of the row, or
     #: of its group, so that groups stay whole; 0: all
     sample_rows: int = Field(default=0, ge=0)
+    #: one more candidate, ``all_rows``, learns from the rows outside of the sample as well: it is
+    #: the mean of the best other's fits to each part of them; where a target is predicted
+    all_rows: bool = False
 
 
 class Preparation(Table):
