@@ -12,7 +12,7 @@ import pytest
 from mlsteps.collection import memory, read_raw, storage
 from mlsteps.errors import UserError
 from mlsteps.problem.keys import row_keys
-from mlsteps.problem.project import Project
+from mlsteps.problem.project import Project, open_project
 from project import at, collect_rows, edit, project_toml, run_in, sample
 
 ROWS = 3000
@@ -241,6 +241,22 @@ def test_rows_that_cannot_be_in_memory_are_a_sentence(people, store, monkeypatch
         read_raw(project)
     project = store(people, **sampled(300))
     assert len(read_raw(project)) < 400
+
+
+def test_define_looks_at_as_many_rows_as_memory_holds(people, store, monkeypatch):
+    project = toml_of(store(people), sampled(0, kinds={}))
+    monkeypatch.setattr(memory, "free_memory", lambda: 60_000.0)
+    done = run_in(project.root, "define", "--data", "rows", "--target", "y")
+    assert done.exit_code == 0, done.output
+    assert "Memory does not hold all rows: [split] sample_rows is 300." in done.output
+    definition = open_project(project.root).definition
+    assert definition.split.sample_rows == 300
+    assert (definition.data.path, definition.columns.id) == ("rows", ["id"])
+    monkeypatch.undo()
+    monkeypatch.setattr(storage, "GROUP_ROWS", 500)
+    done = run_in(project.root, "define")
+    assert done.exit_code == 0, done.output
+    assert " of 3,000 rows, chosen by a hash of the row" in done.output
 
 
 def test_the_free_memory_of_this_machine_is_known():

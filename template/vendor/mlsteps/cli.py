@@ -316,24 +316,26 @@ def _run_steps(
 
 
 def _define_anew(data: str | None, target: str | None, steps: Any, metrics: Part) -> None:
-    from .collection.file import read_table
+    from .collection.sample import read_what_fits
     from .collection.stream import decimal_of, left_out
     from .files import read_frame
     from .problem.definition import FILE_NAME
     from .problem.project import ROWS, open_project
     from .problem.suggest import suggest, write_suggestion
 
-    project = open_project()
+    project, few = open_project(), 0
     if data:
-        table, sources = read_table(data, Path.cwd(), project.definition.data)
-        frame, decimal = table.to_pandas(), decimal_of(sources)
+        of_series = project.definition.problem.of_series
+        found = read_what_fits(data, project.definition.data, of_series=of_series)
+        frame, sources, few = found
+        decimal = decimal_of(sources)
         for sentence in left_out(sources):
             click.echo(sentence)
     else:  # of what [data] points to, whatever source that is
         _run_steps(project, steps, "collect", force=False, finish=False)
         frame, decimal = read_frame(project.raw / ROWS), project.collected().data.decimal
     suggestion = suggest(frame, target or "", project.definition.problem.type, decimal)
-    sentences = write_suggestion(project.root / FILE_NAME, suggestion, metrics(), data)
+    sentences = write_suggestion(project.root / FILE_NAME, suggestion, metrics(), data, few)
     for sentence in (*suggestion.sentences(), *sentences):
         click.echo(sentence)
     click.echo(f"{FILE_NAME} is written, with a reason beside each entry; read it, then `run`.")

@@ -15,22 +15,37 @@ GIGA = 1e9
 
 def check_fits(path: Path) -> None:
     """Refuse a Parquet file whose frame alone would surely be more than the free memory."""
+    few, rows, size, free = _measure(path)
+    if few:
+        raise UserError(
+            f"{path} has {rows:,} rows, which take about {size / GIGA:,.1f} GB of memory, but "
+            f"{free / GIGA:,.1f} GB are free; set [split] sample_rows, to {few:,} say, to learn "
+            "from about so many of them."
+        )
+
+
+def rows_that_fit(path: Path) -> int:
+    """Return how many rows of a Parquet file memory holds beside what steps do; 0 if it holds all.
+
+    They are all unless their frame alone would surely be more than the free memory.
+    """
+    return _measure(path)[0]
+
+
+def _measure(path: Path) -> tuple[int, int, float, float]:
+    """Return how many rows fit, how many there are, their bytes, and those that are free."""
     with parquet.ParquetFile(path, pre_buffer=False) as file:
         groups, rows = file.num_row_groups, file.metadata.num_rows
         if groups < 2:
-            return
+            return 0, rows, 0.0, math.inf
         some = (file.read_row_group(k) for k in {0, groups // 2})
         row = min(table.nbytes / len(table) for table in some)
     free = free_memory()
     if rows * row <= free:
-        return
+        return 0, rows, rows * row, free
     few = int(free / row / ROOM)
     few -= few % 10 ** (len(str(few)) - 1)  # one digit, as it is a guess
-    raise UserError(
-        f"{path} has {rows:,} rows, which take about {rows * row / GIGA:,.1f} GB of memory, but "
-        f"{free / GIGA:,.1f} GB are free; set [split] sample_rows, to {few:,} say, to learn from "
-        "about so many of them."
-    )
+    return few, rows, rows * row, free
 
 
 def free_memory() -> float:

@@ -22,10 +22,13 @@ from ..problem.columns import labels
 from ..problem.keys import numbered, row_keys
 from ..problem.project import ROWS, Project
 from ..problem.sample import FOLDER, Sample, hashed_columns, read_sample, write_sample
+from ..problem.sources import Data
 from ..problem.validation import check_present, quoted
 from ..report import counted
-from .memory import check_fits
-from .stream import digest
+from .file import open_stream
+from .memory import check_fits, rows_that_fit
+from .storage import store
+from .stream import Source, digest
 
 NUMBER = " row"  # the column of a row's number among all; no collected one has such a name
 PART = 1_000_000  # hashes that are in memory at a time, or more where many rows are equal
@@ -95,6 +98,26 @@ def read_rest(project: Project) -> Iterator[pd.DataFrame]:
             frame.index = pd.RangeIndex(first, first + len(frame))
             yield frame[~np.isin(frame.index, chosen)]
     release_memory()
+
+
+def read_what_fits(
+    path: str, data: Data, *, of_series: bool
+) -> tuple[pd.DataFrame, list[Source], int]:
+    """Read files that are not collected yet, or as many of their rows as memory holds.
+
+    Returns the files and how many rows these are as well, 0 if they are all; of series all have to.
+    """
+    with TemporaryDirectory() as folder:
+        rows, chosen = Path(folder) / ROWS, Path(folder) / f"chosen-{ROWS}"
+        stream = open_stream(data.model_copy(update={"path": path}), Path.cwd(), Path(folder))
+        store(rows, stream)
+        if of_series:
+            check_fits(rows)
+        few = rows_that_fit(rows)
+        if few:
+            _draw(rows, chosen, few, [], "")
+        frame = read_frame(chosen if few else rows)
+        return frame.drop(columns=NUMBER, errors="ignore"), stream.sources, few
 
 
 def of_sample(rows: pd.DataFrame, project: Project, sample: Sample) -> pd.DataFrame:

@@ -5,6 +5,7 @@ That is pasting (Breiman, "Pasting small votes for classification in large datab
 sample. So the models of the parts are fitted once, and are held against every fold.
 """
 
+import platform
 from dataclasses import dataclass, replace
 from itertools import chain
 from operator import attrgetter
@@ -17,7 +18,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import FeatureUnion, Pipeline
 from tqdm import tqdm
 
-from ..errors import raised_by_project
+from ..errors import UserError, raised_by_project
 from ..preparation.rest import FOLDER
 from ..preparation.schema import KEY, Schema
 from ..preparation.split import Fold
@@ -216,6 +217,11 @@ class _PartFitter:
 
     def open(self, path: Path, end: Any) -> tuple[TrainingRows, np.ndarray]:
         """Return the rows of a part, and the positions of those that may be learnt from."""
+        if not path.is_file():
+            raise UserError(
+                f"There is no {path} on {platform.node()}; with [split] all_rows, the folder of "
+                "this project has to be shared by all workers, under the same path."
+            )
         rows = TrainingRows(path, self.schema, self.definition)
         wanted = np.ones(len(rows), bool)
         if end is not None:

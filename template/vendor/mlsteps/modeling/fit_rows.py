@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -54,11 +54,20 @@ def fit_to_few(project: Project, candidates: Candidates) -> Iterator[tuple[str, 
     for name, candidate in candidates.items():
         encoder = encoder_of(name, candidates)(schema.features, definition)
         estimator = build_estimator(candidate, {}, definition)
-        counts = [key for key in estimator.get_params() if key.endswith(COUNTS)]
-        estimator.set_params(**dict.fromkeys(counts, 2))
+        _shorten(estimator)
         with few_threads(len(few)), caught_warnings(), suppress(Exception):
             estimator.fit(np.asarray(encoder.fit_transform(features, known)), known)
         yield name, [encoder, estimator]
+
+
+def _shorten(estimator: BaseEstimator) -> None:
+    """Let a fit take no longer than it must, that of estimators in lists as well."""
+    settings = estimator.get_params()
+    estimator.set_params(**{key: 2 for key in settings if key.endswith(COUNTS)})
+    lists = (value for value in settings.values() if isinstance(value, list))
+    for each in chain.from_iterable(lists):
+        if isinstance(each, BaseEstimator):
+            _shorten(each)
 
 
 def fit_best(

@@ -141,10 +141,11 @@ def _series_columns(
 
 
 def write_suggestion(
-    file: Path, suggestion: Suggestion, metrics: Metrics, data: str | None = None
+    file: Path, suggestion: Suggestion, metrics: Metrics, data: str | None = None, few: int = 0
 ) -> list[str]:
     """Write `suggestion` to a project.toml, and return what `check` says of it.
 
+    If memory holds a `few` rows only, these are to be learnt from.
     Comments and all other settings stay; the former file is kept beside it as ``.bak``.
     """
     read_definition(file)
@@ -162,10 +163,14 @@ def write_suggestion(
     _fill_columns(tables["columns"], suggestion)
     if "horizon" in tables["problem"]:
         _fit_horizon(tables, suggestion.frame)
+    if few:
+        _set(tables["split"], "sample_rows", few, "memory does not hold all of them")
     is_new = old_target != tables["problem"]["target"]
     _reset(tables, costs=is_new or bool(data and old_path.startswith(SAMPLES)))
     definition = check_definition(document.unwrap(), file.name)
     sentences = check(definition, suggestion.frame, metrics).sentences
+    if few:
+        sentences = [f"Memory does not hold all rows: [split] sample_rows is {few:,}.", *sentences]
     shutil.copyfile(file, file.with_name(f"{file.name}.bak"))
     write_text(file, document.as_string())
     return sentences
