@@ -178,27 +178,34 @@ class Cluster:
         """
         left: Iterator[tuple[Task, int]] = ((task, 0) for task in tasks)
         waiting: dict[Future[Any], tuple[Task, int]] = {}
+        ended: list[tuple[Future[Any], Task]] = []
         began = time.monotonic()
         try:
             while True:
                 threads = self.threads()
                 for task, losses in islice(left, max(0, threads - len(waiting))):
                     waiting[self._submit(function, task)] = task, losses
-                if not waiting:
-                    return
+                for future, task in ended:  # while workers are at the next tasks
+                    seconds, result = _result(future, task)
+                    self.worked += seconds
+                    yield result
+                if not waiting and not ended:
+                    more = next(left, None)
+                    if more is None:
+                        return
+                    left = chain([more], left)
+                    time.sleep(LOOK_SECONDS / 5)  # until a worker is there, or surely none
                 done, now = _finished(waiting), time.monotonic()
                 self.seconds += now - began
                 self.offered += threads * (now - began)
-                began = now  # what the caller does with a result counts: workers work meanwhile
+                began, ended = now, []  # what the caller does with a result counts
                 for future in done:
                     task, losses = waiting.pop(future)
                     if future.cancelled() and losses < MOST_LOSSES:
                         self._sent = None  # the last worker that held it has ended
                         left = chain([(task, losses + 1)], left)
                     else:
-                        seconds, result = _result(future, task)
-                        self.worked += seconds
-                        yield result
+                        ended.append((future, task))
         finally:
             if waiting and not self._local:
                 self._free(waiting)
@@ -241,6 +248,8 @@ class Cluster:
 
 def _finished(waiting: Collection[Future[Any]]) -> list[Future[Any]]:
     """Return what is done, or lost, when something is; after a second also nothing."""
+    if not waiting:
+        return []
     with suppress(TimeoutError, CancelledError):
         wait(list(waiting), timeout=LOOK_SECONDS, return_when="FIRST_COMPLETED")
     return [future for future in waiting if future.done()]
