@@ -13,11 +13,11 @@ import json
 from itertools import islice
 from pathlib import Path
 
-from cluster import ROWS, learn, make, two_workers, use
+from cluster import learn, make, two_workers, use
 from common import COMMAND, generate, install, program, run, workplace
 
 WORKERS = (10, 100, 1000)
-FITS, SCORED = 2_500, 10_000  # 500 trials on 5 folds; files of 25,000 rows
+FITS, SCORED, ROWS = 2_500, 10_000, 25_000  # 500 trials on 5 folds; files; rows of each
 EMPTY, TIMES = 2_000, 3  # tasks that do nothing; of each scoring
 WAITING, THREADS = 1_000, 100  # tasks that only wait, and on how many threads of two workers
 MODEL = "boosting"
