@@ -113,7 +113,7 @@ def once_fitting(marks, action):
 
 
 def test_what_is_no_address_is_refused_with_what_is_allowed(own):
-    refused = r'\[compute\] scheduler is "host:8786"; allowed: none, local, an address like'
+    refused = r'\[compute\] scheduler is "host:8786"; allowed: none, local, gateway, an address'
     with pytest.raises(UserError, match=refused):
         on(own, "host:8786")
 

@@ -28,6 +28,8 @@ from ..preparation.rest import FOLDER as REST
 from ..problem.settings import Compute
 from ..report import counted
 from ..steps import library_digest
+from .gateway import NAME as GATEWAY
+from .gateway import open_gateway
 from .search import Trial
 
 # What has to be the same on all machines, for work to be understood and numbers to be equal.
@@ -60,23 +62,24 @@ def open_cluster(compute: Compute, package: str) -> Iterator["Cluster"]:
     given = compute.scheduler
     if given == "local" and os.environ.get(INSTEAD):
         given = FROM_ENVIRONMENT + INSTEAD
-    local = given == "local"
     with ExitStack() as stack:
-        if local:
-            started = LocalCluster(
-                n_workers=compute.workers,
-                threads_per_worker=compute.threads,
-                memory_limit=compute.memory,
-                dashboard_address="127.0.0.1:0",
-            )
-            address = stack.enter_context(started).scheduler_address
+        if given == GATEWAY:
+            client, address = stack.enter_context(open_gateway(compute.workers))
         else:
             address = from_environment(given, "[compute] scheduler")
-        client = stack.enter_context(_connect(address, given))
+            if given == "local":
+                started = LocalCluster(
+                    n_workers=compute.workers,
+                    threads_per_worker=compute.threads,
+                    memory_limit=compute.memory,
+                    dashboard_address="127.0.0.1:0",
+                )
+                address = stack.enter_context(started).scheduler_address
+            client = stack.enter_context(_connect(address, given))
         if package in sys.modules and package != __name__.partition(".")[0]:
             cloudpickle.register_pickle_by_value(sys.modules[package])
             stack.callback(cloudpickle.unregister_pickle_by_value, sys.modules[package])
-        cluster = Cluster(client, address, local=local)
+        cluster = Cluster(client, address, own=given in ("local", GATEWAY))
         _say(f"{cluster.described()}; dashboard: {client.dashboard_link}")
         yield cluster
         if cluster.offered:
@@ -100,9 +103,9 @@ def _connect(address: str, given: str) -> Client:
 class Cluster:
     """A connection to the workers of a cluster."""
 
-    def __init__(self, client: Client, address: str, *, local: bool) -> None:
+    def __init__(self, client: Client, address: str, *, own: bool) -> None:
         self.worked = self.offered = self.seconds = 0.0  # of threads, and of this machine's clock
-        self._client, self._address, self._local = client, address, local
+        self._client, self._address, self._own = client, address, own  # it ends with the command
         self._threads: dict[str, int] = {}  # of each worker
         self._known: set[str] = set()  # whose versions are the same as here
         self._looked = self._seen = time.monotonic()
@@ -112,8 +115,8 @@ class Cluster:
 
     def described(self) -> str:
         """Return the number of workers and of their threads, and where they are."""
-        workers = counted(len(self._threads), "worker")
-        return f"{workers} with {counted(self.threads(), 'thread')} at {self._address}"
+        threads = counted(self.threads(), "thread")
+        return f"{counted(len(self._threads), 'worker')} with {threads} at {self._address}"
 
     def threads(self) -> int:
         """Return how many threads the workers have together."""
@@ -207,7 +210,7 @@ class Cluster:
                     else:
                         ended.append((future, task))
         finally:
-            if waiting and not self._local:
+            if waiting and not self._own:
                 self._free(waiting)
 
     def _submit(self, function: Callable[..., Any], task: Task) -> Future[Any]:

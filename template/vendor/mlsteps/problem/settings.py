@@ -16,9 +16,9 @@ Memory = Annotated[str, Field(pattern=r"^(auto|[0-9.]+ ?[kMGT]i?B)$")]
 
 
 def _scheduler(value: str) -> str:
-    if not re.fullmatch(r"none|local|env:\w+|(tcp|tls|wss?)://\S+", value):
+    if not re.fullmatch(r"none|local|gateway|env:\w+|(tcp|tls|wss?)://\S+", value):
         raise ValueError(
-            f'[compute] scheduler is "{value}"; allowed: none, local, an address like '
+            f'[compute] scheduler is "{value}"; allowed: none, local, gateway, an address like '
             "tcp://host:8786 (or tls://, ws://, wss://), or env:NAME"
         )
     return value
@@ -203,10 +203,11 @@ class Compute(Table):
     """``[compute]``: the Dask cluster that trials run on; without the table, on this machine."""
 
     #: the Dask cluster whose workers run the trials and score the files of a folder: "none";
-    #: "local", one that is started here each time; or the address of its scheduler,
-    #: ``tcp://host:8786`` say (or ``tls://``, ``ws://``, ``wss://``), or ``env:NAME``
+    #: "local", one that is started here each time; "gateway", one that Dask Gateway starts each
+    #: time; or the address of its scheduler, ``tcp://host:8786`` say (or ``tls://``, ``ws://``,
+    #: ``wss://``), or ``env:NAME``
     scheduler: Scheduler = "none"
-    workers: int = Field(default=2, ge=1)  #: local: how many are started
+    workers: int = Field(default=2, ge=1)  #: local and gateway: how many are started
     #: local: of each worker; so many trials run in it at a time
     threads: int = Field(default=1, ge=1)
     #: local: of each worker, "2GiB" say; one that takes more is ended by Dask; auto: an equal share
