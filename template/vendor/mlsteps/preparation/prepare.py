@@ -10,7 +10,6 @@ from ..files import PART_ROWS, replacing, write_text
 from ..problem.project import Project
 from ..problem.sample import FOLDER, read_sample, said_of, write_sample
 from ..report import counted, facts, table, write_card
-from . import rest as outside
 from .features import AddFeatures
 from .rows import how_written, prepare_rows
 from .schema import TrainedOn
@@ -66,6 +65,8 @@ def prepare(
 
         prepare(open_project(), pd.read_csv("data/sales.csv"), every_fifth, lambda rows: rows)
     """
+    from . import rest as outside  # needs pyarrow, which the image of a service does without
+
     definition, sample = project.collected(), read_sample(project.raw / FOLDER)
     learnt = sample if getattr(definition.split, "all_rows", False) else None
     if learnt and rest is None:
