@@ -1,6 +1,5 @@
 """Dask Gateway gives each command a cluster of its own, which ends with it."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from project import edit, run_in
 
 pytest.importorskip("dask_gateway_server", reason="Dask Gateway is not installed")
 import dask_gateway
-from dask_cluster import newest_run, numbers, on
+from dask_cluster import newest_run, numbers, on, with_children
 
 pytestmark = pytest.mark.slow
 
@@ -52,10 +51,7 @@ def gateway(tmp_path_factory):
         time.sleep(0.2)
     with dask.config.set({"gateway.address": address}):
         yield address
-    server.terminate()
-    server.wait(SECONDS)
-    if _alive(server.pid):
-        os.killpg(server.pid, signal.SIGKILL)
+    with_children(server, signal.SIGTERM)
 
 
 def _answers(address):
@@ -64,14 +60,6 @@ def _answers(address):
             return response.status == 200
     except OSError:
         return False
-
-
-def _alive(group):
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def clusters(address):

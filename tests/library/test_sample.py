@@ -239,6 +239,10 @@ def test_rows_that_cannot_be_in_memory_are_a_sentence(people, store, monkeypatch
         match=r"has 3,000 rows, which take about 0\.0 GB .*set \[split\] sample_rows, to 300 say",
     ):
         read_raw(project)
+    monkeypatch.setattr(memory, "free_memory", lambda: 1.0)
+    with pytest.raises(UserError, match=r"set \[split\] sample_rows, to 1 say"):
+        read_raw(project)
+    monkeypatch.setattr(memory, "free_memory", lambda: 60_000.0)
     project = store(people, **sampled(300))
     assert len(read_raw(project)) < 400
 

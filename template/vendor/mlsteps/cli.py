@@ -325,9 +325,10 @@ def _define_anew(data: str | None, target: str | None, steps: Any, metrics: Part
 
     project, few = open_project(), 0
     if data:
-        of_series = project.definition.problem.of_series
-        found = read_what_fits(data, project.definition.data, of_series=of_series)
-        frame, sources, few = found
+        definition = project.definition
+        frame, sources, few = read_what_fits(
+            data, definition.data, of_series=definition.problem.of_series
+        )
         decimal = decimal_of(sources)
         for sentence in left_out(sources):
             click.echo(sentence)

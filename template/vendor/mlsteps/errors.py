@@ -28,6 +28,11 @@ class UserError(click.ClickException):
     exit_code = 2
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an exception says, or its type, to stand in a sentence."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
 def raised_by_project(error: BaseException) -> bool:
     """Tell whether an exception passed through code of the project.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from .errors import UserError
+from .errors import UserError, first_line
 
 if TYPE_CHECKING:  # pandas takes half a second to load, and not every command needs it
     import pandas as pd
@@ -97,7 +97,7 @@ def unreadable(path: Path, error: Exception) -> UserError:
     """Return the error for a file of the project that is missing or damaged."""
     if isinstance(error, FileNotFoundError):
         return UserError(f"{path} does not exist; `run` makes it.")
-    reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    reason = first_line(error)
     return UserError(f"{path} is damaged ({reason}); delete it, and `run` makes it again.")
 
 

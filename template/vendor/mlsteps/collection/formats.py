@@ -20,7 +20,7 @@ import pyarrow as pa
 from fsspec.utils import infer_compression
 from pyarrow import parquet
 
-from ..errors import UserError
+from ..errors import UserError, first_line
 from ..files import file_digest
 from ..problem.columns import label
 from ..problem.notation import find_decimal
@@ -210,7 +210,7 @@ def _records(text: bytes, line: int) -> list[dict[str, Any]]:
 
 
 def _unreadable(kind: str, error: Exception) -> UnreadableError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    reason = first_line(error)
     return UnreadableError(f"cannot be read as {kind} ({reason})")
 
 

@@ -45,7 +45,7 @@ def _measure(path: Path) -> tuple[int, int, float, float]:
         return 0, rows, rows * row, free
     few = int(free / row / ROOM)
     few -= few % 10 ** (len(str(few)) - 1)  # one digit, as it is a guess
-    return few, rows, rows * row, free
+    return max(few, 1), rows, rows * row, free
 
 
 def free_memory() -> float:

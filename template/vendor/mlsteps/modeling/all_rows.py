@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import FeatureUnion, Pipeline
 from tqdm import tqdm
 
-from ..errors import UserError, raised_by_project
+from ..errors import UserError, first_line, raised_by_project
 from ..preparation.rest import FOLDER
 from ..preparation.schema import KEY, Schema
 from ..preparation.split import Fold
@@ -140,7 +140,7 @@ def with_all_rows(
     except (ValueError, TypeError) as error:
         if raised_by_project(error):
             raise
-        why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        why = first_line(error)
         return replace(result, left_out=result.left_out | {ALL_ROWS: why}), None
     trial = Trial(ALL_ROWS, base.settings)
     _score(trial, base.predictions, rows, folds, [fits[end] for end in ends[:-1]], metric)

@@ -23,7 +23,7 @@ from distributed.client import ClosedClientError
 from threadpoolctl import threadpool_limits
 
 from ..environment import FROM_ENVIRONMENT, from_environment, named
-from ..errors import UserError
+from ..errors import UserError, first_line
 from ..preparation.rest import FOLDER as REST
 from ..problem.settings import Compute
 from ..report import counted
@@ -93,10 +93,9 @@ def _connect(address: str, given: str) -> Client:
             warnings.simplefilter("ignore")  # versions are compared below
             return Client(address, timeout=ANSWER_SECONDS)
     except (OSError, ValueError, TypeError, RuntimeError) as error:  # two of them are of TLS
-        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise UserError(
             f'{named(given, "[compute] scheduler")} is "{address}", but no Dask scheduler answers '
-            f"there ({reason}); start it with `dask scheduler`, or name another."
+            f"there ({first_line(error)}); start it with `dask scheduler`, or name another."
         ) from None
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from distributed import Client
 
-from ..errors import UserError
+from ..errors import UserError, first_line
 
 NAME = "gateway"  # in [compute] scheduler
 WORKER_SECONDS = 600  # in which the first worker comes: a pod may wait for a machine
@@ -39,9 +39,8 @@ def open_gateway(workers: int) -> Iterator[tuple[Client, str]]:
 
 
 def _no_cluster(error: Exception) -> UserError:
-    reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
     return UserError(
         f'[compute] scheduler is "{NAME}", but Dask Gateway gives no cluster with a worker '
-        f"({reason}); name it in the environment variable DASK_GATEWAY__ADDRESS, or see what it "
-        "says of its clusters."
+        f"({first_line(error)}); name it in the environment variable DASK_GATEWAY__ADDRESS, or "
+        "see what it says of its clusters."
     )

@@ -15,7 +15,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 from tqdm import tqdm
 
-from ..errors import UserError, raised_by_project
+from ..errors import UserError, first_line, raised_by_project
 from ..preparation.schema import Schema
 from ..problem.columns import Column
 from ..problem.definition import Definition
@@ -266,7 +266,7 @@ def _attempt(
     except (ValueError, TypeError) as error:  # what an estimator says of data or settings
         if raised_by_project(error):
             raise
-        why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        why = first_line(error)
         failure = f"it fails with {trial.settings or 'its defaults'} ({why})"
     return number, part, failure or own, time.monotonic() - began
 

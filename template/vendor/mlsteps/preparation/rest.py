@@ -3,7 +3,6 @@
 Each part is a draw from all of them, so that what is learnt from one holds for the others.
 """
 
-import shutil
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,7 +24,6 @@ from .schema import ALIKE, EQUAL, KEY, Schema
 
 FOLDER = "rest"  # in data/prepared
 MOST_PARTS = 20  # a prediction asks as many models
-TRAIN = "train.parquet"
 
 
 def keys_of_sample(raw: pd.DataFrame, definition: Definition) -> np.ndarray:
@@ -45,17 +43,15 @@ def prepare_rest(
     written: dict[str, str],
     known: np.ndarray,
 ) -> int:
-    """Write the rows outside of the sample into parts; return how many they are.
+    """Write the rows outside of the sample into parts, where there are none; return how many.
 
     `written` and `known` are what `how_written` and `keys_of_sample` have found in the sample.
     """
-    folder = prepared / FOLDER
-    shutil.rmtree(folder, ignore_errors=True)
     kept = 0
-    types = parquet.read_schema(prepared / TRAIN).remove_metadata()
+    types = parquet.read_schema(prepared / "train.parquet").remove_metadata()
     types = pa.schema(field for field in types if field.name in _names(schema, types.names))
     number = int(np.clip(sample.collected / sample.rows - 1, 1, MOST_PARTS))
-    with replacing(folder) as temporary, ExitStack() as stack:
+    with replacing(prepared / FOLDER) as temporary, ExitStack() as stack:
         temporary.mkdir(0o700)
         paths = [temporary / f"{k:02d}.parquet" for k in range(number)]
         writers = [stack.enter_context(parquet.ParquetWriter(path, types)) for path in paths]
@@ -86,7 +82,7 @@ def _prepare(
     written: dict[str, str],
     known: np.ndarray,
 ) -> pd.DataFrame:
-    new = raw[~np.isin(_alike(raw, definition), known)]
+    new = raw[~np.isin(_alike(raw, definition), known)] if len(known) else raw
     eligible, _ = find_eligible(new, definition, written)
     try:
         inputs = schema.conform(new.loc[eligible.index])
