@@ -40,6 +40,7 @@ USED_BY = {
     "deployment/service/gunicorn_server.py": {"flask"},
     "improvement/tracking.py": {"mlflow"},
     "modeling/cluster.py": {"dask"},
+    "modeling/gateway.py": {"dask"},
     "modeling/forecasters/*.py": {"forecasting"},
 }
 LIBRARY = "vendor/mlsteps/"
