@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -449,14 +450,35 @@ services:
 """
 
 
-@needs_engine
-@pytest.mark.slow
-def test_compose_trains_on_its_workers_and_goes_on_after_the_scheduler_was_lost(
-    template: Template, tmp_path: Path
-) -> None:
+@dataclass
+class WithWorkers:
+    """A project whose scheduler and workers run in compose."""
+
+    project: Path
+
+    def command(self, *arguments: str) -> str:
+        done = compose(self.project, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def start(self) -> None:
+        options = ["--detach", "--no-deps", "--no-build", "--wait"]
+        self.command("up", *options, "scheduler", "worker")
+
+    def jobs(self, *arguments: str) -> str:
+        return self.command("run", "--rm", "--no-deps", "jobs", *arguments)
+
+
+@pytest.fixture(scope="module")
+def with_workers(
+    template: Template, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WithWorkers]:
     name = "dask-model"  # so that it has images and a network of its own
     project = template.copier(
-        tmp_path / name, project_name="Dask Model", deployment="docker", compute="dask"
+        tmp_path_factory.mktemp("dask") / name,
+        project_name="Dask Model",
+        deployment="docker",
+        compute="dask",
     )
     for folder in ("models", "reports"):
         (project / folder).mkdir()
@@ -464,33 +486,60 @@ def test_compose_trains_on_its_workers_and_goes_on_after_the_scheduler_was_lost(
     docker("build", f"--tag={name}-jobs", "--target=jobs", ".", cwd=project)
     environment_file(project)
     (project / "compose.override.yaml").write_text(ELSEWHERE, encoding="utf-8")
-
-    def command(*arguments: str) -> str:
-        done = compose(project, *arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def start() -> None:
-        command("up", "--detach", "--no-deps", "--no-build", "--wait", "scheduler", "worker")
-
-    def jobs(*arguments: str) -> str:
-        return command("run", "--rm", "--no-deps", "jobs", *arguments)
-
+    made = WithWorkers(project)
     try:
-        start()
-        jobs("collect")
-        jobs("prepare")
-        assert "2 workers with 2 threads at tcp://scheduler:8786, busy for " in jobs("train")
-        options = ["--detach", "--no-deps", "jobs", "train", "--force"]
-        training = command("run", *options).strip()
-        deadline = time.monotonic() + 90
-        while "2 workers" not in docker("logs", training):
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        command("kill", "scheduler")
-        assert docker("wait", training, timeout=120).strip() == "2"
-        assert "The Dask scheduler at tcp://scheduler:8786 is gone" in docker("logs", training)
-        start()
-        assert " at tcp://scheduler:8786, busy for " in jobs("train", "--force")
+        made.start()
+        yield made
     finally:
-        command("down", "--volumes", "--remove-orphans")
+        made.command("down", "--volumes", "--remove-orphans")
+
+
+@needs_engine
+@pytest.mark.slow
+def test_compose_trains_on_its_workers_and_goes_on_after_the_scheduler_was_lost(
+    with_workers: WithWorkers,
+) -> None:
+    jobs, command = with_workers.jobs, with_workers.command
+    jobs("collect")
+    jobs("prepare")
+    assert "2 workers with 2 threads at tcp://scheduler:8786, busy for " in jobs("train")
+    training = command("run", "--detach", "--no-deps", "jobs", "train", "--force").strip()
+    deadline = time.monotonic() + 90
+    while "2 workers" not in docker("logs", training):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    command("kill", "scheduler")
+    assert docker("wait", training, timeout=120).strip() == "2"
+    assert "The Dask scheduler at tcp://scheduler:8786 is gone" in docker("logs", training)
+    with_workers.start()
+    assert " at tcp://scheduler:8786, busy for " in jobs("train", "--force")
+
+
+@needs_engine
+@pytest.mark.slow
+def test_compose_scores_a_folder_on_its_workers(with_workers: WithWorkers) -> None:
+    data = with_workers.project / "data"
+    with_workers.jobs("run")
+    header, *rows = (data / "sample" / "credit.csv").read_text(encoding="utf-8").splitlines()
+    parts = {f"part-{k}.csv": rows[k::4] for k in range(4)}
+    (data / "new").mkdir()
+
+    def put(name: str) -> None:
+        (data / "new" / name).write_text("\n".join([header, *parts[name], ""]), "utf-8")
+
+    for name in list(parts)[:3]:
+        put(name)
+    said = with_workers.jobs("predict", "data/new", "data/scored")
+    assert "1,500 rows scored" in said
+    assert "2 workers with 2 threads at tcp://scheduler:8786, busy for " in said
+    put("part-3.csv")
+    said = with_workers.jobs("predict", "data/new", "data/scored")
+    assert "2,000 rows scored" in said
+    assert "in 4 files (3 of them before)" in said
+    for name, part in parts.items():
+        scored = data / "scored" / name
+        assert scored.stat().st_uid == os.getuid()
+        with scored.open(encoding="utf-8", newline="") as file:
+            _, *found = csv.reader(file)
+        assert [row[: header.count(",") + 1] for row in found] == [*csv.reader(part)]
+        assert {row[header.count(",") + 1] for row in found} == {"good", "bad"}
