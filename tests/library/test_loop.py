@@ -230,6 +230,21 @@ def test_a_challenger_in_the_shadow_need_not_be_waited_for(misled):
     assert store.challenger(misled.models) is None
 
 
+def test_a_challenger_is_compared_on_the_rows_of_today(misled):
+    shutil.copy(misled.root / "good.csv", misled.root / "rows.csv")
+    edit(misled, improvement={"shadow_rows": 50, "minimum_rows": 10_000})
+    run_in(misled.root, "improve")
+    first = store.challenger(misled.models)
+    edit(misled, improvement={"shadow_rows": 0})
+    rows = pd.read_csv(misled.root / "rows.csv")
+    rows.iloc[len(rows) // 4 :].to_csv(misled.root / "rows.csv", index=False)
+    assert run_in(misled.root, "collect").exit_code == 0
+    done = run_in(misled.root, "improve")
+    assert done.exit_code == 0, done.output
+    assert "on the same 90 rows" in done.output
+    assert store.champion(misled.models) == store.newest_version(misled.models) != first
+
+
 def test_two_never_work_at_once(own):
     with FileLock(own.models / ".lock"):
         for command in ("collect", "improve", "run"):

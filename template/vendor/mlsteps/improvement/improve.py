@@ -161,18 +161,16 @@ class _Loop:
             add_labelled_rows(self.project)
         if found := self._compare_with_predecessor():
             return found
-        challenger = store.challenger(self.project.models)
-        if challenger and not force:
-            in_shadow = self.settings.shadow_rows > 0  # it was when the challenger began
-            compare_it = self._compare_in_shadow if in_shadow else self._compare_on_test
-            return compare_it(challenger)
-        if not force and not self._undecided():
+        challenger = None if force else store.challenger(self.project.models)
+        if challenger and self.settings.shadow_rows:
+            return self._compare_in_shadow(challenger)
+        if not (force or challenger or self._undecided()):
             reasons = retrain_reasons(self.project, monitored, self.policy)
             if not any(reason.holds for reason in reasons):
                 why = "; ".join(reason.text for reason in reasons) or "none is named"
                 return self._result("waited", None, f"there is no reason to retrain: {why}")
-        self._train(steps, after_step, force=force)
-        challenger = self._undecided()
+        self._train(steps, after_step, force=force)  # the test set has to be that of these rows
+        challenger = self._undecided() or challenger
         if challenger is None:
             return self._result("waited", None, "there is nothing new to learn from")
         return self._compare_on_test(challenger)
