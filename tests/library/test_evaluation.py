@@ -59,6 +59,20 @@ def test_intervals_narrow_with_the_number_of_rows(tested):
         assert width <= 0.5 * (few[name]["high"] - few[name]["low"]) + 1e-9
 
 
+def test_threads_give_many_rows_the_interval_of_the_same_resamples_one_after_the_other():
+    generator = np.random.default_rng(0)
+    target = pd.Series(generator.normal(size=20_000))
+    predictions = pd.DataFrame({"prediction": target + generator.normal(size=20_000)})
+    metrics = {"rmse": all_metrics("regression", {})["rmse"]}
+    found = measure(target, predictions, metrics, seed=1)["rmse"]
+    drawn = [
+        metrics["rmse"](target.iloc[rows], predictions.iloc[rows])
+        for rows in resamples(len(target), seed=1)
+    ]
+    wanted = np.percentile(drawn, [2.5, 97.5])
+    assert [found["low"], found["high"]] == pytest.approx(wanted, rel=1e-12)
+
+
 def test_rows_of_a_group_are_drawn_together():
     group = pd.Series(["a", "a", "b", "b", "c", "c"])
     for drawn in resamples(6, seed=0, most=200, group=group):

@@ -1,16 +1,21 @@
 """Metrics with intervals, by the bootstrap (Efron and Tibshirani, 1993)."""
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..modeling.parallel import ALL_CORES, FEW_ROWS, in_threads
 from ..problem.metric import Metric, Metrics, Parts, evaluate_parts, metric_parts
 
 LEVEL = 0.95  # of the interval
 MOST_RESAMPLES, LEAST_RESAMPLES = 1000, 200
 ROW_BUDGET = 5_000_000  # rows drawn in all: large test sets need fewer resamples
+TASK_ROWS = 100_000  # drawn for one task of a thread
 
 Measured = dict[str, dict[str, float]]
 
@@ -27,10 +32,11 @@ def measure(
     """Return every metric that is defined with its 95 % percentile interval."""
     parts = metric_parts(metrics, target, predictions)
     values = evaluate_parts(metrics, parts)
-    draws = [
-        evaluate_parts(metrics, _take(parts, rows))
-        for rows in resamples(len(target), seed, most, group)
-    ]
+
+    def draw(rows: np.ndarray) -> dict[str, float]:
+        return evaluate_parts(metrics, _take(parts, rows))
+
+    draws = _each(draw, len(target), resamples(len(target), seed, most, group))
     measured = {}
     for name, value in values.items():
         drawn = [draw[name] for draw in draws if name in draw]
@@ -55,10 +61,12 @@ def compare_pairs(
     one = {"": metric}
     both = [metric_parts(one, target, each) for each in (predictions, rival_predictions)]
     value, rival_value = (evaluate_parts(one, parts).get("", np.nan) for parts in both)
-    gains = []
-    for rows in resamples(len(target), seed, group=group):
+
+    def gain(rows: np.ndarray) -> float:
         mine, theirs = (evaluate_parts(one, _take(p, rows)).get("", np.nan) for p in both)
-        gains.append(metric.gain(theirs, mine))
+        return metric.gain(theirs, mine)
+
+    gains = _each(gain, len(target), resamples(len(target), seed, group=group))
     return value, rival_value, np.array([gain for gain in gains if np.isfinite(gain)])
 
 
@@ -82,6 +90,26 @@ def resamples(
         many = sizes[drawn]
         # Each group's positions end where it does: count on to them.
         yield order[np.arange(many.sum()) + np.repeat(ends[drawn] - np.cumsum(many), many)]
+
+
+def _each(
+    function: Callable[[np.ndarray], Any], rows: int, drawn: Iterator[np.ndarray]
+) -> list[Any]:
+    """Return what `function` gives for each resample of so many rows; threads take those of many.
+
+    They are here also where there is a cluster: 200 resamples end before it has started.
+    """
+    numbered = enumerate(drawn)
+    tasks = iter(lambda: list(islice(numbered, max(1, TASK_ROWS // rows))), [])
+
+    def work(task: list[tuple[int, np.ndarray]]) -> list[tuple[int, Any]]:
+        return [(number, function(positions)) for number, positions in task]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # threads share what they set: all have this
+        jobs = 1 if rows < FEW_ROWS else ALL_CORES
+        done = chain.from_iterable(in_threads(work, ((task,) for task in tasks), jobs))
+        return [found for _, found in sorted(done, key=itemgetter(0))]
 
 
 def _take(parts: dict[Any, Parts], rows: np.ndarray) -> dict[Any, Parts]:
