@@ -154,8 +154,29 @@ def test_rows_whose_labels_came_back_are_chosen_by_the_same_hash(people, store):
     rows = read_raw(project)
     assert rows.index.is_unique
     assert set(rows["household"]) == set(chosen["household"]), "groups are whole or not there"
+    assert len(rows) == 2 * len(chosen)
     pd.testing.assert_frame_equal(rows.loc[chosen.index], chosen, check_dtype=False)
     assert (rows.index[len(chosen) :] >= ROWS).all()
+
+
+def test_labels_that_came_back_are_read_part_by_part(people, store):
+    project = store(people, **sampled(1000))
+    path, back = project.raw / "labelled.parquet", people.assign(score=people["score"] + 10)
+    back["id"] += ROWS
+    back = pd.concat([back, back.tail(100)])
+    back.to_parquet(path)
+    whole = read_raw(project)
+    back.to_parquet(path, row_group_size=500)
+    pd.testing.assert_frame_equal(read_raw(project), whole)
+    assert len(whole) == pytest.approx(2000, rel=0.1)
+
+
+def test_labels_that_came_back_and_do_not_fit_are_a_sentence(people, store, monkeypatch):
+    project = store(people.head(100))
+    people.to_parquet(project.raw / "labelled.parquet", row_group_size=500)
+    monkeypatch.setattr(memory, "free_memory", lambda: 60_000.0)
+    with pytest.raises(UserError, match=r"labelled.parquet has 3,000 rows.*set \[split\] sample"):
+        read_raw(project)
 
 
 def test_a_row_is_not_on_both_sides_of_the_split(people, store):

@@ -20,7 +20,7 @@ from ..problem.project import ROWS, Project
 from . import file
 from .labelled import join
 from .memory import check_fits
-from .sample import of_sample, read_chosen
+from .sample import read_chosen, read_same
 from .storage import store
 from .stream import Source, Stream, left_out
 
@@ -221,11 +221,12 @@ def read_raw(project: Project) -> pd.DataFrame:
     if chosen is None:
         check_fits(path)
     frame, sample = chosen or (read_frame(path), None)
-    if not (project.raw / LABELLED).is_file():
+    back = project.raw / LABELLED
+    if not back.is_file():
         return frame
-    labelled = read_frame(project.raw / LABELLED)
-    if sample:
-        labelled = of_sample(labelled.filter(frame.columns), project, sample)
+    if sample is None:
+        check_fits(back)
+    labelled = read_same(back, project, sample, list(frame)) if sample else read_frame(back)
     definition = project.definition
     own, columns = definition.not_features(), definition.columns
     keep = getattr(definition.preparation, "repetitions", "") == "keep"  # of rows, not of series

@@ -120,11 +120,15 @@ def read_what_fits(
         return frame.drop(columns=NUMBER, errors="ignore"), stream.sources, few
 
 
-def of_sample(rows: pd.DataFrame, project: Project, sample: Sample) -> pd.DataFrame:
-    """Return those of some other rows that are chosen by the same hash."""
+def read_same(path: Path, project: Project, sample: Sample, columns: list[str]) -> pd.DataFrame:
+    """Return those rows of another file that the same hash of these columns chooses."""
     names, _ = hashed_columns(project.definition)
-    keys = row_keys(rows.reindex(columns=names)) if names else numbered(row_keys(rows))
-    return rows[keys <= np.uint64(sample.cut)]
+    with TemporaryDirectory() as folder, parquet.ParquetFile(path, pre_buffer=False) as file:
+        rows, there = Path(folder) / ROWS, file.schema_arrow.names
+        parts, _ = _hash(file, names or [n for n in columns if n in there], Path(folder), "")
+        _write(file, _choose(parts, sample.cut, whole=bool(names)), rows)
+        check_fits(rows)
+        return read_frame(rows).filter(columns)
 
 
 def _draw(
@@ -132,24 +136,33 @@ def _draw(
 ) -> tuple[int, pd.Series]:
     """Write the chosen rows of a file to another; return the greatest hash, and all labels."""
     with parquet.ParquetFile(path, pre_buffer=False) as file:
-        schema, total = file.schema_arrow, file.metadata.num_rows
-        check_present("[columns]", names, schema.names)
+        all_names, total = file.schema_arrow.names, file.metadata.num_rows
+        check_present("[columns]", names, all_names)
         with TemporaryDirectory() as folder:
-            number = min(1 + total // PART, MOST_PARTS)
-            parts = [Path(folder) / str(k) for k in range(number)]
-            classes = _hash(file, names, parts, known)
-            chosen, cut = _choose(parts, asked, total, whole=bool(names))
-        with (
-            replacing(target, private=True) as temporary,
-            parquet.ParquetWriter(temporary, schema.append(pa.field(NUMBER, pa.int64()))) as writer,
-        ):
-            for first, table in _groups(file, "sample", schema.names):
-                start, end = np.searchsorted(chosen, [first, first + len(table)])
-                if start < end:
-                    rows = table.take(chosen[start:end] - first)
-                    writer.write_table(rows.append_column(NUMBER, pa.array(chosen[start:end])))
+            parts, classes = _hash(file, names or all_names, Path(folder), known)
+            cut = _cut(parts, asked) if names else asked * 2**64 // total
+            chosen = _choose(parts, cut, whole=bool(names))
+        if not len(chosen):
+            raise UserError(
+                f"[split] sample_rows = {asked} chooses no row of {total:,}; set it higher."
+            )
+        _write(file, chosen, target)
     release_memory()
     return cut, classes
+
+
+def _write(file: parquet.ParquetFile, chosen: np.ndarray, target: Path) -> None:
+    """Write the rows with these numbers, and their numbers, to another file."""
+    schema = file.schema_arrow
+    with (
+        replacing(target, private=True) as temporary,
+        parquet.ParquetWriter(temporary, schema.append(pa.field(NUMBER, pa.int64()))) as writer,
+    ):
+        for first, table in _groups(file, "sample", schema.names):
+            start, end = np.searchsorted(chosen, [first, first + len(table)])
+            if start < end:
+                rows = table.take(chosen[start:end] - first)
+                writer.write_table(rows.append_column(NUMBER, pa.array(chosen[start:end])))
 
 
 def _groups(
@@ -167,51 +180,48 @@ def _groups(
 
 
 def _hash(
-    file: parquet.ParquetFile, names: list[str], parts: Sequence[Path], known: str
-) -> pd.Series:
+    file: parquet.ParquetFile, names: Sequence[str], folder: Path, known: str
+) -> tuple[list[Path], pd.Series]:
     """Put the hashes of all rows into files, equal ones into the same; count labels of a column."""
-    columns = [n for n in file.schema_arrow.names if not names or n in {*names, known}]
-    classes = pd.Series(dtype="int64")
+    number = min(1 + file.metadata.num_rows // PART, MOST_PARTS)
+    parts, classes = [folder / str(k) for k in range(number)], pd.Series(dtype="int64")
+    columns = [n for n in file.schema_arrow.names if n in {*names, known}]
     with ExitStack() as stack:
         files = [stack.enter_context(part.open("wb")) for part in parts]
         for first, table in _groups(file, "hash", columns):
-            keys = row_keys(table.to_pandas(), names or None)
+            keys = row_keys(table.to_pandas(), names)
             hashed = np.empty(len(keys), HASHED)
             hashed["key"], hashed["row"] = keys, np.arange(first, first + len(keys))
-            place = hashed["key"] % np.uint64(len(parts))
+            place = hashed["key"] % np.uint64(number)
             for k, part in enumerate(files):
                 part.write(hashed[place == k].tobytes())
             if known in table.column_names:
                 more = labels(table[known].to_pandas()).value_counts()
                 classes = classes.add(more, fill_value=0)
-    return classes
+    return parts, classes
 
 
-def _choose(
-    parts: Sequence[Path], asked: int, total: int, *, whole: bool
-) -> tuple[np.ndarray, int]:
-    """Return the numbers of the rows with the least hashes, sorted, and the greatest of these.
+def _cut(parts: Sequence[Path], asked: int) -> int:
+    """Return the hash up to which groups have so many rows together."""
+    keys = (pd.Series(np.fromfile(part, HASHED)["key"]) for part in parts)
+    sizes = pd.concat([some.value_counts() for some in keys]).sort_index()
+    if len(sizes) < 2:
+        raise UserError(ONE)
+    return int(sizes.index[sizes.cumsum().searchsorted(asked)])
+
+
+def _choose(parts: Sequence[Path], cut: int, *, whole: bool) -> np.ndarray:
+    """Return the numbers of the rows whose hash is at most `cut`, sorted.
 
     Equal rows get hashes of their own, unless what is hashed is chosen as a `whole`.
     """
-    cut, chosen = asked * 2**64 // total, []
-    if whole:
-        keys = (pd.Series(np.fromfile(part, HASHED)["key"]) for part in parts)
-        sizes = pd.concat([some.value_counts() for some in keys]).sort_index()
-        if len(sizes) < 2:
-            raise UserError(ONE)
-        cut = int(sizes.index[sizes.cumsum().searchsorted(asked)])
+    chosen = []
     for part in parts:
         hashed = np.fromfile(part, HASHED)
         keys = pd.Series(hashed["key"])
         kept = (keys if whole else numbered(keys)) <= np.uint64(cut)
         chosen.append(hashed["row"][kept.to_numpy()])
-    numbers = np.sort(np.concatenate(chosen))
-    if not len(numbers):
-        raise UserError(
-            f"[split] sample_rows = {asked} chooses no row of {total:,}; set it higher."
-        )
-    return numbers, cut
+    return np.sort(np.concatenate(chosen))
 
 
 def _measure(path: Path) -> dict[str, tuple[int, list[Any]]]:
