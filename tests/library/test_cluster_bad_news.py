@@ -32,6 +32,8 @@ from pathlib import Path
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
+KEPT = []
+
 
 class Own(ClassifierMixin, BaseEstimator):
     def __init__(self, here, folder, seconds=0.0, then=""):
@@ -40,6 +42,8 @@ class Own(ClassifierMixin, BaseEstimator):
     def fit(self, X, y):
         if os.getpid() != self.here:
             Path(self.folder, f"{os.getpid()}-{time.monotonic()}").touch()
+            if self.then == "keep":
+                KEPT.append(b"x" * 1_300_000_000)
             time.sleep(self.seconds)
             if self.then == "fail":
                 raise ValueError("a mistake of the project")
@@ -200,6 +204,24 @@ def test_work_that_ends_its_workers_is_named(own, cluster, with_own_candidate, m
     assert '"own" has ended several workers one after the other' in failed.output
 
 
+def test_workers_whose_memory_stays_full_are_not_waited_for(
+    own, with_own_candidate, tmp_path, monkeypatch
+):
+    """Dask pauses such a worker until it has memory again."""
+    monkeypatch.setattr(module, "LOST_SECONDS", 5)
+    with_own_candidate(seconds=1.0, then="keep")
+    memory = {"PAUSE": "0.5", "SPILL": "False", "TARGET": "False"}
+    variables = {f"DASK_DISTRIBUTED__WORKER__MEMORY__{key}": v for key, v in memory.items()}
+    with started(tmp_path, workers=0) as cluster:
+        cluster.add_worker("--memory-limit", "2GiB", **variables)
+        on(own, cluster.address)
+        failed = run_in(own.root, "train", "--force")
+    assert failed.exit_code == 2
+    assert f"workers of the Dask scheduler at {cluster.address} is full, so" in failed.output
+    assert 'no work ("own"); give a worker more of it ([compute] memory,' in failed.output
+    assert 'or take "own" out of [models] candidates' in failed.output
+
+
 def test_a_mistake_in_the_project_keeps_its_traceback(own, cluster, with_own_candidate):
     with_own_candidate(then="fail")
     on(own, cluster.address)
@@ -237,8 +259,14 @@ def test_when_all_workers_are_gone_the_champion_stays(
     with once_fitting(marks, cluster.end_workers):
         failed = run_in(own.root, "train", "--force")
     assert failed.exit_code == 2
-    assert f"The workers of the Dask scheduler at {cluster.address} are gone" in failed.output
+    gone = f"The workers of the Dask scheduler at {cluster.address} are gone, with what they were"
+    assert f'{gone} at ("own")' in failed.output
     assert store.champion(own.models) == champion
+    cluster.add_worker()
+    cluster.add_worker()  # as other tests have two
+    with_own_candidate()
+    result = run_in(own.root, "train", "--force")
+    assert result.exit_code == 0, result.output
 
 
 def test_when_the_scheduler_is_gone_the_champion_stays_and_the_next_run_goes_on(

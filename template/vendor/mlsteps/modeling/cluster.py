@@ -34,16 +34,17 @@ from .search import Trial
 
 # What has to be the same on all machines, for work to be understood and numbers to be equal.
 LIBRARIES = (
-    *("cloudpickle", "dask", "distributed", "joblib", "lightgbm", "numpy", "pandas", "pydantic"),
-    *("scikit-learn", "scipy", "statsmodels"),
+    *("cloudpickle", "dask", "distributed", "joblib", "lightgbm", "numpy", "pandas", "pyarrow"),
+    *("pydantic", "scikit-learn", "scipy", "skops", "statsmodels"),
 )
 INSTEAD = "DASK_SCHEDULER_ADDRESS"  # Dask's own name of the scheduler to take where none is named
 ANSWER_SECONDS = 10  # in which a scheduler answers
-LOST_SECONDS = 15  # without any worker; one that has died is started again sooner
+LOST_SECONDS = 15  # without a worker that takes work; one that has died is started again sooner
 LOOK_SECONDS = 1  # between two looks at who is there
 NOTICE_SECONDS = 2  # until a client knows that its scheduler has gone
 FREE_SECONDS = 1.5  # in which work that nobody waits for any more may end
 MOST_LOSSES = 2  # of the data of a task, before it is no longer repeated
+MEMORY = "[compute] memory, `dask worker --memory-limit`, or the limit of its container"
 GROUPS, MOST_GROUP = 4, 100  # of short calls: for each thread, and the most in one
 Task = tuple[Any, ...]
 GONE = (OSError, CancelledError, ClosedClientError)  # what is raised where nobody listens
@@ -108,6 +109,8 @@ class Cluster:
         self._threads: dict[str, int] = {}  # of each worker
         self._known: set[str] = set()  # whose versions are the same as here
         self._looked = self._seen = time.monotonic()
+        self._full = False  # all of them wait for memory
+        self._tasks: list[Task] = []  # that workers were given last
         self._sent: tuple[Callable[..., Any], Future[Any]] | None = None
         while not self.threads():
             time.sleep(LOOK_SECONDS / 5)
@@ -115,7 +118,11 @@ class Cluster:
     def described(self) -> str:
         """Return the number of workers and of their threads, and where they are."""
         threads = counted(self.threads(), "thread")
-        return f"{counted(len(self._threads), 'worker')} with {threads} at {self._address}"
+        return f"{self.workers()} with {threads} at {self._address}"
+
+    def workers(self) -> str:
+        """Return how many workers there were at the last look."""
+        return counted(len(self._threads), "worker")
 
     def threads(self) -> int:
         """Return how many threads the workers have together."""
@@ -124,13 +131,21 @@ class Cluster:
             try:
                 self._threads, self._looked = self._client.nthreads(), now
                 self._compare(self._threads.keys() - self._known)
+                self._full = self._out_of_memory()
             except GONE:
                 raise self._lost() from None
-            if self._threads:
+            if self._threads and not self._full:
                 self._seen = now
             elif now > self._seen + LOST_SECONDS:
                 raise self._lost()
         return sum(self._threads.values())
+
+    def _out_of_memory(self) -> bool:
+        """Return whether Dask gives work to no worker, for want of memory, and none is at any."""
+        found = self._client.scheduler_info()["workers"]
+        if not found or any(about["status"] != "paused" for about in found.values()):
+            return False
+        return not any(self._client.run(_running, on_error="ignore").values())
 
     def _lost(self) -> UserError:
         noticed = time.monotonic() + NOTICE_SECONDS
@@ -141,7 +156,16 @@ class Cluster:
                 f"The Dask scheduler at {self._address} is gone, with what its workers were at; "
                 "start it, then try again. The champion stays what it was."
             )
-        gone = "gone, with what they were at" if self._known else "not there"
+        names = ", ".join(sorted({f'"{_named(task)[0]}"' for task in self._tasks}))
+        if self._full:
+            remedy = f", or {_named(self._tasks[0])[1]}" if names else ""
+            return UserError(
+                f"The memory of the workers of the Dask scheduler at {self._address} is full, so "
+                f"that they take no work{f' ({names})' if names else ''}; give a worker more of it "
+                f"({MEMORY}){remedy}. The champion stays what it was."
+            )
+        at = f"gone, with what they were at{f' ({names})' if names else ''}"
+        gone = at if self._known else "not there"
         return UserError(
             f"The workers of the Dask scheduler at {self._address} are {gone}; start some with "
             f"`dask worker {self._address}`, then try again. The champion stays what it was."
@@ -187,6 +211,7 @@ class Cluster:
                 threads = self.threads()
                 for task, losses in islice(left, max(0, threads - len(waiting))):
                     waiting[self._submit(function, task)] = task, losses
+                self._tasks = [task for task, _ in waiting.values()] or self._tasks
                 for future, task in ended:  # while workers are at the next tasks
                     seconds, result = _result(future, task)
                     self.worked += seconds
@@ -276,8 +301,7 @@ def _result(future: Future[Any], task: Task) -> tuple[float, Any]:
         name, remedy = _named(task)
         raise UserError(
             f'"{name}" has ended several workers one after the other, most likely for want of '
-            "memory; give a worker more of it ([compute] memory, or `dask worker --memory-limit`), "
-            f"or {remedy}."
+            f"memory; give a worker more of it ({MEMORY}), or {remedy}."
         ) from None
     except ModuleNotFoundError as error:
         raise UserError(
@@ -289,6 +313,7 @@ def _result(future: Future[Any], task: Task) -> tuple[float, Any]:
 def _work(function: Callable[..., Any], *task: Any) -> tuple[float, Any]:
     """Do a task on a worker, with one thread of the numeric libraries as everywhere."""
     threadpool_limits(1)
+    os.environ["LOKY_MAX_CPU_COUNT"] = "1"  # to scikit-learn n_jobs = -1 is one thread as well
     began = time.monotonic()
     with warnings.catch_warnings(), redirect_stderr(StringIO()):  # it may be a user's terminal
         warnings.simplefilter("ignore")

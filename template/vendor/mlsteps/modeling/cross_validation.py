@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
+import click
 import pandas as pd
 from sklearn.base import BaseEstimator
 
@@ -14,7 +15,7 @@ from ..problem.metric import Metric
 from ..variants import of_type
 from .encoding import EncodedFold, TrainingRows
 from .ensemble import with_ensemble
-from .parallel import ALL_CORES, in_threads, stopwatch
+from .parallel import ALL_CORES, in_threads, stopwatch, workers
 from .schedule import OutOfTimeError
 from .search import (
     ENSEMBLE,
@@ -49,6 +50,11 @@ def cross_validate(
     encoded = {build: [EncodedFold(rows, build, *fold) for fold in folds] for build in encoders}
     with caught_warnings():  # the fit to all rows says them
         kept = _encode(list(encoded.values()))
+    if workers() and not kept:
+        click.echo(
+            f"{'cluster':<10}has nothing to do in the search: the encoded folds are more than "
+            f"{MOST_NUMBERS:,} numbers, so each is made for each fit, here and one after the other"
+        )
     # Without a target, what a model says is held against what those of the other folds say.
     apart, score = definition.problem.needs_target, _score_held_out
     if not apart:

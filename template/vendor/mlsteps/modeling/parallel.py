@@ -47,6 +47,11 @@ def on_cluster(compute: Compute, package: str) -> Iterator[None]:
             _CLUSTER.reset(token)
 
 
+def workers() -> str:
+    """Return how many workers of a cluster there are, in words; nothing where there is none."""
+    return _CLUSTER.get().workers() if _CLUSTER.get() else ""
+
+
 def in_parallel(
     function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], jobs: int = ALL_CORES
 ) -> Generator[Any]:

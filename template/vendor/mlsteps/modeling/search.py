@@ -20,7 +20,7 @@ from ..preparation.schema import Schema
 from ..problem.columns import Column
 from ..problem.definition import Definition
 from ..problem.metric import Metric
-from .parallel import ALL_CORES, in_parallel
+from .parallel import ALL_CORES, in_parallel, workers
 from .schedule import OUT_OF_TIME, OutOfTimeError, Schedule
 
 MOST_SETTINGS = 500  # of a candidate, however much time there is
@@ -210,6 +210,7 @@ def search_candidates(
     best: dict[str, int] = {}  # the number of each candidate's best trial
     with tqdm(total=len(turns), desc="search", unit="trial", disable=None, leave=False) as bar:
         for number, trial in _finished(schedule, score, jobs):
+            bar.set_postfix_str(workers(), refresh=False)
             bar.update()
             scored[number] = trial
             rivals = {k: scored[k] for k in sorted({number, best.get(trial.candidate, number)})}
