@@ -127,6 +127,24 @@ def test_many_series_are_fitted_and_forecast_in_groups_on_the_workers(cluster, p
     assert "2 workers with 2 threads" in capsys.readouterr().out.splitlines()[-1]  # were busy
 
 
+def test_a_folder_is_scored_by_the_workers_as_on_one_machine(own, rows, cluster, tmp_path):
+    """Of series, each file has all of some of them."""
+    problem, columns = own.definition.problem, own.definition.columns
+    by = rows[columns.series_names()[0]] if problem.of_series else np.arange(len(rows)) % 3
+    (tmp_path / "in").mkdir()
+    for name, part_of_them in rows.groupby(by):
+        part_of_them.to_csv(tmp_path / "in" / f"{name}.csv", index=False)
+    assert run_in(own.root, "predict", tmp_path / "in", tmp_path / "single").exit_code == 0
+    on(own, cluster.address)
+    done = run_in(own.root, "predict", tmp_path / "in", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert f"2 workers with 2 threads at {cluster.address}, busy for " in done.output
+    written = sorted((tmp_path / "out").glob("*.csv"))
+    assert len(written) == len(list((tmp_path / "in").iterdir())) > 1
+    for path in written:
+        assert path.read_bytes() == (tmp_path / "single" / path.name).read_bytes()
+
+
 def test_local_starts_workers_and_ends_them(own, problem_type):
     if problem_type != "regression":
         pytest.skip("one problem type shows it")

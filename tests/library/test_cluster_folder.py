@@ -144,11 +144,12 @@ def test_a_million_rows_are_there_once_whatever_is_killed_and_when(own, rows, fo
         if kills:
             until(lambda done=done: len(names(out)) >= done)
             time.sleep(chance.uniform(0, 0.3))
-            everything = [driver, *cluster.workers.values()]
+            everything = [driver, cluster.scheduler, *cluster.workers.values()]
             for process in chance.sample(everything, len(everything)):
                 with_children(process, signal.SIGKILL)
             cluster.workers.clear()
-            until(lambda: not cluster.client.nthreads())
+            cluster.client.close(timeout=2)
+            cluster.start_scheduler()
             assert len(names(out)) < FILES
         said, _ = driver.communicate(timeout=4 * SECONDS)
     assert driver.returncode == 0, said

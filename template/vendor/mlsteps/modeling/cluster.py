@@ -2,6 +2,7 @@
 
 import logging
 import os
+import pickle
 import platform
 import sys
 import time
@@ -241,7 +242,7 @@ class Cluster:
         key = f"{_named(task)[0]}-{uuid4()}"  # the dashboard shows it
         try:
             if self._sent is None or self._sent[0] is not function:
-                sent = self._client.scatter(function, broadcast=True, hash=False)
+                sent = self._client.scatter(_Sent(function), broadcast=True, hash=False)
                 self._sent = function, sent
             return self._client.submit(_work, self._sent[1], *task, key=key)
         except GONE:
@@ -271,6 +272,22 @@ class Cluster:
     def group_size(self, calls: int) -> int:
         """Return how many short calls are one task."""
         return min(MOST_GROUP, -(-calls // (GROUPS * max(1, self.threads()))))
+
+
+class _Sent:
+    """A function that arrives with the code of the project, which Dask sends only if it has to."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        buffers: list[pickle.PickleBuffer] = []  # arrays, which are not copied
+        code = cloudpickle.dumps(self._function, protocol=5, buffer_callback=buffers.append)
+        return _arrived, (code, *buffers)
+
+
+def _arrived(code: bytes, *buffers: Any) -> Any:
+    return pickle.loads(code, buffers=buffers)  # noqa: S301 - as Dask does with all that it sends
 
 
 def _finished(waiting: Collection[Future[Any]]) -> list[Future[Any]]:
