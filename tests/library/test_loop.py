@@ -245,6 +245,21 @@ def test_a_challenger_is_compared_on_the_rows_of_today(misled):
     assert store.champion(misled.models) == store.newest_version(misled.models) != first
 
 
+def test_a_challenger_is_not_compared_on_rows_that_it_was_trained_on(misled):
+    shutil.copy(misled.root / "good.csv", misled.root / "rows.csv")
+    edit(misled, improvement={"shadow_rows": 50, "minimum_rows": 10_000})
+    run_in(misled.root, "improve")
+    assert store.challenger(misled.models)
+    rows = pd.read_csv(misled.root / "rows.csv")
+    rows.iloc[len(rows) // 4 :].to_csv(misled.root / "rows.csv", index=False)
+    assert run_in(misled.root, "run").exit_code == 0  # which promotes a version beside it
+    champion = store.champion(misled.models)
+    edit(misled, improvement={"shadow_rows": 0})
+    done = run_in(misled.root, "improve")
+    assert "there is nothing new to learn from" in done.output
+    assert store.champion(misled.models) == champion == store.newest_version(misled.models)
+
+
 def test_two_never_work_at_once(own):
     with FileLock(own.models / ".lock"):
         for command in ("collect", "improve", "run"):

@@ -171,6 +171,8 @@ class _Loop:
                 return self._result("waited", None, f"there is no reason to retrain: {why}")
         self._train(steps, after_step, force=force)  # the test set has to be that of these rows
         challenger = self._undecided() or challenger
+        if challenger and self._test_rows_seen(self._trained_on(challenger)):
+            challenger = None  # an older one, which they would flatter
         if challenger is None:
             return self._result("waited", None, "there is nothing new to learn from")
         return self._compare_on_test(challenger)
@@ -192,24 +194,29 @@ class _Loop:
     def _train(
         self, steps: Sequence[Step], after_step: Callable[[str, Outcome], None], *, force: bool
     ) -> None:
-        """Run the steps; `prepare` is given which rows the champion was trained on.
+        """Run the steps; `prepare` is given which rows the champion was trained on."""
+        add_labelled_rows(self.project)
+        trained_on = self._trained_on(self.champion)
+        for step in steps:
+            # A test set with rows that the champion was trained on would flatter it.
+            seen = "trained_on" in step.takes and self._test_rows_seen(trained_on)
+            outcome = run_step(self.project, step, force=force or seen, trained_on=trained_on)
+            after_step(step.name, outcome)
+
+    def _trained_on(self, version: str) -> TrainedOn:
+        """Return a function that says of raw rows which of them a version was trained on.
 
         Columns that came to the data since then do not count, or no row would look the same.
         """
-        project, models = self.project, self.project.models
-        add_labelled_rows(project)
-        schema = read_schema(models / self.champion / store.SCHEMA)
+        models = self.project.models
+        schema = read_schema(models / version / store.SCHEMA)
         columns = [schema.target, *(column.name for column in schema.inputs), *schema.ignored]
-        keys = store.training_keys(models, self.champion)
+        keys = store.training_keys(models, version)
 
         def trained_on(raw: pd.DataFrame) -> np.ndarray:
             return numbered(row_keys(raw, raw.columns.intersection(columns))).isin(keys).to_numpy()
 
-        for step in steps:
-            # A test set with rows that the champion was trained on would flatter it.
-            seen = "trained_on" in step.takes and self._test_rows_seen(trained_on)
-            outcome = run_step(project, step, force=force or seen, trained_on=trained_on)
-            after_step(step.name, outcome)
+        return trained_on
 
     def _test_rows_seen(self, trained_on: TrainedOn) -> bool:
         path = self.project.prepared / "test.parquet"
