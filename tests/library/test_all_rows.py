@@ -105,6 +105,20 @@ def test_no_row_of_the_sample_or_equal_to_one_is_outside_of_it(waves, project):
     assert set(rest["x"]) == set(few["x"]) - set(chosen["x"])
 
 
+@pytest.mark.parametrize("how", [{"repetitions": "drop"}, {"repetitions": "auto"}])
+def test_a_row_that_came_several_times_is_outside_once(waves, project, how):
+    """Also where it came in another part of the rows; with "auto" an id says that it is one."""
+    rows = waves.drop(columns="day").assign(id=range(ROWS))
+    ids = ["id"] if how["repetitions"] == "auto" else []
+    thrice = pd.concat([rows] * 3, ignore_index=True)
+    made = project(thrice, preparation=how, columns={"id": ids})
+    collect_rows(made)
+    done = run_in(made.root, "prepare")
+    assert done.exit_code == 0, done.output
+    assert rest_of(made)[" key"].is_unique
+    assert len(rest_of(made)) == ROWS - len(read_raw(made).drop_duplicates())
+
+
 def test_with_an_id_only_the_same_row_is_left_out(waves, project):
     rows = waves[["x", "y"]].round(2).assign(id=np.arange(ROWS) // 2 * 2)
     rows.loc[1::2, ["x", "y"]] = rows.loc[::2, ["x", "y"]].to_numpy()  # each row is there twice
@@ -200,6 +214,18 @@ def test_a_value_outside_of_the_sample_that_does_not_fit_is_a_sentence(waves, pr
     assert f"'much' in row {left[-7] + 1:,}, but must be a number" in done.output
     assert "set [split] all_rows to false" in done.output
     assert not list(made.prepared.glob("rest/*"))
+    refused = run_in(made.root, "train")
+    assert refused.exit_code == 2
+    assert "schema.json does not exist yet; `run` makes it" in refused.output
+
+
+def test_nothing_stays_of_a_preparation_that_was_killed(waves, project):
+    made = project(waves.drop(columns="day"))
+    collect_rows(made)
+    (made.prepared / ".rest.1234.tmp").mkdir(parents=True)
+    (made.prepared / ".train.parquet.1234.tmp").touch()
+    assert run_in(made.root, "prepare").exit_code == 0
+    assert not list(made.prepared.glob(".*"))
 
 
 def test_steps_are_skipped_until_the_others_are_wanted_or_not(waves, project):

@@ -79,11 +79,14 @@ def prepare(
     told = (how_written(raw, definition), outside.keys_of_sample(raw, definition)) if learnt else ()
     make = prepare_series if definition.problem.of_series else prepare_rows
     prepared = make(raw, definition, take_test, add_features, trained_on)
-    schema = prepared.schema
+    schema, path = prepared.schema, project.prepared / "schema.json"
+    path.unlink(missing_ok=True)  # written last: where it exists, the rows are complete
+    for left in project.prepared.glob(".*.tmp"):  # by a run that was killed
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
     for name, part in {"train": prepared.train, "test": prepared.test}.items():
-        with replacing(project.prepared / f"{name}.parquet", private=True) as path:
+        with replacing(project.prepared / f"{name}.parquet", private=True) as file:
             rows = pd.concat([prepared.features[part], prepared.rows[part]], axis="columns")
-            rows.to_parquet(path, row_group_size=PART_ROWS)
+            rows.to_parquet(file, row_group_size=PART_ROWS)
     shutil.rmtree(project.prepared / outside.FOLDER, ignore_errors=True)
     kept = 0
     if learnt:
@@ -91,8 +94,7 @@ def prepare(
             project.prepared, rest or (), learnt, definition, schema, add_features, *told
         )
     write_sample(project.prepared, sample)
-    # The schema is written last: where it exists, the rows are complete.
-    write_text(project.prepared / "schema.json", schema.model_dump_json(indent=2) + "\n")
+    write_text(path, schema.model_dump_json(indent=2) + "\n")
 
     columns = [
         {"column": c.name, "kind": c.kind, "why": reason, "always there": c.required}

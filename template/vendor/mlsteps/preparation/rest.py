@@ -16,6 +16,7 @@ from ..errors import UserError
 from ..files import release_memory, replacing
 from ..problem.columns import ConversionError
 from ..problem.definition import Definition
+from ..problem.eligible import counted_once
 from ..problem.keys import row_keys
 from ..problem.sample import Sample
 from .features import AddFeatures, check_finite, make_features
@@ -47,7 +48,7 @@ def prepare_rest(
 
     `written` and `known` are what `how_written` and `keys_of_sample` have found in the sample.
     """
-    kept = 0
+    kept, seen = 0, np.empty(0, "uint64")
     types = parquet.read_schema(prepared / "train.parquet").remove_metadata()
     types = pa.schema(field for field in types if field.name in _names(schema, types.names))
     number = int(np.clip(sample.collected / sample.rows - 1, 1, MOST_PARTS))
@@ -57,6 +58,10 @@ def prepare_rest(
         writers = [stack.enter_context(parquet.ParquetWriter(path, types)) for path in paths]
         for raw in rest:
             rows = _prepare(raw, definition, schema, add_features, written, known)
+            once = counted_once(raw, definition)[rows.index]
+            if once.any():  # also where the others came in another part of the rows
+                rows = rows[~(once & np.isin(rows[KEY], seen))]
+                seen = np.concatenate([seen, rows[KEY].to_numpy("uint64")])
             place = rows[KEY].to_numpy("uint64") % np.uint64(number)
             for k, writer in enumerate(writers):
                 part = rows.loc[place == k, types.names]

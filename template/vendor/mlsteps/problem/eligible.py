@@ -9,12 +9,17 @@ DATE = " date"  # of a row; names of collected columns have no blanks around the
 
 
 def find_repetitions(frame: pd.DataFrame, definition: Definition) -> pd.Series:
-    """Return which rows are left out: they equal an earlier one, and an id or the user says so."""
+    """Return which rows are left out: they equal an earlier one, and count once."""
+    once = counted_once(frame, definition)
+    return once & row_keys(frame).duplicated() if once.any() else once
+
+
+def counted_once(frame: pd.DataFrame, definition: Definition) -> pd.Series:
+    """Return which rows are one thing wherever they are equal: an id or the user says so."""
     how, ids = definition.preparation.repetitions, definition.columns.id
-    if how == "keep" or (how == "auto" and not ids):
-        return pd.Series(data=False, index=frame.index)
-    repeated = row_keys(frame).duplicated()
-    return repeated if how == "drop" else repeated & frame[ids].notna().all(axis="columns")
+    if how == "auto" and ids:
+        return frame[ids].notna().all(axis="columns")
+    return pd.Series(data=how == "drop", index=frame.index)
 
 
 def newest_rows(rows: pd.DataFrame, definition: Definition) -> pd.DataFrame:
