@@ -39,6 +39,12 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def version_age(version: str) -> tuple[str, int, str]:
+    """Return what the names of versions are sorted by, the oldest first: _10 is newer than _9."""
+    head, _, count = version.partition("_")
+    return head, len(count), count
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, whole or not at all."""
     with replacing(path) as temporary:

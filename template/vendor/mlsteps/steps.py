@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from .dependencies import code_files, source_of
 from .errors import UserError
-from .files import file_digest, read_json, release_memory, write_json
+from .files import file_digest, read_json, release_memory, version_age, write_json
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn")
 RECORD = "steps.json"
@@ -172,5 +172,6 @@ def _find(root: Path, patterns: Iterable[str]) -> list[Path]:
 
 def _newest(root: Path, pattern: str) -> str:
     """Return `pattern` with the version that was trained last."""
-    newest = max((p.parent.name for p in root.glob("models/[0-9]*/run.json")), default="VERSION")
+    names = (path.parent.name for path in root.glob("models/[0-9]*/run.json"))
+    newest = max(names, key=version_age, default="VERSION")
     return pattern.format(newest=newest)

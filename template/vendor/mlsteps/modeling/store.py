@@ -21,7 +21,7 @@ import skops.io
 from sklearn.base import BaseEstimator
 
 from ..errors import UserError
-from ..files import read_json, write_json, write_text
+from ..files import read_json, version_age, write_json, write_text
 from ..problem.project import Project
 from ..report import in_markdown
 
@@ -76,7 +76,7 @@ Line = dict[str, Any]  # of the history
 def new_version(models: Path) -> str:
     """Return a name for a version: the time in UTC, later than every version there is."""
     now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    newest = max([now, *versions(models)], key=_age)
+    newest = max([now, *versions(models)], key=version_age)
     if newest == now and not (models / now).exists():
         return now
     head, _, count = newest.partition("_")
@@ -85,12 +85,7 @@ def new_version(models: Path) -> str:
 
 def versions(models: Path) -> list[str]:
     """Return the names of all whole versions, the oldest first."""
-    return sorted((path.parent.name for path in models.glob(f"[0-9]*/{RUN}")), key=_age)
-
-
-def _age(version: str) -> tuple[str, int, str]:
-    head, _, count = version.partition("_")
-    return head, len(count), count  # _10 is newer than _9
+    return sorted((path.parent.name for path in models.glob(f"[0-9]*/{RUN}")), key=version_age)
 
 
 def newest_version(models: Path) -> str:
