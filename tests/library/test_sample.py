@@ -277,6 +277,10 @@ def test_define_looks_at_as_many_rows_as_memory_holds(people, store, monkeypatch
     definition = open_project(project.root).definition
     assert definition.split.sample_rows == 300
     assert (definition.data.path, definition.columns.id) == ("rows", ["id"])
+    edit(at(project.root), split={"sample_rows": 0})
+    done = run_in(project.root, "define", "--target", "y")  # of rows that are collected
+    assert done.exit_code == 0, done.output
+    assert "Memory does not hold all rows: [split] sample_rows is 300." in done.output
     monkeypatch.undo()
     monkeypatch.setattr(storage, "GROUP_ROWS", 500)
     done = run_in(project.root, "define")

@@ -316,25 +316,23 @@ def _run_steps(
 
 
 def _define_anew(data: str | None, target: str | None, steps: Any, metrics: Part) -> None:
-    from .collection.sample import read_what_fits
+    from .collection.sample import look_at, read_what_fits
     from .collection.stream import decimal_of, left_out
-    from .files import read_frame
     from .problem.definition import FILE_NAME
     from .problem.project import ROWS, open_project
     from .problem.suggest import suggest, write_suggestion
 
-    project, few = open_project(), 0
+    project = open_project()
+    of_series = project.definition.problem.of_series
     if data:
-        definition = project.definition
-        frame, sources, few = read_what_fits(
-            data, definition.data, of_series=definition.problem.of_series
-        )
+        frame, sources, few = read_what_fits(data, project.definition.data, of_series=of_series)
         decimal = decimal_of(sources)
         for sentence in left_out(sources):
             click.echo(sentence)
     else:  # of what [data] points to, whatever source that is
         _run_steps(project, steps, "collect", force=False, finish=False)
-        frame, decimal = read_frame(project.raw / ROWS), project.collected().data.decimal
+        frame, few = look_at(project.raw / ROWS, of_series=of_series)
+        decimal = project.collected().data.decimal
     suggestion = suggest(frame, target or "", project.definition.problem.type, decimal)
     sentences = write_suggestion(project.root / FILE_NAME, suggestion, metrics(), data, few)
     for sentence in (*suggestion.sentences(), *sentences):

@@ -108,16 +108,22 @@ def read_what_fits(
     Returns the files and how many rows these are as well, 0 if they are all; of series all have to.
     """
     with TemporaryDirectory() as folder:
-        rows, chosen = Path(folder) / ROWS, Path(folder) / f"chosen-{ROWS}"
         stream = open_stream(data.model_copy(update={"path": path}), Path.cwd(), Path(folder))
-        store(rows, stream)
-        if of_series:
-            check_fits(rows)
-        few = rows_that_fit(rows)
-        if few:
-            _draw(rows, chosen, few, [], "")
-        frame = read_frame(chosen if few else rows)
-        return frame.drop(columns=NUMBER, errors="ignore"), stream.sources, few
+        store(Path(folder) / ROWS, stream)
+        frame, few = look_at(Path(folder) / ROWS, of_series=of_series)
+        return frame, stream.sources, few
+
+
+def look_at(path: Path, *, of_series: bool) -> tuple[pd.DataFrame, int]:
+    """Read collected rows, or as many as memory holds; return how many then, 0 if they are all."""
+    if of_series:
+        check_fits(path)
+    few = rows_that_fit(path)
+    if not few:
+        return read_frame(path), 0
+    with TemporaryDirectory() as folder:
+        _draw(path, Path(folder) / ROWS, few, [], "")
+        return read_frame(Path(folder) / ROWS).drop(columns=NUMBER), few
 
 
 def read_same(path: Path, project: Project, sample: Sample, columns: list[str]) -> pd.DataFrame:
