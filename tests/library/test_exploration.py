@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from mlsteps.exploration import explore, standard_sections
 from mlsteps.exploration.measures import correlate, cramers_v, fences, group
+from mlsteps.exploration.row_plots import plot_against_class, plot_against_number
 from mlsteps.preparation.schema import Schema, read_schema
 from mlsteps.problem.columns import convert, describe, infer
 from mlsteps.variants import of_type
@@ -99,6 +100,22 @@ def test_every_kind_of_column_is_drawn(card, random, goal, target):
 )
 def test_odd_columns_are_drawn(card, target, features):
     card(pd.DataFrame(features, index=range(ROWS)), target)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series([True, False] * 50),
+        pd.cut(pd.Series([*range(90), *[np.nan] * 10]), [0, 30, 100]),
+    ],
+    ids=["bool", "bins"],
+)
+def test_categories_that_a_feature_of_the_project_has_are_drawn(values):
+    drawn = plot_against_number(values, "category", pd.Series(range(100)), None)
+    labels = [text.get_text() for text in drawn.axes[0].get_yticklabels()]
+    assert len(labels) == values.nunique(dropna=False)
+    classes = pd.Series(["a", "b"] * 50)
+    assert plot_against_class(values, "category", classes, {"a": "red", "b": "blue"}).axes
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])

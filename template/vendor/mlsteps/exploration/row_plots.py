@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ..plots import BLUE, GREY, INK, ORANGE, bars, heat_map, new_figure, shorten, show_dates
+from ..problem.columns import labels
 from ..problem.settings import Kind
 from .measures import as_numbers, fences
 
@@ -48,7 +49,7 @@ def plot_against_class(
     classes = target.where(target.isin(list(colours)), OTHERS)
     fig, axes = new_figure(grid="")
     if kind == "category":
-        values = values.fillna("(missing)")
+        values = labels(values).fillna("(missing)")
         counts = values.value_counts().head(MOST_BARS)
         shares = pd.crosstab(values, classes, normalize="index")
         start = np.zeros(len(counts))
@@ -77,7 +78,7 @@ def plot_against_number(values: pd.Series, kind: Kind, target: pd.Series, _: obj
     A line goes through the median of the target in up to ten equal parts of the rows.
     """
     if kind == "category":
-        values = values.fillna("(missing)")
+        values = labels(values).fillna("(missing)")
         counts = values.value_counts().head(MOST_BARS)
         medians = target.groupby(values).median()[counts.index]
         counts = counts[medians.sort_values(ascending=False, kind="stable").index]

@@ -141,7 +141,7 @@ def without_strays(
         reasons[name] = reason
         if len(strays):
             mixed[name] = strays
-    others = texts.drop(columns=list(found))
+    others = texts.drop(columns=list(found), errors="ignore")
     for name, strays in mixed.items():
         listed = ", ".join(f'"{text}"' for text in strays.unique())
         elsewhere = others.isin(strays.unique()).any()
