@@ -10,6 +10,7 @@ candidates, settings or spaces.
 """
 
 import argparse
+import math
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -167,7 +168,11 @@ def compete(
         run([program(project, "python"), "-c", PREDICT, str(data / "test.csv"), str(out)], project)
     else:
         task = [side, table.problem, table.target, str(seconds), str(data)]
-        done = run_with([PEERS[side], "pandas"], [str(HERE / "peers.py"), *task], data)
+        try:
+            done = run_with([PEERS[side], "pandas"], [str(HERE / "peers.py"), *task], data)
+        except SystemExit as failure:  # of the peer's own: it is the last on this table
+            print(failure)
+            return math.nan, math.nan
     return error(pd.read_csv(data / "test.csv")[table.target], pd.read_csv(out)), done.seconds
 
 
@@ -185,7 +190,7 @@ def error(true: pd.Series, found: pd.DataFrame) -> float:
 
 def show(found: pd.DataFrame, seconds: int) -> None:
     """Print errors and ranks, mean ranks and how often each side is best."""
-    ranks = found.rank(axis="columns")
+    ranks = found.rank(axis="columns", na_option="bottom")
     print(f"\nErrors after {seconds} s:\n{found.to_string(float_format='%.5g')}")
     print(f"\nRanks:\n{ranks.to_string()}")
     summary = pd.DataFrame({"mean rank": ranks.mean(), "best": (ranks == 1).sum()})
