@@ -193,7 +193,7 @@ class Search(Table):
     #: random: how many settings of each candidate beside its default
     iterations: int = Field(default=5, ge=1)
     #: of the search: no fit is started that would not end within it; the fit of the best to all
-    #: rows comes after it
+    #: rows, and those of ``all_rows``, come after it
     budget_seconds: float = Field(default=600, gt=0)
     folds: int = Field(default=5, ge=2)  #: of cross-validation, or origins of a backtest
     seed: int = Field(default=0, ge=0, lt=2**32)  #: of all that is drawn at random
