@@ -170,9 +170,10 @@ class _Loop:
                 why = "; ".join(reason.text for reason in reasons) or "none is named"
                 return self._result("waited", None, f"there is no reason to retrain: {why}")
         self._train(steps, after_step, force=force)  # the test set has to be that of these rows
-        challenger = self._undecided() or challenger
-        if challenger and self._test_rows_seen(self._trained_on(challenger)):
-            challenger = None  # an older one, which they would flatter
+        newest = self._undecided()
+        if challenger and not newest and self._test_rows_seen(self._trained_on(challenger)):
+            challenger = None  # they would flatter it
+        challenger = newest or challenger
         if challenger is None:
             return self._result("waited", None, "there is nothing new to learn from")
         return self._compare_on_test(challenger)
