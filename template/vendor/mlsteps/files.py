@@ -39,6 +39,12 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Delete what `replacing` has left anywhere in a folder, where a process was killed."""
+    for left in list(folder.rglob(".*.tmp")):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
 def version_age(version: str) -> tuple[str, int, str]:
     """Return what the names of versions are sorted by, the oldest first: _10 is newer than _9."""
     head, _, count = version.partition("_")

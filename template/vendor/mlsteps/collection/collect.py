@@ -15,11 +15,11 @@ from pyarrow import parquet
 
 from .. import report
 from ..errors import UserError
-from ..files import file_digest, read_frame, read_json, write_json
+from ..files import file_digest, read_json, remove_unfinished, write_json
 from ..problem.project import ROWS, Project
 from . import file
 from .labelled import join
-from .memory import check_fits
+from .memory import read_whole
 from .sample import read_chosen, read_same
 from .storage import store
 from .stream import Source, Stream, left_out
@@ -85,8 +85,7 @@ def collect(project: Project, read_rows: ReadRows, *, anew: bool = False) -> str
     if stored is not None:
         summary += f", {rows - stored:,} of them new"
     _write_card(project, summary, sources, changes)
-    for left in project.raw.rglob(".*.tmp"):  # by collections that were killed
-        left.unlink()
+    remove_unfinished(project.raw)
     return "\n".join([summary, *left_out(sources), *(f"{change}." for change in changes)])
 
 
@@ -217,16 +216,11 @@ def read_raw(project: Project) -> pd.DataFrame:
     path = project.raw / ROWS
     if not path.is_file():
         raise UserError(f"There is no {path}; collect the data first.")
-    chosen = read_chosen(project)
-    if chosen is None:
-        check_fits(path)
-    frame, sample = chosen or (read_frame(path), None)
+    frame, sample = read_chosen(project) or (read_whole(path), None)
     back = project.raw / LABELLED
     if not back.is_file():
         return frame
-    if sample is None:
-        check_fits(back)
-    labelled = read_same(back, project, sample, list(frame)) if sample else read_frame(back)
+    labelled = read_same(back, project, sample, list(frame)) if sample else read_whole(back)
     definition = project.definition
     own, columns = definition.not_features(), definition.columns
     keep = getattr(definition.preparation, "repetitions", "") == "keep"  # of rows, not of series

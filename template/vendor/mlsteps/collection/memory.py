@@ -4,17 +4,19 @@ import math
 import os
 from pathlib import Path
 
+import pandas as pd
 from pyarrow import parquet
 
 from ..errors import UserError
+from ..files import read_frame
 
 LIMITS = ("memory.max", "memory/memory.limit_in_bytes")  # of a container, in either way of Linux
 ROOM = 4  # how much more than the frame the steps take
 GIGA = 1e9
 
 
-def check_fits(path: Path) -> None:
-    """Refuse a Parquet file whose frame alone would surely be more than the free memory."""
+def read_whole(path: Path) -> pd.DataFrame:
+    """Read a Parquet file, unless its frame alone would surely be more than the free memory."""
     few, rows, size, free = _measure(path)
     if few:
         raise UserError(
@@ -22,6 +24,7 @@ def check_fits(path: Path) -> None:
             f"{free / GIGA:,.1f} GB are free; set [split] sample_rows, to {few:,} say, to learn "
             "from about so many of them."
         )
+    return read_frame(path)
 
 
 def rows_that_fit(path: Path) -> int:

@@ -26,7 +26,7 @@ from ..problem.sources import Data
 from ..problem.validation import check_present, quoted
 from ..report import counted
 from .file import open_stream
-from .memory import check_fits, rows_that_fit
+from .memory import read_whole, rows_that_fit
 from .storage import store
 from .stream import Source, digest
 
@@ -60,8 +60,7 @@ def read_chosen(project: Project) -> tuple[pd.DataFrame, Sample] | None:
         told = _compare(path, folder / ROWS, known, classes)
         sample = Sample(key, rows, total, chosen_by, cut, *told)
         write_sample(folder, sample)
-    check_fits(folder / ROWS)
-    frame = read_frame(folder / ROWS)
+    frame = read_whole(folder / ROWS)
     frame.index = pd.Index(frame.pop(NUMBER).to_numpy())
     return frame, sample
 
@@ -117,7 +116,7 @@ def read_what_fits(
 def look_at(path: Path, *, of_series: bool) -> tuple[pd.DataFrame, int]:
     """Read collected rows, or as many as memory holds; return how many then, 0 if they are all."""
     if of_series:
-        check_fits(path)
+        return read_whole(path), 0
     few = rows_that_fit(path)
     if not few:
         return read_frame(path), 0
@@ -133,8 +132,7 @@ def read_same(path: Path, project: Project, sample: Sample, columns: list[str]) 
         rows, there = Path(folder) / ROWS, file.schema_arrow.names
         parts, _ = _hash(file, names or [n for n in columns if n in there], Path(folder), "")
         _write(file, _choose(parts, sample.cut, whole=bool(names)), rows)
-        check_fits(rows)
-        return read_frame(rows).filter(columns)
+        return read_whole(rows).filter(columns)
 
 
 def _draw(

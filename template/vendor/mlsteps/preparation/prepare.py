@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from ..errors import UserError
-from ..files import PART_ROWS, replacing, write_text
+from ..files import PART_ROWS, remove_unfinished, replacing, write_text
 from ..problem.project import Project
 from ..problem.sample import FOLDER, read_sample, said_of, write_sample
 from ..report import counted, facts, table, write_card
@@ -81,8 +81,7 @@ def prepare(
     prepared = make(raw, definition, take_test, add_features, trained_on)
     schema, path = prepared.schema, project.prepared / "schema.json"
     path.unlink(missing_ok=True)  # written last: where it exists, the rows are complete
-    for left in project.prepared.glob(".*.tmp"):  # by a run that was killed
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    remove_unfinished(project.prepared)
     for name, part in {"train": prepared.train, "test": prepared.test}.items():
         with replacing(project.prepared / f"{name}.parquet", private=True) as file:
             rows = pd.concat([prepared.features[part], prepared.rows[part]], axis="columns")
