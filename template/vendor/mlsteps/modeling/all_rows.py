@@ -197,7 +197,6 @@ class _PartFitter:
         """Fit the candidate to the rows of each part, up to a date."""
         first, encoder, numbers = self.fit_first(paths[0], end)
 
-        # Not a method, which would name the project's modules: a worker is sent their code.
         def fit(part: int, path: Path) -> PartFit:
             rows, positions = self.open(path, end)
             target = rows.target.iloc[positions].to_numpy()

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import click
 import cloudpickle
 from distributed import Client, Future, KilledWorker, LocalCluster, Worker, wait
 from distributed.client import ClosedClientError
@@ -31,6 +30,7 @@ from ..report import counted
 from ..steps import library_digest
 from .gateway import NAME as GATEWAY
 from .gateway import open_gateway
+from .parallel import say
 from .search import Trial
 
 # What has to be the same on all machines, for work to be understood and numbers to be equal.
@@ -82,11 +82,11 @@ def open_cluster(compute: Compute, package: str) -> Iterator["Cluster"]:
             cloudpickle.register_pickle_by_value(sys.modules[package])
             stack.callback(cloudpickle.unregister_pickle_by_value, sys.modules[package])
         cluster = Cluster(client, address, own=given in ("local", GATEWAY))
-        _say(f"{cluster.described()}; dashboard: {client.dashboard_link}")
+        say(f"{cluster.described()}; dashboard: {client.dashboard_link}")
         yield cluster
         if cluster.offered:
             share = cluster.worked / cluster.offered
-            _say(f"{cluster.described()}, busy for {share:.0%} of {cluster.seconds:.1f} s")
+            say(f"{cluster.described()}, busy for {share:.0%} of {cluster.seconds:.1f} s")
 
 
 def _connect(address: str, given: str) -> Client:
@@ -143,10 +143,9 @@ class Cluster:
 
     def _out_of_memory(self) -> bool:
         """Return whether Dask gives work to no worker, for want of memory, and none is at any."""
-        found = self._client.scheduler_info()["workers"]
-        if not found or any(about["status"] != "paused" for about in found.values()):
-            return False
-        return not any(self._client.run(_running, on_error="ignore").values())
+        workers = self._client.scheduler_info()["workers"].values()
+        paused = {about["status"] for about in workers} == {"paused"}
+        return paused and not any(self._client.run(_running, on_error="ignore").values())
 
     def _lost(self) -> UserError:
         noticed = time.monotonic() + NOTICE_SECONDS
@@ -158,15 +157,15 @@ class Cluster:
                 "start it, then try again. The champion stays what it was."
             )
         names = ", ".join(sorted({f'"{_named(task)[0]}"' for task in self._tasks}))
+        waiting = f" ({names})" if names else ""
         if self._full:
             remedy = f", or {_named(self._tasks[0])[1]}" if names else ""
             return UserError(
                 f"The memory of the workers of the Dask scheduler at {self._address} is full, so "
-                f"that they take no work{f' ({names})' if names else ''}; give a worker more of it "
-                f"({MEMORY}){remedy}. The champion stays what it was."
+                f"that they take no work{waiting}; give a worker more of it ({MEMORY}){remedy}. "
+                "The champion stays what it was."
             )
-        at = f"gone, with what they were at{f' ({names})' if names else ''}"
-        gone = at if self._known else "not there"
+        gone = f"gone, with what they were at{waiting}" if self._known else "not there"
         return UserError(
             f"The workers of the Dask scheduler at {self._address} are {gone}; start some with "
             f"`dask worker {self._address}`, then try again. The champion stays what it was."
@@ -348,7 +347,3 @@ def _versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
-
-
-def _say(text: str) -> None:
-    click.echo(f"{'cluster':<10}{text}")

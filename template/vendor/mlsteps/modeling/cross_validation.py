@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-import click
 import pandas as pd
 from sklearn.base import BaseEstimator
 
@@ -15,7 +14,7 @@ from ..problem.metric import Metric
 from ..variants import of_type
 from .encoding import EncodedFold, TrainingRows
 from .ensemble import with_ensemble
-from .parallel import ALL_CORES, in_threads, stopwatch, workers
+from .parallel import ALL_CORES, in_threads, say, stopwatch, workers
 from .schedule import OutOfTimeError
 from .search import (
     ENSEMBLE,
@@ -51,8 +50,8 @@ def cross_validate(
     with caught_warnings():  # the fit to all rows says them
         kept = _encode(list(encoded.values()))
     if workers() and not kept:
-        click.echo(
-            f"{'cluster':<10}has nothing to do in the search: the encoded folds are more than "
+        say(
+            "has nothing to do in the search: the encoded folds are more than "
             f"{MOST_NUMBERS:,} numbers, so each is made for each fit, here and one after the other"
         )
     # Without a target, what a model says is held against what those of the other folds say.

@@ -10,6 +10,7 @@ from functools import cache, partial
 from operator import itemgetter
 from typing import Any
 
+import click
 from joblib import Parallel, delayed
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
@@ -45,6 +46,11 @@ def on_cluster(compute: Compute, package: str) -> Iterator[None]:
             yield
         finally:
             _CLUSTER.reset(token)
+
+
+def say(text: str) -> None:
+    """Say something of the cluster on the terminal."""
+    click.echo(f"{'cluster':<10}{text}")
 
 
 def workers() -> str:
