@@ -45,18 +45,18 @@ FEEDBACK = sa.Table(
 
 def create_tables(engine: sa.Engine) -> None:
     """Create the tables that are not there yet."""
-    _beside_others(engine, TABLES.create_all)
+    _create_missing(engine, TABLES.create_all)
 
 
 def bring_up_to_date(engine: sa.Engine) -> None:
     """Make the columns and indexes that an older log lacks, and complete new labels."""
     create_tables(engine)
-    _beside_others(engine, _add_columns)
+    _create_missing(engine, _add_columns)
     _complete(engine)
-    _beside_others(engine, _add_indexes)
+    _create_missing(engine, _add_indexes)
 
 
-def _beside_others(engine: sa.Engine, make: Callable[[sa.Engine], None]) -> None:
+def _create_missing(engine: sa.Engine, make: Callable[[sa.Engine], None]) -> None:
     """Make what is missing, also where others do the same at this moment."""
     there: set[str] | None = None
     while True:
