@@ -105,13 +105,13 @@ def test_no_row_of_the_sample_or_equal_to_one_is_outside_of_it(waves, project):
     assert set(rest["x"]) == set(few["x"]) - set(chosen["x"])
 
 
-@pytest.mark.parametrize("how", [{"repetitions": "drop"}, {"repetitions": "auto"}])
+@pytest.mark.parametrize("how", ["drop", "auto"])
 def test_a_row_that_came_several_times_is_outside_once(waves, project, how):
     """Also where it came in another part of the rows; with "auto" an id says that it is one."""
     rows = waves.drop(columns="day").assign(id=range(ROWS))
-    ids = ["id"] if how["repetitions"] == "auto" else []
+    ids = ["id"] if how == "auto" else []
     thrice = pd.concat([rows] * 3, ignore_index=True)
-    made = project(thrice, preparation=how, columns={"id": ids})
+    made = project(thrice, preparation={"repetitions": how}, columns={"id": ids})
     collect_rows(made)
     done = run_in(made.root, "prepare")
     assert done.exit_code == 0, done.output

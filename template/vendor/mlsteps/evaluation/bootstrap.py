@@ -97,7 +97,7 @@ def _each(
 ) -> list[Any]:
     """Return what `function` gives for each resample of so many rows; threads take those of many.
 
-    They are here also where there is a cluster: 200 resamples end before it has started.
+    They are here also where there is a cluster: its workers would have to be sent the predictions.
     """
     numbered = enumerate(drawn)
     tasks = iter(lambda: list(islice(numbered, max(1, TASK_ROWS // rows))), [])

@@ -170,10 +170,10 @@ class _Loop:
                 why = "; ".join(reason.text for reason in reasons) or "none is named"
                 return self._result("waited", None, f"there is no reason to retrain: {why}")
         self._train(steps, after_step, force=force)  # the test set has to be that of these rows
-        newest = self._undecided()
-        if challenger and not newest and self._test_rows_seen(self._trained_on(challenger)):
+        if newest := self._undecided():
+            challenger = newest
+        elif challenger and self._test_rows_seen(self._trained_on(challenger)):
             challenger = None  # they would flatter it
-        challenger = newest or challenger
         if challenger is None:
             return self._result("waited", None, "there is nothing new to learn from")
         return self._compare_on_test(challenger)
