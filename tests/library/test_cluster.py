@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from mlsteps.collection import read_raw
+from mlsteps.modeling import cross_validation
 from mlsteps.modeling.forecasters.local import Exponential
 from mlsteps.modeling.parallel import on_cluster
 from mlsteps.preparation.panel import Panel
@@ -14,6 +15,7 @@ from sklearn.base import clone
 
 pytest.importorskip("distributed", reason="Dask is not installed; only compute = dask needs it")
 from dask_cluster import newest_run, numbers, on, started
+from mlsteps.modeling import cluster as module
 
 pytestmark = pytest.mark.slow
 
@@ -105,6 +107,35 @@ def test_parts_of_all_rows_are_fitted_by_the_workers_as_on_one_machine(
             part(problem_type, "modeling.predictor"), "TRUSTED", [f"{module.__name__}.Mine"]
         )
         assert len(load(own, there["version"]).pipeline[-1].members) > 2
+
+
+def test_folds_too_large_to_keep_are_made_by_workers_that_see_the_rows(
+    own, cluster, problem_type, monkeypatch
+):
+    if problem_type == "forecasting":
+        pytest.skip("only rows are encoded")
+    monkeypatch.setattr(cross_validation, "MOST_NUMBERS", 1)
+    edit(own, search={"method": "random", "iterations": 1, "budget_seconds": 3600})
+    assert run_in(own.root, "train", "--force").exit_code == 0
+    single = newest_run(own)
+    on(own, cluster.address)
+    there = run_in(own.root, "train", "--force")
+    assert there.exit_code == 0, there.output
+    assert ", busy for" in there.output
+    assert numbers(newest_run(own)) == numbers(single)
+
+
+def test_they_are_made_here_if_workers_see_other_rows(own, cluster, problem_type, monkeypatch):
+    if problem_type != "regression":
+        pytest.skip("one type will do")
+    monkeypatch.setattr(cross_validation, "MOST_NUMBERS", 1)
+    monkeypatch.setattr(module, "file_digest", lambda _: "of another machine's file")
+    on(own, cluster.address)
+    there = run_in(own.root, "train", "--force")
+    assert there.exit_code == 0, there.output
+    assert "has nothing to do in the search: the encoded folds are more than 1 n" in there.output
+    assert f"share {own.prepared} with them, under the same path" in there.output
+    assert "busy" not in there.output
 
 
 @pytest.fixture

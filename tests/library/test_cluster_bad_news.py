@@ -14,6 +14,8 @@ from importlib.metadata import version
 import pytest
 from mlsteps.errors import UserError
 from mlsteps.modeling import Candidate, store
+from mlsteps.modeling.parallel import in_parallel, on_cluster, seen_by_workers
+from mlsteps.problem.settings import Compute
 from project import FOLDER, edit, part, run_in
 
 pytest.importorskip("distributed", reason="Dask is not installed; only compute = dask needs it")
@@ -151,6 +153,22 @@ def test_a_worker_with_another_release_of_a_library_is_named(own, cluster, tmp_p
     cluster.end_worker(worker)
     assert failed.exit_code == 2
     assert f"The worker at {worker} has scipy 0.1 (here " in failed.output
+
+
+def test_a_worker_that_joins_without_the_rows_that_others_share_is_named(cluster, tmp_path):
+    shared = tmp_path / "train.parquet"
+    shared.write_bytes(b"rows")
+    with on_cluster(Compute(scheduler=cluster.address), "mlsteps"):
+        assert seen_by_workers(shared)
+        shared.write_bytes(b"other rows")  # as a machine may have them
+        worker = cluster.add_worker()
+        with pytest.raises(UserError) as refused:
+            until(lambda: next(in_parallel(abs, [(-1,)])) != 1)
+    cluster.end_worker(worker)
+    assert refused.value.message == (
+        f"The worker at {worker} does not see {shared} as it is here, as the others do; share "
+        f"{tmp_path} with it, under the same path, or end it."
+    )
 
 
 def another_environment(folder, *packages):

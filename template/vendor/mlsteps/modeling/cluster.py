@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from ..environment import FROM_ENVIRONMENT, from_environment, named
 from ..errors import UserError, first_line
+from ..files import file_digest
 from ..preparation.rest import FOLDER as REST
 from ..problem.settings import Compute
 from ..report import counted
@@ -109,6 +110,7 @@ class Cluster:
         self._client, self._address, self._own = client, address, own  # it ends with the command
         self._threads: dict[str, int] = {}  # of each worker
         self._known: set[str] = set()  # whose versions are the same as here
+        self._shared: dict[Path, str] = {}  # files that workers read, and their digests
         self._looked = self._seen = time.monotonic()
         self._full = False  # all of them wait for memory
         self._tasks: list[Task] = []  # that workers were given last
@@ -195,6 +197,32 @@ class Cluster:
                     "this project's uv.lock says, and start the worker again."
                 )
             self._known.add(worker)
+        for path, digest in self._shared.items():
+            for worker in self._without(path, digest, workers):
+                raise UserError(
+                    f"The worker at {worker} does not see {path} as it is here, as the others do; "
+                    f"share {path.parent} with it, under the same path, or end it."
+                )
+
+    def share(self, path: Path) -> bool:
+        """Tell whether all workers see a file as it is here; if so, new ones have to see it."""
+        self.threads()
+        digest = file_digest(path)
+        try:
+            if self._without(path, digest, self._threads.keys()):
+                return False
+        except GONE:
+            raise self._lost() from None
+        self._shared[path] = digest
+        return True
+
+    def _without(self, path: Path, digest: str, workers: Collection[str]) -> list[str]:
+        """Return those of some workers that do not see a file of this digest."""
+        if not workers:
+            return []
+        found = self._client.run(_digest, path, workers=[*workers], on_error="return")
+        gone = {worker for worker, there in found.items() if isinstance(there, OSError)}
+        return [worker for worker, there in found.items() if there != digest and worker not in gone]
 
     def run(self, function: Callable[..., Any], tasks: Iterable[Task]) -> Generator[Any]:
         """Yield what `function` returns for each of the tasks, in the order in which they are done.
@@ -339,6 +367,13 @@ def _work(function: Callable[..., Any], *task: Any) -> tuple[float, Any]:
 
 def _running(dask_worker: Worker) -> set[str]:
     return set(map(str, dask_worker.active_threads.values()))
+
+
+def _digest(path: Path) -> str:
+    try:
+        return file_digest(path)
+    except OSError:
+        return ""
 
 
 def _versions() -> dict[str, str]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from copy import copy
 
 import pandas as pd
 from sklearn.base import BaseEstimator
@@ -14,7 +15,7 @@ from ..problem.metric import Metric
 from ..variants import of_type
 from .encoding import EncodedFold, TrainingRows
 from .ensemble import with_ensemble
-from .parallel import ALL_CORES, in_threads, say, stopwatch, workers
+from .parallel import ALL_CORES, in_threads, say, seen_by_workers, stopwatch, workers
 from .schedule import OutOfTimeError
 from .search import (
     ENSEMBLE,
@@ -49,10 +50,12 @@ def cross_validate(
     encoded = {build: [EncodedFold(rows, build, *fold) for fold in folds] for build in encoders}
     with caught_warnings():  # the fit to all rows says them
         kept = _encode(list(encoded.values()))
-    if workers() and not kept:
+    beside = kept or seen_by_workers(rows.path)  # whether fits are done beside each other
+    if workers() and not beside:
         say(
             "has nothing to do in the search: the encoded folds are more than "
-            f"{MOST_NUMBERS:,} numbers, so each is made for each fit, here and one after the other"
+            f"{MOST_NUMBERS:,} numbers, so each is made for each fit, and not all workers see the "
+            f"rows that it is made of; share {rows.path.parent} with them, under the same path"
         )
     # Without a target, what a model says is held against what those of the other folds say.
     apart, score = definition.problem.needs_target, _score_held_out
@@ -62,7 +65,10 @@ def cross_validate(
     def score_part(trial: Trial, part: int, deadline: float) -> None:
         own = encoded[encoder_of(trial.candidate, candidates)]
         own = own[part : part + 1] if apart else own
-        fitted = _fit_folds(trial, candidates[trial.candidate], own, deadline, kept=kept)
+        if not kept:  # another fit, beside this one, makes the same numbers
+            own = [copy(fold) for fold in own]
+        candidate = candidates[trial.candidate]
+        fitted = _fit_folds(trial, candidate, own, deadline, kept=kept, beside=beside)
         score(trial, fitted, metric, definition)
 
     result = search_candidates(
@@ -72,7 +78,7 @@ def cross_validate(
         metric,
         definition,
         parts=len(folds) if apart else 1,
-        jobs=ALL_CORES if kept else 1,
+        jobs=ALL_CORES if beside else 1,
     )
     if not kept and ENSEMBLE in definition.models.candidates:
         result.left_out[ENSEMBLE] = "so many rows are not fitted by several models"
@@ -84,7 +90,7 @@ def cross_validate(
 def _encode(encoded: list[list[EncodedFold]]) -> bool:
     """Encode the rows of all folds, if memory holds them; return whether it does.
 
-    Otherwise each fold is encoded for each fit, and one fit at a time has all cores.
+    Otherwise each fold is encoded for each fit, and here one fit at a time has all cores.
     """
     for folds in encoded:
         _encode_fold(folds[0])
@@ -102,14 +108,20 @@ def _encode_fold(fold: EncodedFold) -> None:
 
 
 def _fit_folds(
-    trial: Trial, candidate: Candidate, folds: list[EncodedFold], deadline: float, *, kept: bool
+    trial: Trial,
+    candidate: Candidate,
+    folds: list[EncodedFold],
+    deadline: float,
+    *,
+    kept: bool,
+    beside: bool,
 ) -> Fitted:
     """Yield an estimator that is fitted to each fold, and the fold."""
     for k, fold in enumerate(folds):
         if k and time.monotonic() > deadline:
             raise OutOfTimeError
         estimator = build_estimator(candidate, trial.settings, fold.rows.definition)
-        if kept:  # other fits have the other cores
+        if beside:  # other fits have the other cores
             set_jobs(estimator, 1)
         trial.fit_seconds.append(timed_fit(estimator, fold))
         if not kept:

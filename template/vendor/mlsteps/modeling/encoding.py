@@ -30,7 +30,7 @@ class TrainingRows:
     def __init__(self, path: Path, schema: Schema, definition: Definition) -> None:
         self.schema = schema
         self.definition = definition
-        self._path = path
+        self.path = path
         self._features = [column.name for column in schema.features]
         metadata = read_frame(path, without=self._features)
         self._order = np.arange(len(metadata))
@@ -70,7 +70,7 @@ class TrainingRows:
         order = self._order[positions]
         places[order] = np.arange(len(positions))
         start, end = 0, order.max(initial=-1)
-        for part in read_parts(self._path, self._features):
+        for part in read_parts(self.path, self._features):
             here = places[start : start + len(part)]
             start += len(part)
             if (here >= 0).any():

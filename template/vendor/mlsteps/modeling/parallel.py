@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import cache, partial
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import click
@@ -56,6 +57,12 @@ def say(text: str) -> None:
 def workers() -> str:
     """Return how many workers of a cluster there are, in words; nothing where there is none."""
     return _CLUSTER.get().workers() if _CLUSTER.get() else ""
+
+
+def seen_by_workers(path: Path) -> bool:
+    """Tell whether there is a cluster, and all of its workers see a file as it is here."""
+    cluster = _CLUSTER.get()
+    return bool(cluster) and cluster.share(path)
 
 
 def in_parallel(
