@@ -82,6 +82,13 @@ def test_calibration_mends_probabilities_that_are_too_sure(scored, define):
     assert default_decision(target, definition)["classes"] == ["no", "yes"]
 
 
+def test_few_rows_that_are_all_predicted_right_do_not_make_probabilities_certain(define):
+    target, definition = pd.Series(["no", "yes"] * 20), define(problem={"positive": "yes"})
+    right = predictions(np.where(target == "yes", 0.8, 0.2))
+    slope = learn_decision(target, right, definition)["slope"]
+    assert 1 < slope < 5  # 0.8 becomes 0.999 at most
+
+
 def test_calibration_can_be_switched_off(scored, define):
     target, probability = scored
     definition = define(evaluation={"calibrate": False})

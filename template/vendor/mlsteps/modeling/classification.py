@@ -11,6 +11,8 @@ from sklearn.base import BaseEstimator
 from ..problem.classification import PROBABILITY, arrays
 from ..problem.definition import Definition
 
+PRIOR_DEVIATION = 2.0  # of the log of the slope, and of each bias, before rows are seen
+
 
 def default_decision(target: pd.Series, definition: Definition) -> dict[str, Any]:
     """Return the decision before training: probabilities as they are, the likelier class.
@@ -85,12 +87,18 @@ def _calibrated(probabilities: np.ndarray, decision: dict[str, Any]) -> np.ndarr
 
 
 def _calibrate(true: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
-    """Return the slope and the biases with the least log loss; a convex problem."""
+    """Return the slope and the biases with the least log loss, and a weak prior for none.
+
+    Where out-of-fold predictions of few rows are all right, the log loss alone would make them
+    ever surer; with thousands of rows the prior has no weight.
+    """
     logs, rows = _log(probabilities), np.arange(len(true))
 
     def loss(parameters: np.ndarray) -> float:
         scores = logs * parameters[0] + np.append(parameters[1:], 0)
-        return -float(log_softmax(scores, axis=1)[rows, true].mean())
+        misfit = -log_softmax(scores, axis=1)[rows, true].sum()
+        surprise = np.log(parameters[0]) ** 2 + np.sum(parameters[1:] ** 2)
+        return float(misfit + surprise / (2 * PRIOR_DEVIATION**2)) / len(true)
 
     start = np.append(1.0, np.zeros(probabilities.shape[1] - 1))
     bounds = [(0.01, 100), *[(-20, 20)] * (len(start) - 1)]
