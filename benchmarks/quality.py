@@ -2,9 +2,10 @@
 
 Every table is cut once, a quarter for the test, with the seed below; each side gets the other rows
 as a CSV, two cores and so many seconds to train, and predicts the quarter. The project is used as
-`define --data` makes it, with nothing edited but [search] method and budget_seconds. The peers are
-installed in environments of their own by `uv run --with`. Nothing here was looked at to choose
-candidates, settings or spaces.
+`define --data` makes it, with nothing edited but [search] method and budget_seconds, and [split]
+test_share: it would keep a fifth of its rows back for a test of its own, which is done here. The
+peers are installed in environments of their own by `uv run --with`. Nothing here was looked at to
+choose candidates, settings or spaces.
 
 `--only car_prices email` chooses tables, `--peers lightgbm ours` sides, `--seconds 15 60` times.
 """
@@ -79,6 +80,7 @@ TABLES = [
     Table("sklearn", "wine", "target", "classification"),
 ]
 OURS = "ours"
+OWN_TEST_SHARE = 0.02  # of the rows that a side is given; the project cannot do without a test
 SEARCH_SHARE = 0.8  # of the time; the rest is for starting, and for the fit to all rows
 PREDICT = """
 import sys, pandas as pd
@@ -160,7 +162,11 @@ def compete(
     if side == OURS and project:
         for made in ("models", "data"):
             shutil.rmtree(project / made, ignore_errors=True)
-        settings = {"method": '"budget"', "budget_seconds": seconds * SEARCH_SHARE}
+        settings = {
+            "method": '"budget"',
+            "budget_seconds": seconds * SEARCH_SHARE,
+            "test_share": OWN_TEST_SHARE,
+        }
         define(project, data / "train.csv", table.target, **settings)
         for step in ("define", "collect", "prepare"):
             run([program(project, COMMAND), step], project)
