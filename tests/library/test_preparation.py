@@ -306,6 +306,26 @@ def test_ordinal_labels_are_one_column_and_rare_ones_share_their_number(encoders
     assert np.isnan(codes[4:]).all()  # for trees, a label that is not known is missing
 
 
+@pytest.mark.parametrize("kind", ["one_hot", "ordinal"])
+def test_many_categories_are_one_column_of_what_the_target_is_beside_them(
+    encoders, define, problem_type, kind
+):
+    random, names = np.random.default_rng(0), [f"street {k}" for k in range(60)]
+    share = dict(zip(names, random.uniform(0.1, 0.9, 60), strict=True))
+    train = pd.DataFrame({"street": pd.Series(random.choice(names, 6000), dtype="str")})
+    sold = random.random(6000) < train["street"].map(share)
+    target = sold.astype(float) if problem_type == "regression" else np.where(sold, "yes", "no")
+    features = [Column(name="street", kind="category", categories=names)]
+    encoder = getattr(encoders, kind)(features, define(preparation={"scaling": "none"}))
+    fitted_to = encoder.fit_transform(train, target)
+    streets = pd.DataFrame({"street": pd.Series([*names, "a new one", None], dtype="str")})
+    encoded = encoder.transform(streets)
+    assert encoded.shape == (62, 1)
+    assert encoded[:60, 0] == pytest.approx(list(share.values()), abs=0.2)
+    assert encoded[60:, 0] == pytest.approx(sold.mean(), abs=0.01)
+    assert not np.array_equal(fitted_to, encoder.transform(train))  # no row has its own target
+
+
 @pytest.mark.parametrize("scaling", ["standard", "auto", "min-max", "none"])
 def test_scaling_and_clipping_are_fitted_to_training_rows_only(encoders, define, scaling):
     features = [Column(name="n", kind="number")]

@@ -3,8 +3,8 @@
 The place for whatever is computed from several rows: an encoder is fitted on training rows only, in
 every fold of the cross-validation anew, and is stored with the model. Any transformer of
 scikit-learn can be added: as a step of a pipeline, or as a part with the columns that it takes,
-``parts.append(("place", KMeans(8), ["latitude", "longitude"]))``. One that needs the target, such
-as ``TargetEncoder``, is given it.
+``parts.append(("place", KMeans(8), ["latitude", "longitude"]))``. One that needs the target, as
+``TargetEncoder`` does, is given it.
 """
 
 from mlsteps.preparation import (
@@ -18,10 +18,17 @@ from mlsteps.preparation import (
 from sklearn.base import TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import (
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+    TargetEncoder,
+)
 
-MOST_CATEGORIES = 50  # of one feature; the rarer ones count as one
+MOST_CATEGORIES = 50  # of one feature; of more, each is encoded as the mean target of its rows
 
 
 def one_hot(features: list[Column], definition: Definition) -> ColumnTransformer:
@@ -60,9 +67,14 @@ def _encoder(
         [feature.name for feature in features if feature.kind == kind]
         for kind in ("number", "category", "date", "text")
     )
+    many = []  # without a target, the rarest of them count as one
+    if definition.problem.needs_target:
+        many = [each.name for each in features if len(each.categories) > MOST_CATEGORIES]
+    few = [name for name in categories if name not in many]
     parts = [
         ("number", _numbers(definition), numbers),
-        ("category", for_categories, categories),
+        ("category", for_categories, few),
+        ("categories", _mean_target(definition), many),
         ("date", make_pipeline(DateParts(), *_impute_and_scale(definition)), dates),
     ]
     for k, text in enumerate(texts):  # each has words of its own
@@ -72,6 +84,20 @@ def _encoder(
         sparse_threshold=0,
         verbose_feature_names_out=False,
     )
+
+
+def _mean_target(definition: Definition) -> Pipeline:
+    """Return what becomes of many categories: the mean target of the rows of each.
+
+    Of the rows that it is fitted to, each gets the mean of other rows: its own target would tell.
+    """
+    number = definition.problem.target_kind == "number"
+    folds = KFold if number else StratifiedKFold
+    encoder = TargetEncoder(
+        target_type="continuous" if number else "auto",
+        cv=folds(5, shuffle=True, random_state=definition.search.seed),
+    )
+    return make_pipeline(encoder, *_impute_and_scale(definition))
 
 
 def _numbers(definition: Definition) -> Pipeline:

@@ -179,7 +179,8 @@ class Preparation(Table):
     scaling: Literal["standard", "auto", "min-max", "none"] = "standard"
     #: numbers beyond this share at each end are pulled in to it; 0: never
     clip_share: float = Field(default=0.0, ge=0, lt=0.5)
-    #: rarer labels of a category share one column with those never seen
+    #: rarer labels of a category share one column with those never seen; where a feature has more
+    #: than 50 and there is a target, each label is encoded as the mean target of its rows instead
     rare_share: float = Field(default=0.01, ge=0, lt=1)
     repetitions: Literal["auto", "keep", "drop"] = "auto"  #: what becomes of equal rows
 
