@@ -7,14 +7,7 @@ scikit-learn can be added: as a step of a pipeline, or as a part with the column
 ``TargetEncoder`` does, is given it.
 """
 
-from mlsteps.preparation import (
-    Clipper,
-    Column,
-    DateParts,
-    Definition,
-    SharedUnitScaler,
-    TextTopics,
-)
+from mlsteps.preparation import Clipper, Column, DateParts, Definition, SharedUnitScaler, TextTopics
 from sklearn.base import TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
