@@ -1,13 +1,13 @@
 """What a Dask cluster gains and costs, on the two cores of one machine.
 
-Five parts, each the time of a whole command; names choose among them. `search`: `train` on 100,000
+Six parts, each the time of a whole command; names choose among them. `search`: `train` on 100,000
 rows; `series`: `train` on 1,000 series; `score`: `predict` of a folder of 5,000,000 rows in 40
 files with a boosting champion. Each runs on one core without a cluster, on all cores without one,
 and on two workers of one thread, which run already. On these the search and the series should be
 1.7 times as fast as on one core. `sample`: `train` on the embedded data with and without a cluster
 that is started for it: 5 s at most. `folder`: each step, with a sample and the candidate that
 learns from all rows, of a folder of 10 GB that is made for it, and its scoring, on two workers of
-2 GiB each.
+2 GiB each. `many`: the steps of 10,000 series of 60 months, on two workers.
 """
 
 import re
@@ -34,6 +34,7 @@ from many_series import write_series
 
 GAIN, COST = 1.7, 5.0
 TRAINING, FILES, EACH = 100_000, 40, 125_000
+MANY_SERIES, MONTHS = 10_000, 60
 MANY, SAMPLE, MEMORY = 7_200_000, 500_000, "2GiB"  # of the folder of 10 GB
 CANDIDATES = ["logistic", "tree", "forest", "boosting"]
 CUT = """
@@ -58,6 +59,7 @@ def main() -> None:
         "series": series,
         "score": score,
         "folder": folder,
+        "many": many,
     }
     with workplace() as place:
         rows, _ = generate(place, "classification", compute="dask")
@@ -65,7 +67,7 @@ def main() -> None:
         for project in (rows, panel):
             install(project)
         for name in sys.argv[1:] or parts:
-            parts[name](panel if name == "series" else rows)
+            parts[name](panel if name in ("series", "many") else rows)
 
 
 def sample(project: Path) -> None:
@@ -128,6 +130,16 @@ def folder(project: Path) -> None:
             show(step, run([program(project, COMMAND), step], project))
         run([program(project, COMMAND), "promote", newest(project)], project)
         show("predict", run([program(project, COMMAND), "predict", "many", "scored"], project))
+
+
+def many(project: Path) -> None:
+    """Take ten thousand series through the steps."""
+    write_series(project, MANY_SERIES, MONTHS)
+    print(f"many: {MANY_SERIES:,} series of {MONTHS} months")
+    with two_workers(project) as address:
+        use(project, address)
+        for step in ("collect", "define", "prepare", "train", "evaluate"):
+            show(step, run([program(project, COMMAND), step], project))
 
 
 def show(step: str, done: Done) -> None:

@@ -40,10 +40,10 @@ def main() -> None:
         print(f"    {name:<10}{step['seconds']:6.1f} s")
 
 
-def write_series(project: Path) -> None:
+def write_series(project: Path, series: int = SERIES, months: int = MONTHS) -> None:
     """Write the series into a project, and point it at them."""
     with (project / "series.csv").open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream).writerows([("month", "article", "sold"), *rows()])
+        csv.writer(stream).writerows([("month", "article", "sold"), *rows(series, months)])
     path = project / "project.toml"
     text = path.read_text(encoding="utf-8")
     for key, value in SETTINGS.items():
@@ -51,14 +51,14 @@ def write_series(project: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def rows() -> list[tuple[str, str, str]]:
+def rows(series: int, months: int) -> list[tuple[str, str, str]]:
     """Return series with a level, a trend, a season and a random walk of their own."""
     made = []
-    for number in range(SERIES):
+    for number in range(series):
         chance = random.Random(number)  # noqa: S311 -- made up, not secret
         slope, wave, shift = chance.uniform(0, 1), chance.uniform(5, 20), chance.randrange(12)
         walk = 100.0
-        for month in range(MONTHS):
+        for month in range(months):
             walk += chance.gauss(0, 1)
             season = wave * math.sin(2 * math.pi * (month + shift) / 12)
             value = max(1.0, walk + slope * month + season + chance.gauss(0, 3))
