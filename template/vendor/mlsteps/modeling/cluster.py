@@ -221,8 +221,7 @@ class Cluster:
         if not workers:
             return []
         found = self._client.run(_digest, path, workers=[*workers], on_error="return")
-        gone = {worker for worker, there in found.items() if isinstance(there, OSError)}
-        return [worker for worker, there in found.items() if there != digest and worker not in gone]
+        return [w for w, seen in found.items() if not (seen == digest or isinstance(seen, OSError))]
 
     def run(self, function: Callable[..., Any], tasks: Iterable[Task]) -> Generator[Any]:
         """Yield what `function` returns for each of the tasks, in the order in which they are done.

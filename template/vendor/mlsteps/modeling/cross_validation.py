@@ -50,8 +50,8 @@ def cross_validate(
     encoded = {build: [EncodedFold(rows, build, *fold) for fold in folds] for build in encoders}
     with caught_warnings():  # the fit to all rows says them
         kept = _encode(list(encoded.values()))
-    beside = kept or seen_by_workers(rows.path)  # whether fits are done beside each other
-    if workers() and not beside:
+    parallel = kept or seen_by_workers(rows.path)
+    if workers() and not parallel:
         say(
             "has nothing to do in the search: the encoded folds are more than "
             f"{MOST_NUMBERS:,} numbers, so each is made for each fit, and not all workers see the "
@@ -68,7 +68,7 @@ def cross_validate(
         if not kept:  # another fit, beside this one, makes the same numbers
             own = [copy(fold) for fold in own]
         candidate = candidates[trial.candidate]
-        fitted = _fit_folds(trial, candidate, own, deadline, kept=kept, beside=beside)
+        fitted = _fit_folds(trial, candidate, own, deadline, kept=kept, parallel=parallel)
         score(trial, fitted, metric, definition)
 
     result = search_candidates(
@@ -78,7 +78,7 @@ def cross_validate(
         metric,
         definition,
         parts=len(folds) if apart else 1,
-        jobs=ALL_CORES if beside else 1,
+        jobs=ALL_CORES if parallel else 1,
     )
     if not kept and ENSEMBLE in definition.models.candidates:
         result.left_out[ENSEMBLE] = "so many rows are not fitted by several models"
@@ -95,7 +95,8 @@ def _encode(encoded: list[list[EncodedFold]]) -> bool:
     for folds in encoded:
         _encode_fold(folds[0])
         if len(folds) * folds[0].size > MOST_NUMBERS:
-            folds[0].forget()
+            for first, *_ in encoded:
+                first.forget()
             return False
     for _ in in_threads(_encode_fold, ((fold,) for folds in encoded for fold in folds)):
         pass
@@ -114,14 +115,14 @@ def _fit_folds(
     deadline: float,
     *,
     kept: bool,
-    beside: bool,
+    parallel: bool,
 ) -> Fitted:
     """Yield an estimator that is fitted to each fold, and the fold."""
     for k, fold in enumerate(folds):
         if k and time.monotonic() > deadline:
             raise OutOfTimeError
         estimator = build_estimator(candidate, trial.settings, fold.rows.definition)
-        if beside:  # other fits have the other cores
+        if parallel:  # other fits have the other cores
             set_jobs(estimator, 1)
         trial.fit_seconds.append(timed_fit(estimator, fold))
         if not kept:
