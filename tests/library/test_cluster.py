@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from mlsteps.collection import read_raw
 from mlsteps.modeling import cross_validation
@@ -156,6 +157,34 @@ def test_many_series_are_fitted_and_forecast_in_groups_on_the_workers(cluster, p
     assert (there.parameters_ == here.parameters_)[~np.isnan(here.parameters_)].all()
     assert (forecast == here.forecast(panel, 6)).all()
     assert "2 workers with 2 threads" in capsys.readouterr().out.splitlines()[-1]  # were busy
+
+
+def test_a_search_of_many_series_gives_workers_trials_and_groups(own, cluster, panel):
+    """Trials of what learns from all series at once, groups of series of what has a model each."""
+    months = pd.period_range("2020-01", periods=panel.history.shape[1], freq="M").astype(str)
+    frame = pd.DataFrame(panel.history.T, months, panel.names).rename_axis("month").reset_index()
+    sold = frame.melt("month", var_name="article", value_name="sold")
+    sold.to_csv(own.root / "sold.csv", index=False)
+    names = ["stl_ar", "ridge", "boosting", "drift"]
+    edit(
+        own,
+        problem={"target": "sold", "horizon": 4},
+        data={"path": "sold.csv"},
+        columns={"date": "month", "series": "article"},
+        models={"candidates": names},
+        search={"method": "random", "iterations": 1, "budget_seconds": 3600},
+    )
+    for step in (["collect"], ["define"], ["prepare"], ["train", "--force"]):
+        done = run_in(own.root, *step)
+        assert done.exit_code == 0, done.output
+    single = newest_run(own)
+    on(own, cluster.address)
+    there = run_in(own.root, "train", "--force")
+    assert there.exit_code == 0, there.output
+    assert numbers(newest_run(own)) == numbers(single)
+    given = cluster.client.run_on_scheduler(lambda dask_scheduler: {*dask_scheduler.task_prefixes})
+    assert {"ridge", "boosting", "series"} <= given
+    assert "stl_ar" not in given
 
 
 def test_a_folder_is_scored_by_the_workers_as_on_one_machine(own, rows, cluster, tmp_path):

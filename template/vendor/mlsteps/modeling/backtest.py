@@ -5,11 +5,13 @@ A backtest forecasts from origins in the past, of which it is known what followe
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm, t
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ..errors import UserError
@@ -24,10 +26,10 @@ from ..problem.project import Project
 from ..problem.series import PERIOD, SERIES, least_periods
 from .forecast_choice import choose, say_choice, with_ensemble
 from .forecast_model import ForecastModel, add_intervals, add_true, forecast_ahead, roll_on
-from .forecasters.local import fit_again
+from .forecasters.local import LocalForecaster, fit_again
 from .forecasters.mean import Mean
 from .forecasters.naive import baselines
-from .parallel import ALL_CORES, MANY_CALLS, few_threads, stopwatch
+from .parallel import MANY_CALLS, few_threads, in_parallel, on_workers, stopwatch
 from .schedule import OutOfTimeError
 from .search import (
     REFERENCE_ROWS,
@@ -134,10 +136,14 @@ def backtest(
         trial.predictions = pd.concat(parts, ignore_index=True)
         trial.measured["seasonal naive"] = {"value": float(np.mean(plain["seasonal_naive"]))}
 
-    # The local forecasters fit many series in processes of their own.
-    jobs = 1 if len(panel.names) >= MANY_CALLS else ALL_CORES
+    def local(_: int, trial: Trial, *__: Any) -> bool:
+        return isinstance(candidates[trial.candidate].estimator, LocalForecaster)
+
+    # Of many series, local forecasters share the fits out themselves.
+    run = partial(on_workers, here=local) if len(panel.names) >= MANY_CALLS else in_parallel
     plan = plan_trials(candidates, definition, panel.periods)
-    result = search_candidates(score_trial, plan, panel.periods, metric, definition, jobs=jobs)
+    with threadpool_limits(1, user_api="blas"):  # so that sums are those of a worker
+        result = search_candidates(score_trial, plan, panel.periods, metric, definition, run=run)
     return choose(with_ensemble(result, rivals, sizes, metric, definition), plain, metric)
 
 

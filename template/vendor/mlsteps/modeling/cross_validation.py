@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from copy import copy
+from functools import partial
 
 import pandas as pd
 from sklearn.base import BaseEstimator
@@ -15,7 +16,7 @@ from ..problem.metric import Metric
 from ..variants import of_type
 from .encoding import EncodedFold, TrainingRows
 from .ensemble import with_ensemble
-from .parallel import ALL_CORES, in_threads, say, seen_by_workers, stopwatch, workers
+from .parallel import in_parallel, in_threads, say, seen_by_workers, stopwatch, workers
 from .schedule import OutOfTimeError
 from .search import (
     ENSEMBLE,
@@ -78,7 +79,7 @@ def cross_validate(
         metric,
         definition,
         parts=len(folds) if apart else 1,
-        jobs=ALL_CORES if parallel else 1,
+        run=in_parallel if parallel else partial(in_parallel, jobs=1),
     )
     if not kept and ENSEMBLE in definition.models.candidates:
         result.left_out[ENSEMBLE] = "so many rows are not fitted by several models"

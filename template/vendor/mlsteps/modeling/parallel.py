@@ -1,6 +1,5 @@
 """Work beside other work: the one place where it is started, and where its time is taken."""
 
-import os
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -66,26 +65,34 @@ def seen_by_workers(path: Path) -> bool:
 
 
 def in_parallel(
-    function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], jobs: int = ALL_CORES
+    function: Callable[..., Any],
+    tasks: Iterable[tuple[Any, ...]],
+    jobs: int = ALL_CORES,
+    here: Callable[..., bool] | None = None,
 ) -> Generator[Any]:
     """Yield what `function` returns for each of the tasks, in the order in which they are done.
 
     Inside of `on_cluster`, workers of the cluster do it, else threads. With one job, and all cores
     for the libraries inside of it, it is done here. Tasks are asked for when a worker is free.
+    A cluster is not given those of which `here` is true: they are done here, beside its others.
     """
     cluster = _CLUSTER.get()
     if cluster and jobs != 1:
-        yield from cluster.run(function, tasks)
+        yield from cluster.run(function, tasks, here)
     else:
         yield from in_threads(function, tasks, jobs)
 
 
-def on_workers(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Generator[Any]:
+def on_workers(
+    function: Callable[..., Any],
+    tasks: Iterable[tuple[Any, ...]],
+    here: Callable[..., bool] | None = None,
+) -> Generator[Any]:
     """Do what `in_parallel` does, with large tasks: without a cluster one after the other.
 
     The libraries inside of a task then have all cores, and memory holds one task.
     """
-    return in_parallel(function, tasks, ALL_CORES if _CLUSTER.get() else 1)
+    return in_parallel(function, tasks, ALL_CORES if _CLUSTER.get() else 1, here)
 
 
 def in_threads(
@@ -143,7 +150,7 @@ def map_many(function: Callable[..., Any], calls: Iterable[Any]) -> list[Any]:
     """
     calls, cluster = list(calls), _CLUSTER.get()
     if not cluster or len(calls) < MANY_CALLS:
-        jobs = os.cpu_count() if len(calls) >= MANY_CALLS else 1
+        jobs = ALL_CORES if len(calls) >= MANY_CALLS else 1
         return list(Parallel(jobs)(delayed(function)(call) for call in calls))
     size = cluster.group_size(len(calls))
     groups = ((start, calls[start : start + size]) for start in range(0, len(calls), size))

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +20,7 @@ from ..preparation.schema import Schema
 from ..problem.columns import Column
 from ..problem.definition import Definition
 from ..problem.metric import Metric
-from .parallel import ALL_CORES, in_parallel, workers
+from .parallel import in_parallel, workers
 from .schedule import OUT_OF_TIME, OutOfTimeError, Schedule
 
 MOST_SETTINGS = 500  # of a candidate, however much time there is
@@ -138,6 +138,7 @@ class Trial:
 
 
 Score = Callable[[Trial, int, float], None]  # of a trial, a part of it, and when to give up
+Run = Callable[..., Generator[Any]]  # of a function and tasks for it, see `in_parallel`
 # Trials with the turn of their candidate that each is, and why some candidates have none.
 Plan = tuple[list[tuple[int, Trial]], dict[str, str]]
 
@@ -192,12 +193,12 @@ def search_candidates(
     definition: Definition,
     *,
     parts: int = 1,
-    jobs: int = ALL_CORES,
+    run: Run = in_parallel,
 ) -> SearchResult:
     """Score the trials of a plan while there is time, see `plan_trials`.
 
     `score` fills an empty trial with what one part of the work, a fold say, gives; it is told when
-    to give up. Parts are done beside each other, on all cores. All candidates get their first turn
+    to give up; `run` does parts beside each other. All candidates get their first turn
     before any gets its second. One that takes more than its share of the time that is left waits
     until the others had theirs. No part is begun that would not end in time if it took as long as
     the candidate's last one. One that fails, because it needs more rows say, is left out; an error
@@ -209,7 +210,7 @@ def search_candidates(
     scored: dict[int, Trial] = {}
     best: dict[str, int] = {}  # the number of each candidate's best trial
     with tqdm(total=len(turns), desc="search", unit="trial", disable=None, leave=False) as bar:
-        for number, trial in _finished(schedule, score, jobs):
+        for number, trial in _finished(schedule, score, run):
             bar.set_postfix_str(workers(), refresh=False)
             bar.update()
             scored[number] = trial
@@ -239,11 +240,11 @@ def rank(trials: list[Trial], metric: Metric) -> list[Trial]:
     return sorted(trials, key=lambda trial: (not trial.eligible, metric.gain(0.0, trial.mean)))
 
 
-def _finished(schedule: Schedule, score: Score, jobs: int) -> Iterator[tuple[int, Trial]]:
+def _finished(schedule: Schedule, score: Score, run: Run) -> Iterator[tuple[int, Trial]]:
     """Yield each trial that all parts of are scored, and its number."""
     attempt = partial(_attempt, score)
     while schedule.waiting():  # again after the last if that had to wait for another turn
-        tasks = in_parallel(attempt, schedule.tasks(), jobs)
+        tasks = run(attempt, schedule.tasks())
         with caught_warnings(), closing(tasks) as attempts:
             for number, *outcome in attempts:
                 trial = schedule.take(number, *outcome)
