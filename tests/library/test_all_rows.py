@@ -10,7 +10,7 @@ from mlsteps.errors import UserError
 from mlsteps.modeling import Candidate, train
 from mlsteps.preparation import cut_folds, prepare, take_test
 from mlsteps.problem.keys import row_keys
-from project import at, collect_rows, edit, load, project_toml, run_in
+from project import at, collect_rows, edit, load, part, project_toml, run_in
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
@@ -92,6 +92,26 @@ def test_what_is_learnt_from_all_rows_is_better_than_from_the_sample(waves, proj
     told = json.loads((project.reports / "metrics.json").read_text("utf-8"))["test"]["rmse"]
     assert error == pytest.approx(told["value"])
     assert told["high"] < run["leaderboard"][1]["cv_mean"]
+
+
+def test_expectations_see_all_rows_that_are_learnt_from(waves, project, monkeypatch):
+    def check_rows(rows):
+        if (rows["y"] > 100).any():
+            raise UserError("y is above 100.")
+        seen.extend(rows.index)
+
+    monkeypatch.setattr(part("regression", "pipeline"), "check_rows", check_rows)
+    seen = []
+    made = project(waves)
+    collect_rows(made)
+    outside = waves.index.difference(read_raw(made).index)
+    assert run_in(made.root, "define").exit_code == 0
+    assert sorted(seen) == list(range(ROWS))
+    waves.loc[outside[0], "y"] = 101.0
+    made = project(waves)
+    collect_rows(made)
+    done = run_in(made.root, "define")
+    assert (done.exit_code, "y is above 100." in done.output) == (2, True), done.output
 
 
 def test_no_row_of_the_sample_or_equal_to_one_is_outside_of_it(waves, project):

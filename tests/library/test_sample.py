@@ -238,6 +238,7 @@ def test_what_the_sample_does_not_tell_is_said(people, store):
     left = people.index.difference(chosen)
     people.loc[left[:2], "y"] = "perhaps"  # which changes no hash of a group
     people.loc[left[:5], "score"] = None
+    people["town"] = np.where(people.index.isin(left[:7]), "Ur", "Rome")
     project = toml_of(store(people, **grouped), grouped)
     done = run_in(project.root, "define")
     assert done.exit_code == 0, done.output
@@ -248,8 +249,18 @@ def test_what_the_sample_does_not_tell_is_said(people, store):
         'No row of the sample lacks "score", but of all 3,000 rows up to 5 rows do' in done.output
     )
     assert f"{len(chosen):,} of 3,000 rows, chosen by a hash of the group" in done.output
-    card = (project.reports / "cards/1-define.html").read_text("utf-8")
-    assert str(people["score"].min()) in card
+    assert (
+        'lacks labels of "town" that up to 7 rows of all 3,000 have; nothing is learnt'
+        in done.output
+    )
+    assert run_in(project.root, "prepare").exit_code == 0
+    assert run_in(project.root, "explore").exit_code == 0
+    score = people["score"]
+    for card in ("1-define", "4-explore"):
+        shown = (project.reports / f"cards/{card}.html").read_text("utf-8")
+        assert str(score.min()) in shown
+        assert f"mean {score.mean():.4g}, deviation {score.std(ddof=0):.4g}" in shown
+        assert f"&quot;Rome&quot; {1 - 7 / ROWS:.1%}, of 2 labels" in shown
 
 
 def test_rows_that_cannot_be_in_memory_are_a_sentence(people, store, monkeypatch):

@@ -4,6 +4,8 @@ A step runs again when the settings, the files or the code that it uses have cha
 its function below, whatever of this project that function names, and the library.
 """
 
+from itertools import chain
+
 import mlsteps.collection
 import mlsteps.evaluation
 import mlsteps.exploration
@@ -38,7 +40,8 @@ def collect(project: Project, *, force: bool = False) -> str:
 def define(project: Project) -> str:
     """Check that the data can answer the question of project.toml."""
     raw = read_raw(project)
-    check_rows(raw)
+    for rows in chain([raw], read_rest(project)):
+        check_rows(rows)
     return mlsteps.problem.define(project, raw, METRICS)
 
 

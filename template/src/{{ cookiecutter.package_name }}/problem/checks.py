@@ -5,7 +5,7 @@ from mlsteps import UserError
 
 
 def check_rows(rows: pd.DataFrame) -> None:
-    """Check the rows as collected.
+    """Check the rows as collected; with ``[split] all_rows``, part by part.
 
     Raises
     ------

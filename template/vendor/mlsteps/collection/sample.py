@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,8 +22,8 @@ from ..problem.keys import numbered, row_keys
 from ..problem.project import ROWS, Project
 from ..problem.sample import FOLDER, Sample, hashed_columns, read_sample, write_sample
 from ..problem.sources import Data
-from ..problem.validation import check_present, quoted
-from ..report import counted
+from ..problem.validation import check_present
+from .describe import compare
 from .file import open_stream
 from .memory import read_whole, rows_that_fit
 from .storage import store
@@ -34,7 +33,6 @@ NUMBER = " row"  # the column of a row's number among all; no collected one has 
 PART = 1_000_000  # hashes that are in memory at a time, or more where many rows are equal
 MOST_PARTS = 200  # files that are open at a time
 HASHED = np.dtype([("key", "uint64"), ("row", "int64")])
-NAMED = 3
 ONE = "[split] sample_rows takes whole series and groups, but all rows are of one; set it to 0."
 
 
@@ -57,7 +55,9 @@ def read_chosen(project: Project) -> tuple[pd.DataFrame, Sample] | None:
         write_sample(folder, None)  # written last, so that it is always that of the rows
         cut, classes = _draw(path, folder / ROWS, asked, names, known)
         rows = parquet.read_metadata(folder / ROWS).num_rows
-        told = _compare(path, folder / ROWS, known, classes)
+        definition = project.definition
+        apart = [*definition.not_inputs(), *names, definition.columns.date]
+        told = compare(path, folder / ROWS, known, classes, apart)
         sample = Sample(key, rows, total, chosen_by, cut, *told)
         write_sample(folder, sample)
     frame = read_whole(folder / ROWS)
@@ -226,62 +226,3 @@ def _choose(parts: Sequence[Path], cut: int, *, whole: bool) -> np.ndarray:
         kept = (keys if whole else numbered(keys)) <= np.uint64(cut)
         chosen.append(hashed["row"][kept.to_numpy()])
     return np.sort(np.concatenate(chosen))
-
-
-def _measure(path: Path) -> dict[str, tuple[int, list[Any]]]:
-    """Return how many values of each column a file lacks, and the least and greatest, if told."""
-    about, found = parquet.read_metadata(path), dict[str, tuple[int, list[Any]]]()
-    for group in map(about.row_group, range(about.num_row_groups)):
-        for column in map(group.column, range(about.num_columns)):
-            missing, ends = found.get(column.path_in_schema, (0, []))
-            told = column.statistics
-            if told.has_min_max and column.physical_type != "BYTE_ARRAY":  # of texts nobody asks
-                values = [*ends, told.min, told.max]
-                ends = [min(values), max(values)]
-            found[column.path_in_schema] = missing + told.null_count, ends
-    return found
-
-
-def _compare(
-    path: Path, rows: Path, known: str, classes: pd.Series
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return a line for each column, and sentences on what all rows have and the sample lacks."""
-    all_rows, chosen = (parquet.read_metadata(file).num_rows for file in (path, rows))
-    every, ours = _measure(path), _measure(rows)
-    lines = [
-        {
-            "column": name,
-            "missing, %": 100 * missing / all_rows,
-            "in the sample": 100 * ours[name][0] / chosen,
-            "least to greatest": _span(ends),
-            "of the sample": _span(ours[name][1]),
-        }
-        for name, (missing, ends) in every.items()
-    ]
-    said = []
-    if len(classes):
-        here = labels(read_frame(rows, [known])[known])
-        lacks = classes[classes.index.difference(here)]
-        if len(lacks):
-            rows_of = counted(int(lacks.sum()), "row")
-            said.append(
-                f'The sample has none of the {rows_of} whose "{known}" is {_few(lacks.index)}; set '
-                "[split] sample_rows higher, or nothing is learnt of them."
-            )
-    gaps = [name for name, (missing, _) in every.items() if missing and not ours[name][0]]
-    if gaps:
-        most = counted(max(every[name][0] for name in gaps), "row")
-        said.append(
-            f"No row of the sample lacks {_few(gaps)}, but of all {all_rows:,} rows up to {most} "
-            "do; nothing is learnt of such rows."
-        )
-    return lines, said
-
-
-def _span(ends: list[Any]) -> str:
-    return " to ".join(map(str, ends))
-
-
-def _few(names: Sequence[str]) -> str:
-    more = len(names) - NAMED
-    return quoted(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")

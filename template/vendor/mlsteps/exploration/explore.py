@@ -51,7 +51,8 @@ def explore(project: Project, sections: Sections) -> str:
     summary = summarize(train, schema)
     sample = read_sample(project.prepared)
     note = [notice(sentence, "warn") for sentence in (sample.sentences() if sample else [])]
-    write_card(project.reports, "explore", summary, *note, *sections(train, schema))
+    every = [sample.section()] if sample else []
+    write_card(project.reports, "explore", summary, *note, *sections(train, schema), *every)
     return summary
 
 

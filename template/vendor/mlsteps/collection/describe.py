@@ -1,0 +1,148 @@
+"""What all collected rows are like, a row group at a time, and what a sample of them lacks."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
+from tqdm import tqdm
+
+from ..files import read_frame
+from ..problem.columns import labels
+from ..problem.validation import quoted
+from ..report import counted
+
+MOST_LABELS = 1000  # of a column; the labels of one with more are not counted
+NAMED = 3
+
+
+@dataclass
+class Statistics:
+    """What is known of the values of a column, or of as many as were added.
+
+    The mean and the sum of squared deviations are joined from those of row groups as by Chan, Golub
+    and LeVeque (1983), "Algorithms for computing the sample variance".
+    """
+
+    missing: int = 0
+    ends: list[Any] = field(default_factory=list)  # the least and the greatest, but of texts
+    count: int = 0  # of numbers
+    mean: float = 0.0
+    squares: float = 0.0
+    labels: Counter[str] = field(default_factory=Counter)
+
+    def add(self, values: pa.ChunkedArray) -> None:
+        """Add the values of a row group."""
+        self.missing += values.null_count
+        there, kind = values.drop_null(), values.type
+        is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+        if not len(there) or pa.types.is_nested(kind):
+            return
+        if is_number or pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
+            ends = [*self.ends, *pc.min_max(there).as_py().values()]
+            self.ends = [min(ends), max(ends)]
+        elif len(self.labels) <= MOST_LABELS:
+            counts = pc.value_counts(there.cast(pa.string()).combine_chunks())
+            self.labels.update(dict(zip(*map(pa.Array.to_pylist, counts.flatten()), strict=True)))
+        if is_number:
+            mean, count = pc.mean(there).as_py(), self.count + len(there)
+            apart = mean - self.mean
+            self.squares += len(there) * pc.variance(there).as_py()
+            self.squares += apart**2 * self.count * len(there) / count
+            self.mean += apart * len(there) / count
+            self.count = count
+
+    def typical(self) -> str:
+        """Return the mean and the standard deviation, or the most frequent label, as text."""
+        if self.count:
+            return f"mean {self.mean:.4g}, deviation {np.sqrt(self.squares / self.count):.4g}"
+        if len(self.labels) > MOST_LABELS:
+            return f"more than {MOST_LABELS:,} labels"
+        for label, number in self.labels.most_common(1):
+            share = number / self.labels.total()
+            return f'"{label}" {share:.1%}, of {counted(len(self.labels), "label")}'
+        return ""
+
+    def rows_beyond(self, sample: Self) -> int:
+        """Return how many rows have a label that a sample lacks, if labels are counted."""
+        if len(self.labels) > MOST_LABELS:
+            return 0
+        return sum(self.labels[label] for label in self.labels.keys() - sample.labels.keys())
+
+
+def describe(path: Path) -> dict[str, Statistics]:
+    """Return the statistics of each column of a file, one row group of which is in memory."""
+    with parquet.ParquetFile(path, pre_buffer=False) as file:
+        found = {name: Statistics() for name in file.schema_arrow.names}
+        bar = {"unit": " rows", "unit_scale": True, "disable": None, "leave": False}
+        with tqdm(desc="describe", total=file.metadata.num_rows, **bar) as shown:
+            for k in range(file.num_row_groups):
+                table = file.read_row_group(k)
+                for name, statistics in found.items():
+                    statistics.add(table[name])
+                shown.update(len(table))
+    return found
+
+
+def compare(
+    path: Path, rows: Path, known: str, classes: pd.Series, apart: list[str]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return a line for each column, and sentences on what all rows have and the sample lacks.
+
+    `classes` are the labels of the target `known`; from the columns `apart` nothing is learnt.
+    """
+    every, ours = describe(path), describe(rows)
+    all_rows, chosen = (parquet.read_metadata(file).num_rows for file in (path, rows))
+    lines = [
+        {
+            "column": name,
+            "missing, %": 100 * each.missing / all_rows,
+            "in the sample": 100 * ours[name].missing / chosen,
+            "least to greatest": _span(each.ends),
+            "of the sample": _span(ours[name].ends),
+            "typical": each.typical(),
+            "typical of the sample": ours[name].typical(),
+        }
+        for name, each in every.items()
+    ]
+    said = []
+    if len(classes):
+        here = labels(read_frame(rows, [known])[known])
+        lacks = classes[classes.index.difference(here)]
+        if len(lacks):
+            rows_of = counted(int(lacks.sum()), "row")
+            said.append(
+                f'The sample has none of the {rows_of} whose "{known}" is {_few(lacks.index)}; set '
+                "[split] sample_rows higher, or nothing is learnt of them."
+            )
+    gaps = [name for name, each in every.items() if each.missing and not ours[name].missing]
+    if gaps:
+        most = counted(max(every[name].missing for name in gaps), "row")
+        said.append(
+            f"No row of the sample lacks {_few(gaps)}, but of all {all_rows:,} rows up to {most} "
+            "do; nothing is learnt of such rows."
+        )
+    others = {name: each.rows_beyond(ours[name]) for name, each in every.items()}
+    unseen = [name for name, number in others.items() if number and name not in apart]
+    if unseen:
+        most = counted(max(others[name] for name in unseen), "row")
+        said.append(
+            f"The sample lacks labels of {_few(unseen)} that up to {most} of all {all_rows:,} "
+            "have; nothing is learnt of these."
+        )
+    return lines, said
+
+
+def _span(ends: list[Any]) -> str:
+    return " to ".join(map(str, ends))
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return quoted(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
