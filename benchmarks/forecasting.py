@@ -131,8 +131,8 @@ def statsforecast(series: Series, data: Path) -> Iterator[tuple[str, pd.DataFram
     run_with([STATSFORECAST], [str(HERE / "peers_forecasting.py"), *task], data.parent)
     found = pd.read_csv(out, parse_dates=["date"])
     models = found.columns.drop(["series", "date", "y", "cutoff"])
-    found["mean of the four"] = found[models].mean(axis=1)
-    for name in [*models, "mean of the four"]:
+    found["mean of these"] = found[models].mean(axis=1)
+    for name in [*models, "mean of these"]:
         yield name, found[["series", "date", "y"]].assign(prediction=found[name])
 
 

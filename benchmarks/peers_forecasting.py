@@ -25,7 +25,7 @@ def main() -> None:
         models.AutoETS(season_length=season),
         models.AutoARIMA(season_length=season if season <= LONGEST else 1),
         models.AutoTheta(season_length=season),
-        models.MSTL(season_length=seasons),
+        *([models.MSTL(season_length=seasons)] if season > 1 else []),  # it decomposes by a season
     ]
     names = {"id_col": "series", "time_col": "date", "target_col": "y"}
     side = import_module("statsforecast").StatsForecast(models=fitted, freq=start, n_jobs=CORES)
