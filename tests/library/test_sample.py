@@ -239,6 +239,7 @@ def test_what_the_sample_does_not_tell_is_said(people, store):
     people.loc[left[:2], "y"] = "perhaps"  # which changes no hash of a group
     people.loc[left[:5], "score"] = None
     people["town"] = np.where(people.index.isin(left[:7]), "Ur", "Rome")
+    people["wait"] = pd.to_timedelta(people.index % 9, "min")
     project = toml_of(store(people, **grouped), grouped)
     done = run_in(project.root, "define")
     assert done.exit_code == 0, done.output
@@ -260,6 +261,7 @@ def test_what_the_sample_does_not_tell_is_said(people, store):
         shown = (project.reports / f"cards/{card}.html").read_text("utf-8")
         assert str(score.min()) in shown
         assert f"mean {score.mean():.4g}, deviation {score.std(ddof=0):.4g}" in shown
+        assert "0:00:00 to 0:08:00" in shown
         assert f"&quot;Rome&quot; {1 - 7 / ROWS:.1%}, of 2 labels" in shown
 
 

@@ -45,7 +45,10 @@ class Statistics:
         if not len(there) or pa.types.is_nested(kind):
             return
         if is_number or pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
-            ends = [*self.ends, *pc.min_max(there).as_py().values()]
+            # Arrow does not compare durations.
+            ordered = there.cast(pa.int64()) if pa.types.is_duration(kind) else there
+            limits = [limit.cast(kind).as_py() for limit in pc.min_max(ordered).values()]
+            ends = [*self.ends, *limits]
             self.ends = [min(ends), max(ends)]
         elif len(self.labels) <= MOST_LABELS:
             counts = pc.value_counts(there.cast(pa.string()).combine_chunks())
@@ -54,7 +57,7 @@ class Statistics:
             mean, count = pc.mean(there).as_py(), self.count + len(there)
             apart = mean - self.mean
             self.squares += len(there) * pc.variance(there).as_py()
-            self.squares += apart**2 * self.count * len(there) / count
+            self.squares += apart * apart * self.count * len(there) / count
             self.mean += apart * len(there) / count
             self.count = count
 
