@@ -1,7 +1,7 @@
 """What all collected rows are like, a row group at a time, and what a sample of them lacks."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +14,7 @@ from pyarrow import parquet
 from tqdm import tqdm
 
 from ..files import read_frame
-from ..problem.columns import labels
+from ..problem.columns import infer, labels
 from ..problem.validation import quoted
 from ..report import counted
 
@@ -35,24 +35,29 @@ class Statistics:
     count: int = 0  # of numbers
     mean: float = 0.0
     squares: float = 0.0
-    labels: Counter[str] = field(default_factory=Counter)
+    labels: Counter[str] | None = field(default_factory=Counter)  # None: too many to count
 
     def add(self, values: pa.ChunkedArray) -> None:
         """Add the values of a row group."""
         self.missing += values.null_count
         there, kind = values.drop_null(), values.type
         is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-        if not len(there) or pa.types.is_nested(kind):
+        if not len(there):
             return
-        if is_number or pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
+        if is_number or pa.types.is_temporal(kind):
             # Arrow does not compare durations.
             ordered = there.cast(pa.int64()) if pa.types.is_duration(kind) else there
             limits = [limit.cast(kind).as_py() for limit in pc.min_max(ordered).values()]
             ends = [*self.ends, *limits]
             self.ends = [min(ends), max(ends)]
-        elif len(self.labels) <= MOST_LABELS:
-            counts = pc.value_counts(there.cast(pa.string()).combine_chunks())
-            self.labels.update(dict(zip(*map(pa.Array.to_pylist, counts.flatten()), strict=True)))
+        elif self.labels is not None:
+            texts = pc.utf8_trim_whitespace(there.cast(pa.string()))
+            counts = pc.value_counts(texts.combine_chunks())
+            if len(counts) <= MOST_LABELS:
+                found = map(pa.Array.to_pylist, counts.flatten())
+                self.labels.update(dict(zip(*found, strict=True)))
+            if max(len(counts), len(self.labels)) > MOST_LABELS:
+                self.labels = None  # ids, or texts, which would fill memory
         if is_number:
             mean, count = pc.mean(there).as_py(), self.count + len(there)
             apart = mean - self.mean
@@ -65,7 +70,7 @@ class Statistics:
         """Return the mean and the standard deviation, or the most frequent label, as text."""
         if self.count:
             return f"mean {self.mean:.4g}, deviation {np.sqrt(self.squares / self.count):.4g}"
-        if len(self.labels) > MOST_LABELS:
+        if self.labels is None:
             return f"more than {MOST_LABELS:,} labels"
         for label, number in self.labels.most_common(1):
             share = number / self.labels.total()
@@ -74,7 +79,7 @@ class Statistics:
 
     def rows_beyond(self, sample: Self) -> int:
         """Return how many rows have a label that a sample lacks, if labels are counted."""
-        if len(self.labels) > MOST_LABELS:
+        if self.labels is None or sample.labels is None:
             return 0
         return sum(self.labels[label] for label in self.labels.keys() - sample.labels.keys())
 
@@ -94,11 +99,11 @@ def describe(path: Path) -> dict[str, Statistics]:
 
 
 def compare(
-    path: Path, rows: Path, known: str, classes: pd.Series, apart: list[str]
+    path: Path, rows: Path, known: str, classes: pd.Series, apart: Collection[str]
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Return a line for each column, and sentences on what all rows have and the sample lacks.
 
-    `classes` are the labels of the target `known`; from the columns `apart` nothing is learnt.
+    `classes` are the labels of the target `known`; the columns `apart` are no features.
     """
     every, ours = describe(path), describe(rows)
     all_rows, chosen = (parquet.read_metadata(file).num_rows for file in (path, rows))
@@ -132,14 +137,23 @@ def compare(
             "do; nothing is learnt of such rows."
         )
     others = {name: each.rows_beyond(ours[name]) for name, each in every.items()}
-    unseen = [name for name, number in others.items() if number and name not in apart]
+    unseen = [
+        name
+        for name, number in others.items()
+        if number and name not in apart and _has_categories(rows, name)
+    ]
     if unseen:
         most = counted(max(others[name] for name in unseen), "row")
         said.append(
             f"The sample lacks labels of {_few(unseen)} that up to {most} of all {all_rows:,} "
-            "have; nothing is learnt of these."
+            "have; it teaches nothing of them."
         )
     return lines, said
+
+
+def _has_categories(rows: Path, name: str) -> bool:
+    """Tell whether the labels of a column are no dates, numbers or texts."""
+    return infer(read_frame(rows, [name])[name]).kind == "category"
 
 
 def _span(ends: list[Any]) -> str:

@@ -49,14 +49,14 @@ def read_chosen(project: Project) -> tuple[pd.DataFrame, Sample] | None:
     if problem.of_series and not names:
         raise UserError(ONE)
     known = problem.target if problem.target_kind == "category" else ""
-    key = digest(file_digest(path), asked, names, known)
+    definition = project.definition
+    apart = {*definition.not_inputs(), *names, definition.columns.date}
+    key = digest(file_digest(path), asked, names, known, sorted(apart))
     sample = read_sample(folder)
     if sample is None or sample.key != key or not (folder / ROWS).is_file():
         write_sample(folder, None)  # written last, so that it is always that of the rows
         cut, classes = _draw(path, folder / ROWS, asked, names, known)
         rows = parquet.read_metadata(folder / ROWS).num_rows
-        definition = project.definition
-        apart = [*definition.not_inputs(), *names, definition.columns.date]
         told = compare(path, folder / ROWS, known, classes, apart)
         sample = Sample(key, rows, total, chosen_by, cut, *told)
         write_sample(folder, sample)
@@ -95,7 +95,9 @@ def read_rest(project: Project) -> Iterator[pd.DataFrame]:
         for first, table in _groups(file, "rest", file.schema_arrow.names):
             frame = table.to_pandas()
             frame.index = pd.RangeIndex(first, first + len(frame))
-            yield frame[~np.isin(frame.index, chosen)]
+            outside = frame[~np.isin(frame.index, chosen)]
+            if len(outside):
+                yield outside
     release_memory()
 
 

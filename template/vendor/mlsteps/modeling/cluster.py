@@ -114,6 +114,7 @@ class Cluster:
         self._looked = self._seen = time.monotonic()
         self._full = False  # all of them wait for memory
         self._tasks: list[Task] = []  # that workers were given last
+        self._sent: tuple[Callable[..., Any], Future[Any]] | None = None
         while not self.threads():
             time.sleep(LOOK_SECONDS / 5)
 
@@ -222,19 +223,12 @@ class Cluster:
         found = self._client.run(_digest, path, workers=[*workers], on_error="return")
         return [w for w, seen in found.items() if not (seen == digest or isinstance(seen, OSError))]
 
-    def run(
-        self,
-        function: Callable[..., Any],
-        tasks: Iterable[Task],
-        here: Callable[..., bool] | None = None,
-    ) -> Generator[Any]:
+    def run(self, function: Callable[..., Any], tasks: Iterable[Task]) -> Generator[Any]:
         """Yield what `function` returns for each of the tasks, in the order in which they are done.
 
         The function is sent once, with the data that it holds, and stays on the workers. What a
-        worker had to do when it ended is done by another. A task of which `here` is true is done
-        here, and may give workers parts of its own beside the other tasks.
+        worker had to do when it ended is done by another.
         """
-        sent: Future[Any] | None = None
         left: Iterator[tuple[Task, int]] = ((task, 0) for task in tasks)
         waiting: dict[Future[Any], tuple[Task, int]] = {}
         ended: list[tuple[Future[Any], Task]] = []
@@ -243,12 +237,7 @@ class Cluster:
             while True:
                 threads = self.threads()
                 for task, losses in islice(left, max(0, threads - len(waiting))):
-                    if here and here(*task):
-                        yield function(*task)
-                        began = time.monotonic()  # its parts have counted what passed
-                        continue
-                    sent = sent or self._send(function)
-                    waiting[self._submit(sent, task)] = task, losses
+                    waiting[self._submit(function, task)] = task, losses
                 self._tasks = [task for task, _ in waiting.values()] or self._tasks
                 for future, task in ended:  # while workers are at the next tasks
                     seconds, result = _result(future, task)
@@ -267,7 +256,7 @@ class Cluster:
                 for future in done:
                     task, losses = waiting.pop(future)
                     if future.cancelled() and losses < MOST_LOSSES:
-                        sent = None  # the last worker that held it has ended
+                        self._sent = None  # the last worker that held it has ended
                         left = chain([(task, losses + 1)], left)
                     else:
                         ended.append((future, task))
@@ -275,16 +264,13 @@ class Cluster:
             if waiting and not self._own:
                 self._free(waiting)
 
-    def _send(self, function: Callable[..., Any]) -> Future[Any]:
-        try:
-            return self._client.scatter(_Sent(function), broadcast=True, hash=False)
-        except GONE:
-            raise self._lost() from None
-
-    def _submit(self, sent: Future[Any], task: Task) -> Future[Any]:
+    def _submit(self, function: Callable[..., Any], task: Task) -> Future[Any]:
         key = f"{_named(task)[0]}-{uuid4()}"  # the dashboard shows it
         try:
-            return self._client.submit(_work, sent, *task, key=key)
+            if self._sent is None or self._sent[0] is not function:
+                sent = self._client.scatter(_Sent(function), broadcast=True, hash=False)
+                self._sent = function, sent
+            return self._client.submit(_work, self._sent[1], *task, key=key)
         except GONE:
             raise self._lost() from None
 

@@ -74,13 +74,30 @@ def in_parallel(
 
     Inside of `on_cluster`, workers of the cluster do it, else threads. With one job, and all cores
     for the libraries inside of it, it is done here. Tasks are asked for when a worker is free.
-    A cluster is not given those of which `here` is true: they are done here, beside its others.
+    A cluster is not given those of which `here` is true: they are done here, and give it parts of
+    their own. Until the workers have done those before, it waits: nothing else is under way then.
     """
     cluster = _CLUSTER.get()
     if cluster and jobs != 1:
-        yield from cluster.run(function, tasks, here)
+        left, own = iter(tasks), list[tuple[Any, ...]]()
+        while True:
+            yield from cluster.run(function, _before(left, here, own) if here else left)
+            if not own:
+                return
+            yield function(*own.pop())
     else:
         yield from in_threads(function, tasks, jobs)
+
+
+def _before(
+    tasks: Iterator[tuple[Any, ...]], here: Callable[..., bool], own: list[tuple[Any, ...]]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the tasks before the next that is done here, which is put into `own`."""
+    for task in tasks:
+        if here(*task):
+            own.append(task)
+            return
+        yield task
 
 
 def on_workers(
