@@ -58,6 +58,7 @@ SQL: dict[str, Any] = {
         "after": [
             "SET maintenance_work_mem = '2GB'",
             "ALTER TABLE predictions ADD PRIMARY KEY (id)",
+            "ANALYZE",  # as its daemon does
         ],
     },
 }
@@ -109,8 +110,6 @@ def fill(rows: int, newest: int, labelled: float) -> None:
                 connection.execute(sa.text(statement))
             for index in indexes:
                 index.create(connection)
-            if log.dialect.name == "postgresql":
-                connection.execute(sa.text("ANALYZE"))  # as its daemon does
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import pytest
 from ownership import Owned, every_project, library_lines
 
 MOST_FILES = 30
-MOST_LIBRARY_LINES = 22_846  # decisions 0037, 0038, 0043 to 0051 and 0053 to 0057 say what for
+MOST_LIBRARY_LINES = 22_845  # decisions 0037, 0038, 0043 to 0051 and 0053 to 0057 say what for
 
 
 @pytest.fixture(scope="module")

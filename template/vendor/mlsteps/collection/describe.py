@@ -11,12 +11,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
-from tqdm import tqdm
 
-from ..files import read_frame
+from ..files import read_frame, release_memory
 from ..problem.columns import infer, labels
 from ..problem.validation import quoted
 from ..report import counted
+from .memory import row_groups
 
 MOST_LABELS = 1000  # of a column; the labels of one with more are not counted
 NAMED = 3
@@ -88,13 +88,10 @@ def describe(path: Path) -> dict[str, Statistics]:
     """Return the statistics of each column of a file, one row group of which is in memory."""
     with parquet.ParquetFile(path, pre_buffer=False) as file:
         found = {name: Statistics() for name in file.schema_arrow.names}
-        bar = {"unit": " rows", "unit_scale": True, "disable": None, "leave": False}
-        with tqdm(desc="describe", total=file.metadata.num_rows, **bar) as shown:
-            for k in range(file.num_row_groups):
-                table = file.read_row_group(k)
-                for name, statistics in found.items():
-                    statistics.add(table[name])
-                shown.update(len(table))
+        for _, table in row_groups(file, "describe", list(found)):
+            for name, statistics in found.items():
+                statistics.add(table[name])
+    release_memory()
     return found
 
 

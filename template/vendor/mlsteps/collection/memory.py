@@ -1,11 +1,14 @@
-"""Whether a frame would fit into the memory that there is."""
+"""Whether a frame would fit into the memory that there is, and rows that need not all fit."""
 
 import math
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 from pyarrow import parquet
+from tqdm import tqdm
 
 from ..errors import UserError
 from ..files import read_frame
@@ -33,6 +36,20 @@ def rows_that_fit(path: Path) -> int:
     They are all unless their frame alone would surely be more than the free memory.
     """
     return _measure(path)[0]
+
+
+def row_groups(
+    file: parquet.ParquetFile, what: str, columns: Sequence[str]
+) -> Iterator[tuple[int, pa.Table]]:
+    """Yield row groups, each with the number of its first row, and show how far it is."""
+    first = 0
+    bar = {"unit": " rows", "unit_scale": True, "disable": None, "leave": False}
+    with tqdm(desc=what, total=file.metadata.num_rows, **bar) as shown:
+        for k in range(file.num_row_groups):  # iter_batches keeps what it has read
+            table = file.read_row_group(k, columns)
+            yield first, table
+            first += len(table)
+            shown.update(len(table))
 
 
 def _measure(path: Path) -> tuple[int, int, float, float]:

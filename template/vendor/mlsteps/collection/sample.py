@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
-from tqdm import tqdm
 
 from ..errors import UserError
 from ..files import file_digest, read_frame, release_memory, replacing
@@ -25,7 +24,7 @@ from ..problem.sources import Data
 from ..problem.validation import check_present
 from .describe import compare
 from .file import open_stream
-from .memory import read_whole, rows_that_fit
+from .memory import read_whole, row_groups, rows_that_fit
 from .storage import store
 from .stream import Source, digest
 
@@ -92,7 +91,7 @@ def read_rest(project: Project) -> Iterator[pd.DataFrame]:
         return
     chosen = read_frame(folder / ROWS, [NUMBER])[NUMBER].to_numpy()
     with parquet.ParquetFile(project.raw / ROWS, pre_buffer=False) as file:
-        for first, table in _groups(file, "rest", file.schema_arrow.names):
+        for first, table in row_groups(file, "rest", file.schema_arrow.names):
             frame = table.to_pandas()
             frame.index = pd.RangeIndex(first, first + len(frame))
             outside = frame[~np.isin(frame.index, chosen)]
@@ -164,25 +163,11 @@ def _write(file: parquet.ParquetFile, chosen: np.ndarray, target: Path) -> None:
         replacing(target, private=True) as temporary,
         parquet.ParquetWriter(temporary, schema.append(pa.field(NUMBER, pa.int64()))) as writer,
     ):
-        for first, table in _groups(file, "sample", schema.names):
+        for first, table in row_groups(file, "sample", schema.names):
             start, end = np.searchsorted(chosen, [first, first + len(table)])
             if start < end:
                 rows = table.take(chosen[start:end] - first)
                 writer.write_table(rows.append_column(NUMBER, pa.array(chosen[start:end])))
-
-
-def _groups(
-    file: parquet.ParquetFile, what: str, columns: Sequence[str]
-) -> Iterator[tuple[int, pa.Table]]:
-    """Yield row groups, each with the number of its first row, and show how far it is."""
-    first = 0
-    bar = {"unit": " rows", "unit_scale": True, "disable": None, "leave": False}
-    with tqdm(desc=what, total=file.metadata.num_rows, **bar) as shown:
-        for k in range(file.num_row_groups):  # iter_batches keeps what it has read
-            table = file.read_row_group(k, columns)
-            yield first, table
-            first += len(table)
-            shown.update(len(table))
 
 
 def _hash(
@@ -194,7 +179,7 @@ def _hash(
     columns = [n for n in file.schema_arrow.names if n in {*names, known}]
     with ExitStack() as stack:
         files = [stack.enter_context(part.open("wb")) for part in parts]
-        for first, table in _groups(file, "hash", columns):
+        for first, table in row_groups(file, "hash", columns):
             keys = row_keys(table.to_pandas(), names)
             hashed = np.empty(len(keys), HASHED)
             hashed["key"], hashed["row"] = keys, np.arange(first, first + len(keys))

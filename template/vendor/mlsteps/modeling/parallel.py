@@ -74,8 +74,8 @@ def in_parallel(
 
     Inside of `on_cluster`, workers of the cluster do it, else threads. With one job, and all cores
     for the libraries inside of it, it is done here. Tasks are asked for when a worker is free.
-    A cluster is not given those of which `here` is true: they are done here, and give it parts of
-    their own. Until the workers have done those before, it waits: nothing else is under way then.
+    A task of which `here` is true is no cluster's: it is done here, once the workers have ended
+    those before it, and gives them parts of its own.
     """
     cluster = _CLUSTER.get()
     if cluster and jobs != 1:

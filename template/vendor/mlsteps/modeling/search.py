@@ -198,11 +198,11 @@ def search_candidates(
     """Score the trials of a plan while there is time, see `plan_trials`.
 
     `score` fills an empty trial with what one part of the work, a fold say, gives; it is told when
-    to give up; `run` does parts beside each other. All candidates get their first turn
-    before any gets its second. One that takes more than its share of the time that is left waits
-    until the others had theirs. No part is begun that would not end in time if it took as long as
-    the candidate's last one. One that fails, because it needs more rows say, is left out; an error
-    in the project's own code is raised.
+    to give up. `run` does the parts, beside each other say, as `in_parallel` does. All candidates
+    get their first turn before any gets its second. One that takes more than its share of the time
+    that is left waits until the others had theirs. No part is begun that would not end in time if
+    it took as long as the candidate's last one. One that fails, because it needs more rows say, is
+    left out; an error in the project's own code is raised.
     """
     turns, left_out = plan
     budget, race = definition.search.budget_seconds, definition.search.method == "budget"
